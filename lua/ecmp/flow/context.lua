@@ -1,0 +1,69 @@
+---What rules are told about the attachment and the pod: the kernel read once, before any decision.
+local group = require "ecmp.group"
+
+local M = {}
+
+local LOCAL <const> = 255
+
+---The links of a namespace by name, as rules see them.
+---@param nl table
+---@return table<string, table>? links `{ up, carrier, mtu, mac }`, string? message, string? code
+function M.links(nl)
+  local list, message, code = nl.link:list()
+  if not list then return nil, message, code end
+  local links <const> = {}
+  for _, link in ipairs(list) do
+    links[link.name] = {
+      up = link.up or false, carrier = link.carrier or false, mtu = link.mtu, mac = link.address,
+    }
+  end
+  return links
+end
+
+---All routes of a namespace but those of the local table, canonical.
+---@param nl table
+---@return table[]? routes, string? message, string? code
+function M.routes(nl)
+  local list, message, code = nl.route:list { table = "all" }
+  if not list then return nil, message, code end
+  local routes <const> = {}
+  for _, route in ipairs(list) do
+    local canonical <const> = group.canonical(route)
+    if canonical.table ~= LOCAL then routes[#routes + 1] = canonical end
+  end
+  return routes
+end
+
+---The empty context of a pod that does not exist, for `ecmp plan`.
+local function nothing()
+  return {}, {}
+end
+
+local function read(nl)
+  local links, message, code = M.links(nl)
+  if not links then return nil, message, code end
+  local routes
+  routes, message, code = M.routes(nl)
+  if not routes then return nil, message, code end
+  return links, routes
+end
+
+---Reads the pod's namespace and makes the context; `state.ctx`, `state.current`.
+---@param state table
+---@return table? state, string? message, string? code
+function M.run(state)
+  local call <const> = state.call
+  local links, current, code = (state.nl and read or nothing)(state.nl)
+  if not links then return nil, current, code end
+  local plain <const> = {}
+  for i, route in ipairs(current) do plain[i] = group.plain(route) end
+  state.current = current
+  state.ctx = {
+    command = call.command, containerid = call.containerid, netns = call.netns,
+    ifname = call.ifname, network = state.conf.name, args = call.args or {}, conf = call.conf,
+    addresses = {}, links = links, current = plain,
+  }
+  return state
+end
+
+return M

@@ -1,0 +1,96 @@
+---Stage 5: what the machine is to look like; `state.plan` and, canonical, `state.wanted`.
+--
+-- The plan is the table that `ecmp plan --json` prints and that a rule script sees last:
+-- `addresses` with their interface, `routes` in iproute2's words, `sysctls` of the pod by name.
+local conflict = require "ecmp.flow.conflict"
+local group = require "ecmp.group"
+local netconf = require "ecmp.flow.netconf"
+
+local M = {}
+
+local policy_numbers <const> = { l3 = "0", l4 = "1", inner = "2" }
+-- The policy under which the kernel looks at a list of packet fields.
+local CUSTOM <const> = "3"
+
+local function hash_sysctls(hash, set)
+  local policy <const> = type(hash) == "table" and CUSTOM or policy_numbers[hash]
+  for _, family in ipairs { "ipv4", "ipv6" } do
+    set[("net.%s.fib_multipath_hash_policy"):format(family)] = policy
+  end
+  if policy ~= CUSTOM then return end
+  local bits = 0
+  for _, name in ipairs(hash) do bits = bits | netconf.hash_fields[name] end
+  for _, family in ipairs { "ipv4", "ipv6" } do
+    set[("net.%s.fib_multipath_hash_fields"):format(family)] = ("%d"):format(bits)
+  end
+end
+
+---The pod's sysctls that `multipath` asks for. What is not asked for keeps the kernel's value.
+---@param multipath table
+---@param dev string
+---@return table<string, string>
+function M.sysctls(multipath, dev)
+  local set <const> = {}
+  local function flag(value) return value and "1" or "0" end
+  if multipath.hash then hash_sysctls(multipath.hash, set) end
+  -- The kernel has no such switch for IPv6.
+  if multipath.useNeigh ~= nil then
+    set["net.ipv4.fib_multipath_use_neigh"] = flag(multipath.useNeigh)
+  end
+  if multipath.ignoreLinkdown ~= nil then
+    for _, family in ipairs { "ipv4", "ipv6" } do
+      -- A slash between the parts, so that a dot in an interface's name stays a dot.
+      local key <const> = ("net/%s/conf/%s/ignore_routes_with_linkdown"):format(family, dev)
+      set[key] = flag(multipath.ignoreLinkdown)
+    end
+  end
+  return set
+end
+
+---Fields of a route that `separate` does not program, because the reference plugins do not.
+local function as_reference(routes)
+  for _, route in ipairs(routes) do route.mtu, route.advmss = nil, nil end
+  return routes
+end
+
+local function words_of(routes)
+  local plain <const> = {}
+  for i, route in ipairs(routes) do plain[i] = group.plain(route) end
+  return plain
+end
+
+-- The script may have put anything into the plan; what cannot be a route is its mistake.
+local function canonical_of(routes, by_script)
+  local list <const> = {}
+  for i, route in ipairs(routes) do
+    local made, canonical = pcall(group.canonical, route)
+    if not made then
+      return nil, ("plan.routes[%d]: %s"):format(i, canonical), by_script and 100 or 999
+    end
+    list[i] = canonical
+  end
+  return list
+end
+
+---@param state table
+---@return table? state, string? message, integer? code  7 for a refused conflict, 100 for a script
+function M.run(state)
+  local conf <const>, dev <const> = state.conf, state.call.ifname
+  local routes, message, code = conflict.settle(state.merged, state.current, conf.conflict, dev)
+  if not routes then return nil, message, code end
+  if conf.merge == "separate" and not state.script then as_reference(routes) end
+  local plan = {
+    addresses = state.addresses, routes = words_of(routes),
+    sysctls = M.sysctls(conf.multipath, dev),
+  }
+  if state.script then
+    plan, message, code = state.script:plan(plan, state.ctx)
+    if not plan then return nil, message, code end
+    routes, message, code = canonical_of(plan.routes, true)
+    if not routes then return nil, message, code end
+  end
+  state.plan, state.wanted = plan, routes
+  return state
+end
+
+return M

@@ -1,0 +1,546 @@
+---Routes as values: how they are named, written down in one form, and compared.
+--
+-- Everything in which the kernel's two families differ as to a route's identity is settled here, so
+-- that groups, rules and plans know one kind of route. The differences, as measured:
+--
+--                        IPv4                              IPv6
+--   metric not given     0                                 1024; 0 means 1024 too
+--   host bits in dst     refused                           masked (we mask in both)
+--   scope                part of a route                   ignored
+--   one key, two routes  an ordered list, the first takes  gateways merge into one route; a route
+--                        all traffic ("aliases")           by device alone stays beside them
+--   the same hop twice   kept, doubles its share           refused
+--   hop by device alone  may share a multipath             never
+--   hops a dump shows    2025                              1154
+--
+-- A longer multipath route silently ends the kernel's dump, so it is refused here.
+local ip <const> = require "ecmp.ip"
+
+local M = {}
+
+-- CNI's code for a mistake in the configuration: what the routes say, not what the kernel does.
+local MISTAKE <const> = 7
+
+---The most next hops of a route that every dump still shows, by family.
+M.MAX_HOPS = { [4] = 2025, [6] = 1154 }
+
+local METRIC <const> = { [4] = 0, [6] = 1024 }
+local DEFAULT <const> = { [4] = "0.0.0.0/0", [6] = "::/0" }
+local FAMILY <const> = { [4] = 4, [6] = 6, inet = 4, inet6 = 6 }
+local TABLE <const> = { unspec = 254, default = 253, main = 254, ["local"] = 255, [0] = 254 }
+local SCOPE <const> = {
+  [0] = "global", [200] = "site", [253] = "link", [254] = "host", [255] = "nowhere",
+  universe = "global",
+}
+-- What iproute2 takes as scope where none is given; routes with a gateway are global.
+local SCOPE_OF_TYPE <const> = {
+  ["local"] = "host", nat = "host", broadcast = "link", multicast = "link", anycast = "link",
+}
+
+-- Fields of a route that canonical() rewrites; all others are attributes and kept as they are.
+local REWRITTEN <const> = {
+  dst = true, family = true, table = true, metric = true, type = true, scope = true, tos = true,
+  via = true, dev = true, weight = true, onlink = true, encap = true, nexthops = true,
+  separate = true,
+}
+-- What the kernel says of a route or hop, and nobody asks for.
+local OWNED <const> = {
+  dead = true, linkdown = true, offload = true, trap = true, pervasive = true, unresolved = true,
+  rt_offload = true, rt_trap = true, cloned = true, error = true, mark = true, uid = true,
+  iif = true, flags = true,
+}
+-- Can be asked for, and changes by itself.
+local VOLATILE <const> = { expires = true }
+-- Types that lead nowhere; the kernel hangs the IPv6 ones on a device of its own choice.
+local HOPLESS <const> = { blackhole = true, unreachable = true, prohibit = true, throw = true }
+-- Attributes whose kernel default is shown by dumps.
+local DEFAULT_ATTRIBUTE <const> = { pref = "medium" }
+local function refuse(message, ...)
+  return nil, message:format(...), MISTAKE
+end
+
+---Gateway texts and their canonical form: a site has few gateways and many routes.
+local gateways, gateway_count = {}, 0
+
+local function gateway(text)
+  local known <const> = gateways[text]
+  if known then return known end
+  if type(text) ~= "string" then return nil end
+  local address <const> = text:match("^inet6? (.+)$") or text
+  local canonical <const> = not address:find("/", 1, true) and ip.canonical(address)
+  if not canonical then return nil end
+  -- A long-lived process must not keep every gateway it ever saw.
+  if gateway_count >= 4096 then gateways, gateway_count = {}, 0 end
+  gateways[text], gateway_count = canonical, gateway_count + 1
+  return canonical
+end
+
+local function family_of(text)
+  return text:find(":", 1, true) and 6 or 4
+end
+
+---The family of a default route: what it says, what its gateways are, else IPv4 as with iproute2.
+local function default_family(route)
+  local hop <const> = route.nexthops and route.nexthops[1]
+  local via <const> = route.via or hop and hop.via
+  local said <const> = FAMILY[route.family]
+  if said or not via then return said or 4 end
+  -- `via inet6` is an IPv6 gateway of an IPv4 route.
+  return tostring(via):find("^inet6 ") and 4 or family_of(tostring(via))
+end
+
+---@return string? dst the masked prefix
+---@return integer|string family or what is wrong
+local function prefix_of(route)
+  local dst <const> = route.dst
+  if dst == "default" then
+    local family <const> = default_family(route)
+    return DEFAULT[family], family
+  end
+  local masked <const> = type(dst) == "string" and ip.mask(dst)
+  if not masked then
+    return nil, dst == nil and "dst: missing" or ("dst: '%s' is no prefix"):format(tostring(dst))
+  end
+  local family <const> = family_of(masked)
+  if masked:find("/", 1, true) then return masked, family end
+  return masked .. (family == 4 and "/32" or "/128"), family
+end
+
+local function table_number(value)
+  if value == nil then return 254 end
+  return TABLE[value] or math.tointeger(tonumber(value)) or value
+end
+
+local function metric_number(value, family)
+  local metric <const> = value and math.tointeger(tonumber(value)) or 0
+  return metric == 0 and METRIC[family] or metric
+end
+
+local function tos_number(value)
+  local number <const> = tonumber(value)
+  return number ~= 0 and number or nil
+end
+
+local function source_prefix(value)
+  return value and value ~= "default" and value ~= "::/0" and ip.mask(value) or nil
+end
+
+local function scope_word(route)
+  local scope <const> = route.scope
+  if scope ~= nil then return SCOPE[scope] or SCOPE[tonumber(scope)] or scope end
+  local kind <const> = route.type
+  if kind ~= nil and kind ~= "unicast" then return SCOPE_OF_TYPE[kind] or "global" end
+  if route.via or route.nexthops or route.nhid then return "global" end
+  return "link"
+end
+
+---The scope of a route as a word, given or implied.
+M.scope = scope_word
+
+---The place a route takes in the kernel: routes with one slot replace, shadow or join each other.
+--
+-- IPv4 tos and the IPv6 source prefix are part of it, scope and type are not. The text is the
+-- prefix alone where all else is the default, because that is nearly always so and costs no string.
+---@param route table
+---@return string? slot, integer|string family 4 or 6; nil and a message where dst is no prefix
+function M.slot(route)
+  local dst, family = prefix_of(route)
+  if not dst then return nil, family end
+  local number, metric = route.table, route.metric
+  local extra
+  if family == 4 then extra = route.tos else extra = route.from end
+  if (number == nil or number == "main" or number == 254) and extra == nil
+    and (metric == nil or metric == METRIC[family]) then
+    return dst, family
+  end
+  number, metric = table_number(number), metric_number(metric, family)
+  extra = family == 4 and tos_number(extra) or family == 6 and source_prefix(extra)
+  if number == 254 and metric == METRIC[family] and not extra then return dst, family end
+  local text <const> = ("%s table %s metric %s"):format(dst, number, metric)
+  return extra and ("%s %s"):format(text, extra) or text, family
+end
+
+---The key by which routes are grouped: slot, type, and for IPv4 scope.
+---@param route table
+---@return string? key, integer|string family nil and a message where dst is no prefix
+function M.key(route)
+  local key, family = M.slot(route)
+  if not key then return nil, family end
+  if family == 4 then
+    local scope <const> = scope_word(route)
+    if scope ~= "global" then key = key .. " scope " .. scope end
+  end
+  local kind <const> = route.type
+  if kind ~= nil and kind ~= "unicast" then key = key .. " " .. kind end
+  return key, family
+end
+
+-- Hops --------------------------------------------------------------------------------------------
+
+local function weight_of(hop, path)
+  -- A view of a whole route has no weight, and reading one from it throws.
+  local is_view <const> = path == "" and type(hop) == "userdata"
+  local weight <const> = not is_view and hop.weight or nil
+  if weight == nil then return 1 end
+  if math.type(weight) ~= "integer" or weight < 1 or weight > 65535 then
+    return refuse("%sweight: %s is not a whole number from 1", path, tostring(weight))
+  end
+  return weight
+end
+
+---@return table? hop, string? message, integer? code
+local function read_hop(hop, family, path, onlink)
+  if type(hop) ~= "table" and type(hop) ~= "userdata" then
+    return refuse("%s a next hop is a table, not a %s", path:gsub("%.$", ":"), type(hop))
+  end
+  local via
+  if hop.via ~= nil then
+    via = gateway(hop.via)
+    if not via then return refuse("%svia: '%s' is no address", path, tostring(hop.via)) end
+    if family_of(via) ~= family then
+      -- The kernel takes IPv6 gateways for IPv4 prefixes, but only somebody who says so means it.
+      if family == 6 or not tostring(hop.via):find("^inet6 ") then
+        return refuse("%svia: %s is not an IPv%d address", path, via, family)
+      end
+      via = "inet6 " .. via
+    end
+  end
+  if hop.dev ~= nil and type(hop.dev) ~= "string" then
+    return refuse("%sdev: an interface name is due here, not a %s", path, type(hop.dev))
+  end
+  local weight, message, code = weight_of(hop, path)
+  if not weight then return nil, message, code end
+  return {
+    via = via, dev = hop.dev, weight = weight, encap = hop.encap,
+    onlink = (hop.onlink or onlink) and true or nil, realm = path ~= "" and hop.realm or nil,
+  }
+end
+
+local function equal(a, b)
+  if a == b then return true end
+  if type(a) ~= "table" or type(b) ~= "table" then return false end
+  for k, v in pairs(a) do
+    if not equal(v, b[k]) then return false end
+  end
+  for k in pairs(b) do
+    if a[k] == nil then return false end
+  end
+  return true
+end
+
+---A hop in the words of iproute2.
+---@param hop table
+---@return string
+function M.hop_text(hop)
+  local text = hop.via and "via " .. hop.via or ""
+  if hop.dev then text = text .. (hop.via and " dev " or "dev ") .. hop.dev end
+  return text
+end
+
+---Leaves out hops that are there already; a hop listed with two weights is nobody's intention.
+local function unique(hops)
+  local seen <const>, kept <const> = {}, {}
+  for i, hop in ipairs(hops) do
+    local name <const> = (hop.via or "") .. "%" .. (hop.dev or "")
+    local first <const> = seen[name]
+    if not first then
+      seen[name], kept[#kept + 1] = hop, hop
+    else
+      for _, field in ipairs { "weight", "onlink", "encap" } do
+        if not equal(first[field], hop[field]) then
+          return refuse("nexthops[%d].%s: %s is listed twice, with %s and %s", i, field,
+            M.hop_text(hop), tostring(first[field]), tostring(hop[field]))
+        end
+      end
+    end
+  end
+  return kept
+end
+
+---Refuses what a multipath route of that family cannot hold.
+local function check_hops(hops, family)
+  local most <const> = M.MAX_HOPS[family]
+  if #hops > most then
+    return refuse("nexthops: %d are too many; beyond %d the kernel's dumps silently end",
+      #hops, most)
+  end
+  if #hops < 2 then return hops end
+  for i, hop in ipairs(hops) do
+    if family == 6 and not hop.via then
+      return refuse("nexthops[%d].via: missing; an IPv6 route by device alone (%s) cannot share a "
+        .. "route with others", i, M.hop_text(hop))
+    end
+    if hop.weight > 256 then
+      return refuse("nexthops[%d].weight: %d is outside 1..256", i, hop.weight)
+    end
+  end
+  return hops
+end
+
+---The hops a wanted route may have: exact duplicates left out, the rest refused.
+---@param hops table[] canonical
+---@param family integer
+---@return table[]? hops, string? message, integer? code
+function M.fit_hops(hops, family)
+  local kept, message, code = unique(hops)
+  if not kept then return nil, message, code end
+  return check_hops(kept, family)
+end
+
+---@return table[]? hops, string? message, integer? code
+local function read_hops(route, family)
+  local listed <const> = route.nexthops
+  if HOPLESS[route.type] then return {} end
+  if listed == nil then
+    if route.via == nil and route.dev == nil then return {} end
+    local hop, message, code = read_hop(route, family, "")
+    return hop and { hop }, message, code
+  end
+  if type(listed) ~= "table" then return refuse("nexthops: a list is due here") end
+  if route.via ~= nil or route.dev ~= nil and #listed > 0 then
+    return refuse("%s: a route has nexthops or one hop of its own, not both",
+      route.via ~= nil and "via" or "dev")
+  end
+  local hops <const> = {}
+  for i, hop in ipairs(listed) do
+    local one, message, code = read_hop(hop, family, ("nexthops[%d]."):format(i), route.onlink)
+    if not one then return nil, message, code end
+    hops[i] = one
+  end
+  return hops
+end
+
+-- Canonical form ----------------------------------------------------------------------------------
+
+local function copy_attributes(from, to)
+  for k, v in pairs(from) do
+    if not REWRITTEN[k] and not OWNED[k] and DEFAULT_ATTRIBUTE[k] ~= v then to[k] = v end
+  end
+  return to
+end
+
+-- The mark of a route that is to be an entry of its own beside others of its slot (rule.separate).
+local function route_mark(route)
+  return type(route) == "table" and route.separate and true or nil
+end
+
+---What the kernel holds is read as it is; what somebody wants is checked too.
+---@return table? route, string? message, integer? code
+local function read(route, checked)
+  if type(route) ~= "table" and type(route) ~= "userdata" then
+    return refuse("a route is a table, not a %s", type(route))
+  end
+  local dst, family = prefix_of(route)
+  if not dst then return refuse("%s", family) end
+  local hops, message, code = read_hops(route, family)
+  if not hops then return nil, message, code end
+  if checked then
+    hops, message, code = M.fit_hops(hops, family)
+    if not hops then return nil, message, code end
+  end
+  local tos
+  if family == 4 then tos = tos_number(route.tos) end
+  return copy_attributes(route, {
+    family = family, dst = dst, table = table_number(route.table),
+    metric = metric_number(route.metric, family), type = route.type or "unicast",
+    tos = tos, separate = route_mark(route),
+    scope = family == 4 and scope_word(route) or nil, nexthops = hops,
+  })
+end
+
+local function is_unsigned(value, most)
+  return value == nil or math.type(value) == "integer" and value >= 0 and value <= most
+end
+
+---The form in which routes are compared: architecture.md describes it.
+---@param route table a route, or a view of one
+---@return table? canonical, string? message, integer? code nil, message naming the field, 7
+function M.canonical(route)
+  local canonical, message, code = read(route, true)
+  if not canonical then return nil, message, code end
+  if not is_unsigned(route.metric, 0xffffffff) then
+    return refuse("metric: %s is not a whole number from 0 to 4294967295", tostring(route.metric))
+  end
+  for _, field in ipairs { "mtu", "advmss" } do
+    local value <const> = route[field]
+    if type(value) == "number" and not is_unsigned(value, 0xffffffff) then
+      return refuse("%s: %s is not a whole number from 0", field, tostring(value))
+    end
+  end
+  if HOPLESS[route.type] and (route.via or route.nexthops) then
+    return refuse("%s: a route of type %s has no next hops", route.via and "via" or "nexthops",
+      route.type)
+  end
+  if canonical.type == "unicast" and #canonical.nexthops == 0 and not canonical.nhid then
+    return refuse("via: missing; a route needs via, dev or nexthops")
+  end
+  return canonical
+end
+
+---The canonical form of what the kernel holds: never refused for what the kernel has accepted.
+---@param route table
+---@return table? canonical, string? message, integer? code
+function M.held(route)
+  return read(route, false)
+end
+
+---The simplest form in iproute2's words: one hop becomes via and dev, defaults are left out.
+---@param canonical table
+---@return table route a new plain table
+function M.plain(canonical)
+  local route <const> = copy_attributes(canonical, {
+    family = canonical.family, dst = canonical.dst, tos = canonical.tos,
+    separate = canonical.separate,
+  })
+  local hops <const> = canonical.nexthops
+  if canonical.table ~= 254 then route.table = canonical.table end
+  if canonical.metric ~= METRIC[canonical.family] then route.metric = canonical.metric end
+  if canonical.type ~= "unicast" then route.type = canonical.type end
+  -- One hop with a weight stays a list: it may yet become one of several.
+  if #hops > 1 or hops[1] and hops[1].weight ~= 1 then
+    route.nexthops = {}
+    for i, hop in ipairs(hops) do
+      route.nexthops[i] = {
+        via = hop.via, dev = hop.dev, onlink = hop.onlink, encap = hop.encap, realm = hop.realm,
+        weight = hop.weight ~= 1 and hop.weight or nil,
+      }
+    end
+  elseif hops[1] then
+    route.via, route.dev = hops[1].via, hops[1].dev
+    route.onlink, route.encap = hops[1].onlink, hops[1].encap
+  end
+  local scope <const> = canonical.scope
+  if scope and scope ~= scope_word(route) then route.scope = scope end
+  return route
+end
+
+---The attributes of a canonical route: what is neither its key nor its hops.
+---@param canonical table
+---@return table
+function M.attributes(canonical)
+  return copy_attributes(canonical, {})
+end
+
+-- Comparing ---------------------------------------------------------------------------------------
+
+local function hop_matches(have, want)
+  return have.via == want.via and (want.dev == nil or have.dev == want.dev)
+    and have.weight == want.weight and have.onlink == want.onlink
+    and (want.encap == nil or equal(have.encap, want.encap))
+end
+
+---Finds for each wanted hop one of its own among those that are there, in one pass over each.
+local function pair_hops(have, want)
+  local free <const> = {}
+  for _, hop in ipairs(have) do
+    local name <const> = hop.via or ""
+    free[name] = free[name] or {}
+    table.insert(free[name], hop)
+  end
+  local function take(hop)
+    local list <const> = free[hop.via or ""]
+    for i = 1, list and #list or 0 do
+      if hop_matches(list[i], hop) then return table.remove(list, i) end
+    end
+  end
+  -- A hop that names no device takes any, so it chooses last.
+  for pass = 1, 2 do
+    for _, hop in ipairs(want) do
+      if (hop.dev ~= nil) == (pass == 1) and not take(hop) then return false end
+    end
+  end
+  return true
+end
+
+local function hops_match(have, want)
+  if #have ~= #want then return false end
+  -- The weight of an only hop means nothing, and the kernel does not keep it.
+  if #have == 1 then
+    local a <const>, b <const> = have[1], want[1]
+    return a.via == b.via and (b.dev == nil or a.dev == b.dev) and a.onlink == b.onlink
+      and (b.encap == nil or equal(a.encap, b.encap))
+  end
+  for i = 1, #have do
+    if not hop_matches(have[i], want[i]) then return pair_hops(have, want) end
+  end
+  return true
+end
+
+M.equal = equal
+
+---Whether a route that is there is what is wanted: fields that `want` leaves out match anything,
+---hops are a set. Both are canonical.
+---@param have table
+---@param want table
+---@param stated? table the route `want` was made from: a scope it does not state matches any
+---@return boolean
+---@return string? field the first that differs
+function M.matches(have, want, stated)
+  for _, field in ipairs { "family", "dst", "table", "metric", "type", "tos" } do
+    if have[field] ~= want[field] then return false, field end
+  end
+  local any_scope <const> = stated and stated.scope == nil
+  if have.scope ~= want.scope and not any_scope then return false, "scope" end
+  for k, v in pairs(want) do
+    if not REWRITTEN[k] and not VOLATILE[k] and not equal(have[k], v) then return false, k end
+  end
+  -- A route by a next hop object has its hops from there.
+  if want.nhid and #want.nexthops == 0 then return true end
+  if not hops_match(have.nexthops, want.nexthops) then return false, "nexthops" end
+  return true
+end
+
+---Whether two routes are the same: every field, hops as a set with weights and onlink; the flags
+---that the kernel sets by itself are not looked at.
+---@param a table
+---@param b table
+---@return boolean
+---@return string? field the first that differs
+function M.same(a, b)
+  local one <const>, other <const> = M.held(a), M.held(b)
+  if not one or not other then return false, "dst" end
+  local equals, field = M.matches(one, other)
+  if equals then equals, field = M.matches(other, one) end
+  return equals, field
+end
+
+---A route on one line, in the words of iproute2.
+---@param route table canonical
+---@return string
+function M.text(route)
+  local words <const> = { M.rest(route) }
+  local kind <const> = route.type ~= "unicast" and route.type .. " " or ""
+  table.insert(words, 1, kind .. (route.dst == DEFAULT[route.family] and "default" or route.dst))
+  return table.concat(words, words[2] ~= "" and " " or "")
+end
+
+local SHOWN <const> = { "proto", "src", "mtu", "advmss", "nhid" }
+
+---What `text` says after the destination.
+---@param route table canonical
+---@return string
+function M.rest(route)
+  local words <const> = {}
+  local function say(...) table.move({ ... }, 1, select("#", ...), #words + 1, words) end
+  local hops <const> = route.nexthops
+  if hops[1] and not hops[2] then
+    say(M.hop_text(hops[1]))
+    if hops[1].onlink then say("onlink") end
+  end
+  if route.table ~= 254 then say("table", tostring(route.table)) end
+  if route.tos then say("tos", tostring(route.tos)) end
+  if route.metric ~= METRIC[route.family] then say("metric", tostring(route.metric)) end
+  local scope <const> = M.plain(route).scope
+  if scope then say("scope", tostring(scope)) end
+  for _, field in ipairs(SHOWN) do
+    if route[field] ~= nil then say(field, tostring(route[field])) end
+  end
+  for i = 1, #hops > 1 and #hops or 0 do
+    say("nexthop", M.hop_text(hops[i]))
+    if hops[i].weight ~= 1 then say("weight", tostring(hops[i].weight)) end
+    if hops[i].onlink then say("onlink") end
+  end
+  return table.concat(words, " ")
+end
+
+return M

@@ -1,0 +1,11 @@
+---The block `first`: the route listed first; the others are left out.
+local group <const> = require "ecmp.group"
+
+---@param routes table[] a group
+---@return table? route, string? message, integer? code nil, message, 7
+return function(routes)
+  if #routes == 0 then return {} end
+  local canonical, message, code = group.canonical(routes[1])
+  if not canonical then return nil, ("[1].%s"):format(message), code end
+  return group.plain(canonical)
+end

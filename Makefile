@@ -26,7 +26,7 @@ all: $(C_MODULES)
 define module
 $(B)/lua/5.4/ecmp/$(1).so: $(call OBJECTS,$($(1)_SRC))
 	@mkdir -p $$(@D)
-	$(CC) -shared $(CFLAGS) -pthread -o $$@ $$^ $($(1)_LIBS)
+	$(CC) -shared $(CFLAGS) -pthread -o $$@.new $$^ $($(1)_LIBS) && mv $$@.new $$@
 endef
 $(foreach m,$(PRESENT),$(eval $(call module,$(m))))
 

@@ -144,3 +144,25 @@ int netns_call(int nsfd, int (*fn)(void *), void *arg)
 	errno = error;
 	return job.result;
 }
+
+static int leave_for_new(void *arg)
+{
+	(void)arg;
+	if (unshare(CLONE_NEWNET) < 0)
+		return -1;
+	return open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+}
+
+int netns_new(void)
+{
+	int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	int fd, error;
+
+	if (here < 0)
+		return -1;
+	fd = netns_call(here, leave_for_new, NULL);
+	error = errno;
+	close(here);
+	errno = error;
+	return fd;
+}

@@ -11,6 +11,9 @@
  */
 int netns_open(const char *ref);
 
+/* Makes a namespace that lives as long as the descriptor returned; -1 with errno set. */
+int netns_new(void);
+
 /*
  * Runs fn(arg) in a fresh thread that has moved into the namespace `nsfd` and returns what fn
  * returned, with the errno it left. The calling thread never moves. Returns -1 with errno set when

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,6 +35,43 @@ static int sys_netns_open(lua_State *L)
 	if (*fd < 0)
 		return sys_done(L, -1, "open namespace", ref);
 	return 1;
+}
+
+/* netns_new() -> handle of a fresh namespace without a name; it goes with its last handle */
+static int sys_netns_new(lua_State *L)
+{
+	int *fd = sys_fd_handle(L, SYS_NETNS);
+	int error;
+
+	*fd = netns_new();
+	error = errno;
+	if (*fd < 0)
+		return sys_fail(L, error, "create namespace");
+	return 1;
+}
+
+/* bind(source, target) -> true; what is at source is at target too */
+static int sys_bind(lua_State *L)
+{
+	const char *source = sys_checkpath(L, 1), *target = sys_checkpath(L, 2);
+
+	return sys_done(L, mount(source, target, NULL, MS_BIND, NULL), "mount", target);
+}
+
+/* share(path) -> true; mounts below path are seen in the mount namespaces made from this one */
+static int sys_share(lua_State *L)
+{
+	const char *path = sys_checkpath(L, 1);
+
+	return sys_done(L, mount(NULL, path, NULL, MS_SHARED | MS_REC, NULL), "share mount", path);
+}
+
+/* umount(path) -> true; who still uses it may go on */
+static int sys_umount(lua_State *L)
+{
+	const char *path = sys_checkpath(L, 1);
+
+	return sys_done(L, umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW), "umount", path);
 }
 
 /* same_netns(a, b) -> boolean */
@@ -147,6 +185,10 @@ static int sys_netns_write(lua_State *L)
 
 const luaL_Reg sys_netns_functions[] = {
 	{ "netns_open", sys_netns_open },
+	{ "netns_new", sys_netns_new },
+	{ "bind", sys_bind },
+	{ "share", sys_share },
+	{ "umount", sys_umount },
 	{ "same_netns", sys_same_netns },
 	{ "netns_read", sys_netns_read },
 	{ "netns_write", sys_netns_write },

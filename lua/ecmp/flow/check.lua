@@ -1,192 +1,124 @@
----Compares what was planned with what the kernel has, and says in words what differs.
+---The verb CHECK: is everything still as the ADD left it?
 --
--- Next hops are compared as sets: their order is the kernel's own business in IPv6. Next hops on
--- interfaces that the plan does not speak of belong to somebody else and are not looked at, and
--- neither are flags that the kernel sets by itself.
-local conflict = require "ecmp.flow.conflict"
+-- The kernel is compared with the record of the ADD, and no rule is run: the answer does not depend
+-- on a script that was changed since. Without a record, the configuration and prevResult say what
+-- was meant.
+local add = require "ecmp.flow.add"
+local compare = require "ecmp.flow.compare"
+local context = require "ecmp.flow.context"
+local flow = require "ecmp.flow"
+local group = require "ecmp.group"
+local ipam = require "ecmp.flow.ipam"
+local record = require "ecmp.flow.record"
 
 local M = {}
 
-local function hop_name(hop)
-  local way <const> = hop.via and "via " .. hop.via or "on-link"
-  return hop.dev and way .. " dev " .. hop.dev or way
-end
-
-local function route_name(route)
-  return "route " .. route.dst
-end
-
--- The devices a plan speaks of, by name.
-local function devices_of(planned)
-  local devices <const> = {}
-  for _, route in ipairs(planned) do
-    for _, hop in ipairs(route.nexthops) do devices[hop.dev or ""] = true end
-  end
-  return devices
-end
-
----The next hops of a route on the given devices, by name.
-local function hops_on(route, devices)
-  local hops <const> = {}
-  for _, hop in ipairs(route.nexthops) do
-    if devices[hop.dev or ""] then hops[hop_name(hop)] = hop end
-  end
-  return hops
-end
-
-local function sorted(set)
-  local names <const> = {}
-  for name in pairs(set) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
----What differs between two sets of next hops, as sentences.
-local function hop_differences(route, wanted, found, say)
-  for _, name in ipairs(sorted(wanted)) do
-    local hop <const>, there <const> = wanted[name], found[name]
-    if not there then
-      say(("%s: next hop %s is missing"):format(route_name(route), name))
-    elseif (there.weight or 1) ~= (hop.weight or 1) then
-      say(("%s: next hop %s has weight %d, planned is %d"):format(
-        route_name(route), name, there.weight or 1, hop.weight or 1))
+-- What a plugin behind this one in the chain has rearranged is that one's to check.
+local function still_ours(wanted, later)
+  local taken <const> = {}
+  for _, step in ipairs(later) do
+    for _, list in ipairs { step.wanted or {}, step.found or {} } do
+      for _, route in ipairs(list) do taken[group.slot(route)] = true end
     end
   end
-  for _, name in ipairs(sorted(found)) do
-    if not wanted[name] then
-      say(("%s: next hop %s is not planned"):format(route_name(route), name))
-    end
+  local ours <const> = {}
+  for _, route in ipairs(wanted) do
+    if not taken[group.slot(route)] then ours[#ours + 1] = route end
   end
+  return ours
 end
 
-local attributes <const> = { "mtu", "advmss" }
-
-local function attribute_differences(route, found, say)
-  for _, name in ipairs(attributes) do
-    local wanted <const>, has <const> = route[name] or 0, found[name] or 0
-    if wanted ~= has then
-      say(("%s: %s is %d, planned is %d"):format(route_name(route), name, has, wanted))
-    end
-  end
+---What prevResult and the configuration say was planned.
+local function from_result(state)
+  local call <const> = state.call
+  state.ipam_result, state.dry = call.prev, true
+  state.current = {}
+  state.ctx = {
+    command = call.command, containerid = call.containerid, netns = call.netns,
+    ifname = call.ifname, conf = call.conf, addresses = {}, links = {}, current = {},
+  }
+  local ok, message, code = flow.run(state, "ipam", "plan")
+  if not ok then return nil, message, code end
+  return { wanted = state.wanted, plan = state.plan }
 end
 
-local function same_hops(a, b)
-  for name in pairs(a) do if not b[name] then return false end end
-  for name in pairs(b) do if not a[name] then return false end end
-  return true
+---The addresses that a plugin put on the interface; a chained plugin puts none.
+local function wanted_addresses(state, planned)
+  if not state.plugin.attach then return {} end
+  return planned.plan and planned.plan.addresses or {}
 end
 
----Takes the entry with just these next hops out of a list; failing that, the first one.
-local function take_best(entries, wanted, devices)
-  for i, entry in ipairs(entries) do
-    if same_hops(wanted, hops_on(entry, devices)) then return table.remove(entries, i) end
-  end
-  return nil
+local function link_differences(nl, name)
+  local links, message = context.links(nl)
+  if not links then return { message } end
+  if not links[name] then return { ("interface %s is missing"):format(name) } end
+  if not links[name].up then return { ("interface %s is down"):format(name) } end
+  return {}
 end
 
----All entries of one slot as one: how the kernel itself keeps IPv6 gateway routes.
-local function as_one(routes)
-  if #routes < 2 then return routes end
-  local one <const> = {}
-  for key, value in pairs(routes[1]) do one[key] = value end
-  one.nexthops = {}
-  for _, route in ipairs(routes) do
-    for _, hop in ipairs(route.nexthops) do table.insert(one.nexthops, hop) end
-  end
-  return { one }
-end
-
--- Where a route went that is not where it was planned: the same prefix in another table or with
--- another metric explains more than "missing".
-local function whereabouts(route, current, devices)
-  for _, other in ipairs(current) do
-    local same <const> = other.family == route.family and other.dst == route.dst
-    if same and next(hops_on(other, devices)) then
-      if other.table == route.table then
-        return (": the kernel has it with metric %d, planned is %d"):format(other.metric, route.metric)
-      elseif other.metric == route.metric then
-        return (": the kernel has it in table %d, planned is %d"):format(other.table, route.table)
-      end
-    end
-  end
-  return ""
-end
-
-local function compare_slot(planned, entries, devices, current, say)
-  local unmatched <const> = {}
-  for _, route in ipairs(planned) do
-    local entry <const> = take_best(entries, hops_on(route, devices), devices)
-    if entry then
-      hop_differences(route, hops_on(route, devices), hops_on(entry, devices), say)
-      attribute_differences(route, entry, say)
-    else
-      unmatched[#unmatched + 1] = route
-    end
-  end
-  for _, route in ipairs(unmatched) do
-    local entry <const> = table.remove(entries, 1)
-    if entry then
-      hop_differences(route, hops_on(route, devices), hops_on(entry, devices), say)
-      attribute_differences(route, entry, say)
-    else
-      local where <const> = whereabouts(route, current, devices)
-      say(("%s is missing%s"):format(route_name(route), where))
-    end
-  end
-  for _, entry in ipairs(entries) do
-    local names <const> = table.concat(sorted(hops_on(entry, devices)), ", ")
-    say(("%s: a separate entry %s stands beside the planned one"):format(route_name(entry), names))
-  end
-end
-
-local function by_slot(routes, keep)
-  local slots <const>, order <const> = {}, {}
-  for _, route in ipairs(routes) do
-    local slot <const> = conflict.slot(route)
-    if keep(route) then
-      if not slots[slot] then
-        slots[slot] = {}
-        order[#order + 1] = slot
-      end
-      table.insert(slots[slot], route)
-    end
-  end
-  return slots, order
-end
-
----Compares planned routes with the kernel's.
----@param planned table[] canonical routes
----@param current table[] canonical routes of all tables
----@return string[] differences one sentence each; empty when everything is as planned
-function M.routes(planned, current)
+local function sysctl_differences(nl, planned)
   local differences <const> = {}
-  local function say(text) differences[#differences + 1] = text end
-  local devices <const> = devices_of(planned)
-  local wanted <const>, order = by_slot(planned, function() return true end)
-  local found <const> = by_slot(current, function(route)
-    return next(hops_on(route, devices)) ~= nil
-  end)
-  for _, slot in ipairs(order) do
-    local routes, entries = wanted[slot], found[slot] or {}
-    if routes[1].family == 6 then routes, entries = as_one(routes), as_one(entries) end
-    compare_slot(routes, entries, devices, current, say)
+  for key, value in pairs(planned.plan and planned.plan.sysctls or {}) do
+    local now <const> = (nl.sysctl:get(key) or "unreadable"):gsub("%s+$", "")
+    if now ~= tostring(value) then
+      differences[#differences + 1] = ("sysctl %s is %s, planned is %s"):format(key, now, value)
+    end
   end
+  table.sort(differences)
   return differences
 end
 
----Compares planned addresses with the kernel's.
----@param planned table[] `{ address, dev }`
----@param current table[] addresses as `nl.addr:list` gives them: `{ address = "10.0.0.9/24", dev }`
----@return string[] differences
-function M.addresses(planned, current)
-  local found <const>, differences <const> = {}, {}
-  for _, entry in ipairs(current) do found[entry.dev .. " " .. entry.address] = true end
-  for _, entry in ipairs(planned) do
-    if not found[entry.dev .. " " .. entry.address] then
-      differences[#differences + 1] = ("address %s is missing on %s"):format(entry.address, entry.dev)
-    end
+local function append(list, more)
+  table.move(more, 1, #more, #list + 1, list)
+end
+
+local function all_differences(state, planned, later)
+  local nl <const>, call <const> = state.nl, state.call
+  local found <const> = link_differences(nl, call.ifname)
+  if #found > 0 then return found end
+  if state.plugin.inspect then append(found, state.plugin.inspect(state)) end
+  local current, message, code = nl.addr:list { dev = call.ifname }
+  if not current then return nil, message, code end
+  append(found, compare.addresses(wanted_addresses(state, planned), current))
+  local routes
+  routes, message, code = context.routes(nl)
+  if not routes then return nil, message, code end
+  append(found, compare.routes(still_ours(planned.wanted, later), routes))
+  append(found, sysctl_differences(nl, planned))
+  return found
+end
+
+local function compare_all(state)
+  local planned, later = record.load(state.call)
+  local message, code
+  if not planned then
+    planned, message, code = from_result(state)
+    if not planned then return nil, message, code end
   end
-  return differences
+  local differences
+  differences, message, code = all_differences(state, planned, later or {})
+  if not differences then return nil, message, code end
+  if #differences == 0 then return true end
+  return nil, ("CHECK %s: %s"):format(state.call.ifname, table.concat(differences, "; ")), 999
+end
+
+---@param call table
+---@param plugin table
+---@return true? ok, string? message, string|integer? code  the message says all that differs
+function M.run(call, plugin)
+  local state <const> = { call = call, plugin = plugin }
+  local ok, message, code = flow.run(state, "netconf", "netconf")
+  if not ok then return nil, message, code end
+  if not call.prev then return nil, "prevResult: must be given for CHECK", 7 end
+  if state.conf.skipcheck then return true end
+  local nl <close>, why, number = add.open(call)
+  if not nl then return nil, why, number end
+  state.nl = nl
+  ok, message, code = compare_all(state)
+  if not ok then return nil, message, code end
+  local kind <const> = state.conf.ipam.type
+  if kind == "" or not plugin.attach then return true end
+  return ipam.ask(call, kind, "CHECK")
 end
 
 return M

@@ -1,13 +1,16 @@
 ---What to do when another interface of the pod already has a route where one of ours is to go.
 --
--- A slot is what the kernel keys its entries by: family, table, prefix and metric. The scope is no
--- part of it, not even for IPv4: two entries that differ in scope only shadow each other.
+-- Routes are compared by slot, not by key: two IPv4 routes that differ in scope only have two keys
+-- and still shadow each other.
+local group = require "ecmp.group"
+
 local M = {}
 
----@param route table canonical
----@return string
-function M.slot(route)
-  return ("%d %d %s %d"):format(route.family, route.table, route.dst, route.metric)
+local slot_of <const> = group.slot
+
+local function note(slots, slot, route)
+  slots[slot] = slots[slot] or {}
+  table.insert(slots[slot], route)
 end
 
 ---The canonical routes of `current` by slot, split by device: what goes out of `dev` is ours.
@@ -17,19 +20,15 @@ end
 function M.split(current, dev)
   local own <const>, foreign <const> = {}, {}
   for _, route in ipairs(current) do
-    local slot <const> = M.slot(route)
+    local slot <const> = slot_of(route)
     local ours, theirs = false, false
     for _, hop in ipairs(route.nexthops) do
       if hop.dev == dev then ours = true else theirs = true end
     end
     -- A route without a way out (blackhole, unreachable) belongs to no interface, so not to ours.
     theirs = theirs or not ours
-    for list, holds in pairs { [own] = ours, [foreign] = theirs } do
-      if holds then
-        list[slot] = list[slot] or {}
-        table.insert(list[slot], route)
-      end
-    end
+    if ours then note(own, slot, route) end
+    if theirs then note(foreign, slot, route) end
   end
   return own, foreign
 end
@@ -46,7 +45,7 @@ local policies = {}
 ---The next higher metric that nobody uses; the result says which.
 function policies.yield(route, _, in_use)
   local moved <const> = copy(route)
-  repeat moved.metric = moved.metric + 1 until not in_use[M.slot(moved)]
+  repeat moved.metric = moved.metric + 1 until not in_use[slot_of(moved)]
   return moved
 end
 
@@ -90,7 +89,7 @@ local function ways_of(others)
   local ways <const> = {}
   for _, route in ipairs(others) do
     for _, hop in ipairs(route.nexthops) do
-      ways[#ways + 1] = ("%s dev %s"):format(hop.via and "via " .. hop.via or "on-link", hop.dev or "?")
+      ways[#ways + 1] = group.hop_text(hop)
     end
   end
   return table.concat(ways, ", ")
@@ -111,14 +110,14 @@ function M.settle(routes, current, policy, dev)
   local _, foreign = M.split(current, dev)
   local in_use <const> = {}
   for slot in pairs(foreign) do in_use[slot] = true end
-  for _, route in ipairs(routes) do in_use[M.slot(route)] = true end
+  for _, route in ipairs(routes) do in_use[slot_of(route)] = true end
   local settled <const> = {}
   for i, route in ipairs(routes) do
-    local others <const> = foreign[M.slot(route)]
+    local others <const> = foreign[slot_of(route)]
     if others then
       local new, message, code = policies[policy](route, others, in_use)
       if not new then return nil, message, code end
-      in_use[M.slot(new)] = true
+      in_use[slot_of(new)] = true
       settled[i] = new
     else
       settled[i] = route

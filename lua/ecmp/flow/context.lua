@@ -28,8 +28,8 @@ function M.routes(nl)
   if not list then return nil, message, code end
   local routes <const> = {}
   for _, route in ipairs(list) do
-    local canonical <const> = group.canonical(route)
-    if canonical.table ~= LOCAL then routes[#routes + 1] = canonical end
+    local held <const> = group.held(route)
+    if held and held.table ~= LOCAL then routes[#routes + 1] = held end
   end
   return routes
 end

@@ -24,12 +24,15 @@ local function a(kind)
   return (kind:find("^[aeiou]") and "an " or "a ") .. kind
 end
 
+-- What is there instead: the value itself where it is short, else its kind.
+local function shown(value)
+  local kind <const> = json.kind(value)
+  if kind == "string" then return ("'%s'"):format(value) end
+  return (kind == "object" or kind == "list") and a(kind) or tostring(value)
+end
+
 local function wrong(path, kind, value)
-  local shown = type(value) == "string" and ("'%s'"):format(value) or a(type(value))
-  if type(value) ~= "string" and type(value) ~= "table" then shown = tostring(value) end
-  if type(value) == "table" and #value > 0 then shown = "a list" end
-  if type(value) == "table" and #value == 0 then shown = "an object" end
-  return nil, ("%s: %s is due here, not %s"):format(path, a(kind), shown), MISTAKE
+  return nil, ("%s: %s is due here, not %s"):format(path, a(kind), shown(value)), MISTAKE
 end
 
 function kinds.string(value, path)
@@ -43,7 +46,9 @@ function kinds.boolean(value, path)
 end
 
 function kinds.integer(value, path, field)
-  if math.type(value) ~= "integer" then return wrong(path, "integer", value) end
+  local why
+  value, why = json.integer(value)
+  if not value then return nil, ("%s: %s"):format(path, why), MISTAKE end
   local low <const>, high <const> = field.min or math.mininteger, field.max or math.maxinteger
   if value < low or value > high then
     return nil, ("%s: %d is outside %d..%d"):format(path, value, low, high), MISTAKE
@@ -60,23 +65,14 @@ function kinds.word(value, path, field)
   return nil, ("%s: unknown word '%s'; known are %s"):format(path, value, known), MISTAKE
 end
 
----Whether a decoded JSON value is an object; an empty table without a mark counts as one.
-local function is_object(value)
-  return type(value) == "table" and #value == 0 and not json.is_array(value)
-end
-
-local function is_list(value)
-  return type(value) == "table" and (#value > 0 or json.is_array(value) or next(value) == nil)
-end
-
 function kinds.object(value, path, field)
-  if not is_object(value) then return wrong(path, "object", value) end
+  if json.kind(value) ~= "object" then return wrong(path, "object", value) end
   if not field.fields then return value end
   return M.read(value, field.fields, path)
 end
 
 function kinds.list(value, path, field)
-  if not is_list(value) then return wrong(path, "list", value) end
+  if json.kind(value) ~= "list" then return wrong(path, "list", value) end
   local checked <const> = {}
   for i, item in ipairs(value) do
     local one, message, code = M.value(item, field.item, ("%s[%d]"):format(path, i))

@@ -17,7 +17,10 @@ function M.run(state)
   local routes, message, code = merged_by(state)
   if not routes then return nil, message, code or 7 end
   state.merged = {}
-  for i, route in ipairs(routes) do state.merged[i] = group.canonical(route) end
+  for i, route in ipairs(routes) do
+    state.merged[i], message, code = group.canonical(route)
+    if not state.merged[i] then return nil, ("routes[%d].%s"):format(i, message), code end
+  end
   return state
 end
 

@@ -47,12 +47,6 @@ function M.sysctls(multipath, dev)
   return set
 end
 
----Fields of a route that `separate` does not program, because the reference plugins do not.
-local function as_reference(routes)
-  for _, route in ipairs(routes) do route.mtu, route.advmss = nil, nil end
-  return routes
-end
-
 local function words_of(routes)
   local plain <const> = {}
   for i, route in ipairs(routes) do plain[i] = group.plain(route) end
@@ -60,13 +54,11 @@ local function words_of(routes)
 end
 
 -- The script may have put anything into the plan; what cannot be a route is its mistake.
-local function canonical_of(routes, by_script)
+local function canonical_of(routes)
   local list <const> = {}
   for i, route in ipairs(routes) do
-    local made, canonical = pcall(group.canonical, route)
-    if not made then
-      return nil, ("plan.routes[%d]: %s"):format(i, canonical), by_script and 100 or 999
-    end
+    local canonical <const>, message = group.canonical(route)
+    if not canonical then return nil, ("plan.routes[%d].%s"):format(i, message), 100 end
     list[i] = canonical
   end
   return list
@@ -78,7 +70,6 @@ function M.run(state)
   local conf <const>, dev <const> = state.conf, state.call.ifname
   local routes, message, code = conflict.settle(state.merged, state.current, conf.conflict, dev)
   if not routes then return nil, message, code end
-  if conf.merge == "separate" and not state.script then as_reference(routes) end
   local plan = {
     addresses = state.addresses, routes = words_of(routes),
     sysctls = M.sysctls(conf.multipath, dev),
@@ -86,7 +77,7 @@ function M.run(state)
   if state.script then
     plan, message, code = state.script:plan(plan, state.ctx)
     if not plan then return nil, message, code end
-    routes, message, code = canonical_of(plan.routes, true)
+    routes, message, code = canonical_of(plan.routes)
     if not routes then return nil, message, code end
   end
   state.plan, state.wanted = plan, routes

@@ -1,7 +1,8 @@
 ---What an ADD carried out, kept until DEL: `/run/cni/ecmp/NETWORK-CONTAINERID-IFNAME.json`.
 --
 -- prevResult cannot carry weights, replaced routes or old sysctls, so CHECK and DEL read them here.
--- A record is there whole or not at all, and gone after a reboot, as the pod is.
+-- Each of our plugins in a chain adds its step. A record is there whole or not at all, and gone
+-- after a reboot, as the pod is.
 local json = require "ecmp.json"
 local sys = require "ecmp.sys"
 
@@ -40,40 +41,64 @@ local function parse(path)
   return type(record) == "table" and record or nil
 end
 
----The record of an attachment; nil where there is none or it makes no sense.
----@param call table
----@return table? record
-function M.load(call)
+local function read(call)
   local record <const> = parse(M.path(call))
   return record and is_of(record, call) and record or nil
 end
 
----Writes the record of an attachment, whole or not at all.
+-- The last step that a plugin of this type made: in a chain DEL comes in reverse order.
+local function find(record, plugin)
+  for i = #(record and record.steps or {}), 1, -1 do
+    if record.steps[i].plugin == plugin then return i end
+  end
+end
+
+---What this plugin did for an attachment; nil where that is not known.
 ---@param call table
----@param record table what to keep; whose it is is added
+---@return table? step, table[]? later what plugins behind it in the chain did
+function M.load(call)
+  local record <const> = read(call)
+  local i <const> = find(record, call.plugin)
+  if not i then return nil end
+  return record.steps[i], table.move(record.steps, i + 1, #record.steps, 1, {})
+end
+
+---Notes what this plugin is about to do, whole or not at all.
+---@param call table
+---@param step table what to keep
+---@param first boolean whether the plugin makes the interface, so that what is there is outlived
 ---@return true? ok, string? message, string? code
-function M.save(call, record)
-  record.network, record.containerid = json.get(call.conf, "name"), call.containerid
-  record.ifname, record.netns, record.plugin = call.ifname, call.netns, call.plugin
+function M.save(call, step, first)
   local path <const> = M.path(call)
   local ok, message, code = sys.mkdir(M.directory, tonumber("755", 8))
   if not ok then return nil, message, code end
-  local other <const> = parse(path)
-  if other and not is_of(other, call) then
+  local old <const> = parse(path)
+  if old and not is_of(old, call) then
     return nil, ("write %s: it belongs to container %s of network %s (EEXIST)")
-      :format(path, other.containerid, other.network), "EEXIST"
+      :format(path, tostring(old.containerid), tostring(old.network)), "EEXIST"
   end
+  local record = old and not first and old.netns == call.netns and old or { steps = {} }
+  record.network, record.containerid = json.get(call.conf, "name"), call.containerid
+  record.ifname, record.netns = call.ifname, call.netns
+  step.plugin = call.plugin
+  record.steps[#record.steps + 1] = step
   return sys.replace(path, json.encode(record), tonumber("600", 8))
 end
 
----Removes the record of an attachment; what is gone already is fine.
+---Forgets what this plugin did; what is gone already is fine. The file goes with its last step.
 ---@param call table
 ---@return true? ok, string? message, string? code
 function M.remove(call)
-  local record <const> = parse(M.path(call))
-  -- Half of a record, or none of ours: only what is surely not another attachment's goes.
+  local path <const> = M.path(call)
+  local record <const> = parse(path)
   if record and not is_of(record, call) then return true end
-  local ok, message, code = sys.unlink(M.path(call))
+  local i <const> = find(record, call.plugin)
+  if i then table.remove(record.steps, i) end
+  if record and #(record.steps or {}) > 0 then
+    return sys.replace(path, json.encode(record), tonumber("600", 8))
+  end
+  -- Half of a record, which makes no sense to anybody, goes too.
+  local ok, message, code = sys.unlink(path)
   if not ok and code ~= "ENOENT" then return nil, message, code end
   return true
 end

@@ -53,18 +53,32 @@ local function hops_of(route, dev)
   return hops
 end
 
+---The gateways of a CNI route in the order nexthops, gws, gw, each once, in canonical text.
+---@param route table
+---@return string[]
+function M.gateways_of(route)
+  local gateways <const> = {}
+  for _, hop in ipairs(hops_of(route, "")) do gateways[#gateways + 1] = hop.via end
+  return gateways
+end
+
 local function positive(number)
   return number and number > 0 and number or nil
 end
 
----Everything about a CNI route but its next hops.
+local scopes <const> = {
+  [0] = "global", [200] = "site", [253] = "link", [254] = "host", [255] = "nowhere",
+}
+
+---Everything about a CNI route but its next hops. The scope is always said: CNI's default is global
+---where iproute2's is link.
 local function bare(route, dst)
   local number <const> = positive(route.table)
-  local scope <const> = route.scope and route.scope % 256 or 0
+  local scope <const> = (route.scope or 0) % 256
   return {
     dst = tostring(dst), metric = positive(route.priority),
     table = number ~= MAIN and number or nil,
-    scope = dst:family() == 4 and scope or nil,
+    scope = scopes[scope] or scope,
     mtu = positive(route.mtu), advmss = positive(route.advmss),
   }
 end
@@ -79,7 +93,7 @@ end
 
 ---Puts one CNI route object into iproute2's words.
 ---@param route table a checked CNI route object
----@param options table `{ dev, addresses, gateways, separate }`; without `gateways` none is filled in
+---@param options table `{ dev, addresses, gateways?, separate }`; without `gateways` none is implied
 ---@return table? route, string? message, integer? code  nil, message, 7
 function M.translate(route, options)
   local prefix, why = ip.parse(route.dst or "")
@@ -93,7 +107,7 @@ function M.translate(route, options)
       return nil, ("gw: %s is not of the family of %s"):format(hop.via, wanted.dst), 7
     end
   end
-  -- Several ways out, or a word about the one there is, make a multipath route; a plain gateway does not.
+  -- Several ways out, or a word about the one there is, make a multipath route; a gateway does not.
   if #hops > 0 and (route.nexthops or route.gws) then
     wanted.nexthops = hops
     return wanted

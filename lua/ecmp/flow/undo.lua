@@ -19,13 +19,18 @@ end
 ---Notes how to take one thing back.
 ---@param what string for the log, should taking it back fail
 ---@param step fun(): any, string? what to call; nil, message is a failure, and so is an error
-function list:push(what, step)
-  self.steps[#self.steps + 1] = { what = what, step = step }
+---@param keep? fun() what to call at `commit`
+function list:push(what, step, keep)
+  self.steps[#self.steps + 1] = { what = what, step = step, keep = keep }
 end
 
 ---Keeps everything done so far.
 function list:commit()
+  local steps <const> = self.steps
   self.steps = {}
+  for _, entry in ipairs(steps) do
+    if entry.keep then entry.keep() end
+  end
 end
 
 ---Takes everything back, newest first. One step that fails is logged and stops no other: what is

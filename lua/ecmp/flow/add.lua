@@ -1,0 +1,69 @@
+---The verb ADD: all stages, or nothing at all.
+local ecmp = require "ecmp"
+local flow = require "ecmp.flow"
+local undo_list = require "ecmp.flow.undo"
+
+local M = {}
+
+-- The CNI error code for a namespace that cannot be used.
+local BAD_NETNS <const> = 8
+
+---Opens the pod's namespace.
+---@param call table
+---@return table? nl, string? message, integer? code
+function M.open(call)
+  local nl <const>, message = ecmp.open { netns = call.netns }
+  if not nl then return nil, ("CNI_NETNS: %s"):format(message), BAD_NETNS end
+  return nl
+end
+
+local function refuse_existing(state)
+  local name <const> = state.call.ifname
+  if not state.plugin.attach or not state.ctx.links[name] then return true end
+  return nil, ("CNI_IFNAME: an interface %s exists already in %s (EEXIST)")
+    :format(name, state.call.netns), 999
+end
+
+-- The script is loaded once the context is known: its faults are the site's, with code 100.
+local function load_script(state)
+  if not state.conf.script then return true end
+  local script, message, code = require("ecmp.rule.load")(state.conf.script, {
+    trusted = state.conf.trusted, merge = state.conf.merge,
+  })
+  if not script then return nil, message, code or 100 end
+  state.script = script
+  return true
+end
+
+---Runs the stages up to the plan; nothing is changed but what the IPAM plugin handed out.
+---@param state table with call, plugin, undo, and nl unless nothing is to be read
+---@return table? state, string? message, string|integer? code
+function M.prepare(state)
+  local ok, message, code = flow.run(state, "context", "context")
+  if not ok then return nil, message, code end
+  for _, step in ipairs { refuse_existing, load_script } do
+    ok, message, code = step(state)
+    if not ok then return nil, message, code end
+  end
+  return flow.run(state, "ipam", "plan")
+end
+
+---@param call table
+---@param plugin table
+---@return table? result, string? message, string|integer? code
+function M.run(call, plugin)
+  local state <const> = { call = call, plugin = plugin }
+  local ok, message, code = flow.run(state, "netconf", "netconf")
+  if not ok then return nil, message, code end
+  local nl <close>, why, number = M.open(call)
+  if not nl then return nil, why, number end
+  local undo <close> = undo_list.new()
+  state.nl, state.undo = nl, undo
+  ok, message, code = M.prepare(state)
+  if ok then ok, message, code = flow.run(state, "apply", "result") end
+  if not ok then return nil, message, code end
+  undo:commit()
+  return state.result
+end
+
+return M

@@ -1,0 +1,210 @@
+---Stage 6: the machine is changed, here and nowhere else.
+--
+-- The order is the reference plugins' where it can be seen: the link, its sysctls, addresses, up,
+-- duplicate address detection, routes. Each step notes how to take itself back; what hangs on a link
+-- of ours (addresses, routes by it alone) goes with the link and needs no note of its own.
+local changes = require "ecmp.flow.changes"
+local dad = require "ecmp.flow.dad"
+local ecmp_plan = require "ecmp.plan"
+local group = require "ecmp.group"
+local ip = require "ecmp.ip"
+local objects = require "ecmp.flow.objects"
+local record = require "ecmp.flow.record"
+
+local M = {}
+
+-- What the kernel shows as the origin of a route that CNI plugins add.
+local PROTO <const> = "boot"
+
+local function sorted_keys(map)
+  local keys <const> = {}
+  for key in pairs(map) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+---Sets one sysctl of the pod if it differs, and notes its old value.
+---@param state table
+---@param key string
+---@param value string
+---@return true? ok, string? message, string? code
+function M.set_sysctl(state, key, value)
+  local nl <const> = state.nl
+  local old, message, code = nl.sysctl:get(key)
+  if not old then return nil, message, code end
+  old = old:gsub("%s+$", "")
+  if old == value then return true end
+  state.undo:push("sysctl " .. key, function() return nl.sysctl:set(key, old) end)
+  return nl.sysctl:set(key, value)
+end
+
+-- The values that the pod's sysctls have before we set them; those of an interface that does not
+-- exist yet have none worth keeping.
+local function old_sysctls(state)
+  local before <const> = {}
+  for _, key in ipairs(sorted_keys(state.plan.sysctls)) do
+    local old <const> = state.nl.sysctl:get(key)
+    before[key] = old and old:gsub("%s+$", "") or nil
+  end
+  return before
+end
+
+-- The record is written before the first change: an ADD that is killed in the middle leaves behind
+-- what DEL needs to know.
+local function remember(state)
+  local call <const> = state.call
+  state.record = {
+    plan = state.plan, wanted = state.wanted, found = state.found or {},
+    sysctls = old_sysctls(state), ipam = state.conf.ipam.type, merge = state.conf.merge,
+    -- Numbers of next-hop objects are chosen before they are made, for the same reason.
+    objects = objects.choose(state),
+  }
+  state.undo:push("record", function() return record.remove(call) end)
+  return record.save(call, state.record, state.plugin.attach ~= nil)
+end
+
+local function attach(state)
+  if not state.plugin.attach then return true end
+  return state.plugin.attach(state)
+end
+
+local function sysctls(state)
+  for _, key in ipairs(sorted_keys(state.plan.sysctls)) do
+    local value <const> = tostring(state.plan.sysctls[key])
+    local ok, message, code = M.set_sysctl(state, key, value)
+    if not ok then return nil, message, code end
+  end
+  return true
+end
+
+-- IPv6 may be switched off for new interfaces; an address asked for is reason to switch it on. The
+-- second switch keeps the address when the link goes down for a moment.
+local function enable_ipv6(state, dev)
+  for _, name in ipairs { "lo", dev } do
+    local key <const> = ("net/ipv6/conf/%s/disable_ipv6"):format(name)
+    -- Unreadable means a kernel without IPv6; the address itself then says so better.
+    if state.nl.sysctl:get(key) then
+      local ok, message, code = M.set_sysctl(state, key, "0")
+      if not ok then return nil, message, code end
+    end
+  end
+  if state.conf.dad == "optimistic" then
+    local key <const> = ("net/ipv6/conf/%s/optimistic_dad"):format(dev)
+    local ok, message, code = M.set_sysctl(state, key, "1")
+    if not ok then return nil, message, code end
+  end
+  return M.set_sysctl(state, ("net/ipv6/conf/%s/keep_addr_on_down"):format(dev), "1")
+end
+
+-- The kernel's own rule for broadcast addresses: none where the prefix has no room for one.
+local function address_of(entry, policy)
+  local parsed <const> = assert(ip.parse(entry.address))
+  local address <const> = { address = entry.address, dev = entry.dev, scope = "global" }
+  if parsed:family() == 4 then
+    if parsed:length() <= 30 then address.broadcast = tostring(parsed:last():address()) end
+    return address
+  end
+  for flag, value in pairs(dad.flags(policy)) do address[flag] = value end
+  return address
+end
+
+local function addresses(state)
+  local enabled = false
+  for _, entry in ipairs(state.plugin.attach and state.plan.addresses or {}) do
+    if dad.is_ipv6(entry.address) and not enabled then
+      enabled = true
+      local ok, message, code = enable_ipv6(state, entry.dev)
+      if not ok then return nil, message, code end
+    end
+    local ok, message, code = state.nl.addr:add(address_of(entry, state.conf.dad))
+    if not ok then return nil, message, code end
+  end
+  state.has_ipv6 = enabled
+  return true
+end
+
+local function up(state)
+  if not state.plugin.attach then return true end
+  return state.nl.link:set { dev = state.call.ifname, up = true }
+end
+
+local function await_addresses(state)
+  if not state.has_ipv6 or state.conf.dad ~= "wait" then return true end
+  return dad.wait(state.nl, state.call.ifname)
+end
+
+-- As the reference plugins add a route, in both families: the kernel decides what it becomes.
+local function put_in_front(state, route)
+  local request <const> = group.plain(route)
+  request.proto, request.scope, request.separate = PROTO, route.scope, nil
+  return state.nl.route:prepend(request)
+end
+
+local function same_slot(list, route)
+  for _, other in ipairs(list) do
+    if group.slot(other) == group.slot(route) then return true end
+  end
+  return false
+end
+
+-- Which of the wanted routes go in front of what is there, and which are planned for.
+local function split(state)
+  local front <const>, planned <const> = {}, {}
+  local conf <const> = state.conf
+  for _, route in ipairs(state.wanted) do
+    local blind <const> = route.separate
+      or conf.conflict == "take" and same_slot(state.current, route) and not state.found
+    table.insert(blind and front or planned, route)
+  end
+  return front, planned
+end
+
+local function plan_routes(state, planned)
+  local before <const>, after <const> =
+    changes.of(state.current, state.found or {}, planned, state.call.ifname)
+  for _, route in ipairs(after) do route.proto = route.proto or PROTO end
+  local plan, message, code = ecmp_plan(before, after)
+  if not plan then return nil, message, code end
+  local tx
+  tx, message, code = plan:begin(state.nl)
+  if not tx then return nil, message, code end
+  state.undo:push("routes", function() return tx:close() end, function() tx:commit() end)
+  return true
+end
+
+local function routes(state)
+  local front <const>, planned = split(state)
+  local made, message, code = objects.make(state)
+  if not made then return nil, message, code end
+  planned = objects.use(state, planned)
+  if #planned > 0 or state.found then
+    local ok
+    ok, message, code = plan_routes(state, planned)
+    if not ok then return nil, message, code end
+  end
+  for _, route in ipairs(front) do
+    local ok
+    ok, message, code = put_in_front(state, route)
+    if not ok then return nil, message, code end
+  end
+  return true
+end
+
+local function settle(state)
+  if not state.plugin.settle then return true end
+  return state.plugin.settle(state)
+end
+
+M.steps = { remember, attach, sysctls, addresses, up, await_addresses, routes, settle }
+
+---@param state table
+---@return table? state, string? message, string|integer? code
+function M.run(state)
+  for _, step in ipairs(M.steps) do
+    local ok, message, code = step(state)
+    if not ok then return nil, message, code end
+  end
+  return state
+end
+
+return M

@@ -1,0 +1,48 @@
+---The verb GC: drops what belongs to attachments that are not in the list of valid ones.
+--
+-- Without a list, or with null, nothing is dropped: nobody said what is valid. An empty list says
+-- that nothing is.
+local ipam = require "ecmp.flow.ipam"
+local json = require "ecmp.json"
+local record = require "ecmp.flow.record"
+
+local M = {}
+
+M.key = "cni.dev/valid-attachments"
+
+local function name_of(containerid, ifname)
+  return tostring(containerid) .. "/" .. tostring(ifname)
+end
+
+local function sweep(call, valid)
+  local keep <const> = {}
+  for _, entry in ipairs(valid) do
+    keep[name_of(json.get(entry, "containerID"), json.get(entry, "ifname"))] = true
+  end
+  return record.sweep(json.get(call.conf, "name"), function(was)
+    return keep[name_of(was.containerid, was.ifname)]
+  end)
+end
+
+---@param call table
+---@param plugin table
+---@return true? ok, string? message, string|integer? code  all problems in one message
+function M.run(call, plugin)
+  local valid <const> = json.get(call.conf, M.key)
+  if valid == nil then return true end
+  if json.kind(valid) ~= "list" and next(valid) ~= nil then
+    return nil, M.key .. ": a list is due here", 7
+  end
+  local problems <const> = sweep(call, valid)
+  local conf <const> = json.get(call.conf, "ipam")
+  local kind <const> = plugin.attach and type(conf) == "table" and json.get(conf, "type")
+  local code = 999
+  if type(kind) == "string" and kind ~= "" then
+    local ok, message, number = ipam.ask(call, kind, "GC")
+    if not ok then problems[#problems + 1], code = message, number or code end
+  end
+  if #problems > 0 then return nil, table.concat(problems, "; "), code end
+  return true
+end
+
+return M

@@ -1,0 +1,72 @@
+---The IPAM flow: from a network configuration to routes in the kernel and a CNI result.
+--
+-- The stages run in this order. A stage is a module of this folder with
+--
+--     run(state) -> state | nil, message, code
+--
+-- It reads what earlier stages left in `state` and adds its own fields; it changes nobody else's.
+--
+--     stage     needs            adds                                      touches
+--     netconf   call, plugin     conf                                      nothing
+--     context   nl               ctx, current                              reads the kernel
+--     ipam      conf             ipam, addresses                           the IPAM plugin
+--     routes    ipam             routes        (iproute2's words)          nothing
+--     group     routes, ctx      merged        (canonical)                 nothing
+--     plan      merged, current  plan, wanted  (canonical)                 nothing
+--     apply     plan, nl, undo   record                                    the kernel
+--     result    wanted           result                                    nothing
+--
+-- `state.call` is the call of the CNI verb, `state.plugin` what the plugin says about itself:
+--
+--     fields            its own configuration keys (ecmp.flow.fields)
+--     check_conf(conf, call)    what fields alone cannot say
+--     needs_addresses   whether it is an error that no IPAM plugin is configured
+--     stages            stages of its own by name, in place of the stock ones
+--     attach(state)     makes the interface; sets state.interfaces and state.interface
+--     settle(state)     what is left to do when the routes are there
+--     detach(call, nl, record)  takes the interface away; what is missing is fine
+--     inspect(state)    what CHECK is to look at beside addresses and routes: a list of sentences
+--
+-- A plugin's `attach` marks one that makes an interface, and so an interface that exists already is
+-- refused before any address is handed out.
+local M = {}
+
+M.stages = { "netconf", "context", "ipam", "routes", "group", "plan", "apply", "result" }
+
+local function stage(state, name)
+  local own <const> = state.plugin.stages
+  return own and own[name] or require("ecmp.flow." .. name).run
+end
+
+---Runs a part of the stages.
+---@param state table
+---@param first string
+---@param last string
+---@return table? state, string? message, string|integer? code
+function M.run(state, first, last)
+  local running = false
+  for _, name in ipairs(M.stages) do
+    running = running or name == first
+    if running then
+      local ok, message, code = stage(state, name)(state)
+      if not ok then return nil, message, code end
+    end
+    if name == last then break end
+  end
+  return state
+end
+
+---Makes a plugin's verbs out of what it says about itself.
+---@param plugin table see above
+---@return table verbs for `ecmp.cni.main`
+function M.verbs(plugin)
+  local verbs <const> = {}
+  for _, name in ipairs { "add", "del", "check", "gc", "status" } do
+    verbs[name] = function(call) return require("ecmp.flow." .. name).run(call, plugin) end
+  end
+  -- For `ecmp plan`, and for authors who add a step to the stock flow.
+  verbs.plugin = plugin
+  return verbs
+end
+
+return M

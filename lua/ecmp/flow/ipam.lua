@@ -1,0 +1,90 @@
+---Stage 2: addresses and routes from the IPAM plugin; `state.ipam` and `state.addresses`.
+--
+-- Our own IPAM plugins run inside this process; any other type is an executable on CNI_PATH. Either
+-- way what was handed out is given back when a later step fails, and also when handing out itself
+-- failed: half an answer may have left a reservation behind.
+local delegate = require "ecmp.cni.delegate"
+
+local M = {}
+
+-- IPAM plugins of ours by type, without the prefix.
+local own <const> = { static = "ecmp.plugin.static", ["host-local"] = "ecmp.plugin.host-local" }
+
+---The verbs of an IPAM plugin of ours; nil for a type that is not ours.
+---@param kind string the configured type
+---@return table? verbs
+function M.own(kind)
+  local name <const> = own[kind:gsub("^ecmp%-", "")]
+  if not name then return nil end
+  local found <const>, verbs = pcall(require, name)
+  return found and verbs or nil
+end
+
+---Runs one verb of an IPAM plugin.
+---@param call table the call of the plugin that asks
+---@param kind string the configured type
+---@param command string "ADD", "DEL", "CHECK", "GC", "STATUS"
+---@return any result of ADD; true for the others, string? message, integer? code
+function M.ask(call, kind, command)
+  local verbs <const> = M.own(kind)
+  if not verbs then return delegate.run(call, kind, command) end
+  local verb <const> = verbs[command:lower()]
+  -- A plugin without the verb has nothing to do for it, as in the protocol.
+  if not verb then return true end
+  local inner <const> = setmetatable({ command = command, plugin = kind }, { __index = call })
+  local result, message, code = verb(inner)
+  if message then return nil, message, code end
+  return result == nil and true or result
+end
+
+---What an IPAM plugin would hand out, with nothing reserved.
+local function preview(state, kind)
+  if state.ipam_result then return state.ipam_result end
+  local verbs <const> = M.own(kind)
+  local look <const> = verbs and (verbs.preview or kind:find("static$") and verbs.add)
+  if look then return look(state.call) end
+  return nil, ("ipam.type: what '%s' would hand out cannot be known without asking it; "
+    .. "give its result with --ipam-result"):format(kind), 7
+end
+
+local function reserve(state, kind)
+  local call <const> = state.call
+  local function give_back() return M.ask(call, kind, "DEL") end
+  state.undo:push("IPAM reservation of " .. kind, give_back)
+  return M.ask(call, kind, "ADD")
+end
+
+---Addresses in the form in which rules see them.
+---@param ips table[] of a CNI result
+---@param dev string
+---@return table[] `{ address, gateway?, dev }`
+function M.addresses(ips, dev)
+  local addresses <const> = {}
+  for i, entry in ipairs(ips or {}) do
+    addresses[i] = { address = entry.address, gateway = entry.gateway, dev = dev }
+  end
+  return addresses
+end
+
+---@param state table
+---@return table? state, string? message, integer|string? code
+function M.run(state)
+  local kind <const> = state.conf.ipam.type
+  local needed <const> = state.plugin.needs_addresses
+  if kind == "" then
+    if needed then return nil, "ipam.type: must be given", 7 end
+    state.ipam = { ips = {}, routes = {} }
+  else
+    local result, message, code = (state.dry and preview or reserve)(state, kind)
+    if not result then return nil, message, code end
+    if #(result.ips or {}) == 0 then
+      return nil, ("ipam: '%s' handed out no address"):format(kind), 999
+    end
+    state.ipam = result
+  end
+  state.addresses = M.addresses(state.ipam.ips, state.call.ifname)
+  state.ctx.addresses = state.addresses
+  return state
+end
+
+return M

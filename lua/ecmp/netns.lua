@@ -6,6 +6,7 @@ local sys <const> = require "ecmp.sys"
 local M = {}
 
 local DIRECTORY <const> = "/run/netns"
+local MODE <const> = tonumber("755", 8)
 
 --- A name has to be one path component, and must not look like a pid, which `open` would take it for.
 ---@param name any
@@ -38,9 +39,7 @@ end
 --- goes in it. A directory that is no mount yet answers EINVAL.
 ---@return true?, string?, string?
 local function prepare_directory()
-  local ok, message, code = sys.mkdir(DIRECTORY, tonumber("755", 8))
-  if not ok then return nil, message, code end
-  ok, message, code = sys.share(DIRECTORY)
+  local ok, message, code = sys.share(DIRECTORY)
   if ok or code ~= "EINVAL" then return ok, message, code end
   ok, message, code = sys.bind(DIRECTORY, DIRECTORY)
   if not ok then return nil, message, code end
@@ -59,6 +58,21 @@ local function give_name(handle, path)
   return ok, message, code
 end
 
+--- Puts a namespace under its name. Two processes that made the directory a mount at once would
+--- stack two mounts: hence the lock.
+---@param handle ecmp.netns.handle
+---@param name string
+---@return true?, string?, string?
+local function register(handle, name)
+  local ok, message, code = sys.mkdir(DIRECTORY, MODE)
+  if not ok then return nil, message, code end
+  local lock <close>, lock_message, lock_code = sys.lock(DIRECTORY, { timeout = 20 })
+  if not lock then return nil, lock_message, lock_code end
+  ok, message, code = prepare_directory()
+  if not ok then return nil, message, code end
+  return give_name(handle, DIRECTORY .. "/" .. name)
+end
+
 --- Creates a namespace. With a name it is what `ip netns add NAME` makes, and stays until `delete`;
 --- without one it lives as long as the handle.
 ---@param name? string
@@ -67,24 +81,12 @@ end
 ---@return string? code  EEXIST when the name is taken, EPERM without the right to mount
 function M.create(name)
   if name ~= nil then check_name(name, 2) end
-  local what <const> = name and "create namespace " .. name or "create namespace"
   local handle, message, code = sys.netns_new()
-  if not handle then return refuse(what, message, code) end
-  if name == nil then return handle end
-  local ok
-  -- two that make the directory a mount at once would stack two mounts
-  local lock
-  ok, message, code = sys.mkdir(DIRECTORY, tonumber("755", 8))
-  if ok then lock, message, code = sys.lock(DIRECTORY, { timeout = 20 }) end
-  if lock then
-    local held <close> = lock
-    ok, message, code = prepare_directory()
-    if ok then ok, message, code = give_name(handle, DIRECTORY .. "/" .. name) end
-    if ok then return handle end
-    held:close()
-  end
-  handle:close()
-  return refuse(what, message, code)
+  local ok = handle
+  if handle and name then ok, message, code = register(handle, name) end
+  if ok then return handle end
+  if handle then handle:close() end
+  return refuse(name and "create namespace " .. name or "create namespace", message, code)
 end
 
 --- Opens a namespace.

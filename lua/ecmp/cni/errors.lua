@@ -1,0 +1,74 @@
+---CNI errors: the object that a plugin prints, and the numbers in it.
+--
+-- A refusal travels through our code as `nil, message, code`; `code` is a symbol of the kernel or C
+-- library ("ENETUNREACH") or one of the numbers below. Here it becomes a number. An error object
+-- may also be thrown, by `cni.refuse` and `cni.try`; it is a table of its own kind so that a fault
+-- in a program is never taken for a refusal.
+local M = {}
+
+---The numbers of the specification, by the word this project uses for them.
+M.codes = {
+  unknown = 0,       -- only handed on: a delegate died without saying why
+  incompatible = 1,  -- versions
+  unsupported = 2,   -- a config field
+  container = 3,     -- no such container
+  environment = 4,   -- CNI_ variables, CNI_ARGS included
+  io = 5,
+  decode = 6,        -- text that is no JSON, a wrong type in a key of the protocol
+  config = 7,        -- a mistake in the configuration
+  netns = 8,         -- the pod's namespace is the plugin's own
+  again = 11,        -- try again later
+  unavailable = 50,  -- STATUS: no ADD can be served
+  limited = 51,      -- STATUS: the same, and containers that exist suffer too
+  script = 100,      -- a site's script is at fault
+  internal = 999,
+}
+
+-- Symbols that mean "later": a lock that was held too long, a table that was being changed.
+local retryable <const> = { EAGAIN = true, EWOULDBLOCK = true, EBUSY = true, ETIMEDOUT = true }
+
+local object <const> = { __name = "cni error" }
+object.__index = object
+
+function object:__tostring()
+  local details <const> = self.details and (": %s"):format(self.details) or ""
+  return ("%s%s (code %d)"):format(self.msg, details, self.code)
+end
+
+---The number for a code of either kind.
+---@param code integer|string|nil
+---@return integer
+function M.code(code)
+  if math.type(code) == "integer" then return code end
+  return retryable[code] and M.codes.again or M.codes.internal
+end
+
+---Makes an error object.
+---@param code integer|string|nil a CNI number, or a symbol to be turned into one
+---@param message string complete in itself
+---@param details? string
+---@return table object `{ code, msg, details }`
+function M.new(code, message, details)
+  return setmetatable({
+    code = M.code(code), msg = tostring(message),
+    details = details ~= nil and tostring(details) or nil,
+  }, object)
+end
+
+---Whether a value is an error object, as opposed to whatever else may be thrown.
+---@param value any
+---@return boolean
+function M.is(value)
+  return getmetatable(value) == object
+end
+
+---What is printed for an error object.
+---@param err table
+---@param version string the version of the configuration
+---@return table document ready for `json.encode`
+function M.document(err, version)
+  local details <const> = err.details ~= "" and err.details or nil
+  return { cniVersion = version, code = err.code, msg = err.msg, details = details }
+end
+
+return M

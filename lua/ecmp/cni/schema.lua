@@ -1,0 +1,147 @@
+---Checks for decoded JSON, as values that are put together.
+--
+-- A check is `function(value, path) -> value | nil, message`: it returns the value in its one
+-- canonical form, nil alone where the value counts as absent, or nil and a sentence that begins
+-- with the path. Records keep the keys nobody asked about: other plugins, or a later version of
+-- the specification, may own them.
+local ip = require "ecmp.ip"
+local json = require "ecmp.json"
+
+local M = {}
+
+local function a(kind)
+  return (kind:find("^[aeiou]") and "an " or "a ") .. kind
+end
+
+---A check for one kind of JSON value.
+local function kind_check(wanted)
+  return function(value, path)
+    local kind <const> = json.kind(value)
+    if kind == wanted then return value end
+    return nil, ("%s: must be %s, not %s"):format(path, a(wanted), a(kind))
+  end
+end
+
+M.string = kind_check("string")
+M.boolean = kind_check("boolean")
+M.object = kind_check("object")
+M.array = kind_check("list")
+
+---An integer within bounds.
+---@param low? integer
+---@param high? integer
+---@return function check
+function M.integer(low, high)
+  return function(value, path)
+    local number <const>, why <const> = json.integer(value)
+    if not number then return nil, ("%s: %s"):format(path, why) end
+    if low and number < low or high and number > high then
+      return nil, ("%s: %d is not between %d and %d"):format(path, number, low, high)
+    end
+    return number
+  end
+end
+
+---One of several words.
+---@param words string[]
+---@return function check
+function M.word(words)
+  return function(value, path)
+    for _, word in ipairs(words) do
+      if value == word then return value end
+    end
+    return nil, ("%s: must be one of %s, not '%s'")
+      :format(path, table.concat(words, ", "), tostring(value))
+  end
+end
+
+---Reads an address with or without a prefix length, as `lengthy` says.
+local function read_ip(value, path, lengthy)
+  local text <const>, wrong <const> = M.string(value, path)
+  if wrong then return nil, wrong end
+  local parsed <const>, why <const> = ip.parse(text)
+  if not parsed then return nil, ("%s: %s"):format(path, why) end
+  if lengthy == (text:find("/", 1, true) ~= nil) then return tostring(parsed) end
+  return nil, ("%s: '%s' %s"):format(path, text,
+    lengthy and "has no prefix length" or "has a prefix length, an address alone is due here")
+end
+
+---An IP address without a length; "" counts as absent. Comes out in canonical text.
+---@param value any
+---@param path string
+---@return string? address, string? message
+function M.address(value, path)
+  if value == "" then return nil end
+  return read_ip(value, path, false)
+end
+
+---An address with a prefix length; bits beyond the length stay.
+---@param value any
+---@param path string
+---@return string? prefix, string? message
+function M.prefix(value, path)
+  return read_ip(value, path, true)
+end
+
+---A list, each element checked. Null elements are refused by the element's check.
+---@param check function
+---@return function check
+function M.list(check)
+  return function(value, path)
+    -- An empty table that a script made carries no mark and may be meant as a list.
+    if json.kind(value) ~= "list" and not (type(value) == "table" and next(value) == nil) then
+      return M.array(value, path)
+    end
+    local checked <const> = json.array()
+    for i = 1, #value do
+      local item <const>, message <const> = check(value[i], ("%s[%d]"):format(path, i))
+      if message then return nil, message end
+      checked[#checked + 1] = item
+    end
+    return checked
+  end
+end
+
+local function join(path, key)
+  return path == "" and key or path .. "." .. key
+end
+
+---The value that an object has for each known key, and its other keys as they are.
+local function sort_keys(object, folded)
+  local known <const>, others <const> = {}, {}
+  for key, value in next, object do
+    local name <const> = type(key) == "string" and folded[key:lower()]
+    if name then
+      known[name] = json.get(object, name)
+    else
+      others[key] = value
+    end
+  end
+  return known, others
+end
+
+---An object with known keys, matched in any case.
+---@param fields table[] `{ key, check, required = boolean? }`
+---@return function check
+function M.record(fields)
+  local folded <const> = {}
+  for _, field in ipairs(fields) do folded[field[1]:lower()] = field[1] end
+  return function(value, path)
+    local object <const>, wrong <const> = M.object(value, path)
+    if wrong then return nil, wrong end
+    local known <const>, checked <const> = sort_keys(object, folded)
+    for _, field in ipairs(fields) do
+      local key <const> = field[1]
+      local item, message
+      if known[key] ~= nil then item, message = field[2](known[key], join(path, key)) end
+      if message then return nil, message end
+      if item == nil and field.required then
+        return nil, ("%s: must be given"):format(join(path, key))
+      end
+      checked[key] = item
+    end
+    return setmetatable(checked, getmetatable(object))
+  end
+end
+
+return M

@@ -1,0 +1,156 @@
+---IPAM plugin `static`: the addresses, routes and dns that the configuration names.
+--
+-- Where addresses come from, the later replacing the earlier: `ipam.addresses` with those of
+-- CNI_ARGS (`IP=`, `GATEWAY=`) behind them; `args.cni.ips`; `runtimeConfig.ips`. Routes come out as
+-- listed: what several routes of one prefix mean is for the plugin that programs the kernel.
+local cni = require "ecmp.cni"
+local ip = require "ecmp.ip"
+local json = require "ecmp.json"
+local result = require "ecmp.cni.result"
+local route = require "ecmp.cni.route"
+local schema = require "ecmp.cni.schema"
+local version = require "ecmp.cni.version"
+
+local codes <const> = cni.codes
+local M = { about = "hands out the addresses and routes of its configuration" }
+
+local address <const> = schema.record {
+  { "address", schema.prefix, required = true },
+  { "gateway", schema.address },
+}
+
+local ipam_fields <const> = schema.record {
+  { "type", schema.string },
+  { "addresses", schema.list(address) },
+  { "routes", schema.list(route.check) },
+  { "dns", result.check_dns },
+}
+
+---Applies a check of the schema; what it refuses is a mistake in the configuration.
+local function checked(check, value, path)
+  local accepted <const>, message <const> = check(value, path)
+  if message then cni.refuse(codes.config, message) end
+  return accepted
+end
+
+local function read_ipam(call)
+  if call.conf.ipam == nil then cni.refuse(codes.config, "ipam: must be given") end
+  return checked(ipam_fields, call.conf.ipam, "ipam")
+end
+
+-- Addresses ------------------------------------------------------------------------------------
+
+local function each_item(text)
+  return ((text or "") == "" and "" or text .. ","):gmatch("([^,]*),")
+end
+
+---One value of CNI_ARGS, which has its own error code.
+local function argument(check, text, name)
+  local value <const>, message <const> = check(text, "CNI_ARGS: " .. name)
+  if value then return value end
+  return cni.refuse(codes.environment, message or ("CNI_ARGS: %s: is empty"):format(name))
+end
+
+---The addresses of `IP=`, each with the last gateway of `GATEWAY=` that lies in its subnet. A
+---gateway that fits none is dropped, as the reference does.
+local function from_args(args)
+  local found <const> = {}
+  for text in each_item(args.IP) do
+    found[#found + 1] = { address = argument(schema.prefix, text, "IP") }
+  end
+  for text in each_item(args.GATEWAY) do
+    local gateway <const> = argument(schema.address, text, "GATEWAY")
+    for _, entry in ipairs(found) do
+      if ip.parse(entry.address):contains(ip.parse(gateway)) then entry.gateway = gateway end
+    end
+  end
+  return found
+end
+
+---`runtimeConfig.ips` or `args.cni.ips`, whichever says something and comes first.
+local function from_pod(conf)
+  local args <const> = json.get(conf, "args")
+  local sources <const> = {
+    { "runtimeConfig.ips", json.get(json.get(conf, "runtimeConfig"), "ips") },
+    { "args.cni.ips", json.get(json.get(args, "cni"), "ips") },
+  }
+  for _, source in ipairs(sources) do
+    local path <const>, value <const> = source[1], source[2]
+    local list <const> = value ~= nil and checked(schema.list(schema.prefix), value, path)
+    if list and #list > 0 then return list end
+  end
+end
+
+local function addresses(call, ipam)
+  local list <const> = ipam.addresses or {}
+  local args <const> = cni.try(cni.args(call, { "IP", "GATEWAY" }))
+  for _, entry in ipairs(from_args(args)) do list[#list + 1] = entry end
+  local named <const> = from_pod(call.conf)
+  if not named then return list end
+  local only <const> = {}
+  for i, text in ipairs(named) do only[i] = { address = text } end
+  return only
+end
+
+---Before 0.3.0 a result has room for one address of each family.
+local function check_room(call, list)
+  if version.family(call.version) ~= "ip4" then return end
+  local count <const> = { [4] = 0, [6] = 0 }
+  for _, entry in ipairs(list) do
+    local family <const> = ip.parse(entry.address):family()
+    count[family] = count[family] + 1
+    if count[family] > 1 then
+      cni.refuse(codes.config, ("ipam.addresses: version %s has room for one IPv%d address only")
+        :format(call.version, family))
+    end
+  end
+end
+
+-- Verbs ----------------------------------------------------------------------------------------
+
+---@param call table
+---@return table result
+function M.add(call)
+  local ipam <const> = read_ipam(call)
+  local list <const> = addresses(call, ipam)
+  check_room(call, list)
+  local ips <const> = {}
+  for i, entry in ipairs(list) do
+    ips[i] = { address = entry.address, gateway = entry.gateway }
+  end
+  return { ips = ips, routes = ipam.routes or {}, dns = ipam.dns }
+end
+
+---Nothing was taken, so there is nothing to give back, whatever the configuration says.
+function M.del() end
+
+local function find(ips, wanted)
+  for _, entry in ipairs(ips) do
+    if ip.parse(entry.address):address() == wanted:address() then return entry end
+  end
+end
+
+---Every configured address must be in prevResult, with its gateway where both name one.
+---@param call table
+function M.check(call)
+  local ipam <const> = read_ipam(call)
+  local previous <const> = cni.need_prev(call)
+  for i, entry in ipairs(addresses(call, ipam)) do
+    local held <const> = find(previous.ips, ip.parse(entry.address))
+    if held and held.gateway ~= entry.gateway then
+      cni.refuse(codes.internal, ("static: address %d, %s, has the gateway %s in prevResult, not %s")
+        :format(i, entry.address, held.gateway or "none", entry.gateway or "none"))
+    end
+  end
+end
+
+---Nothing is kept, so nothing can be stale.
+function M.gc() end
+
+---Ready whenever the configuration is.
+---@param call table
+function M.status(call)
+  read_ipam(call)
+end
+
+return M

@@ -367,7 +367,7 @@ function M.canonical(route)
       return refuse("%s: %s is not a whole number from 0", field, tostring(value))
     end
   end
-  if HOPLESS[route.type] and (route.via or route.nexthops) then
+  if HOPLESS[route.type] and (route.via or route.nexthops and #route.nexthops > 0) then
     return refuse("%s: a route of type %s has no next hops", route.via and "via" or "nexthops",
       route.type)
   end

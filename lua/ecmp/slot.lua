@@ -1,0 +1,274 @@
+---One place of the kernel's table: the changes that lead from what it holds to what is wanted.
+--
+-- A slot is a prefix in a table at a metric. In IPv4 it holds an ordered list of routes, of which
+-- the first takes all traffic; in IPv6 one route of all hops with a gateway, and beside it routes
+-- by device alone and blackholes. A prefix keeps a route at every step, but for one case in IPv6.
+--
+-- A change is `{ verb, route, old }`: `add` (refused where the slot is taken), `create` (in front
+-- in IPv4, joining in IPv6), `append` (behind), `replace` (of the first), `del`. Where the slot
+-- holds several routes it also carries `before` and `after`, what the slot holds around it.
+local identity <const> = require "ecmp.identity"
+
+local M = {}
+
+local function copy(list)
+  return table.move(list, 1, #list, 1, {})
+end
+
+local function fits(have, want, stated)
+  return have == want or identity.matches(have, want, stated and stated[want])
+end
+
+local function find(list, want, stated)
+  for i, have in ipairs(list) do
+    if fits(have, want, stated) then return i end
+  end
+end
+
+---A recorder of changes that keeps the slot's state beside them.
+local function recorder(have)
+  local state <const> = copy(have)
+  local changes <const> = {}
+  local function record(verb, route, old, alter)
+    local before <const> = copy(state)
+    alter()
+    changes[#changes + 1] = {
+      verb = verb, route = route, old = old, before = before, after = copy(state),
+    }
+  end
+  return {
+    state = state, changes = changes,
+    add = function(route)
+      record("add", route, nil, function() state[1] = route end)
+    end,
+    append = function(route)
+      record("append", route, nil, function() state[#state + 1] = route end)
+    end,
+    create = function(route)
+      local at <const> = route.family == 4 and 1 or #state + 1
+      record("create", route, nil, function() table.insert(state, at, route) end)
+    end,
+    replace = function(route, i)
+      record("replace", route, state[i], function() state[i] = route end)
+    end,
+    del = function(i)
+      record("del", nil, state[i], function() table.remove(state, i) end)
+    end,
+  }
+end
+
+-- IPv4 --------------------------------------------------------------------------------------------
+
+---Whether the kernel, asked to delete `asked`, would take `other` if it met that first: it compares
+---only as many hops as the route has, and what a hop does not name matches anything.
+local function takes(asked, other)
+  if asked.type ~= other.type or asked.scope ~= other.scope then return false end
+  if #other.nexthops > #asked.nexthops then return false end
+  for i, hop in ipairs(other.nexthops) do
+    local named <const> = asked.nexthops[i]
+    if named.via and named.via ~= hop.via or named.dev and named.dev ~= hop.dev then
+      return false
+    end
+  end
+  return true
+end
+
+---The route in front of the one at `i` that a request to delete that one would take instead.
+local function shadow_of(state, i)
+  for k = 1, i - 1 do
+    if takes(state[i], state[k]) then return k end
+  end
+end
+
+---Brings the wanted route to the front: by replacing the first, or, where it stands further
+---behind, by deleting those before it (the kernel will not replace one by its equal).
+local function settle_front(slot, want, stated)
+  while not fits(slot.state[1], want, stated) do
+    if find(slot.state, want, stated) then slot.del(1) else slot.replace(want, 1) end
+  end
+end
+
+---Deletes one that is not wanted any more. A route that hides it from the kernel's comparison goes
+---first, and comes back when the slot is settled again.
+local function delete(slot, i)
+  local hidden_by <const> = shadow_of(slot.state, i)
+  slot.del(hidden_by or i)
+  return hidden_by == nil
+end
+
+local function settle_list(slot, want, stated)
+  settle_front(slot, want[1], stated)
+  local i = 2
+  while slot.state[i] do
+    if want[i] and fits(slot.state[i], want[i], stated) then
+      i = i + 1
+    elseif not delete(slot, i) then
+      -- Ends: each round holds one route less than the one before.
+      return settle_list(slot, want, stated)
+    end
+  end
+  for k = i, #want do slot.append(want[k]) end
+end
+
+---The order in which IPv4 will hold the routes: what is created goes in front, the rest behind.
+local function order_of(want)
+  local list <const> = {}
+  for _, route in ipairs(want) do
+    table.insert(list, route.separate and 1 or #list + 1, route)
+  end
+  return list
+end
+
+local function fill(slot, want, behind)
+  for i, route in ipairs(want) do
+    if route.separate then
+      slot.create(route)
+    elseif i == 1 then
+      slot.add(route)
+    else
+      slot[behind](route)
+    end
+  end
+end
+
+local function clear(slot)
+  while slot.state[1] do slot.del(1) end
+end
+
+local function settle4(slot, want, stated)
+  if #slot.state == 0 then return fill(slot, want, "append") end
+  if #want == 0 then return clear(slot) end
+  settle_list(slot, order_of(want), stated)
+end
+
+-- IPv6 --------------------------------------------------------------------------------------------
+
+local function is_joining(route)
+  if route.type ~= "unicast" or route.nhid or #route.nexthops == 0 then return false end
+  for _, hop in ipairs(route.nexthops) do
+    if not hop.via then return false end
+  end
+  return true
+end
+
+local function with_hops(route, hops)
+  local new <const> = {}
+  for k, v in pairs(route) do new[k] = v end
+  new.nexthops = hops
+  return new
+end
+
+---Joins the routes that the kernel will join, so that each of the list is one route in the end.
+---@return table[]? list, string? message, integer|string|nil code
+local function join(want, stated)
+  local list <const>, at = {}, nil
+  for _, route in ipairs(want) do
+    if is_joining(route) and at then
+      local hops <const> = copy(list[at].nexthops)
+      table.move(route.nexthops, 1, #route.nexthops, #hops + 1, hops)
+      local kept, message, code = identity.fit_hops(hops, 6)
+      if not kept then return nil, message, code end
+      if #kept < #hops then
+        return nil, ("route add %s: listed twice: File exists (EEXIST)"):format(
+          identity.text(route)), "EEXIST"
+      end
+      local joined <const> = with_hops(list[at], kept)
+      stated[joined], list[at] = stated[list[at]], joined
+    else
+      list[#list + 1] = route
+      at = at or is_joining(route) and #list
+    end
+  end
+  return list
+end
+
+---A replace passes through a moment in which only the first hop is there: it had better be one that
+---carries traffic already.
+local function survivor_first(route, old)
+  local there <const> = {}
+  for _, hop in ipairs(old.nexthops) do there[(hop.via or "") .. "%" .. (hop.dev or "")] = true end
+  for i, hop in ipairs(route.nexthops) do
+    if i > 1 and there[(hop.via or "") .. "%" .. (hop.dev or "")] then
+      local hops <const> = { hop }
+      for k, other in ipairs(route.nexthops) do
+        if k ~= i then hops[#hops + 1] = other end
+      end
+      return with_hops(route, hops)
+    end
+    if i == 1 and there[(hop.via or "") .. "%" .. (hop.dev or "")] then return route end
+  end
+  return route
+end
+
+---What is there and not wanted, and what is wanted and not there.
+local function differences(state, want, stated)
+  local left <const>, missing <const> = copy(state), {}
+  for _, route in ipairs(want) do
+    local i <const> = find(left, route, stated)
+    if i then table.remove(left, i) else missing[#missing + 1] = route end
+  end
+  return left, missing
+end
+
+---Whether the kernel can be told exactly these routes, by their gateways.
+local function all_named(routes)
+  for _, route in ipairs(routes) do
+    if not is_joining(route) then return false end
+  end
+  return true
+end
+
+local function settle6(slot, want, stated)
+  if #slot.state == 0 then
+    -- A create into an empty slot is what the reference plugins do; else taken slots are refused.
+    return fill(slot, want, "create")
+  end
+  local superfluous <const>, missing <const> = differences(slot.state, want, stated)
+  if #superfluous == 0 then
+    for _, route in ipairs(missing) do slot.create(route) end
+  elseif #missing == 0 and (#want == 0 or all_named(superfluous)) then
+    for _, route in ipairs(superfluous) do slot.del(find(slot.state, route)) end
+  elseif #slot.state == 1 and #want == 1 then
+    slot.replace(survivor_first(want[1], slot.state[1]), 1)
+  else
+    -- Routes of two kinds share the slot. The kernel replaces kind by kind and cannot be told which
+    -- of them to delete, so this is the case in which the prefix is without a route for a moment.
+    clear(slot)
+    fill(slot, want, "create")
+  end
+end
+
+---Finds the changes for one slot.
+---@param have table[] canonical routes as the kernel lists them
+---@param want table[] canonical routes in the order listed; those marked `separate` are created one
+---by one, as the reference plugins do
+---@param stated? table<table, table> the routes that canonical ones were made from
+---@return table[]? changes, string? message, integer|string|nil code
+function M.settle(have, want, stated)
+  local slot <const> = recorder(have)
+  local family <const> = (want[1] or have[1] or {}).family
+  if family == 6 then
+    local list, message, code = join(want, stated or {})
+    if not list then return nil, message, code end
+    -- Into an empty slot every route goes as it was listed, and the kernel joins them.
+    local as_listed <const> = #have == 0 and want[1] and want[1].separate
+    settle6(slot, as_listed and want or list, stated)
+  else
+    settle4(slot, want, stated)
+  end
+  return slot.changes
+end
+
+---The changes that take one change back.
+---@param change table
+---@return table[] changes
+function M.inverse(change)
+  if change.before then return assert(M.settle(change.after, change.before)) end
+  if change.verb == "add" or change.verb == "create" then
+    return { { verb = "del", old = change.route } }
+  end
+  if change.verb == "del" then return { { verb = "add", route = change.old } } end
+  return { { verb = "replace", route = change.old, old = change.route } }
+end
+
+return M

@@ -78,7 +78,7 @@ function M.negotiate(call, supported)
   end
   if not ok and call.command ~= "DEL" then return nil, message, code, details end
   if not ok then
-    log(message)
+    log(details and ("%s: %s"):format(message, details) or message)
     wanted = version.latest
   end
   call.version = wanted

@@ -70,15 +70,16 @@ end
 ---`runtimeConfig.ips` or `args.cni.ips`, whichever says something and comes first.
 local function from_pod(conf)
   local args <const> = json.get(conf, "args")
-  local sources <const> = {
+  local first
+  for _, source in ipairs {
     { "runtimeConfig.ips", json.get(json.get(conf, "runtimeConfig"), "ips") },
     { "args.cni.ips", json.get(json.get(args, "cni"), "ips") },
-  }
-  for _, source in ipairs(sources) do
+  } do
     local path <const>, value <const> = source[1], source[2]
-    local list <const> = value ~= nil and checked(schema.list(schema.prefix), value, path)
-    if list and #list > 0 then return list end
+    local list <const> = value ~= nil and checked(schema.list(schema.prefix), value, path) or {}
+    if not first and #list > 0 then first = list end
   end
+  return first
 end
 
 local function addresses(call, ipam)
@@ -130,16 +131,17 @@ local function find(ips, wanted)
   end
 end
 
----Every configured address must be in prevResult, with its gateway where both name one.
+---An address that prevResult has must have the gateway there that the configuration names. One
+---that prevResult has no more was taken away by a later plugin of the chain, which is its right.
 ---@param call table
 function M.check(call)
   local ipam <const> = read_ipam(call)
   local previous <const> = cni.need_prev(call)
-  for i, entry in ipairs(addresses(call, ipam)) do
+  for _, entry in ipairs(addresses(call, ipam)) do
     local held <const> = find(previous.ips, ip.parse(entry.address))
-    if held and held.gateway ~= entry.gateway then
-      cni.refuse(codes.internal, ("static: address %d, %s, has the gateway %s in prevResult, not %s")
-        :format(i, entry.address, held.gateway or "none", entry.gateway or "none"))
+    if held and entry.gateway and held.gateway ~= entry.gateway then
+      cni.refuse(codes.internal, ("prevResult: address %s has the gateway %s, configured is %s")
+        :format(entry.address, held.gateway or "none", entry.gateway))
     end
   end
 end

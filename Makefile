@@ -1,45 +1,188 @@
-# ecmp: `make help` lists what can be made.
+# ecmp. `make help` lists what can be made; nothing but `make deps` and `make install` needs root.
 B := build
 LUA := lua5.4
+PREFIX := /usr/local
+DESTDIR :=
+
+# what is needed to build and test, and what to work on it
+PACKAGES := gcc libc6-dev lua5.4 liblua5.4-dev libmnl-dev lua-cjson lua-cjson-dev lua-argparse \
+	lua-readline lua-busted iproute2 iputils-ping
+DEV_PACKAGES := lua-check clang clang-format clang-tidy cppcheck shellcheck lua-ldoc luarocks
 
 CC := gcc
 CFLAGS := -O2 -g
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wformat=2 -Wnull-dereference -Werror
 CPPFLAGS := -I/usr/include/lua5.4 -Icsrc
-COMPILE = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(CFLAGS) -fPIC -pthread -MMD -MP
+# no path of the machine goes into what is built: two clones give the same bytes
+COMPILE = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(CFLAGS) -fPIC -pthread -ffile-prefix-map=$(CURDIR)=. \
+	-MMD -MP
+
+LUA_SOURCES := $(shell find lua -name '*.lua' | LC_ALL=C sort)
+C_SOURCES := $(sort $(wildcard csrc/*.c))
+SCRIPTS := $(sort $(wildcard build-aux/*.sh)) .ci/run
+
+.PHONY: all lua-modules needs deps demo test spec lint format docs bench asan fuzz install dist \
+	rock rockspec env clean help
+all: ## Builds everything into build/.
+
+# --- C modules -----------------------------------------------------------------------------------
 
 MODULES := rtnl sys ip
 rtnl_SRC := $(sort $(wildcard csrc/rtnl_*.c)) csrc/netns.c
 sys_SRC := $(sort $(wildcard csrc/sys*.c)) csrc/netns.c
 ip_SRC := $(sort $(wildcard csrc/ip*.c))
 rtnl_LIBS := -lmnl
+sys_LIBS := -lm
 
-# a module without sources yet is left out
-PRESENT := $(foreach m,$(MODULES),$(if $(filter csrc/$(m)%,$($(m)_SRC)),$(m)))
-C_MODULES := $(PRESENT:%=$(B)/lua/5.4/ecmp/%.so)
 OBJECTS = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
+C_MODULES := $(MODULES:%=$(B)/lua/5.4/ecmp/%.so)
+lua-modules: $(C_MODULES)
 
-.PHONY: all spec env
-all: $(C_MODULES)
-
+# a module is moved into place whole: somebody may be running the old one
 define module
 $(B)/lua/5.4/ecmp/$(1).so: $(call OBJECTS,$($(1)_SRC))
 	@mkdir -p $$(@D)
 	$(CC) -shared $(CFLAGS) -pthread -o $$@.new $$^ $($(1)_LIBS) && mv $$@.new $$@
 endef
-$(foreach m,$(PRESENT),$(eval $(call module,$(m))))
+$(foreach m,$(MODULES),$(eval $(call module,$(m))))
 
 $(B)/obj/%.o: csrc/%.c
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 -include $(wildcard $(B)/obj/*.d)
 
-FILE ?= spec
-spec: all
-	$(LUA) /usr/bin/busted $(FILE)
+# --- the executable and its plugin links ---------------------------------------------------------
 
-env:
+PLUGINS := ecmp ecmp-ptp ecmp-bridge ecmp-macvlan ecmp-ipvlan ecmp-static ecmp-host-local ecmp-lua
+LINKS := $(PLUGINS:%=$(B)/cni/%)
+ARGPARSE := $(firstword $(wildcard $(LUA_SHARE:%=%/argparse.lua) /usr/share/lua/5.4/argparse.lua))
+MODULE_NAME = $(subst /,.,$(patsubst %/init,%,$(patsubst lua/%.lua,%,$(1))))
+EMBEDDED := argparse=$(ARGPARSE) $(foreach f,$(LUA_SOURCES),$(call MODULE_NAME,$(f))=$(f))
+PROGRAM := $(call OBJECTS,$(sort csrc/main.c $(foreach m,$(MODULES),$($(m)_SRC))))
+
+all: lua-modules $(B)/bin/ecmp $(LINKS)
+
+# made anew when a source is added or taken away, too
+$(B)/obj/embedded.list: FORCE
+	@mkdir -p $(@D)
+	@echo '$(EMBEDDED)' | cmp -s - $@ || echo '$(EMBEDDED)' >$@
+FORCE:
+
+$(B)/obj/embedded.c: build-aux/embed.lua $(B)/obj/embedded.list $(ARGPARSE) $(LUA_SOURCES)
+	$(LUA) build-aux/embed.lua $@ $(B)/obj/embedded.list
+
+$(B)/obj/embedded.o: $(B)/obj/embedded.c csrc/embed.h
+	$(COMPILE) -c -o $@ $<
+
+# Lua's API is exported, so that C modules which lie on the machine (lua-readline) can be loaded
+$(B)/bin/ecmp: $(PROGRAM) $(B)/obj/embedded.o build-aux/exported.list
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -s -pthread -o $@.new $(filter %.o,$^) \
+		-Wl,--as-needed -Wl,--dynamic-list=build-aux/exported.list \
+		-Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive \
+		-l:liblua5.4-cjson.a -lmnl -lm && mv $@.new $@
+
+$(LINKS): | $(B)/bin/ecmp
+	@mkdir -p $(@D)
+	ln -sf ../bin/ecmp $@
+
+# --- what people do ------------------------------------------------------------------------------
+
+needs:
+	@sh build-aux/deps.sh $(PACKAGES)
+
+deps: ## Installs the Debian packages that are missing; the only step that needs root.
+	@sh build-aux/deps.sh $(PACKAGES) $(DEV_PACKAGES)
+
+demo: needs ## Shows the main job on a real config, in a scratch namespace.
+	@$(MAKE) --no-print-directory -s all
+	@sh build-aux/sandbox.sh $(B)/bin/ecmp run examples/demo.lua
+
+test: needs ## Runs all specs; the last line is "N passed, N failed".
+	@$(MAKE) --no-print-directory -s all
+	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh
+
+FILE := spec
+spec: ## Runs the specs of FILE=spec/NAME_spec.lua, on what can be built.
+	-@$(MAKE) --no-print-directory -k -s all
+	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh $(FILE)
+
+lint: ## Checks Lua, C, shell and the rockspec.
+	@sh build-aux/deps.sh $(PACKAGES) $(DEV_PACKAGES)
+	luacheck -q .
+	$(LUA) build-aux/rockspec.lua --check
+	luarocks --lua-version=5.4 lint ecmp-scm-1.rockspec
+	shellcheck $(SCRIPTS)
+	cppcheck -q --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
+		--inline-suppr $(CPPFLAGS) csrc
+	@$(MAKE) --no-print-directory -s all
+	printf '%s\n' $(C_SOURCES) | xargs -n 1 -P 2 sh -c \
+		'clang-tidy --quiet "$$1" -- -std=c11 $(CPPFLAGS) 2>/dev/null' tidy
+
+format: ## Lays out the C sources.
+	clang-format -i csrc/*.[ch]
+
+docs: all ## Makes the API reference, build/docs/index.html.
+	ldoc -q -p ecmp -t "ecmp: API reference" -d $(B)/docs lua
+
+bench: all ## Measures, and prints ratios to the peers that are installed.
+	@for file in bench/*.lua; do \
+		sh build-aux/sandbox.sh $(B)/bin/ecmp run $$file || exit 1; \
+	done
+
+SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+asan: needs ## Runs all specs under the address and undefined-behaviour sanitizers.
+	@$(MAKE) --no-print-directory -s all B=build/asan CFLAGS="$(SANITIZE)"
+	@ECMP_BUILD=build/asan LUA=$(LUA) ASAN_OPTIONS=detect_leaks=0 \
+		LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" sh build-aux/test.sh
+
+# every fuzz/NAME.c is a libFuzzer entry point and names, on a line `SOURCES: ...`, what it is about
+FUZZ_SECONDS := 10
+FUZZERS := $(patsubst fuzz/%.c,%,$(sort $(wildcard fuzz/*.c)))
+fuzz: $(FUZZERS:%=fuzz-%) ## Feeds the parsers with rubbish, FUZZ_SECONDS each.
+fuzz-%: fuzz/%.c
+	@mkdir -p $(B)/fuzz fuzz/corpus/$*
+	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(CPPFLAGS) \
+		-o $(B)/fuzz/$* $< $$(sed -n 's/.*SOURCES: *//p' $<)
+	$(B)/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ fuzz/corpus/$*
+
+install: all ## Installs below PREFIX (/usr/local) and DESTDIR.
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/ecmp $(DESTDIR)$(PREFIX)/lib/cni
+	install -m 755 $(B)/bin/ecmp $(DESTDIR)$(PREFIX)/bin/ecmp
+	install -m 644 $(C_MODULES) $(DESTDIR)$(PREFIX)/lib/lua/5.4/ecmp
+	for file in $(LUA_SOURCES:lua/%=%); do \
+		install -D -m 644 lua/$$file $(DESTDIR)$(PREFIX)/share/lua/5.4/$$file || exit 1; \
+	done
+	for name in $(PLUGINS); do \
+		ln -sf ../../bin/ecmp $(DESTDIR)$(PREFIX)/lib/cni/$$name || exit 1; \
+	done
+
+dist: ## Packs the committed sources, dist/ecmp-scm.tar.gz.
+	@mkdir -p dist
+	git archive --format=tar --prefix=ecmp-scm/ HEAD | gzip -9n >dist/ecmp-scm.tar.gz
+
+# Debian's packages are no rocks: LuaRocks is told that they are there. It builds beside the sources,
+# hence in a copy
+rock: rockspec ## Builds and installs the rock below build/rock with luarocks make.
+	rm -rf $(B)/rock && mkdir -p $(B)/rock/source
+	cp -r csrc lua Makefile ecmp-scm-1.rockspec LICENSE CHANGELOG.md $(wildcard README.md docs) \
+		$(B)/rock/source
+	@printf '%s\n' 'rocks_provided = { lua = "5.4-1", ["lua-cjson"] = "2.1.0-1", argparse = "0.7.1-1" }' \
+		>$(B)/rock/config.lua
+	cd $(B)/rock/source && LUAROCKS_CONFIG=../config.lua luarocks --lua-version=5.4 \
+		--tree=$(CURDIR)/$(B)/rock/tree make ecmp-scm-1.rockspec
+
+rockspec: ## Brings the module lists of the rockspec up to date.
+	@$(LUA) build-aux/rockspec.lua >$(B)/rockspec && cp $(B)/rockspec ecmp-scm-1.rockspec
+
+env: ## For eval "$(make -s env)": this checkout's Lua modules and command.
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
 	@echo 'export LUA_CPATH="$(CURDIR)/$(B)/lua/5.4/?.so;;"'
 	@echo 'export PATH="$(CURDIR)/$(B)/bin:$$PATH"'
+
+clean: ## Removes what was built.
+	rm -rf build dist
+
+help: ## Lists these targets.
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | sort | expand -t 12

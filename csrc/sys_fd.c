@@ -203,9 +203,9 @@ static size_t opt_limit(lua_State *L, int arg)
 static int sys_read_fd(lua_State *L)
 {
 	int fd = check_fd(L, 1);
+	size_t limit = opt_limit(L, 2);
 
-	return sys_slurp(L, fd, opt_limit(L, 2),
-			 lua_pushfstring(L, "read descriptor %d", fd));
+	return sys_slurp(L, fd, limit, lua_pushfstring(L, "read descriptor %d", fd));
 }
 
 /* read_some(fd [, limit]) -> what one read(2) gives, "" at the end of input */

@@ -172,7 +172,8 @@ static int spawn_actions(const struct child *child, posix_spawn_file_actions_t *
 		if (error)
 			return error;
 	}
-	return 0;
+	/* what the host program opened without O_CLOEXEC, as Lua's io.open does, is not for it */
+	return posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
 }
 
 /* The child starts with no signal blocked, ignored or handled, whatever this process does. */

@@ -1,6 +1,10 @@
---- Shared by all specs: loaded once by busted, and required by name.
-package.loaded["spec.helper"] = package.loaded["spec.helper"] or {}
-local M = package.loaded["spec.helper"]
+--- What specs share: a directory to write in, and counting descriptors.
+local sys <const> = require "ecmp.sys"
+
+local M = {}
+
+--- Where the tree that is tested was built: build, or build/asan.
+M.build = os.getenv "ECMP_BUILD" or "build"
 
 --- Counts the open descriptors of this process, after a full collection so that forgotten handles
 --- are not taken for leaks.
@@ -8,17 +12,53 @@ local M = package.loaded["spec.helper"]
 function M.descriptors()
   collectgarbage()
   collectgarbage()
-  local count = 0
-  local list <close> = assert(io.popen("ls /proc/" .. M.pid() .. "/fd"))
-  for _ in list:lines() do count = count + 1 end
-  return count - 1 -- the pipe that counts
+  return #assert(sys.list "/proc/self/fd") - 1 -- the one that counts
 end
 
---- This process's id, from procfs: specs of ecmp.sys do not lean on ecmp.sys.
----@return integer
-function M.pid()
-  local file <close> = assert(io.open("/proc/self/stat"))
-  return assert(math.tointeger(tonumber(file:read("a"):match("^%d+"))))
+--- Makes an empty directory that `remove` takes away again.
+---@return string path
+function M.directory()
+  return assert(sys.mkdtemp((os.getenv "TMPDIR" or "/tmp") .. "/ecmp-spec."))
+end
+
+--- Removes a file or a directory with all that is in it; links are not followed.
+---@param path string
+function M.remove(path)
+  local found = sys.lstat(path)
+  if not found then return end
+  if found.type ~= "dir" then
+    assert(sys.unlink(path))
+    return
+  end
+  for _, name in ipairs(assert(sys.list(path))) do M.remove(path .. "/" .. name) end
+  assert(sys.rmdir(path))
+end
+
+--- Runs Lua text in another interpreter that finds the tree under test, and waits for its end.
+---@param script string
+---@param options? table  what sys.spawn takes beside argv
+---@return table result
+function M.lua(script, options)
+  local order = { argv = { "lua5.4", "-e", M.paths() .. script } }
+  for key, value in pairs(options or {}) do order[key] = value end
+  return assert(sys.spawn(order))
+end
+
+--- Lua text that sets the search paths of another interpreter to this one's.
+---@return string
+function M.paths()
+  return ("package.path = %q; package.cpath = %q; "):format(package.path, package.cpath)
+end
+
+--- Waits until `condition` holds, asking every few milliseconds; fails after `seconds`.
+---@param condition fun(): any
+---@param seconds? number
+function M.eventually(condition, seconds)
+  local deadline <const> = sys.monotonic() + (seconds or 5)
+  while not condition() do
+    assert(sys.monotonic() < deadline, "did not happen in time")
+    sys.sleep(0.005)
+  end
 end
 
 return M

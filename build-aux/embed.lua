@@ -1,0 +1,48 @@
+--- Turns Lua sources into one C file, for the executable that needs no Lua on the machine.
+---
+---   lua5.4 build-aux/embed.lua OUT.c LIST        LIST has MODULE=PATH, separated by blanks
+---
+--- Sources become bytecode, with line numbers kept so that a fault can still be found, under names
+--- that say nothing about where it was built: two builds give the same bytes.
+
+--- Compiles a file, and makes sure that what will be loaded is what the source says.
+local function compile(name, path)
+  local file <close> = assert(io.open(path, "rb"))
+  local source = file:read("a"):gsub("^#[^\n]*", "")
+  local chunk = assert(load(source, ("=%s.lua"):format(name:gsub("%.", "/")), "t"))
+  local code = string.dump(chunk)
+  assert(string.dump(assert(load(code, name, "b"))) == code, path .. ": bytecode does not reload")
+  return code
+end
+
+local function c_bytes(text)
+  local lines = {}
+  for at = 1, #text, 24 do
+    lines[#lines + 1] = "\t" .. text:sub(at, at + 23):gsub(".", function(c) return c:byte() .. "," end)
+  end
+  return table.concat(lines, "\n")
+end
+
+local function read_list(list)
+  local file <close> = assert(io.open(list))
+  local modules = {}
+  for name, path in file:read("a"):gmatch "([^=%s]+)=(%S+)" do
+    modules[#modules + 1] = { name = name, path = path }
+  end
+  -- main.c looks names up by halving
+  table.sort(modules, function(a, b) return a.name < b.name end)
+  return modules
+end
+
+local modules <const> = read_list(arg[2])
+local out <close> = assert(io.open(arg[1], "wb"))
+out:write("/* Made by build-aux/embed.lua: bytecode of the Lua sources. */\n#include \"embed.h\"\n\n")
+for i, module in ipairs(modules) do
+  local code = compile(module.name, module.path)
+  out:write(("static const unsigned char code_%d[%d] = {\n%s\n};\n"):format(i, #code, c_bytes(code)))
+end
+out:write("\nconst struct embedded embedded[] = {\n")
+for i, module in ipairs(modules) do
+  out:write(("\t{ \"%s\", code_%d, sizeof(code_%d) },\n"):format(module.name, i, i))
+end
+out:write("};\n\nconst size_t embedded_count = ", #modules, ";\n")

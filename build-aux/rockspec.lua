@@ -1,0 +1,59 @@
+--- Prints ecmp-scm-1.rockspec with its module lists made from the tree: a file that was forgotten
+--- there is missing from every installed rock.
+---
+---   lua5.4 build-aux/rockspec.lua [--check]
+
+local PATH <const> = "ecmp-scm-1.rockspec"
+
+local function find(pattern)
+  local files = {}
+  local list <close> = assert(io.popen("find " .. pattern .. " | LC_ALL=C sort"))
+  for path in list:lines() do files[#files + 1] = path end
+  return files
+end
+
+--- One C module: its sources, and libmnl where it is needed.
+local function c_module(name, pattern, with_mnl)
+  local sources = find("csrc -name '" .. pattern .. "'")
+  if name ~= "ip" then sources[#sources + 1] = "csrc/netns.c" end
+  local lines = { ("    [%q] = {"):format("ecmp." .. name), "      sources = {" }
+  for _, path in ipairs(sources) do lines[#lines + 1] = ("        %q,"):format(path) end
+  lines[#lines + 1] = "      },"
+  lines[#lines + 1] = '      incdirs = { "csrc"' .. (with_mnl and ', "$(MNL_INCDIR)"' or "") .. " },"
+  if with_mnl then
+    lines[#lines + 1] = '      libdirs = { "$(MNL_LIBDIR)" },'
+  end
+  local libraries = with_mnl and { '"mnl"', '"pthread"' } or { '"m"', '"pthread"' }
+  lines[#lines + 1] = ("      libraries = { %s },"):format(table.concat(libraries, ", "))
+  lines[#lines + 1] = "    },"
+  return table.concat(lines, "\n")
+end
+
+local function lua_modules()
+  local lines = {}
+  for _, path in ipairs(find "lua -name '*.lua'") do
+    local name = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
+    lines[#lines + 1] = ("    [%q] = %q,"):format(name, path)
+  end
+  return table.concat(lines, "\n")
+end
+
+local function modules()
+  return table.concat({
+    c_module("ip", "ip*.c"), c_module("rtnl", "rtnl_*.c", true), c_module("sys", "sys*.c"),
+    lua_modules(),
+  }, "\n")
+end
+
+local file = assert(io.open(PATH))
+local text = file:read "a"
+file:close()
+local wanted = text:gsub("(  modules = {\n).-(\n  },\n)", function(head, tail)
+  return head .. modules() .. tail
+end, 1)
+if arg[1] == "--check" then
+  if wanted == text then return end
+  io.stderr:write(PATH, ": its modules are not those of the tree: run `make rockspec`\n")
+  os.exit(1)
+end
+io.write(wanted)

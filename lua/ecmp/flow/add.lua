@@ -24,6 +24,16 @@ local function refuse_existing(state)
     :format(name, state.call.netns), 999
 end
 
+-- Rules speak of the interface that is about to be made, so it is listed as it will be.
+local function expect_interface(state)
+  local links <const>, name <const> = state.ctx.links, state.call.ifname
+  if not links[name] then
+    local mtu <const> = state.conf.mtu
+    links[name] = { up = true, carrier = true, mtu = mtu ~= 0 and mtu or nil }
+  end
+  return true
+end
+
 -- The script is loaded once the context is known: its faults are the site's, with code 100.
 local function load_script(state)
   if not state.conf.script then return true end
@@ -41,7 +51,7 @@ end
 function M.prepare(state)
   local ok, message, code = flow.run(state, "context", "context")
   if not ok then return nil, message, code end
-  for _, step in ipairs { refuse_existing, load_script } do
+  for _, step in ipairs { refuse_existing, expect_interface, load_script } do
     ok, message, code = step(state)
     if not ok then return nil, message, code end
   end
@@ -50,18 +60,19 @@ end
 
 ---@param call table
 ---@param plugin table
----@return table? result, string? message, string|integer? code
+---@return table? result, string? message, string|integer? code, string? details
 function M.run(call, plugin)
   local state <const> = { call = call, plugin = plugin }
   local ok, message, code = flow.run(state, "netconf", "netconf")
   if not ok then return nil, message, code end
   local nl <close>, why, number = M.open(call)
   if not nl then return nil, why, number end
+  local details
   local undo <close> = undo_list.new()
   state.nl, state.undo = nl, undo
-  ok, message, code = M.prepare(state)
-  if ok then ok, message, code = flow.run(state, "apply", "result") end
-  if not ok then return nil, message, code end
+  ok, message, code, details = M.prepare(state)
+  if ok then ok, message, code, details = flow.run(state, "apply", "result") end
+  if not ok then return nil, message, code, details end
   undo:commit()
   return state.result
 end

@@ -1,20 +1,16 @@
 ---Stage 6: the machine is changed, here and nowhere else.
 --
 -- The order is the reference plugins' where it can be seen: the link, its sysctls, addresses, up,
--- duplicate address detection, routes. Each step notes how to take itself back; what hangs on a link
--- of ours (addresses, routes by it alone) goes with the link and needs no note of its own.
+-- duplicate address detection, routes. Each step notes how to take itself back; what hangs on a
+-- link of ours (addresses, routes by it alone) goes with the link and needs no note of its own.
 local changes = require "ecmp.flow.changes"
 local dad = require "ecmp.flow.dad"
 local ecmp_plan = require "ecmp.plan"
-local group = require "ecmp.group"
 local ip = require "ecmp.ip"
 local objects = require "ecmp.flow.objects"
 local record = require "ecmp.flow.record"
 
 local M = {}
-
--- What the kernel shows as the origin of a route that CNI plugins add.
-local PROTO <const> = "boot"
 
 local function sorted_keys(map)
   local keys <const> = {}
@@ -133,38 +129,12 @@ local function await_addresses(state)
   return dad.wait(state.nl, state.call.ifname)
 end
 
--- As the reference plugins add a route, in both families: the kernel decides what it becomes.
-local function put_in_front(state, route)
-  local request <const> = group.plain(route)
-  request.proto, request.scope, request.separate = PROTO, route.scope, nil
-  return state.nl.route:prepend(request)
-end
-
-local function same_slot(list, route)
-  for _, other in ipairs(list) do
-    if group.slot(other) == group.slot(route) then return true end
-  end
-  return false
-end
-
--- Which of the wanted routes go in front of what is there, and which are planned for.
-local function split(state)
-  local front <const>, planned <const> = {}, {}
-  local conf <const> = state.conf
-  for _, route in ipairs(state.wanted) do
-    local blind <const> = route.separate
-      or conf.conflict == "take" and same_slot(state.current, route) and not state.found
-    table.insert(blind and front or planned, route)
-  end
-  return front, planned
-end
-
-local function plan_routes(state, planned)
+local function plan_routes(state, wanted)
   local before <const>, after <const> =
-    changes.of(state.current, state.found or {}, planned, state.call.ifname)
-  for _, route in ipairs(after) do route.proto = route.proto or PROTO end
+    changes.of(state.current, state.found or {}, wanted, state.call.ifname)
   local plan, message, code = ecmp_plan(before, after)
   if not plan then return nil, message, code end
+  state.changed = #plan > 0
   local tx
   tx, message, code = plan:begin(state.nl)
   if not tx then return nil, message, code end
@@ -173,21 +143,9 @@ local function plan_routes(state, planned)
 end
 
 local function routes(state)
-  local front <const>, planned = split(state)
   local made, message, code = objects.make(state)
   if not made then return nil, message, code end
-  planned = objects.use(state, planned)
-  if #planned > 0 or state.found then
-    local ok
-    ok, message, code = plan_routes(state, planned)
-    if not ok then return nil, message, code end
-  end
-  for _, route in ipairs(front) do
-    local ok
-    ok, message, code = put_in_front(state, route)
-    if not ok then return nil, message, code end
-  end
-  return true
+  return plan_routes(state, objects.use(state, state.wanted))
 end
 
 local function settle(state)

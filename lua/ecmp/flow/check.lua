@@ -7,7 +7,7 @@ local add = require "ecmp.flow.add"
 local compare = require "ecmp.flow.compare"
 local context = require "ecmp.flow.context"
 local flow = require "ecmp.flow"
-local group = require "ecmp.group"
+local identity = require "ecmp.identity"
 local ipam = require "ecmp.flow.ipam"
 local record = require "ecmp.flow.record"
 
@@ -18,12 +18,12 @@ local function still_ours(wanted, later)
   local taken <const> = {}
   for _, step in ipairs(later) do
     for _, list in ipairs { step.wanted or {}, step.found or {} } do
-      for _, route in ipairs(list) do taken[group.slot(route)] = true end
+      for _, route in ipairs(list) do taken[identity.slot(route)] = true end
     end
   end
   local ours <const> = {}
   for _, route in ipairs(wanted) do
-    if not taken[group.slot(route)] then ours[#ours + 1] = route end
+    if not taken[identity.slot(route)] then ours[#ours + 1] = route end
   end
   return ours
 end

@@ -3,7 +3,7 @@
 -- Next hops are compared as sets: their order is the kernel's own business in IPv6. Next hops on
 -- interfaces that the plan does not speak of belong to somebody else and are not looked at, and
 -- neither are flags that the kernel sets by itself.
-local group = require "ecmp.group"
+local identity = require "ecmp.identity"
 
 local M = {}
 
@@ -143,7 +143,7 @@ end
 local function by_slot(routes, keep)
   local slots <const>, order <const> = {}, {}
   for _, route in ipairs(routes) do
-    local slot <const> = group.slot(route)
+    local slot <const> = identity.slot(route)
     if keep(route) then
       if not slots[slot] then
         slots[slot] = {}

@@ -2,11 +2,11 @@
 --
 -- Routes are compared by slot, not by key: two IPv4 routes that differ in scope only have two keys
 -- and still shadow each other.
-local group = require "ecmp.group"
+local identity = require "ecmp.identity"
 
 local M = {}
 
-local slot_of <const> = group.slot
+local slot_of <const> = identity.slot
 
 local function note(slots, slot, route)
   slots[slot] = slots[slot] or {}
@@ -49,9 +49,12 @@ function policies.yield(route, _, in_use)
   return moved
 end
 
----As the reference plugins: the new IPv4 route goes in front, the IPv6 one joins the group.
+---As the reference plugins: the new IPv4 route goes in front, the IPv6 one joins the group. That is
+---what the mark tells the plan.
 function policies.take(route)
-  return route
+  local marked <const> = copy(route)
+  marked.separate = true
+  return marked
 end
 
 ---One route whose next hops are those that are there and ours behind them.
@@ -89,7 +92,7 @@ local function ways_of(others)
   local ways <const> = {}
   for _, route in ipairs(others) do
     for _, hop in ipairs(route.nexthops) do
-      ways[#ways + 1] = group.hop_text(hop)
+      ways[#ways + 1] = identity.hop_text(hop)
     end
   end
   return table.concat(ways, ", ")

@@ -1,5 +1,5 @@
 ---What rules are told about the attachment and the pod: the kernel read once, before any decision.
-local group = require "ecmp.group"
+local identity = require "ecmp.identity"
 
 local M = {}
 
@@ -28,18 +28,16 @@ function M.routes(nl)
   if not list then return nil, message, code end
   local routes <const> = {}
   for _, route in ipairs(list) do
-    local held <const> = group.held(route)
+    local held <const> = identity.held(route)
     if held and held.table ~= LOCAL then routes[#routes + 1] = held end
   end
   return routes
 end
 
----The empty context of a pod that does not exist, for `ecmp plan`.
-local function nothing()
-  return {}, {}
-end
-
-local function read(nl)
+local function read(state)
+  local nl <const> = state.nl
+  -- A pod that does not exist, for `ecmp plan`, has what plugins before this one have planned.
+  if not nl then return {}, state.planned or {} end
   local links, message, code = M.links(nl)
   if not links then return nil, message, code end
   local routes
@@ -53,10 +51,10 @@ end
 ---@return table? state, string? message, string? code
 function M.run(state)
   local call <const> = state.call
-  local links, current, code = (state.nl and read or nothing)(state.nl)
+  local links, current, code = read(state)
   if not links then return nil, current, code end
   local plain <const> = {}
-  for i, route in ipairs(current) do plain[i] = group.plain(route) end
+  for i, route in ipairs(current) do plain[i] = identity.plain(route) end
   state.current = current
   state.ctx = {
     command = call.command, containerid = call.containerid, netns = call.netns,

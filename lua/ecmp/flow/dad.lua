@@ -65,7 +65,8 @@ function M.wait(nl, dev)
     local carrier <const> = has_carrier(nl, dev)
     if not carrier and passed >= CARRIER then return true end
     if passed >= LIMIT then
-      return nil, ("address %s on %s: still tentative after %d s (EAGAIN)"):format(state, dev, LIMIT), 11
+      return nil, ("address %s on %s: still tentative after %d s (EAGAIN)")
+        :format(state, dev, LIMIT), "EAGAIN"
     end
     events:next((carrier and LIMIT or CARRIER) - passed)
   end

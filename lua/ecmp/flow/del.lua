@@ -7,7 +7,7 @@ local changes = require "ecmp.flow.changes"
 local context = require "ecmp.flow.context"
 local ecmp = require "ecmp"
 local ecmp_plan = require "ecmp.plan"
-local group = require "ecmp.group"
+local identity = require "ecmp.identity"
 local ipam = require "ecmp.flow.ipam"
 local json = require "ecmp.json"
 local objects = require "ecmp.flow.objects"
@@ -33,12 +33,12 @@ local function restore_routes(nl, was, dev)
   if not current then return nil, message end
   local touched <const> = {}
   for _, list in ipairs { was.wanted or {}, was.found or {} } do
-    for _, route in ipairs(list) do touched[group.slot(route)] = true end
+    for _, route in ipairs(list) do touched[identity.slot(route)] = true end
   end
   local ours <const> = {}
   for _, route in ipairs(current) do
     local own <const> = changes.part(route, dev)
-    if own and touched[group.slot(route)] then ours[#ours + 1] = own end
+    if own and touched[identity.slot(route)] then ours[#ours + 1] = own end
   end
   local before <const>, after <const> = changes.of(current, ours, was.found or {}, dev)
   local plan

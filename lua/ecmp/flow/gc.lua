@@ -8,32 +8,22 @@ local record = require "ecmp.flow.record"
 
 local M = {}
 
-M.key = "cni.dev/valid-attachments"
-
-local function name_of(containerid, ifname)
-  return tostring(containerid) .. "/" .. tostring(ifname)
+local function name_of(attachment)
+  return attachment.containerid .. "/" .. attachment.ifname
 end
 
-local function sweep(call, valid)
+local function sweep(call)
   local keep <const> = {}
-  for _, entry in ipairs(valid) do
-    keep[name_of(json.get(entry, "containerID"), json.get(entry, "ifname"))] = true
-  end
-  return record.sweep(json.get(call.conf, "name"), function(was)
-    return keep[name_of(was.containerid, was.ifname)]
-  end)
+  for _, entry in ipairs(call.valid) do keep[name_of(entry)] = true end
+  return record.sweep(json.get(call.conf, "name"), function(was) return keep[name_of(was)] end)
 end
 
 ---@param call table
 ---@param plugin table
 ---@return true? ok, string? message, string|integer? code  all problems in one message
 function M.run(call, plugin)
-  local valid <const> = json.get(call.conf, M.key)
-  if valid == nil then return true end
-  if json.kind(valid) ~= "list" and next(valid) ~= nil then
-    return nil, M.key .. ": a list is due here", 7
-  end
-  local problems <const> = sweep(call, valid)
+  if not call.valid then return true end
+  local problems <const> = sweep(call)
   local conf <const> = json.get(call.conf, "ipam")
   local kind <const> = plugin.attach and type(conf) == "table" and json.get(conf, "type")
   local code = 999

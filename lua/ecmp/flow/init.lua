@@ -2,7 +2,7 @@
 --
 -- The stages run in this order. A stage is a module of this folder with
 --
---     run(state) -> state | nil, message, code
+--     run(state) -> state | nil, message, code, details
 --
 -- It reads what earlier stages left in `state` and adds its own fields; it changes nobody else's.
 --
@@ -18,7 +18,7 @@
 --
 -- `state.call` is the call of the CNI verb, `state.plugin` what the plugin says about itself:
 --
---     fields            its own configuration keys (ecmp.flow.fields)
+--     fields            a check of its own configuration keys (ecmp.cni.schema)
 --     check_conf(conf, call)    what fields alone cannot say
 --     needs_addresses   whether it is an error that no IPAM plugin is configured
 --     stages            stages of its own by name, in place of the stock ones
@@ -42,14 +42,14 @@ end
 ---@param state table
 ---@param first string
 ---@param last string
----@return table? state, string? message, string|integer? code
+---@return table? state, string? message, string|integer? code, string? details
 function M.run(state, first, last)
   local running = false
   for _, name in ipairs(M.stages) do
     running = running or name == first
     if running then
-      local ok, message, code = stage(state, name)(state)
-      if not ok then return nil, message, code end
+      local ok, message, code, details = stage(state, name)(state)
+      if not ok then return nil, message, code, details end
     end
     if name == last then break end
   end

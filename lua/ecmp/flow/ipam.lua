@@ -3,6 +3,7 @@
 -- Our own IPAM plugins run inside this process; any other type is an executable on CNI_PATH. Either
 -- way what was handed out is given back when a later step fails, and also when handing out itself
 -- failed: half an answer may have left a reservation behind.
+local cni = require "ecmp.cni"
 local delegate = require "ecmp.cni.delegate"
 
 local M = {}
@@ -10,38 +11,34 @@ local M = {}
 -- IPAM plugins of ours by type, without the prefix.
 local own <const> = { static = "ecmp.plugin.static", ["host-local"] = "ecmp.plugin.host-local" }
 
----The verbs of an IPAM plugin of ours; nil for a type that is not ours.
+---An IPAM plugin of ours.
 ---@param kind string the configured type
----@return table? verbs
+---@return table? verbs nil for a type that is not ours
+---@return string plugin the type without the prefix
 function M.own(kind)
-  local name <const> = own[kind:gsub("^ecmp%-", "")]
-  if not name then return nil end
-  local found <const>, verbs = pcall(require, name)
-  return found and verbs or nil
+  local plugin <const> = kind:gsub("^ecmp%-", "")
+  return own[plugin] and require(own[plugin]), plugin
 end
 
 ---Runs one verb of an IPAM plugin.
 ---@param call table the call of the plugin that asks
 ---@param kind string the configured type
 ---@param command string "ADD", "DEL", "CHECK", "GC", "STATUS"
----@return any result of ADD; true for the others, string? message, integer? code
+---@return any result of ADD; true for the others
+---@return string? message, integer? code, string? details
 function M.ask(call, kind, command)
-  local verbs <const> = M.own(kind)
-  if not verbs then return delegate.run(call, kind, command) end
-  local verb <const> = verbs[command:lower()]
-  -- A plugin without the verb has nothing to do for it, as in the protocol.
-  if not verb then return true end
-  local inner <const> = setmetatable({ command = command, plugin = kind }, { __index = call })
-  local result, message, code = verb(inner)
-  if message then return nil, message, code end
-  return result == nil and true or result
+  local verbs <const>, plugin <const> = M.own(kind)
+  if verbs then return cni.invoke(verbs, call, command, plugin) end
+  if command == "ADD" then return delegate.add(call, kind) end
+  return delegate.run(call, kind, command)
 end
 
 ---What an IPAM plugin would hand out, with nothing reserved.
 local function preview(state, kind)
   if state.ipam_result then return state.ipam_result end
   local verbs <const> = M.own(kind)
-  local look <const> = verbs and (verbs.preview or kind:find("static$") and verbs.add)
+  -- A plugin that keeps no books has nothing to reserve.
+  local look <const> = verbs and (verbs.peek or kind:find("static$") and verbs.add)
   if look then return look(state.call) end
   return nil, ("ipam.type: what '%s' would hand out cannot be known without asking it; "
     .. "give its result with --ipam-result"):format(kind), 7
@@ -49,9 +46,12 @@ end
 
 local function reserve(state, kind)
   local call <const> = state.call
-  local function give_back() return M.ask(call, kind, "DEL") end
-  state.undo:push("IPAM reservation of " .. kind, give_back)
-  return M.ask(call, kind, "ADD")
+  local result, message, code, details = M.ask(call, kind, "ADD")
+  -- A delegate that failed was told DEL already.
+  if result or M.own(kind) then
+    state.undo:push("IPAM reservation by " .. kind, function() return M.ask(call, kind, "DEL") end)
+  end
+  return result, message, code, details
 end
 
 ---Addresses in the form in which rules see them.
@@ -67,7 +67,7 @@ function M.addresses(ips, dev)
 end
 
 ---@param state table
----@return table? state, string? message, integer|string? code
+---@return table? state, string? message, integer|string? code, string? details
 function M.run(state)
   local kind <const> = state.conf.ipam.type
   local needed <const> = state.plugin.needs_addresses
@@ -75,8 +75,8 @@ function M.run(state)
     if needed then return nil, "ipam.type: must be given", 7 end
     state.ipam = { ips = {}, routes = {} }
   else
-    local result, message, code = (state.dry and preview or reserve)(state, kind)
-    if not result then return nil, message, code end
+    local result, message, code, details = (state.dry and preview or reserve)(state, kind)
+    if not result then return nil, message, code, details end
     if #(result.ips or {}) == 0 then
       return nil, ("ipam: '%s' handed out no address"):format(kind), 999
     end

@@ -1,13 +1,16 @@
 ---Stage 1: the network configuration, checked; `state.conf`.
 --
--- Only what is checked here reaches the later stages, under its exact key and with its default in
--- place. Keys of the plugin's own come from its `fields`; keys that nobody here knows belong to
--- somebody else and are left alone. The object `multipath` is ours alone, so a stranger in it is a
--- mistyped key and is refused.
-local fields = require "ecmp.flow.fields"
+-- The later stages find every key in its exact spelling and with its default in place. Keys of the
+-- plugin's own are checked by its `fields`; keys that nobody here knows belong to somebody else and
+-- are left alone. The object `multipath` is ours alone, so a stranger in it is a mistyped key and
+-- is refused.
+local cni_result = require "ecmp.cni.result"
 local json = require "ecmp.json"
+local schema = require "ecmp.cni.schema"
 
 local M = {}
+
+local MISTAKE <const> = 7
 
 ---What several routes with one key become.
 M.merges = { "ecmp", "separate", "first", "failover", "reject" }
@@ -26,63 +29,64 @@ local hash_words <const> = {
   "inner-src", "inner-dst", "inner-proto", "inner-flowlabel", "inner-sport", "inner-dport",
 }
 
-local multipath_fields <const> = {
-  { "hash", "either",
-    list = { "", "list", item = { "", "word", words = hash_words } },
-    other = { "", "word", words = { "l3", "l4", "inner" } } },
-  { "useNeigh", "boolean" },
-  { "ignoreLinkdown", "boolean" },
-  { "nexthops", "word", words = { "inline", "group", "resilient" }, default = "inline" },
+-- A list names the packet fields, a word one of the kernel's own choices.
+local hash_list <const> = schema.list(schema.word(hash_words))
+local hash_word <const> = schema.word { "l3", "l4", "inner" }
+
+local function hash(value, path)
+  if json.kind(value) ~= "list" then return hash_word(value, path) end
+  if #value == 0 then return nil, path .. ": must name at least one packet field" end
+  return hash_list(value, path)
+end
+
+local multipath_keys <const> = {
+  hash = true, useNeigh = true, ignoreLinkdown = true, nexthops = true,
+}
+local multipath_record <const> = schema.record {
+  { "hash", hash },
+  { "useNeigh", schema.boolean },
+  { "ignoreLinkdown", schema.boolean },
+  { "nexthops", schema.word { "inline", "group", "resilient" } },
 }
 
--- A key is matched in any case, so a stranger is one that differs from all of ours in any case.
+-- Known keys come out of a record in their exact spelling, so a stranger is one that is left over.
 local function multipath(value, path)
-  local checked, message = fields.value(value, { "", "object", fields = multipath_fields }, path)
+  local checked, message = multipath_record(value, path)
   if not checked then return nil, message end
-  for key in pairs(value) do
-    local known = false
-    for _, field in ipairs(multipath_fields) do
-      known = known or field[1]:lower() == key:lower()
-    end
-    if not known then
+  for key in pairs(checked) do
+    if not multipath_keys[key] then
       return nil, ("%s.%s: unknown key; known are hash, useNeigh, ignoreLinkdown, nexthops")
         :format(path, key)
     end
   end
-  if type(checked.hash) == "table" and #checked.hash == 0 then
-    return nil, path .. ".hash: a list of at least one packet field is due here"
-  end
+  checked.nexthops = checked.nexthops or "inline"
   return checked
 end
 
-local common <const> = {
-  { "name", "string" },
-  { "type", "string" },
-  { "merge", "word", words = M.merges },
-  { "script", "string" },
-  { "trusted", "boolean", default = false },
-  { "conflict", "word", words = M.conflicts },
-  { "result", "word", words = { "routes", "gws" }, default = "routes" },
+local common <const> = schema.record {
+  { "name", schema.string },
+  { "type", schema.string },
+  { "merge", schema.word(M.merges) },
+  { "script", schema.string },
+  { "trusted", schema.boolean },
+  { "conflict", schema.word(M.conflicts) },
+  { "result", schema.word { "routes", "gws" } },
   { "multipath", multipath },
-  { "dad", "word", words = { "wait", "skip", "optimistic" }, default = "wait" },
-  { "ipam", "object", fields = { { "type", "string", default = "" } } },
-  { "dns", "object" },
+  { "dad", schema.word { "wait", "skip", "optimistic" } },
+  { "ipam", schema.record { { "type", schema.string } } },
+  { "dns", cni_result.check_dns },
 }
 
----Whether the plugin was called by the name of a reference plugin, which it then replaces.
----@param call table
----@return boolean
-function M.is_dropin(call)
-  if call.dropin ~= nil then return call.dropin end
-  return not (call.plugin or "ecmp"):find("^ecmp")
-end
-
 local function with_defaults(conf, call)
-  local dropin <const> = M.is_dropin(call)
+  local dropin <const> = call.dropin
   conf.merge = conf.merge or (dropin and "separate" or "ecmp")
   conf.conflict = conf.conflict or ((dropin or conf.merge == "separate") and "take" or "yield")
+  conf.result, conf.dad = conf.result or "routes", conf.dad or "wait"
   conf.multipath = conf.multipath or { nexthops = "inline" }
-  conf.ipam = conf.ipam or { type = "" }
+  conf.ipam = conf.ipam or {}
+  conf.ipam.type = conf.ipam.type or ""
+  -- An empty `dns` says nothing, as with the reference plugins.
+  if conf.dns and next(conf.dns) == nil then conf.dns = nil end
   return conf
 end
 
@@ -90,41 +94,15 @@ end
 ---@param state table
 ---@return table? state, string? message, integer? code  nil, message naming the field, 7
 function M.run(state)
-  local given <const> = state.call.conf
-  local conf, message, code = fields.read(given, common)
-  if not conf then return nil, message, code end
-  local own
-  own, message, code = fields.read(given, state.plugin.fields or {})
-  if not own then return nil, message, code end
-  for key, value in pairs(own) do conf[key] = value end
+  local conf, message = common(state.call.conf, "")
+  if conf and state.plugin.fields then conf, message = state.plugin.fields(conf, "") end
+  if not conf then return nil, message, MISTAKE end
   state.conf = with_defaults(conf, state.call)
-  -- An empty `dns` says nothing, as with the reference plugins.
-  if conf.dns and next(conf.dns) == nil then conf.dns = nil end
-  if state.plugin.check_conf then
-    local ok
-    ok, message, code = state.plugin.check_conf(conf, state.call)
-    if not ok then return nil, message, code or 7 end
-  end
+  if not state.plugin.check_conf then return state end
+  local ok, code
+  ok, message, code = state.plugin.check_conf(conf, state.call)
+  if not ok then return nil, message, code or MISTAKE end
   return state
-end
-
----A value under `args.cni` of the configuration, where users of a pod may say something.
----@param call table
----@param key string
----@return any
-function M.args_cni(call, key)
-  local args <const> = json.get(call.conf, "args")
-  local cni = type(args) == "table" and json.get(args, "cni") or nil
-  return type(cni) == "table" and json.get(cni, key) or nil
-end
-
----A value under `runtimeConfig`, which the runtime fills for a declared capability.
----@param call table
----@param key string
----@return any
-function M.runtime(call, key)
-  local runtime <const> = json.get(call.conf, "runtimeConfig")
-  return type(runtime) == "table" and json.get(runtime, key) or nil
 end
 
 return M

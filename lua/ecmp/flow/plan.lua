@@ -3,7 +3,7 @@
 -- The plan is the table that `ecmp plan --json` prints and that a rule script sees last:
 -- `addresses` with their interface, `routes` in iproute2's words, `sysctls` of the pod by name.
 local conflict = require "ecmp.flow.conflict"
-local group = require "ecmp.group"
+local identity = require "ecmp.identity"
 local netconf = require "ecmp.flow.netconf"
 
 local M = {}
@@ -49,7 +49,7 @@ end
 
 local function words_of(routes)
   local plain <const> = {}
-  for i, route in ipairs(routes) do plain[i] = group.plain(route) end
+  for i, route in ipairs(routes) do plain[i] = identity.plain(route) end
   return plain
 end
 
@@ -57,7 +57,7 @@ end
 local function canonical_of(routes)
   local list <const> = {}
   for i, route in ipairs(routes) do
-    local canonical <const>, message = group.canonical(route)
+    local canonical <const>, message = identity.canonical(route)
     if not canonical then return nil, ("plan.routes[%d].%s"):format(i, message), 100 end
     list[i] = canonical
   end

@@ -3,6 +3,7 @@
 -- Here every difference between a CNI route object and what the rules and the kernel speak is
 -- settled: gateways that are implied, the three spellings of several next hops, numbers that mean
 -- "nothing said".
+local cni_route = require "ecmp.cni.route"
 local ip = require "ecmp.ip"
 
 local M = {}
@@ -32,34 +33,6 @@ local function is_connected(dst, addresses)
     if address and address:network() == dst then return true end
   end
   return false
-end
-
--- Lists next hops in the order nexthops, gws, gw; one that is there already, by value, is left out.
-local function hops_of(route, dev)
-  local hops <const>, seen <const> = {}, {}
-  local function add(hop)
-    local via <const> = hop.via and ip.canonical(hop.via)
-    local name <const> = (via or "") .. "%" .. (hop.dev or dev)
-    if seen[name] then return end
-    seen[name] = true
-    hop.via, hop.dev = via, hop.dev or dev
-    hops[#hops + 1] = hop
-  end
-  for _, hop in ipairs(route.nexthops or {}) do
-    add { via = hop.gw, dev = hop.dev, weight = hop.weight, onlink = hop.onlink or nil }
-  end
-  for _, gateway in ipairs(route.gws or {}) do add { via = gateway } end
-  if route.gw then add { via = route.gw } end
-  return hops
-end
-
----The gateways of a CNI route in the order nexthops, gws, gw, each once, in canonical text.
----@param route table
----@return string[]
-function M.gateways_of(route)
-  local gateways <const> = {}
-  for _, hop in ipairs(hops_of(route, "")) do gateways[#gateways + 1] = hop.via end
-  return gateways
 end
 
 local function positive(number)
@@ -93,22 +66,20 @@ end
 
 ---Puts one CNI route object into iproute2's words.
 ---@param route table a checked CNI route object
----@param options table `{ dev, addresses, gateways?, separate }`; without `gateways` none is implied
----@return table? route, string? message, integer? code  nil, message, 7
+---@param options table `{ dev, addresses, gateways?, separate }`; without `gateways` none is
+---filled in
+---@return table route
 function M.translate(route, options)
-  local prefix, why = ip.parse(route.dst or "")
-  if not prefix then return nil, ("dst: %s"):format(why), 7 end
-  local dst <const> = prefix:network()
+  local dst <const> = assert(ip.parse(route.dst)):network()
   local wanted <const> = bare(route, dst)
-  local hops <const> = hops_of(route, options.dev)
-  for _, hop in ipairs(hops) do
-    local via <const> = hop.via and ip.parse(hop.via)
-    if via and via:family() ~= dst:family() then
-      return nil, ("gw: %s is not of the family of %s"):format(hop.via, wanted.dst), 7
-    end
+  local hops <const> = {}
+  for i, hop in ipairs(cni_route.hops(route)) do
+    hops[i] = {
+      via = hop.gw, dev = hop.dev or options.dev, weight = hop.weight, onlink = hop.onlink or nil,
+    }
   end
-  -- Several ways out, or a word about the one there is, make a multipath route; a gateway does not.
-  if #hops > 0 and (route.nexthops or route.gws) then
+  -- What lists its ways out is a multipath route under every rule; a gateway alone is not.
+  if cni_route.is_explicit(route) then
     wanted.nexthops = hops
     return wanted
   end
@@ -121,30 +92,22 @@ function M.translate(route, options)
 end
 
 ---Translates a whole list.
----@param list table[]? CNI route objects
+---@param list table[]? checked CNI route objects
 ---@param options table see `translate`
----@param name string what to call the list in a message
----@return table[]? routes, string? message, integer? code
-function M.translate_all(list, options, name)
+---@return table[] routes
+function M.translate_all(list, options)
   local routes <const> = {}
-  for i, route in ipairs(list or {}) do
-    local wanted, message, code = M.translate(route, options)
-    if not wanted then return nil, ("%s[%d].%s"):format(name, i, message), code end
-    routes[i] = wanted
-  end
+  for i, route in ipairs(list or {}) do routes[i] = M.translate(route, options) end
   return routes
 end
 
 ---@param state table
----@return table? state, string? message, integer? code
+---@return table state
 function M.run(state)
-  local options <const> = {
+  state.routes = M.translate_all(state.ipam.routes, {
     dev = state.call.ifname, addresses = state.addresses, gateways = M.gateways(state.addresses),
     separate = state.conf.merge == "separate",
-  }
-  local routes, message, code = M.translate_all(state.ipam.routes, options, "routes")
-  if not routes then return nil, message, code end
-  state.routes = routes
+  })
   return state
 end
 

@@ -1,0 +1,447 @@
+---bridge: a veth pair between the pod and a bridge on the host, with the reference plugin's keys.
+--
+-- What has to be so because others share the bridge: it is made once and reused, its own address is
+-- added only if it is not there, and taking back a failed ADD removes the bridge only if this ADD
+-- made it and nobody uses it meanwhile. A lock for each bridge keeps those two apart.
+local ecmp = require "ecmp"
+local env = require "ecmp.cni.env"
+local flow = require "ecmp.flow"
+local ip = require "ecmp.ip"
+local ipam = require "ecmp.flow.ipam"
+local json = require "ecmp.json"
+local record = require "ecmp.flow.record"
+local schema = require "ecmp.cni.schema"
+local sys = require "ecmp.sys"
+
+local M = {}
+
+-- Seconds to wait for another ADD that is making the same bridge, and for the port to come up.
+local LOCK_WAIT <const>, PORT_WAIT <const> = 20, 2.5
+-- Host interface names are chosen at random; this often a taken one is no accident.
+local NAME_TRIES <const> = 10
+
+M.fields = schema.record {
+  { "bridge", schema.string },
+  { "isGateway", schema.boolean },
+  { "isDefaultGateway", schema.boolean },
+  { "forceAddress", schema.boolean },
+  { "ipMasq", schema.boolean },
+  { "ipMasqBackend", schema.string },
+  { "mtu", schema.integer(0, 65535) },
+  { "hairpinMode", schema.boolean },
+  { "promiscMode", schema.boolean },
+  { "vlan", schema.integer(0, 4094) },
+  { "vlanTrunk", schema.array },
+  { "preserveDefaultVlan", schema.boolean },
+  { "disableContainerInterface", schema.boolean },
+  { "macspoofchk", schema.boolean },
+  { "portIsolation", schema.boolean },
+  { "enabledad", schema.boolean },
+}
+
+-- Keys of the reference plugin that are not done here. To ignore one would leave a pod without the
+-- protection or the connection that its configuration promises.
+local undone <const> = {
+  "ipMasq", "vlan", "vlanTrunk", "disableContainerInterface", "macspoofchk",
+}
+local harmless <const> = { [false] = true, [0] = true, [""] = true }
+
+---A hardware address asked for: by the runtime, else for this pod, else in CNI_ARGS.
+local function mac_of(call)
+  local args, message, code = env.args(call, { "MAC" })
+  if not args then return nil, message, code end
+  local mac <const>, path <const> = require("ecmp.cni").pod_value(call, "mac")
+  if mac ~= nil and type(mac) ~= "string" then
+    return nil, ("%s: must be a string"):format(path), 7
+  end
+  local text <const> = mac or args.MAC or ""
+  if text ~= "" and not text:lower():find("^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$") then
+    return nil, ("%s: '%s' is no hardware address"):format(path or "CNI_ARGS.MAC", text), 7
+  end
+  return text:lower()
+end
+
+---@param conf table
+---@param call table
+---@return true? ok, string? message, integer? code
+function M.check_conf(conf, call)
+  for _, key in ipairs(undone) do
+    local value <const> = conf[key]
+    local list <const> = json.kind(value) == "list"
+    if value ~= nil and not harmless[value] and not (list and #value == 0) then
+      return nil, ("%s: not supported by this version of ecmp-bridge"):format(key), 7
+    end
+  end
+  if conf.hairpinMode and conf.promiscMode then
+    return nil, "hairpinMode: cannot be set together with promiscMode", 7
+  end
+  local mac, message, code = mac_of(call)
+  if not mac then return nil, message, code end
+  conf.mac = mac ~= "" and mac or nil
+  conf.bridge = conf.bridge and conf.bridge ~= "" and conf.bridge or "cni0"
+  conf.isGateway = conf.isGateway or conf.isDefaultGateway or false
+  return true
+end
+
+-- Gateways -------------------------------------------------------------------------------------
+
+local DEFAULT <const> = { [4] = "0.0.0.0/0", [6] = "::/0" }
+
+local function has_default(routes, family)
+  for _, route in ipairs(routes) do
+    local way <const> = route.gw or route.gws or route.nexthops
+    if way and tostring(ip.parse(route.dst)) == DEFAULT[family] then return true end
+  end
+  return false
+end
+
+---Stage `ipam`: the bridge is the gateway of addresses that name none, and of the pod if asked.
+local function with_gateways(state)
+  local ok, message, code, details = ipam.run(state)
+  if not ok then return nil, message, code, details end
+  local conf <const>, result <const> = state.conf, state.ipam
+  result.routes = result.routes or json.array()
+  local settled <const> = {}
+  for _, entry in ipairs(conf.isGateway and result.ips or {}) do
+    local address <const> = assert(ip.parse(entry.address))
+    local family <const> = address:family()
+    entry.gateway = entry.gateway or tostring((address:network() + 1):address())
+    if conf.isDefaultGateway and not settled[family] and not has_default(result.routes, family) then
+      table.insert(result.routes, { dst = DEFAULT[family], gw = entry.gateway })
+    end
+    settled[family] = true
+  end
+  state.addresses = ipam.addresses(result.ips, state.call.ifname)
+  state.ctx.addresses = state.addresses
+  return state
+end
+
+M.stages = { ipam = with_gateways }
+
+-- The bridge -----------------------------------------------------------------------------------
+
+local function lock(name)
+  local ok, message, code = sys.mkdir(record.directory, tonumber("755", 8))
+  if not ok then return nil, message, code end
+  return sys.lock(("%s/bridge-%s.lock"):format(record.directory, name),
+    { timeout = LOCK_WAIT, create = true, mode = tonumber("600", 8) })
+end
+
+local function get(nl, name)
+  return nl.link:get { dev = name }
+end
+
+-- Whether anything is plugged into the bridge.
+local function has_ports(host, name)
+  for _, link in ipairs(host.link:list() or {}) do
+    if link.master == name then return true end
+  end
+  return false
+end
+
+local function remove_bridge(host, name)
+  local held <close>, message = lock(name)
+  if not held then return nil, message end
+  if has_ports(host, name) then return true end
+  return host.link:del { dev = name }
+end
+
+local function make_bridge(state, host)
+  local conf <const>, name <const> = state.conf, state.conf.bridge
+  local ok, message, code = host.link:add {
+    name = name, type = "bridge", mtu = conf.mtu and conf.mtu > 0 and conf.mtu or nil,
+  }
+  if not ok then return nil, message, code end
+  state.undo:push("bridge " .. name, function() return remove_bridge(host, name) end)
+  return true
+end
+
+---The bridge, made if it is not there, up and with the switches the configuration asks for.
+local function ensure_bridge(state, host)
+  local name <const> = state.conf.bridge
+  local bridge, ok, message, code = get(host, name), true, nil, nil
+  if not bridge then ok, message, code = make_bridge(state, host) end
+  if not ok then return nil, message, code end
+  bridge, message, code = get(host, name)
+  if not bridge then return nil, message, code end
+  if bridge.type ~= "bridge" then
+    return nil, ("bridge: an interface %s exists already and is no bridge"):format(name), 999
+  end
+  -- Router advertisements from pods are not for the host.
+  host.sysctl:set(("net/ipv6/conf/%s/accept_ra"):format(name), "0")
+  local promisc <const> = state.conf.promiscMode or nil
+  if bridge.up and (not promisc or bridge.promisc) then return true end
+  return host.link:set { dev = name, up = true, promisc = promisc }
+end
+
+-- The veth pair --------------------------------------------------------------------------------
+
+local function random_name()
+  return "veth" .. sys.random(4):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+end
+
+---Makes the pair with the pod's end in the pod; the host's end is a port of the bridge at once.
+local function make_pair(state, host)
+  local call <const>, conf <const> = state.call, state.conf
+  local mtu <const> = conf.mtu and conf.mtu > 0 and conf.mtu or nil
+  local ok, message, code
+  for _ = 1, NAME_TRIES do
+    local name <const> = random_name()
+    ok, message, code = host.link:add {
+      name = name, type = "veth", mtu = mtu, master = conf.bridge,
+      peer = { name = call.ifname, netns = call.netns, mtu = mtu, address = conf.mac },
+    }
+    if ok then
+      state.undo:push("interface " .. name, function() return host.link:del { dev = name } end)
+      return name
+    end
+    if code ~= "EEXIST" then break end
+  end
+  return nil, message, code
+end
+
+local function set_port(state, host, name)
+  host.sysctl:set(("net/ipv6/conf/%s/accept_ra"):format(name), "0")
+  local ok, message, code = host.link:set { dev = name, up = true }
+  if not ok then return nil, message, code end
+  local conf <const> = state.conf
+  if not conf.hairpinMode and not conf.portIsolation then return true end
+  return host.link:set {
+    dev = name, port = "bridge", hairpin = conf.hairpinMode or nil,
+    isolated = conf.portIsolation or nil,
+  }
+end
+
+-- Duplicate address detection on a bridge costs a second and finds what IPAM has ruled out; the
+-- reference plugin switches it off unless asked. Kernels without IPv6 lack the switches.
+local function set_pod_switches(state)
+  local dev <const> = state.call.ifname
+  local switches <const> = { { "net/ipv4/conf/%s/arp_notify", "1" } }
+  if state.conf.enabledad then
+    table.insert(switches, { "net/ipv6/conf/%s/enhanced_dad", "1" })
+    table.insert(switches, { "net/ipv6/conf/%s/accept_dad", "1" })
+  else
+    table.insert(switches, { "net/ipv6/conf/%s/accept_dad", "0" })
+  end
+  for _, switch in ipairs(switches) do state.nl.sysctl:set(switch[1]:format(dev), switch[2]) end
+  return true
+end
+
+local function described(nl, name, sandbox)
+  local link, message, code = get(nl, name)
+  if not link then return nil, message, code end
+  return { name = name, mac = link.address, mtu = link.mtu, sandbox = sandbox }
+end
+
+local function describe(state, host, port)
+  local interfaces <const> = json.array()
+  local wanted <const> = {
+    { host, state.conf.bridge }, { host, port }, { state.nl, state.call.ifname, state.call.netns },
+  }
+  for i, entry in ipairs(wanted) do
+    local one, message, code = described(entry[1], entry[2], entry[3])
+    if not one then return nil, message, code end
+    interfaces[i] = one
+  end
+  state.interfaces, state.interface, state.port = interfaces, 2, port
+  return true
+end
+
+---Makes the interface: bridge and port under the lock, so that nobody removes an empty bridge in
+---between.
+---@param state table
+---@return true? ok, string? message, string|integer? code
+function M.attach(state)
+  local host, message, code = ecmp.open()
+  if not host then return nil, message, code end
+  -- Whatever becomes of the ADD, the handle is closed after the last undo step has used it.
+  state.host = host
+  state.undo:push("host", function() host:close() end, function() host:close() end)
+  local held <close>, why, number = lock(state.conf.bridge)
+  if not held then return nil, why, number end
+  local ok
+  ok, message, code = ensure_bridge(state, host)
+  if not ok then return nil, message, code end
+  local port
+  port, message, code = make_pair(state, host)
+  if not port then return nil, message, code end
+  ok, message, code = set_port(state, host, port)
+  if not ok then return nil, message, code end
+  set_pod_switches(state)
+  return describe(state, host, port)
+end
+
+-- The bridge as gateway ------------------------------------------------------------------------
+
+local function overlaps(family, a, b)
+  return family == 4 or a:network():contains(b) or b:network():contains(a)
+end
+
+---Whether the bridge's addresses leave room for this one: `present`, or nil and what is in its way.
+local function room_for(host, name, wanted, force)
+  local list, message, code = host.addr:list { dev = name, family = wanted:family() }
+  if not list then return nil, message, code end
+  for _, entry in ipairs(list) do
+    if entry.address == tostring(wanted) then return "present" end
+    local other <const> = assert(ip.parse(entry.address))
+    if overlaps(wanted:family(), wanted, other) then
+      if not force then
+        return nil, ("forceAddress: bridge %s has the address %s already, %s is wanted")
+          :format(name, entry.address, tostring(wanted)), 999
+      end
+      local ok
+      ok, message, code = host.addr:del { address = entry.address, dev = name }
+      if not ok then return nil, message, code end
+    end
+  end
+  return "free"
+end
+
+local function add_gateway(state, entry)
+  local host <const>, name <const> = state.host, state.conf.bridge
+  local length <const> = assert(ip.parse(entry.address)):length()
+  local wanted <const> = assert(ip.parse(("%s/%d"):format(entry.gateway, length)))
+  local room, message, code = room_for(host, name, wanted, state.conf.forceAddress)
+  if room ~= "free" then return room, message, code end
+  local address <const> = { address = tostring(wanted), dev = name, scope = "global" }
+  if wanted:family() == 4 and length <= 30 then
+    address.broadcast = tostring(wanted:last():address())
+  end
+  local ok
+  ok, message, code = host.addr:add(address)
+  -- Another ADD was faster with the same address.
+  if not ok and code ~= "EEXIST" then return nil, message, code end
+  state.undo:push("address of " .. name, function()
+    if has_ports(host, name) then return true end
+    return host.addr:del { address = address.address, dev = name }
+  end)
+  return true
+end
+
+local FORWARDING <const> = { [4] = "net/ipv4/ip_forward", [6] = "net/ipv6/conf/all/forwarding" }
+
+local function enable_forwarding(host, family)
+  local now <const> = host.sysctl:get(FORWARDING[family])
+  if now and now:find("^1") then return true end
+  return host.sysctl:set(FORWARDING[family], "1")
+end
+
+---The bridge's hardware address is set to what it is: else it would change with its ports.
+local function pin_mac(host, name)
+  local bridge, message, code = get(host, name)
+  if not bridge then return nil, message, code end
+  return host.link:set { dev = name, address = bridge.address }
+end
+
+local function serve_as_gateway(state)
+  for _, entry in ipairs(state.ipam.ips) do
+    local ok, message, code = add_gateway(state, entry)
+    if not ok then return nil, message, code end
+    ok, message, code = enable_forwarding(state.host, ip.parse(entry.gateway):family())
+    if not ok then return nil, message, code end
+  end
+  return pin_mac(state.host, state.conf.bridge)
+end
+
+---Waits for the port to forward. The kernel says so by an event.
+local function await_port(state)
+  local events <close>, message, code = state.host:monitor { "link" }
+  if not events then return nil, message, code end
+  local begin <const> = sys.monotonic()
+  while true do
+    local port
+    port, message, code = get(state.host, state.port)
+    if not port then return nil, message, code end
+    if port.operstate == "UP" then return true end
+    local left <const> = PORT_WAIT - (sys.monotonic() - begin)
+    if left <= 0 then
+      return nil, ("bridge port %s is %s after %g s"):format(state.port, port.operstate, PORT_WAIT),
+        999
+    end
+    events:next(left)
+  end
+end
+
+---What is left to do when the routes are there.
+---@param state table
+---@return true? ok, string? message, string|integer? code
+function M.settle(state)
+  if state.conf.isGateway then
+    local ok, message, code = serve_as_gateway(state)
+    if not ok then return nil, message, code end
+  end
+  local ok, message, code = await_port(state)
+  if not ok then return nil, message, code end
+  -- The bridge's address may have changed with its first port.
+  local bridge
+  bridge, message, code = described(state.host, state.conf.bridge)
+  if not bridge then return nil, message, code end
+  state.interfaces[1] = bridge
+  return true
+end
+
+-- DEL and CHECK --------------------------------------------------------------------------------
+
+---Takes the pod's interface away, and with it the host's end. The bridge is shared and stays.
+---@param call table
+---@param nl table? handle of the pod's namespace; nil when that is gone
+---@return true? ok, string? message
+function M.detach(call, nl)
+  if not nl or not get(nl, call.ifname) then return true end
+  local ok, message, code = nl.link:del { dev = call.ifname }
+  if not ok and code ~= "ENODEV" then return nil, message end
+  return true
+end
+
+-- The interface of prevResult that is in the pod, or those that are not.
+local function listed(prev, sandboxed)
+  local names <const> = {}
+  for _, interface in ipairs(prev.interfaces or {}) do
+    if ((interface.sandbox or "") ~= "") == sandboxed then names[#names + 1] = interface end
+  end
+  return names
+end
+
+local function inspect_pod(state, say)
+  local link <const> = get(state.nl, state.call.ifname)
+  if not link then return say(("interface %s is missing"):format(state.call.ifname)) end
+  if link.type ~= "veth" then say(("interface %s is no veth"):format(state.call.ifname)) end
+  for _, interface in ipairs(listed(state.call.prev, true)) do
+    if interface.name == state.call.ifname and interface.mac and interface.mac ~= link.address then
+      say(("interface %s has the hardware address %s, prevResult says %s"):format(
+        interface.name, link.address, interface.mac))
+    end
+  end
+end
+
+local function inspect_host(host, state, say)
+  local name <const> = state.conf.bridge
+  local bridge <const> = get(host, name)
+  if not bridge then return say(("bridge %s is missing"):format(name)) end
+  if bridge.type ~= "bridge" then say(("interface %s is no bridge"):format(name)) end
+  for _, interface in ipairs(listed(state.call.prev, false)) do
+    local port <const> = interface.name ~= name and get(host, interface.name)
+    if port == nil then
+      say(("interface %s on the host is missing"):format(interface.name))
+    elseif port and port.master ~= name then
+      say(("interface %s is no port of bridge %s"):format(interface.name, name))
+    end
+  end
+end
+
+---What is wrong with the interface and the bridge.
+---@param state table
+---@return string[] differences
+function M.inspect(state)
+  local differences <const> = {}
+  local function say(text) differences[#differences + 1] = text end
+  inspect_pod(state, say)
+  local host <close>, message = ecmp.open()
+  if not host then return { message } end
+  inspect_host(host, state, say)
+  return differences
+end
+
+local verbs <const> = flow.verbs(M)
+verbs.type, verbs.about = "bridge", "connects a pod to a bridge on the host"
+return verbs

@@ -1,0 +1,270 @@
+---ecmp: chained after any plugin, regroups the routes it finds on the pod's interface.
+--
+-- What is there is the kernel's word, what was meant is prevResult's: the kernel does not know in
+-- which order routes were listed, and a plugin that does not know `gws` has programmed one gateway
+-- of several, or none. Both go into one list, which is then changed as the keys of route-override
+-- say, grouped by `merge`, and put into the kernel in place of what was there.
+local changes = require "ecmp.flow.changes"
+local cni_route = require "ecmp.cni.route"
+local conf_value = require("ecmp.cni").pod_value
+local flow = require "ecmp.flow"
+local identity = require "ecmp.identity"
+local ip = require "ecmp.ip"
+local ipam = require "ecmp.flow.ipam"
+local json = require "ecmp.json"
+local result = require "ecmp.flow.result"
+local routes_stage = require "ecmp.flow.routes"
+local schema = require "ecmp.cni.schema"
+
+local M = {}
+
+local own_keys <const> = {
+  { "routes", cni_route.list },
+  { "addroutes", cni_route.list },
+  { "delroutes", cni_route.list },
+  { "flushroutes", schema.boolean },
+  { "flushgateway", schema.boolean },
+  { "skipcheck", schema.boolean },
+}
+
+M.fields = schema.record(own_keys)
+
+---What a pod's own `args.cni` says about these keys goes before the configuration, as with
+---route-override.
+---@param conf table
+---@param call table
+---@return true? ok, string? message, integer? code
+function M.check_conf(conf, call)
+  for _, field in ipairs(own_keys) do
+    local key <const>, check <const> = field[1], field[2]
+    local value <const>, path = conf_value(call, key)
+    if value ~= nil then
+      local checked <const>, message = check(value, path)
+      if message then return nil, message, 7 end
+      conf[key] = checked
+    end
+  end
+  return true
+end
+
+-- What is there --------------------------------------------------------------------------------
+
+---The addresses of prevResult that are on our interface. One that names no interface may be.
+local function addresses_of(prev, ifname)
+  local list <const> = {}
+  for _, entry in ipairs(prev.ips or {}) do
+    local interface <const> = entry.interface and prev.interfaces[entry.interface + 1]
+    if not interface or interface.name == ifname then list[#list + 1] = entry end
+  end
+  return ipam.addresses(list, ifname)
+end
+
+---Stage `ipam`: nothing is handed out, prevResult says what was.
+local function read_previous(state)
+  local call <const> = state.call
+  if not call.prev then return nil, "prevResult: must be given to a chained plugin", 7 end
+  if state.nl and not state.ctx.links[call.ifname] then
+    return nil, ("CNI_IFNAME: there is no interface %s in %s (ENODEV)")
+      :format(call.ifname, call.netns), 999
+  end
+  state.ipam = call.prev
+  state.addresses = addresses_of(call.prev, call.ifname)
+  state.ctx.addresses = state.addresses
+  return state
+end
+
+---The parts of the pod's routes that plugins sent out of our interface, oldest first where the
+---kernel keeps several in one place: it lists the newest first.
+local function found_on(state)
+  local found <const> = {}
+  for _, route in ipairs(state.current) do
+    local own <const> = changes.part(route, state.call.ifname)
+    if own then table.insert(found, 1, own) end
+  end
+  return found
+end
+
+local function hop_name(hop)
+  return (hop.via or "") .. "%" .. (hop.dev or "")
+end
+
+local function hops_by_slot(routes)
+  local hops <const> = {}
+  for _, route in ipairs(routes) do
+    local slot <const> = identity.slot(route)
+    hops[slot] = hops[slot] or {}
+    for _, hop in ipairs(route.nexthops) do hops[slot][hop_name(hop)] = true end
+  end
+  return hops
+end
+
+-- What was meant -------------------------------------------------------------------------------
+
+---A route without gateway is what the plugin before us made of it: via the address's gateway, or
+---by the device alone.
+local function as_programmed(route, options, in_kernel)
+  local filled <const> = routes_stage.translate(route, options)
+  local there <const> = in_kernel[identity.slot(filled)]
+  if not there or cni_route.is_explicit(route) or route.gw then return filled end
+  if there[hop_name { via = filled.via, dev = filled.dev }] then return filled end
+  filled.via = nil
+  return there[hop_name { dev = filled.dev }] and filled or nil
+end
+
+---The routes of prevResult as they were meant, and where it lists all the ways out there are.
+local function meant(state, found)
+  local in_kernel <const> = hops_by_slot(found)
+  local options <const> = {
+    dev = state.call.ifname, addresses = state.addresses, separate = true,
+    gateways = routes_stage.gateways(state.addresses),
+  }
+  local list <const>, complete <const> = {}, {}
+  for _, route in ipairs(state.ipam.routes or {}) do
+    local wanted <const> = as_programmed(route, options, in_kernel)
+    list[#list + 1] = wanted
+    if wanted and cni_route.is_explicit(route) then complete[identity.slot(wanted)] = true end
+  end
+  return list, complete
+end
+
+---Appends what the kernel has and prevResult does not tell of, unless it told all.
+local function add_unlisted(list, complete, found)
+  local canonical <const> = {}
+  for i, route in ipairs(list) do canonical[i] = assert(identity.canonical(route)) end
+  local listed <const> = hops_by_slot(canonical)
+  for _, route in ipairs(found) do
+    local slot <const> = identity.slot(route)
+    local known <const> = listed[slot] or {}
+    local rest <const> = not complete[slot]
+      and changes.with_hops(route, function(hop) return not known[hop_name(hop)] end)
+    if rest then
+      rest.proto = nil
+      list[#list + 1] = identity.plain(rest)
+    end
+  end
+  return list
+end
+
+-- What is asked for ----------------------------------------------------------------------------
+
+local DEFAULTS <const> = { ["0.0.0.0/0"] = true, ["::/0"] = true }
+
+local function has_gateway(route)
+  if route.via then return true end
+  for _, hop in ipairs(route.nexthops or {}) do
+    if hop.via then return true end
+  end
+  return false
+end
+
+local function keep(list, wanted)
+  local kept <const> = {}
+  for _, route in ipairs(list) do
+    if wanted(route) then kept[#kept + 1] = route end
+  end
+  return kept
+end
+
+---What an element of `delroutes` leaves of a route: nothing, or the next hops that it does not
+---list, where it lists some.
+local function without(route, del)
+  if route.dst ~= ip.mask(del.dst) then return route end
+  if not cni_route.is_explicit(del) then return nil end
+  local gone <const> = {}
+  for _, hop in ipairs(cni_route.hops(del)) do gone[hop.gw or ""] = true end
+  local canonical <const> = assert(identity.canonical(route))
+  canonical.nexthops = keep(canonical.nexthops, function(hop) return not gone[hop.via or ""] end)
+  return canonical.nexthops[1] and identity.plain(canonical) or nil
+end
+
+local function delete(list, dels)
+  for _, del in ipairs(dels or {}) do
+    local kept <const> = {}
+    for _, route in ipairs(list) do kept[#kept + 1] = without(route, del) end
+    list = kept
+  end
+  return list
+end
+
+local function flush(list, conf)
+  if conf.flushroutes then
+    list = keep(list, function(route) return not has_gateway(route) end)
+  else
+    list = delete(list, conf.delroutes)
+  end
+  if not conf.flushgateway then return list end
+  return keep(list, function(route) return not DEFAULTS[route.dst] end)
+end
+
+---`routes` take the gateway of their family as in any configuration; `addroutes` say all there is
+---to say, as with route-override.
+local function append(list, state)
+  local options <const> = {
+    dev = state.call.ifname, addresses = state.addresses, separate = false,
+    gateways = routes_stage.gateways(state.addresses),
+  }
+  local seen <const> = {}
+  for _, route in ipairs(list) do seen[identity.text(assert(identity.canonical(route)))] = true end
+  local function add(more)
+    for _, route in ipairs(more) do
+      if not seen[identity.text(assert(identity.canonical(route)))] then list[#list + 1] = route end
+    end
+  end
+  add(routes_stage.translate_all(state.conf.routes, options))
+  options.gateways = nil
+  add(routes_stage.translate_all(state.conf.addroutes, options))
+  return list
+end
+
+---Stage `routes`.
+local function collect(state)
+  state.found = found_on(state)
+  local list <const>, complete <const> = meant(state, state.found)
+  state.routes = append(flush(add_unlisted(list, complete, state.found), state.conf), state)
+  return state
+end
+
+-- What is told ---------------------------------------------------------------------------------
+
+local function asks_for_change(conf)
+  for _, key in ipairs { "routes", "addroutes", "delroutes" } do
+    if conf[key] and #conf[key] > 0 then return true end
+  end
+  return conf.flushroutes or conf.flushgateway or false
+end
+
+local NOWHERE <const> = { [4] = "0.0.0.0", [6] = "::" }
+
+---Addresses of prevResult; after `flushgateway` their gateways are nowhere, as with route-override.
+local function ips_of(state)
+  if not state.conf.flushgateway then return state.ipam.ips end
+  local ips <const> = json.array()
+  for i, entry in ipairs(state.ipam.ips or {}) do
+    ips[i] = {}
+    for key, value in pairs(entry) do ips[i][key] = value end
+    ips[i].gateway = NOWHERE[assert(ip.parse(entry.address)):family()]
+  end
+  return ips
+end
+
+---Stage `result`: prevResult with the routes that are there now; as it came where nothing changed.
+local function pass_on(state)
+  if not state.changed and not asks_for_change(state.conf) then
+    state.result = state.ipam
+    return state
+  end
+  local told <const> = {}
+  for key, value in pairs(state.ipam) do told[key] = value end
+  told.ips, told.routes = ips_of(state), json.array()
+  for i, route in ipairs(state.wanted) do
+    told.routes[i] = result.of_wanted(route, state.call.ifname)
+  end
+  state.result = told
+  return state
+end
+
+M.stages = { ipam = read_previous, routes = collect, result = pass_on }
+
+local verbs <const> = flow.verbs(M)
+verbs.type, verbs.about = "ecmp", "regroups the routes of the plugins before it in a chain"
+return verbs

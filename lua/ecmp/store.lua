@@ -144,12 +144,13 @@ end
 ---@return boolean? reserved, string? message, integer? code  false where it is taken
 function Store:reserve(address, id, ifname)
   local name <const> = tostring(address)
+  local index <const> = self:known() -- before the file is there, or it would be noted twice
   self.unsure = true
   local made <const>, message <const>, code <const> =
     sys.create(self:path(name), content_of(id, ifname), FILE_MODE)
   if made then
     self.touched = true
-    self:known():add(name)
+    index:add(name)
   end
   self.unsure = false
   if made then return true end

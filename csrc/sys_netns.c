@@ -46,7 +46,7 @@ static int sys_netns_new(lua_State *L)
 	*fd = netns_new();
 	error = errno;
 	if (*fd < 0)
-		return sys_fail(L, error, "create namespace");
+		return sys_fail(L, error, "unshare");
 	return 1;
 }
 

@@ -8,7 +8,7 @@ local M = {}
 local DIRECTORY <const> = "/run/netns"
 local MODE <const> = tonumber("755", 8)
 
---- A name has to be one path component, and must not look like a pid, which `open` would take it for.
+--- A name has to be one path component, and must not look like a pid.
 ---@param name any
 ---@param level integer
 local function check_name(name, level)
@@ -73,8 +73,8 @@ local function register(handle, name)
   return give_name(handle, DIRECTORY .. "/" .. name)
 end
 
---- Creates a namespace. With a name it is what `ip netns add NAME` makes, and stays until `delete`;
---- without one it lives as long as the handle.
+--- Creates a namespace. With a name it is what `ip netns add NAME` makes, and stays until
+--- `delete`; without one it lives as long as the handle.
 ---@param name? string
 ---@return ecmp.netns.handle? handle
 ---@return string? message
@@ -98,7 +98,7 @@ function M.open(ref)
   return sys.netns_open(ref)
 end
 
---- A path under which this and other processes can open the namespace of a handle, while it is open.
+--- A path under which this and other processes can open a handle's namespace, while it is open.
 ---@param handle ecmp.netns.handle
 ---@return string
 function M.path(handle)
@@ -123,8 +123,8 @@ function M.run(ns, argv, options)
   return result, message, code
 end
 
---- Takes a name away, as `ip netns delete NAME` does. The namespace itself ends when nobody is in it
---- or holds it open.
+--- Takes a name away, as `ip netns delete NAME` does. The namespace itself ends when nobody is
+--- in it or holds it open.
 ---@param name string
 ---@return true? done
 ---@return string? message

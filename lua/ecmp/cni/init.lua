@@ -223,15 +223,6 @@ local function finish(call, output, err, undo)
   return 1
 end
 
----`answer`, with stdout out of reach and whatever is thrown made an error object.
-local function guarded(call, verbs, options)
-  local _ <close> = guard_stdout()
-  local ran <const>, output <const>, err <const>, undo <const> =
-    xpcall(answer, caught, call, verbs, options)
-  if ran then return output, err, undo end
-  return nil, output
-end
-
 ---Runs a plugin once, as the environment and stdin ask.
 ---@param verbs table|fun(): table the verbs, or what returns them: only called when one is to run
 ---@param options? table `{ versions, about, plugin, dropin }`: supported versions (all), the line
@@ -244,9 +235,13 @@ function M.run(verbs, options)
     plugin = given.plugin, dropin = given.dropin or false,
   }
   if options.about and (os.getenv("CNI_COMMAND") or "") == "" then return about(options) end
+  local _ <close> = guard_stdout()
   local call <const>, refused <const> = begin(options)
   if not call then return finish({}, nil, refused) end
-  return finish(call, guarded(call, verbs, options))
+  local ran <const>, output <const>, err <const>, undo <const> =
+    xpcall(answer, caught, call, verbs, options)
+  if not ran then return finish(call, nil, output) end
+  return finish(call, output, err, undo)
 end
 
 ---`run`, and ends the process with its status: the last line of a plugin that is a script.

@@ -14,14 +14,17 @@ local version = require "ecmp.cni.version"
 local codes <const> = cni.codes
 local M = { about = "hands out the addresses and routes of its configuration" }
 
-local address <const> = schema.record {
+-- Addresses are looked at when it is known that they are used: the reference plugin does not mind
+-- nonsense in a list that the pod's own addresses replace.
+local any_address <const> = schema.record { { "gateway", schema.address } }
+local used_address <const> = schema.record {
   { "address", schema.prefix, required = true },
   { "gateway", schema.address },
 }
 
 local ipam_fields <const> = schema.record {
   { "type", schema.string },
-  { "addresses", schema.list(address) },
+  { "addresses", schema.list(any_address) },
   { "routes", schema.list(route.check) },
   { "dns", result.check_dns },
 }
@@ -83,14 +86,18 @@ local function from_pod(conf)
 end
 
 local function addresses(call, ipam)
-  local list <const> = ipam.addresses or {}
-  local args <const> = cni.try(cni.args(call, { "IP", "GATEWAY" }))
-  for _, entry in ipairs(from_args(args)) do list[#list + 1] = entry end
-  local named <const> = from_pod(call.conf)
-  if not named then return list end
-  local only <const> = {}
-  for i, text in ipairs(named) do only[i] = { address = text } end
-  return only
+  local args <const> = from_args(cni.try(cni.args(call, { "IP", "GATEWAY" })))
+  local list <const> = {}
+  local pod <const> = from_pod(call.conf)
+  if pod then
+    for i, text in ipairs(pod) do list[i] = { address = text } end
+    return list
+  end
+  local configured <const> = ipam.addresses or {}
+  for i, entry in ipairs(checked(schema.list(used_address), configured, "ipam.addresses")) do
+    list[i] = { address = entry.address, gateway = entry.gateway }
+  end
+  return table.move(args, 1, #args, #list + 1, list)
 end
 
 ---Before 0.3.0 a result has room for one address of each family.
@@ -113,12 +120,8 @@ end
 ---@return table result
 function M.add(call)
   local ipam <const> = read_ipam(call)
-  local list <const> = addresses(call, ipam)
-  check_room(call, list)
-  local ips <const> = {}
-  for i, entry in ipairs(list) do
-    ips[i] = { address = entry.address, gateway = entry.gateway }
-  end
+  local ips <const> = addresses(call, ipam)
+  check_room(call, ips)
   return { ips = ips, routes = ipam.routes or {}, dns = ipam.dns }
 end
 
@@ -152,7 +155,7 @@ function M.gc() end
 ---Ready whenever the configuration is.
 ---@param call table
 function M.status(call)
-  read_ipam(call)
+  addresses(call, read_ipam(call))
 end
 
 return M

@@ -1,0 +1,534 @@
+/*
+ * Messages -> Lua values, driven by the rows. Nothing of a message is trusted: every attribute's length is checked
+ * against what its kind needs before its payload is read, and one that does not fit reads as absent.
+ */
+#define _GNU_SOURCE
+#include "rtnl.h"
+
+#include <linux/if_addr.h>
+#include <linux/lwtunnel.h>
+#include <linux/nexthop.h>
+#include <linux/seg6_iptunnel.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* --- attributes ------------------------------------------------------------------------------------------------ */
+
+/* Attributes are 4-byte aligned in every message we keep, so the header may be read in place. */
+static const struct nlattr *attr_at(const uint8_t *data, size_t length, size_t at)
+{
+	const struct nlattr *a = (const struct nlattr *)(const void *)(data + at);
+	if (at + NLA_HDRLEN > length || a->nla_len < NLA_HDRLEN || a->nla_len > length - at)
+		return NULL;
+	return a;
+}
+
+const struct nlattr *find_attr(const struct stretch *s, uint16_t type)
+{
+	size_t at = NLA_ALIGN(s->schema->head);
+	const struct nlattr *a;
+	while ((a = attr_at(s->data, s->length, at))) {
+		if ((a->nla_type & NLA_TYPE_MASK) == type)
+			return a;
+		at += NLA_ALIGN(a->nla_len);
+	}
+	return NULL;
+}
+
+static const uint8_t *payload(const struct nlattr *a)
+{
+	return (const uint8_t *)a + NLA_HDRLEN;
+}
+
+static size_t payload_length(const struct nlattr *a)
+{
+	return a->nla_len - NLA_HDRLEN;
+}
+
+uint64_t read_uint(const uint8_t *data, size_t size, bool big)
+{
+	uint64_t value = 0;
+	for (size_t i = 0; i < size; i++)
+		value |= (uint64_t)data[i] << 8 * (big ? size - 1 - i : i);
+	return value;
+}
+
+/* The integer an attribute holds, if it has exactly the size of the row (8 for 4 is what newer kernels send). */
+bool attr_uint(const struct nlattr *a, const struct field *f, uint64_t *value)
+{
+	size_t size = payload_length(a);
+	if (size != f->size && !(f->kind == K_SCALED && size == 8))
+		return false;
+	*value = read_uint(payload(a), size, f->flags & F_BE);
+	return true;
+}
+
+int stretch_family(const uint8_t *data, size_t length)
+{
+	return length > 0 ? data[0] : 0;
+}
+
+static size_t address_size(int family)
+{
+	return family == AF_INET6 ? 16 : 4;
+}
+
+/* --- what nests hold ------------------------------------------------------------------------------------------- */
+
+static const struct schema payload_only = {"", 0, NULL};
+
+bool stretch_of_nest(const struct stretch *s, const struct field *f, struct stretch *inner)
+{
+	const struct nlattr *a = find_attr(s, f->attr);
+	if (!a)
+		return false;
+	*inner = (struct stretch){f->sub ? f->sub : &payload_only, payload(a), payload_length(a), s->family, s};
+	return true;
+}
+
+const struct variant *encap_of(const struct stretch *s, const struct field *f)
+{
+	const struct nlattr *type = find_attr(s, f->offset);
+	if (!type || payload_length(type) != 2)
+		return NULL;
+	return variant_by_number(f->variants, (uint16_t)read_uint(payload(type), 2, false));
+}
+
+/* The rows of a union: chosen by the text of its sibling, the row before. */
+const struct variant *union_of(const struct stretch *s, const struct field *f)
+{
+	const struct nlattr *name = find_attr(s, f[-1].attr);
+	if (!name || payload_length(name) == 0 || payload(name)[payload_length(name) - 1] != 0)
+		return NULL;
+	return variant_by_name(f->variants, (const char *)payload(name));
+}
+
+/* Steps through an RTA_MULTIPATH; false at its end or where its lengths lie. */
+bool next_hop(struct hop_cursor *c, struct stretch *hop)
+{
+	if (c->left < sizeof(struct rtnexthop))
+		return false;
+	uint16_t length = (uint16_t)read_uint(c->data, 2, false);
+	if (length < sizeof(struct rtnexthop) || length > c->left)
+		return false;
+	*hop = (struct stretch){c->schema, c->data, length, c->outer->family, c->outer};
+	size_t step = (size_t)NLA_ALIGN(length);
+	c->data += step;
+	c->left = step < c->left ? c->left - step : 0;
+	return true;
+}
+
+struct hop_cursor hops_of(const struct stretch *s, const struct field *f)
+{
+	const struct nlattr *a = find_attr(s, f->attr);
+	if (!a)
+		return (struct hop_cursor){NULL, 0, f->sub, s};
+	return (struct hop_cursor){payload(a), payload_length(a), f->sub, s};
+}
+
+/* --- kinds ------------------------------------------------------------------------------------------------------ */
+
+static void push_word(lua_State *L, const struct field *f, uint64_t value)
+{
+	const char *word = f->words ? word_by_value(f->words, (uint32_t)value) : NULL;
+	if (word)
+		lua_pushstring(L, word);
+	else
+		lua_pushinteger(L, (lua_Integer)value);
+}
+
+static void push_ip(lua_State *L, int family, const uint8_t *bytes)
+{
+	char text[48];
+	size_t n = ip_to_text(family, bytes, text);
+	lua_pushlstring(L, text, n);
+}
+
+static bool push_address(lua_State *L, const struct stretch *s, const struct field *f, const struct nlattr *a)
+{
+	int family = f->size == 4 ? AF_INET : f->size == 16 ? AF_INET6 : s->family;
+	if (payload_length(a) != address_size(family))
+		return false;
+	push_ip(L, family, payload(a));
+	return true;
+}
+
+/* A host's prefix length is left out and a zero one is "default", as ip(8) does; an address keeps its length. */
+static bool push_prefix(lua_State *L, const struct stretch *s, const struct field *f, const struct nlattr *a)
+{
+	unsigned length = s->data[f->offset], bits = 8 * (unsigned)address_size(s->family);
+	bool address = s->schema->rows[1].attr == IFA_LOCAL && s->schema->rows[1].kind == K_PREFIX &&
+		       strcmp(s->schema->name, "address") == 0;
+	char text[64];
+	if (!a) {
+		if (address || length != 0 || strcmp(f->key, "dst") != 0)
+			return false;
+		lua_pushliteral(L, "default");
+		return true;
+	}
+	if (payload_length(a) != address_size(s->family) || length > bits)
+		return false;
+	if (address && strcmp(f->key, "peer") == 0) { /* an address without a peer repeats itself here */
+		const struct nlattr *local = find_attr(s, IFA_LOCAL);
+		if (!local || payload_length(local) != payload_length(a) ||
+		    memcmp(payload(local), payload(a), payload_length(a)) == 0)
+			return false;
+	}
+	size_t n = ip_to_text(s->family, payload(a), text);
+	if (length != bits || address)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "/%u", length);
+	lua_pushlstring(L, text, n);
+	return true;
+}
+
+static bool push_via(lua_State *L, const struct stretch *s, const struct field *f)
+{
+	const struct nlattr *a = find_attr(s, f->attr);
+	if (a) {
+		if (payload_length(a) != address_size(s->family))
+			return false;
+		push_ip(L, s->family, payload(a));
+		return true;
+	}
+	a = f->offset ? find_attr(s, f->offset) : NULL;
+	if (!a || payload_length(a) < 2)
+		return false;
+	int family = (int)read_uint(payload(a), 2, false);
+	if ((family != AF_INET && family != AF_INET6) || payload_length(a) != 2 + address_size(family))
+		return false;
+	push_ip(L, family, payload(a) + 2);
+	return true;
+}
+
+static bool push_lladdr(lua_State *L, const struct nlattr *a)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[3 * 32];
+	size_t n = payload_length(a);
+	if (n == 0 || n > 32)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		text[3 * i] = digits[payload(a)[i] >> 4];
+		text[3 * i + 1] = digits[payload(a)[i] & 15];
+		text[3 * i + 2] = ':';
+	}
+	lua_pushlstring(L, text, 3 * n - 1);
+	return true;
+}
+
+static bool push_string(lua_State *L, const struct nlattr *a)
+{
+	const char *text = (const char *)payload(a);
+	lua_pushlstring(L, text, strnlen(text, payload_length(a)));
+	return true;
+}
+
+static void push_bits(lua_State *L, const struct field *f, uint64_t bits)
+{
+	int n = 0;
+	lua_newtable(L);
+	for (const struct word *w = f->words; w->name; w++) {
+		if (!(bits & w->value))
+			continue;
+		lua_pushstring(L, w->name);
+		lua_rawseti(L, -2, ++n);
+	}
+}
+
+
+
+static bool push_hops(lua_State *L, const struct stretch *s, const struct field *f, int names)
+{
+	struct hop_cursor cursor = hops_of(s, f);
+	struct stretch hop;
+	luaL_checkstack(L, 12, "too many values");
+	lua_newtable(L);
+	for (int i = 1; next_hop(&cursor, &hop); i++) {
+		push_stretch(L, &hop, names);
+		lua_rawseti(L, -2, i);
+	}
+	return true;
+}
+
+static bool push_group(lua_State *L, const struct nlattr *a)
+{
+	size_t n = payload_length(a) / sizeof(struct nexthop_grp);
+	lua_createtable(L, (int)n, 0);
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *member = payload(a) + i * sizeof(struct nexthop_grp);
+		lua_createtable(L, 0, 2);
+		lua_pushinteger(L, (lua_Integer)read_uint(member, 4, false));
+		lua_setfield(L, -2, "id");
+		lua_pushinteger(L, 1 + member[4] + 256 * member[5]);
+		lua_setfield(L, -2, "weight");
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+	return true;
+}
+
+static bool push_encap(lua_State *L, const struct stretch *s, const struct field *f, int names)
+{
+	const struct variant *v = encap_of(s, f);
+	struct stretch inner;
+	if (!v || !stretch_of_nest(s, f, &inner))
+		return false;
+	inner.schema = v->schema;
+	luaL_checkstack(L, 12, "too many values");
+	push_stretch(L, &inner, names);
+	lua_pushstring(L, v->name);
+	lua_setfield(L, -2, "type");
+	return true;
+}
+
+static bool push_peer(lua_State *L, const struct stretch *s, const struct field *f, int names)
+{
+	struct stretch inner;
+	if (!stretch_of_nest(s, f, &inner) || inner.length < f->sub->head)
+		return false;
+	push_stretch(L, &inner, names);
+	return true;
+}
+
+/* The mode, or the segments in the order of travel. */
+static bool push_segments(lua_State *L, const struct field *f, const struct nlattr *a)
+{
+	size_t length = payload_length(a);
+	if (length < 4 + 8)
+		return false;
+	const uint8_t *srh = payload(a) + 4;
+	uint64_t mode = read_uint(payload(a), 4, false);
+	if (f->words) {
+		push_word(L, f, mode);
+		return true;
+	}
+	size_t count = (size_t)srh[4] + 1, first = mode == SEG6_IPTUN_MODE_INLINE ? 1 : 0;
+	if (4 + 8 + 16 * count > length)
+		return false;
+	lua_newtable(L);
+	for (size_t i = count; i > first; i--) {
+		push_ip(L, AF_INET6, srh + 8 + 16 * (i - 1));
+		lua_rawseti(L, -2, (lua_Integer)(count - i + 1));
+	}
+	return true;
+}
+
+static bool push_labels(lua_State *L, const struct nlattr *a)
+{
+	lua_newtable(L);
+	for (size_t i = 0; i + 4 <= payload_length(a); i += 4) {
+		lua_pushinteger(L, (lua_Integer)(read_uint(payload(a) + i, 4, true) >> 12));
+		lua_rawseti(L, -2, (lua_Integer)(i / 4 + 1));
+	}
+	return true;
+}
+
+static bool push_range(lua_State *L, const struct field *f, const struct nlattr *a)
+{
+	if (payload_length(a) != 2 * (size_t)f->size)
+		return false;
+	lua_Integer first = (lua_Integer)read_uint(payload(a), f->size, false);
+	lua_Integer last = (lua_Integer)read_uint(payload(a) + f->size, f->size, false);
+	if (first == last)
+		lua_pushfstring(L, "%I", (LUAI_UACINT)first);
+	else
+		lua_pushfstring(L, "%I-%I", (LUAI_UACINT)first, (LUAI_UACINT)last);
+	return true;
+}
+
+static bool push_member(lua_State *L, const struct field *f, const struct nlattr *a)
+{
+	if (payload_length(a) < f->whole)
+		return false;
+	int32_t value = (int32_t)read_uint(payload(a) + f->offset, 4, false);
+	if (value == 0 && (f->flags & F_DEFAULT0))
+		return false;
+	if (value == -1 && f->mask == 1 && !(f->flags & F_READONLY))
+		lua_pushliteral(L, "forever");
+	else
+		lua_pushinteger(L, value / (int32_t)f->mask);
+	return true;
+}
+
+static bool push_table(lua_State *L, const struct stretch *s, const struct field *f, const struct nlattr *a)
+{
+	uint64_t table = s->data[f->offset];
+	if (a && payload_length(a) == 4)
+		table = read_uint(payload(a), 4, false);
+	if (table == 0)
+		return false;
+	push_word(L, f, table);
+	return true;
+}
+
+static bool push_uint(lua_State *L, const struct field *f, uint64_t value)
+{
+	if (value == 0 && (f->flags & F_DEFAULT0))
+		return false;
+	if (f->kind == K_BIT) {
+		if (!(value & f->mask))
+			return false;
+		lua_pushboolean(L, 1);
+	} else if (f->kind == K_BITS) {
+		push_bits(L, f, value);
+	} else if (f->kind == K_BOOL) {
+		lua_pushboolean(L, value != 0);
+	} else if (f->kind == K_SIGNED) {
+		lua_pushinteger(L, (int32_t)value);
+	} else if (f->kind == K_SCALED && value % f->mask != 0) {
+		lua_pushnumber(L, (lua_Number)value / f->mask);
+	} else {
+		push_word(L, f, f->kind == K_SCALED ? value / f->mask : value);
+	}
+	return true;
+}
+
+static bool push_header(lua_State *L, const struct stretch *s, const struct field *f, int names)
+{
+	uint64_t value = read_uint(s->data + f->offset, f->size, f->flags & F_BE);
+	if (f->kind == K_FAMILY) {
+		if (value != AF_INET && value != AF_INET6)
+			return false;
+		lua_pushinteger(L, value == AF_INET6 ? 6 : 4);
+		return true;
+	}
+	if (f->kind == K_WEIGHT) {
+		lua_pushinteger(L, (lua_Integer)value + 1);
+		return true;
+	}
+	if (f->kind == K_IFINDEX) {
+		if (value == 0)
+			return false;
+		names_name(L, names, (uint32_t)value);
+		return true;
+	}
+	return push_uint(L, f, value);
+}
+
+static bool push_attr(lua_State *L, const struct stretch *s, const struct field *f, const struct nlattr *a, int names)
+{
+	uint64_t value;
+	switch (f->kind) {
+	case K_ADDRESS: return push_address(L, s, f, a);
+	case K_LLADDR: return push_lladdr(L, a);
+	case K_STRING: return push_string(L, a);
+	case K_GROUP: return push_group(L, a);
+	case K_SEGMENTS: return push_segments(L, f, a);
+	case K_LABELS: return push_labels(L, a);
+	case K_RANGE: return push_range(L, f, a);
+	case K_MEMBER: return push_member(L, f, a);
+	case K_HOPS: return push_hops(L, s, f, names);
+	case K_PEER: return push_peer(L, s, f, names);
+	case K_FLAG: lua_pushboolean(L, 1); return true;
+	case K_NETNS: return false;
+	case K_IFINDEX:
+		if (payload_length(a) != 4 || (value = read_uint(payload(a), 4, false)) == 0)
+			return false;
+		names_name(L, names, (uint32_t)value);
+		return true;
+	default: return attr_uint(a, f, &value) && push_uint(L, f, value);
+	}
+}
+
+/* Pushes the value of one row, if the message has it. */
+bool push_field(lua_State *L, const struct stretch *s, const struct field *f, int names)
+{
+	if (f->flags & F_HEADER)
+		return push_header(L, s, f, names);
+	if (f->kind == K_VIA)
+		return push_via(L, s, f);
+	if (f->kind == K_ENCAP)
+		return push_encap(L, s, f, names);
+	const struct nlattr *a = find_attr(s, f->attr);
+	if (f->kind == K_TABLE)
+		return push_table(L, s, f, a);
+	if (f->kind == K_PREFIX)
+		return push_prefix(L, s, f, a);
+	return a && push_attr(L, s, f, a, names);
+}
+
+/* --- by key, and all of them ------------------------------------------------------------------------------------ */
+
+typedef bool visit_fn(void *arg, const struct stretch *s, const struct field *f);
+
+/* Calls `fn` for every row with a key, through hoisted nests and unions; stops when it returns true. */
+static bool visit(const struct stretch *s, visit_fn *fn, void *arg)
+{
+	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++) {
+		struct stretch inner;
+		if (f->kind == K_NEST && (f->flags & F_HOIST)) {
+			if (stretch_of_nest(s, f, &inner) && visit(&inner, fn, arg))
+				return true;
+		} else if (f->kind == K_UNION) {
+			const struct variant *v = union_of(s, f);
+			if (!v || !stretch_of_nest(s, f, &inner))
+				continue;
+			inner.schema = v->schema;
+			if (visit(&inner, fn, arg))
+				return true;
+		} else if (fn(arg, s, f)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+struct reading {
+	lua_State *L;
+	int names;
+	const char *key;
+};
+
+static bool read_one(void *arg, const struct stretch *s, const struct field *f)
+{
+	struct reading *r = arg;
+	return strcmp(f->key, r->key) == 0 && push_field(r->L, s, f, r->names);
+}
+
+/* Pushes the value of a key, nil where the message lacks it; `known` says whether any row has the key. */
+bool push_key(lua_State *L, const struct stretch *s, int key, int names, bool *known)
+{
+	key = lua_absindex(L, key);
+	int row = index_lookup(L, s->schema, key);
+	struct reading r = {L, names, lua_tostring(L, key)};
+	*known = row >= 0;
+	if (row >= 0 && s->schema->rows[row].kind != K_NEST) {
+		const struct field *f = &s->schema->rows[row];
+		do {
+			if (push_field(L, s, f, names))
+				return true;
+			f++;
+		} while (f->key && strcmp(f->key, r.key) == 0);
+		return false;
+	}
+	if (visit(s, read_one, &r))
+		*known = true;
+	else
+		return false;
+	return true;
+}
+
+static bool read_all(void *arg, const struct stretch *s, const struct field *f)
+{
+	struct reading *r = arg;
+	if (f->flags & F_VOLATILE && f->kind == K_IFINDEX)
+		return false;
+	if (!push_field(r->L, s, f, r->names))
+		return false;
+	if (lua_getfield(r->L, -2, f->key) == LUA_TNIL) {
+		lua_pop(r->L, 1);
+		lua_setfield(r->L, -2, f->key);
+	} else {
+		lua_pop(r->L, 2);
+	}
+	return false;
+}
+
+/* [] -> [table of everything the stretch holds] */
+void push_stretch(lua_State *L, const struct stretch *s, int names)
+{
+	struct reading r = {L, names, NULL};
+	luaL_checkstack(L, 8, "too many values");
+	lua_newtable(L);
+	visit(s, read_all, &r);
+}

@@ -1,0 +1,87 @@
+/*
+ * Interfaces: names in Lua, numbers on the wire. One table serves one operation, so nothing grows stale: a link that
+ * was renamed or made again gets its number asked anew by the next request. The question goes over the
+ * request's own socket, never through libc, which would answer for the thread's namespace.
+ */
+#define _GNU_SOURCE
+#include "rtnl.h"
+
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+void names_new(lua_State *L, int socket)
+{
+	socket = socket ? lua_absindex(L, socket) : 0;
+	lua_newtable(L);
+	if (socket) {
+		lua_pushvalue(L, socket);
+		lua_rawseti(L, -2, 0);
+	}
+}
+
+static void remember(lua_State *L, int names, uint32_t index, const char *name)
+{
+	lua_pushstring(L, name);
+	lua_pushvalue(L, -1);
+	lua_pushinteger(L, index);
+	lua_rawset(L, names);
+	lua_rawseti(L, names, (lua_Integer)index);
+}
+
+/* Numbers of our own begin where the kernel's do not reach, for names it does not know. */
+static uint32_t invent(lua_State *L, int names, const char *name)
+{
+	uint32_t index = 0x40000000;
+	while (lua_rawgeti(L, names, (lua_Integer)++index) != LUA_TNIL)
+		lua_pop(L, 1);
+	lua_pop(L, 1);
+	remember(L, names, index, name);
+	return index;
+}
+
+static bool ask(lua_State *L, int names, uint32_t *index, char name[16], bool *kernel)
+{
+	*kernel = lua_rawgeti(L, names, 0) == LUA_TUSERDATA;
+	bool found = *kernel && socket_link(L, lua_gettop(L), index, name);
+	lua_pop(L, 1);
+	return found;
+}
+
+uint32_t names_index(lua_State *L, int names, const char *name, bool *found)
+{
+	char text[IFNAMSIZ];
+	uint32_t index = 0;
+	bool kernel;
+
+	*found = true;
+	lua_pushstring(L, name);
+	if (lua_rawget(L, names) == LUA_TNUMBER)
+		index = (uint32_t)lua_tointeger(L, -1);
+	lua_pop(L, 1);
+	if (index)
+		return index;
+	snprintf(text, sizeof(text), "%s", name);
+	if (ask(L, names, &index, text, &kernel)) {
+		remember(L, names, index, name);
+		return index;
+	}
+	*found = !kernel;
+	return invent(L, names, name);
+}
+
+/* [] -> [name]; a link that is gone reads as if7, as ip(8) prints it */
+const char *names_name(lua_State *L, int names, uint32_t index)
+{
+	char text[IFNAMSIZ] = "";
+	bool kernel;
+
+	if (lua_rawgeti(L, names, (lua_Integer)index) == LUA_TSTRING)
+		return lua_tostring(L, -1);
+	lua_pop(L, 1);
+	if (!ask(L, names, &index, text, &kernel))
+		snprintf(text, sizeof(text), "if%u", index);
+	remember(L, names, index, text);
+	lua_rawgeti(L, names, (lua_Integer)index);
+	return lua_tostring(L, -1);
+}

@@ -1,0 +1,441 @@
+/*
+ * What people type after `ip route add` -> the table that the encoder takes. The words are those of the rows; beside
+ * them stand the few spellings of ip(8) that are no row's word. What ip(8) prints is read as well: words for what only the
+ * kernel sets (dead, linkdown, ...) describe a state and are passed over.
+ */
+#include "rtnl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TOKEN_MAX = 255 };
+
+struct scan {
+	lua_State *L;
+	const struct object *object;
+	const char *at, *end;
+	char token[TOKEN_MAX + 1];   /* the token read last */
+	size_t length;
+	const char *fault;           /* first error: a format for `culprit` */
+	char culprit[TOKEN_MAX + 1];
+};
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\\';
+}
+
+static bool fault(struct scan *s, const char *format)
+{
+	if (!s->fault) {
+		s->fault = format;
+		memcpy(s->culprit, s->token, sizeof(s->culprit));
+	}
+	return false;
+}
+
+static bool next(struct scan *s)
+{
+	while (s->at < s->end && is_blank(*s->at))
+		s->at++;
+	size_t n = 0;
+	while (s->at < s->end && !is_blank(*s->at)) {
+		if (n == TOKEN_MAX)
+			return fault(s, "'%s...' is too long for a word");
+		s->token[n++] = *s->at++;
+	}
+	s->token[n] = 0;
+	s->length = n;
+	if (memchr(s->token, 0, n))
+		return fault(s, "a zero byte behind '%s'");
+	return n > 0;
+}
+
+/* Looks at the next token and takes it only if it is `word`. */
+static bool take(struct scan *s, const char *word)
+{
+	struct scan before = *s;
+	if (next(s) && strcmp(s->token, word) == 0)
+		return true;
+	*s = before;
+	return false;
+}
+
+static bool need(struct scan *s, const char *what)
+{
+	char asked[TOKEN_MAX + 1];
+	snprintf(asked, sizeof(asked), "%s", what);
+	if (next(s))
+		return true;
+	memcpy(s->token, asked, sizeof(asked));
+	return fault(s, "a value is missing behind '%s'");
+}
+
+/* --- values: each leaves one value on the stack ------------------------------------------------------------------- */
+
+static bool parse_fields(struct scan *s, const struct schema *schema, bool whole);
+
+static void push_number_or_text(struct scan *s)
+{
+	char *rest;
+	const char *t = s->token;
+	if ((t[0] >= '0' && t[0] <= '9') || (t[0] == '-' && t[1])) {
+		long long n = strtoll(t, &rest, strncmp(t, "0x", 2) == 0 ? 16 : 10);
+		if (*rest == 0) {
+			lua_pushinteger(s->L, n);
+			return;
+		}
+	}
+	lua_pushlstring(s->L, t, s->length);
+}
+
+/* 100, 100ms, 2s, 96sec: in the row's unit, milliseconds or seconds. */
+static bool parse_scaled(struct scan *s, const struct field *f)
+{
+	char *unit;
+	double n = strtod(s->token, &unit);
+	bool ms = f->unit && strcmp(f->unit, "ms") == 0;
+	if (unit == s->token)
+		return fault(s, "'%s' is not a number");
+	if (strcmp(unit, "s") == 0 || strcmp(unit, "sec") == 0)
+		n *= ms ? 1000 : 1;
+	else if (strcmp(unit, "ms") == 0)
+		n /= ms ? 1 : 1000;
+	else if (*unit)
+		return fault(s, "'%s' is not a time");
+	if (n == (double)(lua_Integer)n)
+		lua_pushinteger(s->L, (lua_Integer)n);
+	else
+		lua_pushnumber(s->L, n);
+	return true;
+}
+
+/* Words or numbers divided by a character, as a list. */
+static void push_split(struct scan *s, char separator)
+{
+	char *p = s->token;
+	lua_newtable(s->L);
+	for (int i = 1; p; i++) {
+		char *stop = strchr(p, separator);
+		if (stop)
+			*stop = 0;
+		lua_pushstring(s->L, p);
+		if (lua_stringtonumber(s->L, p))
+			lua_replace(s->L, -2);
+		lua_rawseti(s->L, -2, i);
+		p = stop ? stop + 1 : NULL;
+	}
+}
+
+/* 1/2,5 -> { { id = 1 }, { id = 2, weight = 5 } } */
+static bool parse_group(struct scan *s)
+{
+	char *p = s->token;
+	lua_newtable(s->L);
+	for (int i = 1; p && *p; i++) {
+		char *rest;
+		unsigned long id = strtoul(p, &rest, 10), weight = 1;
+		if (rest == p)
+			return fault(s, "'%s' is not a group like 1/2,5");
+		if (*rest == ',') {
+			p = rest + 1;
+			weight = strtoul(p, &rest, 10);
+		}
+		if ((*rest != '/' && *rest) || rest == p)
+			return fault(s, "'%s' is not a group like 1/2,5");
+		lua_createtable(s->L, 0, 2);
+		lua_pushinteger(s->L, (lua_Integer)id);
+		lua_setfield(s->L, -2, "id");
+		lua_pushinteger(s->L, (lua_Integer)weight);
+		lua_setfield(s->L, -2, "weight");
+		lua_rawseti(s->L, -2, i);
+		p = *rest ? rest + 1 : NULL;
+	}
+	return true;
+}
+
+/* "segs fc00::1,fc00::2" as typed, "segs 2 [ fc00::1 fc00::2 ]" as printed: into `segs` of the table on top. */
+static bool parse_segs(struct scan *s)
+{
+	if (!need(s, "segs"))
+		return false;
+	if (take(s, "[")) {
+		lua_newtable(s->L);
+		for (int i = 1; need(s, "segs ["); i++) {
+			if (strcmp(s->token, "]") == 0)
+				break;
+			lua_pushlstring(s->L, s->token, s->length);
+			lua_rawseti(s->L, -2, i);
+		}
+	} else {
+		push_split(s, ',');
+	}
+	lua_setfield(s->L, -2, "segs");
+	return !s->fault;
+}
+
+static bool parse_encap(struct scan *s, const struct field *f)
+{
+	const struct variant *v = variant_by_name(f->variants, s->token);
+	if (!v)
+		return fault(s, "'%s' is no encapsulation: mpls, ip, ip6, seg6 or seg6local expected");
+	lua_newtable(s->L);
+	lua_pushstring(s->L, v->name);
+	lua_setfield(s->L, -2, "type");
+	if (v->schema->rows[0].kind == K_LABELS) {
+		if (!need(s, "mpls"))
+			return false;
+		push_split(s, '/');
+		lua_setfield(s->L, -2, v->schema->rows[0].key);
+	}
+	return parse_fields(s, v->schema, false);
+}
+
+static bool parse_via(struct scan *s)
+{
+	bool inet6 = strcmp(s->token, "inet6") == 0;
+	if ((inet6 || strcmp(s->token, "inet") == 0) && !need(s, "via"))
+		return false;
+	lua_pushfstring(s->L, "%s%s", inet6 ? "inet6 " : "", s->token);
+	return true;
+}
+
+/* A flag stands alone; those of links are followed by on or off. */
+static bool parse_switch(struct scan *s, const struct field *f)
+{
+	bool value = true;
+	if (take(s, "off") || (f->kind == K_BOOL && (take(s, "0") || take(s, "disabled"))))
+		value = false;
+	else if (!take(s, "on") && f->kind == K_BOOL && !take(s, "1") && !take(s, "enabled"))
+		return fault(s, "on or off is missing behind '%s'");
+	lua_pushboolean(s->L, value);
+	return true;
+}
+
+/* [] -> [value]; the token is the field's word, or for bare fields already its value */
+static bool parse_value(struct scan *s, const struct field *f, bool bare)
+{
+	if (f->kind == K_BIT || f->kind == K_FLAG || f->kind == K_BOOL)
+		return parse_switch(s, f);
+	if (f->kind == K_PEER) {
+		lua_newtable(s->L);
+		return parse_fields(s, f->sub, true);
+	}
+	if (!bare && !need(s, s->token))
+		return false;
+	switch (f->kind) {
+	case K_SCALED: return parse_scaled(s, f);
+	case K_ENCAP: return parse_encap(s, f);
+	case K_VIA: return parse_via(s);
+	case K_GROUP: return parse_group(s);
+	case K_BITS: push_split(s, ','); return true;
+	case K_INT:
+		if (f->unit)
+			return parse_scaled(s, f);
+		push_number_or_text(s);
+		return true;
+	case K_HEX: case K_SIGNED: case K_WEIGHT: case K_TABLE: case K_SEGMENTS: case K_MEMBER:
+		push_number_or_text(s);
+		return true;
+	default: lua_pushlstring(s->L, s->token, s->length); return true;
+	}
+}
+
+/* --- words -> fields ------------------------------------------------------------------------------------------------ */
+
+/* Spellings of ip(8) beside the words of the rows. */
+static const struct spelling {
+	const char *object, *word, *row;
+} spellings[] = {
+	{"route", "to", "dst"},        {"route", "protocol", "proto"}, {"route", "preference", "metric"},
+	{"route", "priority", "metric"}, {"route", "oif", "dev"},      {"route", "dsfield", "tos"},
+	{"route", "realms", "realm"},  {"next hop", "oif", "dev"},     {"next hop", "realms", "realm"},
+	{"flow", "to", "dst"},         {"flow", "dev", "dev"},         {"flow", "dsfield", "tos"},
+	{"flow", "oif", "dev"},        {"flow", "from", "src"},        {"nexthop", "protocol", "proto"},
+	{"nexthop", "oif", "dev"},     {"link", "arp", "noarp"},       {"link", "txqlen", "txqueuelen"},
+	{"link", "qlen", "txqueuelen"}, {"link", "ifname", "name"},    {"link", "brd", "broadcast"},
+	{"address", "local", "address"}, {"address", "broadcast", "broadcast"}, {"rule", "table", "table"},
+	{"rule", "pref", "priority"},  {"rule", "preference", "priority"}, {"rule", "order", "priority"},
+	{"rule", "dsfield", "tos"},    {"rule", "dev", "iif"},         {"rule", "realms", "realm"},
+	{"rule", "type", "action"},    {"neighbour", "to", "dst"},     {"neighbour", "state", "state"},
+	{NULL, NULL, NULL},
+};
+
+static const char *spelled(const struct schema *schema, const char *word)
+{
+	for (const struct spelling *x = spellings; x->object; x++)
+		if (strcmp(x->word, word) == 0 && strcmp(x->object, schema->name) == 0)
+			return x->row;
+	return NULL;
+}
+
+static bool same_word(const struct field *f, const char *word, const char *row)
+{
+	if (!f->key)
+		return false;
+	return row ? strcmp(f->key, row) == 0 : strcmp(f->show ? f->show : f->key, word) == 0;
+}
+
+/* The row of a word, through hoisted nests and, by the `type` found so far, unions. */
+static const struct field *row_of_word(struct scan *s, const struct field *rows, const char *word, const char *row)
+{
+	for (const struct field *f = rows; f->kind != K_NONE; f++) {
+		const struct field *inner = NULL;
+		if (f->kind == K_NEST && (f->flags & F_HOIST)) {
+			inner = row_of_word(s, f->sub->rows, word, row);
+		} else if (f->kind == K_UNION) {
+			const struct variant *v = NULL;
+			if (lua_getfield(s->L, -1, f->key) == LUA_TSTRING)
+				v = variant_by_name(f->variants, lua_tostring(s->L, -1));
+			lua_pop(s->L, 1);
+			inner = v ? row_of_word(s, v->schema->rows, word, NULL) : NULL;
+		} else if (same_word(f, word, row) && f->kind != K_FAMILY) {
+			inner = f;
+		}
+		if (inner)
+			return inner;
+	}
+	return NULL;
+}
+
+/* Words that set a field to a fixed value. */
+static bool parse_fixed(struct scan *s, const struct schema *schema)
+{
+	static const struct {
+		const char *schema, *word, *key;
+		int boolean;
+		const char *text;
+	} fixed[] = {
+		{"link", "down", "up", 0, NULL},           {"link", "nomaster", "master", 0, NULL},
+		{"address", "valid_lft_forever", "valid_lft", -1, "forever"},
+		{"rule", "blackhole", "action", -1, "blackhole"}, {"rule", "prohibit", "action", -1, "prohibit"},
+		{"rule", "unreachable", "action", -1, "unreachable"}, {"rule", "nop", "action", -1, "nop"},
+	};
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+		if (strcmp(fixed[i].word, s->token) != 0 || strcmp(fixed[i].schema, schema->name) != 0)
+			continue;
+		if (fixed[i].text)
+			lua_pushstring(s->L, fixed[i].text);
+		else
+			lua_pushboolean(s->L, fixed[i].boolean);
+		lua_setfield(s->L, -2, fixed[i].key);
+		return true;
+	}
+	return false;
+}
+
+static bool parse_hop(struct scan *s, const struct field *hops)
+{
+	lua_State *L = s->L;
+	if (lua_getfield(L, -1, hops->key) != LUA_TTABLE) {
+		lua_pop(L, 1);
+		lua_newtable(L);
+		lua_pushvalue(L, -1);
+		lua_setfield(L, -3, hops->key);
+	}
+	lua_newtable(L);
+	if (!parse_fields(s, hops->sub, false))
+		return false;
+	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+	lua_pop(L, 1);
+	return true;
+}
+
+/* "mtu lock 1400": the name goes to the list `lock`. */
+static void note_lock(struct scan *s, const struct field *f)
+{
+	lua_State *L = s->L;
+	if (lua_getfield(L, -1, "lock") != LUA_TTABLE) {
+		lua_pop(L, 1);
+		lua_newtable(L);
+		lua_pushvalue(L, -1);
+		lua_setfield(L, -3, "lock");
+	}
+	lua_pushstring(L, f->key);
+	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+	lua_pop(L, 1);
+}
+
+static bool parse_row(struct scan *s, const struct field *f, bool bare)
+{
+	lua_State *L = s->L;
+	if (f->kind == K_HOPS)
+		return parse_hop(s, f);
+	if (f->kind == K_INT && f->attr && strcmp(f->key, "mtu") == 0 && take(s, "lock"))
+		note_lock(s, f);
+	else if (f->kind == K_SCALED && take(s, "lock"))
+		note_lock(s, f);
+	if (!parse_value(s, f, bare))
+		return false;
+	if (f->flags & F_READONLY && f->kind != K_SEGMENTS) {
+		lua_pop(L, 1);
+		return true;
+	}
+	lua_setfield(L, -2, f->key);
+	return f->kind != K_SEGMENTS || !take(s, "segs") || parse_segs(s);
+}
+
+/* The field that a word without a keyword before it fills: a route's type and destination, a link's name, ... */
+static const struct field *bare_field(struct scan *s, const struct schema *schema)
+{
+	for (const struct field *f = schema->rows; f->kind != K_NONE; f++) {
+		bool name = schema == &schema_link && f->kind == K_STRING && strcmp(f->key, "name") == 0;
+		if (!(f->flags & F_BARE) && !name)
+			continue;
+		if (f->words && !word_by_name(f->words, s->token))
+			continue;
+		bool set = lua_getfield(s->L, -1, f->key) != LUA_TNIL;
+		lua_pop(s->L, 1);
+		if (!set)
+			return f;
+	}
+	return NULL;
+}
+
+/*
+ * Reads fields into the table on top of the stack. `whole`: every word must be understood; otherwise the first one
+ * that is not ends the part (a next hop inside a route).
+ */
+static bool parse_fields(struct scan *s, const struct schema *schema, bool whole)
+{
+	luaL_checkstack(s->L, 12, "too many values");
+	for (;;) {
+		struct scan before = *s;
+		if (!next(s))
+			return !s->fault;
+		const char *row = spelled(schema, s->token);
+		const struct field *f = row_of_word(s, schema->rows, s->token, row);
+		bool bare = false;
+		if (f && f->flags & F_BARE && !row && f->words && word_by_name(f->words, s->token))
+			f = NULL;
+		if (!f && parse_fixed(s, schema))
+			continue;
+		if (!f && whole) {
+			f = bare_field(s, schema);
+			bare = f != NULL;
+		}
+		if (!f && !whole) {
+			*s = before;
+			return true;
+		}
+		if (!f)
+			return fault(s, "'%s' is not understood");
+		if (!parse_row(s, f, bare))
+			return false;
+	}
+}
+
+bool parse_words(lua_State *L, const struct object *object, const char *text, size_t length)
+{
+	struct scan s = {.L = L, .object = object, .at = text, .end = text + length};
+	int top = lua_gettop(L);
+	lua_newtable(L);
+	if (parse_fields(&s, object->schema, true)) {
+		lua_settop(L, top + 1);
+		return true;
+	}
+	lua_settop(L, top);
+	lua_pushfstring(L, s.fault, s.culprit);
+	return false;
+}

@@ -1,0 +1,282 @@
+/*
+ * Messages as the text that ip(8) prints, driven by the rows: what a route looks like is what every operator
+ * already reads. Differences by intention: no blank at the end of a line.
+ */
+#include "rtnl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static void add(struct print *p, const char *text, size_t length)
+{
+	memcpy(arena_reserve(p->L, p->out, length), text, length);
+}
+
+/* A word, with a blank before it unless a line begins here. */
+static void word(struct print *p, const char *text)
+{
+	const uint8_t *base = p->out->base;
+	size_t n = p->out->length;
+	if (n > 0 && base[n - 1] != '\n' && base[n - 1] != '\t')
+		add(p, " ", 1);
+	add(p, text, strlen(text));
+}
+
+/* The value on top of the stack as a word. [v] -> [] */
+static void value(struct print *p, const char *unit)
+{
+	luaL_tolstring(p->L, -1, NULL);
+	word(p, lua_tostring(p->L, -1));
+	if (unit)
+		add(p, unit, strlen(unit));
+	lua_pop(p->L, 2);
+}
+
+static const char *shown_as(const struct field *f)
+{
+	return f->show ? f->show : f->key;
+}
+
+/* --- values that ip(8) leaves out -------------------------------------------------------------------------------- */
+
+static bool left_out(const struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (f->flags & F_SILENT || (f->flags & F_DETAIL && !p->details))
+		return true;
+	if (f->words == words_scope && strcmp(s->schema->name, "nexthop") == 0)
+		return s->data[f->offset] == RT_SCOPE_UNIVERSE && !p->details;
+	if (s->schema != &schema_route || p->details)
+		return false;
+	const struct rtmsg *r = (const struct rtmsg *)(const void *)s->data;
+	switch (f->flags & F_HEADER ? f->offset : SIZE_MAX) {
+	case offsetof(struct rtmsg, rtm_type): return r->rtm_type == RTN_UNICAST;
+	case offsetof(struct rtmsg, rtm_protocol): return r->rtm_protocol == RTPROT_BOOT;
+	case offsetof(struct rtmsg, rtm_scope):
+		return r->rtm_scope == RT_SCOPE_UNIVERSE || r->rtm_scope == RT_SCOPE_NOWHERE ||
+		       (p->request && r->rtm_scope == RT_SCOPE_LINK);
+	default: return false;
+	}
+}
+
+/* The main table is named neither by `ip route show` nor in a request; others where several are listed. */
+static bool is_main(const struct stretch *s, const struct field *f)
+{
+	const struct nlattr *a = find_attr(s, f->attr);
+	uint32_t table = s->data[f->offset];
+	if (a && a->nla_len == NLA_HDRLEN + 4)
+		memcpy(&table, (const uint8_t *)a + NLA_HDRLEN, sizeof(table));
+	return table == RT_TABLE_MAIN;
+}
+
+/* --- kinds that need more than word and value -------------------------------------------------------------------- */
+
+static void print_via(struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	word(p, shown_as(f));
+	if (!find_attr(s, f->attr))
+		word(p, "inet6");
+	value(p, NULL);
+}
+
+/* [list] -> []: its members behind one blank, with the separator between them */
+static void print_list(struct print *p, const char *separator)
+{
+	lua_State *L = p->L;
+	for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
+		luaL_tolstring(L, -1, NULL);
+		const char *text = lua_tostring(L, -1);
+		add(p, i > 1 ? separator : " ", 1);
+		add(p, text, strlen(text));
+		lua_pop(L, 2);
+	}
+	lua_pop(L, 2);
+}
+
+static void print_encap(struct print *p, const struct stretch *s, const struct field *f)
+{
+	const struct variant *v = encap_of(s, f);
+	struct stretch inner;
+	if (!v || !stretch_of_nest(s, f, &inner))
+		return;
+	inner.schema = v->schema;
+	word(p, "encap");
+	word(p, v->name);
+	print_stretch(p, &inner);
+}
+
+/* mode encap segs 2 [ fc00::1 fc00::2 ] */
+static void print_segments(struct print *p, const struct stretch *s, const struct field *f)
+{
+	lua_State *L = p->L;
+	char count[16];
+	if (!push_field(L, s, f, p->names))
+		return;
+	word(p, "mode");
+	value(p, NULL);
+	if (!push_field(L, s, f + 1, p->names))
+		return;
+	snprintf(count, sizeof(count), "%u", (unsigned)lua_rawlen(L, -1));
+	word(p, "segs");
+	word(p, count);
+	word(p, "[");
+	print_list(p, " ");
+	word(p, "]");
+}
+
+/* 1/2,5: ids, with weights that are not 1 */
+static void print_group(struct print *p, const struct stretch *s, const struct field *f)
+{
+	lua_State *L = p->L;
+	char text[32];
+	if (!push_field(L, s, f, p->names))
+		return;
+	word(p, shown_as(f));
+	for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
+		lua_getfield(L, -1, "id");
+		lua_getfield(L, -2, "weight");
+		unsigned id = (unsigned)lua_tointeger(L, -2), weight = (unsigned)lua_tointeger(L, -1);
+		int n = weight == 1 ? snprintf(text, sizeof(text), "%u", id)
+				    : snprintf(text, sizeof(text), "%u,%u", id, weight);
+		add(p, i > 1 ? "/" : " ", 1);
+		add(p, text, (size_t)n);
+		lua_pop(L, 3);
+	}
+	lua_pop(L, 2);
+}
+
+static bool locked(const struct stretch *s, const struct field *f)
+{
+	const struct field *lock = s->schema->rows;
+	const struct nlattr *a = lock->kind == K_BITS ? find_attr(s, lock->attr) : NULL;
+	if (!a || a->nla_len != NLA_HDRLEN + 4 || f->attr > 31)
+		return false;
+	return read_uint((const uint8_t *)a + NLA_HDRLEN, 4, false) >> f->attr & 1;
+}
+
+static void print_hex(struct print *p, const struct stretch *s, const struct field *f)
+{
+	char text[24];
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	snprintf(text, sizeof(text), "%#llx", (unsigned long long)lua_tointeger(p->L, -1));
+	lua_pop(p->L, 1);
+	word(p, shown_as(f));
+	word(p, text);
+}
+
+static void print_plain(struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	if (!(f->flags & F_BARE))
+		word(p, shown_as(f));
+	if (locked(s, f))
+		word(p, "lock");
+	value(p, f->unit);
+}
+
+static void print_switch(struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	bool on = lua_toboolean(p->L, -1);
+	lua_pop(p->L, 1);
+	if (f->kind != K_BOOL && !on)
+		return;
+	word(p, shown_as(f));
+	if (f->kind == K_BOOL)
+		word(p, on ? "on" : "off");
+}
+
+static void print_bits(struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	word(p, shown_as(f));
+	print_list(p, ",");
+}
+
+static void print_labels(struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	print_list(p, "/");
+}
+
+static void print_nested(struct print *p, const struct stretch *s, const struct field *f)
+{
+	struct stretch inner;
+	if (!stretch_of_nest(s, f, &inner))
+		return;
+	if (f->kind == K_UNION) {
+		const struct variant *v = union_of(s, f);
+		if (!v)
+			return;
+		inner.schema = v->schema;
+	}
+	if (f->kind == K_PEER) {
+		if (inner.length < f->sub->head)
+			return;
+		word(p, shown_as(f));
+	}
+	print_stretch(p, &inner);
+}
+
+static void print_hops(struct print *p, const struct stretch *s, const struct field *f)
+{
+	struct hop_cursor cursor = hops_of(s, f);
+	struct stretch hop;
+	while (next_hop(&cursor, &hop)) {
+		if (!p->one_line)
+			add(p, "\n\t", 2);
+		word(p, "nexthop");
+		print_stretch(p, &hop);
+	}
+}
+
+static void print_table(struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (s->schema == &schema_route && !p->details && (is_main(s, f) || !(p->any_table || p->request)))
+		return;
+	print_plain(p, s, f);
+}
+
+typedef void print_fn(struct print *p, const struct stretch *s, const struct field *f);
+
+static print_fn *const printers[] = {
+	[K_INT] = print_plain,      [K_SIGNED] = print_plain,   [K_SCALED] = print_plain,  [K_HEX] = print_hex,
+	[K_BIT] = print_switch,     [K_BITS] = print_bits,      [K_FLAG] = print_switch,   [K_BOOL] = print_switch,
+	[K_STRING] = print_plain,   [K_FAMILY] = print_plain,   [K_ADDRESS] = print_plain, [K_PREFIX] = print_plain,
+	[K_VIA] = print_via,        [K_LLADDR] = print_plain,   [K_IFINDEX] = print_plain, [K_WEIGHT] = print_plain,
+	[K_TABLE] = print_table,    [K_NEST] = print_nested,    [K_HOPS] = print_hops,     [K_GROUP] = print_group,
+	[K_ENCAP] = print_encap,    [K_UNION] = print_nested,   [K_PEER] = print_nested,   [K_SEGMENTS] = print_segments,
+	[K_LABELS] = print_labels,  [K_RANGE] = print_plain,    [K_MEMBER] = print_plain,  [K_NETNS] = print_plain,
+};
+
+/* A row whose key the row before already showed (one field in two shapes) is passed over. */
+static bool shown_before(struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (f == s->schema->rows || !f->key || !f[-1].key || strcmp(f->key, f[-1].key) != 0 || f->kind == K_UNION)
+		return false;
+	if (!push_field(p->L, s, f - 1, p->names))
+		return false;
+	lua_pop(p->L, 1);
+	return true;
+}
+
+void print_stretch(struct print *p, const struct stretch *s)
+{
+	luaL_checkstack(p->L, 10, "too many values");
+	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++)
+		if (!left_out(p, s, f) && !shown_before(p, s, f))
+			printers[f->kind](p, s, f);
+}
+
+void print_push(struct print *p)
+{
+	lua_pushlstring(p->L, p->out->base ? (const char *)p->out->base : "", p->out->length);
+	p->out->length = 0;
+}

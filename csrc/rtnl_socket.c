@@ -1,0 +1,642 @@
+/*
+ * A netlink socket in one namespace: requests, dumps, notifications. The socket is made by a thread of its own that moved
+ * into the namespace, so nothing of the caller's namespace ever changes.
+ */
+#define _GNU_SOURCE
+#include "rtnl_socket.h"
+
+#include "netns.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* --- life ----------------------------------------------------------------------------------------------------------- */
+
+static void drop_held(struct sock *s)
+{
+	for (int i = 0; i < HELD_MAX; i++) {
+		if (s->held[i] >= 0)
+			close(s->held[i]);
+		s->held[i] = -1;
+	}
+}
+
+static void shut(struct mnl_socket **nl)
+{
+	struct mnl_socket *old = *nl;
+	*nl = NULL;
+	if (old)
+		mnl_socket_close(old);
+}
+
+static int socket_close(lua_State *L)
+{
+	struct sock *s = luaL_checkudata(L, 1, RTNL_SOCKET);
+	int ns = s->ns;
+	s->ns = -1;
+	shut(&s->nl);
+	shut(&s->watch);
+	drop_held(s);
+	if (ns >= 0)
+		close(ns);
+	return 0;
+}
+
+struct sock *check_socket(lua_State *L)
+{
+	struct sock *s = luaL_checkudata(L, 1, RTNL_SOCKET);
+	if (!s->nl) {
+		lua_pushliteral(L, "this handle is closed");
+		throw_at_caller(L);
+	}
+	return s;
+}
+
+static int make_socket(void *arg)
+{
+	(void)arg;
+	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+}
+
+/* As much room for answers as we may have: every message of a batch may be refused (kernel.md 11). */
+static void widen(int fd)
+{
+	int bytes = 4 << 20;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+}
+
+static int set_up(struct mnl_socket *nl, bool strict)
+{
+	int on = 1;
+	widen(mnl_socket_get_fd(nl));
+	mnl_socket_setsockopt(nl, NETLINK_EXT_ACK, &on, sizeof(on));
+	mnl_socket_setsockopt(nl, NETLINK_CAP_ACK, &on, sizeof(on));
+	if (strict && mnl_socket_setsockopt(nl, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) < 0)
+		return -1;
+	return mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID);
+}
+
+/* Opens one more socket in the handle's namespace; NULL with errno set. */
+struct mnl_socket *open_in(int ns, bool strict)
+{
+	int fd = ns >= 0 ? netns_call(ns, make_socket, NULL) : make_socket(NULL);
+	if (fd < 0)
+		return NULL;
+	struct mnl_socket *nl = mnl_socket_fdopen(fd);
+	if (!nl) {
+		close(fd);
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (set_up(nl, strict) < 0) {
+		int error = errno;
+		mnl_socket_close(nl);
+		errno = error;
+		return NULL;
+	}
+	return nl;
+}
+
+ssize_t receive(struct sock *s)
+{
+	ssize_t n;
+	do
+		n = mnl_socket_recvfrom(s->nl, s->buffer, RECEIVE_SIZE);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* One receive with a big buffer before any dump: otherwise the kernel builds small messages and a large multipath route
+ * silently ends the dump (kernel.md 2.2). A no-op with an ACK is enough. */
+static int warm(struct sock *s)
+{
+	struct nlmsghdr noop = {.nlmsg_len = NLMSG_HDRLEN, .nlmsg_type = NLMSG_NOOP,
+				.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK};
+	if (mnl_socket_sendto(s->nl, &noop, sizeof(noop)) < 0)
+		return -1;
+	return receive(s) < 0 ? -1 : 0;
+}
+
+/* rtnl.open(netns?) -> socket | nil, message, code */
+int socket_open(lua_State *L)
+{
+	const char *ref = luaL_optstring(L, 1, NULL);
+	struct sock *s = lua_newuserdatauv(L, sizeof(*s), 2);
+	memset(s, 0, sizeof(*s));
+	s->ns = -1;
+	for (int i = 0; i < HELD_MAX; i++)
+		s->held[i] = -1;
+	luaL_setmetatable(L, RTNL_SOCKET);
+	s->out = arena_new(L);
+	lua_setiuservalue(L, -2, 1);
+	s->buffer = lua_newuserdatauv(L, RECEIVE_SIZE, 0);
+	lua_setiuservalue(L, -2, 2);
+	if (ref && (s->ns = netns_open(ref)) < 0) {
+		int error = errno;
+		lua_pushfstring(L, "open network namespace %s", ref);
+		return push_errno(L, lua_tostring(L, -1), error == EINVAL ? "not a network namespace" : NULL, error);
+	}
+	if (!(s->nl = open_in(s->ns, true)) || warm(s) < 0) {
+		int error = errno;
+		lua_pushfstring(L, "open netlink socket%s%s", ref ? " in namespace " : "", ref ? ref : "");
+		return push_errno(L, lua_tostring(L, -1), NULL, error);
+	}
+	return 1;
+}
+
+/* --- requests ------------------------------------------------------------------------------------------------------- */
+
+const struct verb_row verb_rows[] = {
+	{"add", VERB_ADD, NLM_F_CREATE | NLM_F_EXCL},
+	{"replace", VERB_ADD, NLM_F_CREATE | NLM_F_REPLACE},
+	{"append", VERB_ADD, NLM_F_CREATE | NLM_F_APPEND},
+	{"prepend", VERB_ADD, NLM_F_CREATE},
+	{"change", VERB_ADD, NLM_F_REPLACE},
+	{"set", VERB_ADD, 0},
+	{"del", VERB_DEL, 0},
+	{"get", VERB_GET, 0},
+	{NULL, VERB_ADD, 0},
+};
+
+const struct verb_row *verb_by_name(const char *name)
+{
+	const struct verb_row *v = verb_rows;
+	while (v->name && strcmp(v->name, name) != 0)
+		v++;
+	return v->name ? v : NULL;
+}
+
+const struct object *check_object(lua_State *L, int index)
+{
+	const struct object *o = object_by_name(luaL_checkstring(L, index));
+	if (!o)
+		luaL_argerror(L, index, "unknown kind of object");
+	return o;
+}
+
+/* Starts a message in the arena; returns its offset. */
+size_t begin_message(lua_State *L, struct sock *s, uint16_t type, uint16_t flags)
+{
+	size_t at = s->out->length;
+	struct nlmsghdr h = {.nlmsg_type = type, .nlmsg_flags = flags, .nlmsg_seq = ++s->seq};
+	memcpy(arena_reserve(L, s->out, NLMSG_HDRLEN), &h, sizeof(h));
+	return at;
+}
+
+void end_message(struct sock *s, size_t at)
+{
+	uint32_t length = (uint32_t)(s->out->length - at);
+	memcpy(s->out->base + at, &length, sizeof(length));
+}
+
+/* Appends what a script gave: a table, a view, or the words typed after `ip OBJECT VERB`. */
+void encode_value(lua_State *L, struct encoder *e, const struct object *object, int value)
+{
+	struct view *v = view_test(L, value);
+	if (lua_type(L, value) == LUA_TSTRING) {
+		size_t length;
+		const char *text = lua_tolstring(L, value, &length);
+		if (!parse_words(L, object, text, length)) {
+			lua_pushfstring(L, "%s %s", object->schema->name, lua_tostring(L, -1));
+			throw_at_caller(L);
+		}
+		lua_replace(L, value);
+	} else if (v) {
+		bool same_kernel;
+		lua_getiuservalue(L, value, 1);
+		lua_rawgeti(L, -1, 0);
+		lua_rawgeti(L, e->names, 0);
+		same_kernel = lua_rawequal(L, -1, -2) && lua_isuserdata(L, -1);
+		lua_pop(L, 3);
+		if (same_kernel && v->object->schema == object->schema && object->schema != &schema_link) {
+			encode_view(e, object->schema, v->data, v->length);
+			return;
+		}
+		lua_getfield(L, value, "copy");
+		lua_pushvalue(L, value);
+		lua_call(L, 1, 1);
+		lua_replace(L, value);
+	}
+	encode_message(e, object->schema, value);
+}
+
+/* "route add 10.9.0.0/16 via 10.0.0.1": the request in the words of ip(8). [] -> [text] */
+const char *push_request(lua_State *L, const struct object *object, const char *verb, const uint8_t *data,
+			 size_t length, int names)
+{
+	struct stretch s = {object->schema, data, length, stretch_family(data, length), NULL};
+	struct print p = {.names = names, .one_line = true, .request = true};
+	push_text(L, p, &s);
+	lua_pushfstring(L, "%s %s %s", strcmp(object->name, "flow") == 0 ? "route" : object->name, verb,
+			lua_tostring(L, -1));
+	lua_remove(L, -2);
+	return lua_tostring(L, -1);
+}
+
+/* The kernel's refusal of the request at `data`. -> nil, message, code */
+int refusal(lua_State *L, const struct extack *x, int error, const struct object *object, const char *verb,
+	    const uint8_t *data, size_t length, int names)
+{
+	const char *request = push_request(L, object, verb, data, length, names);
+	const char *text = NULL;
+	if (x && x->text)
+		text = lua_pushlstring(L, x->text, x->text_length);
+	else if (error == EHOSTUNREACH && object->schema == &schema_route)
+		text = "Nexthop has invalid gateway: no way to reach it";
+	else if (error == ESRCH && object->schema == &schema_route)
+		text = "No such route";
+	if (x && x->offset && push_field_path(L, object->schema, data, length, x->offset))
+		text = lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), text ? text : strerror(error));
+	return push_errno(L, request, text, error);
+}
+
+/* What the world lacked while the message was built: a device, a namespace. -> nil, message, code */
+static int lacking(lua_State *L, const struct encoder *e, const struct object *object, const char *verb)
+{
+	const uint8_t *data = e->out->base + e->start;
+	const char *request = push_request(L, object, verb, data, e->out->length - e->start, e->names);
+	const char *text = e->refused == ENODEV ? "Cannot find device" : NULL;
+	if (strcmp(e->lacking, "namespace") == 0)
+		text = lua_pushfstring(L, "cannot open the namespace: %s", strerror(e->refused));
+	return push_errno(L, request, text, e->refused);
+}
+
+static int send_out(struct sock *s, size_t at)
+{
+	return mnl_socket_sendto(s->nl, s->out->base + at, s->out->length - at) < 0 ? -1 : 0;
+}
+
+/* Reads answers until the ACK or error of `seq`; a message that comes before it is pushed as a view (the last one). */
+static int await(lua_State *L, struct sock *s, uint32_t seq, const struct object *object, int names,
+		 struct extack *x, int *error, bool *answered)
+{
+	*answered = false;
+	for (;;) {
+		ssize_t n = receive(s);
+		if (n < 0) {
+			*error = errno;
+			return -1;
+		}
+		int left = (int)n;
+		for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+			if (h->nlmsg_seq != seq)
+				continue;
+			if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE) {
+				if (!read_extack(h, x, error))
+					*error = EBADMSG;
+				return *error ? -1 : 0;
+			}
+			if (mnl_nlmsg_get_payload_len(h) < object->schema->head)
+				continue;
+			if (*answered)
+				lua_pop(L, 1);
+			view_push(L, object, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
+				  mnl_nlmsg_get_payload_len(h), names);
+			*answered = true;
+		}
+	}
+}
+
+/*
+ * socket:request(object, verb, value) -> true | view | nil, message, code
+ * `verb` says which flags go along; "get" answers with what was asked for; new next-hop objects and links come back
+ * as a second value, since the kernel may have chosen their numbers.
+ */
+static int socket_request(lua_State *L)
+{
+	struct sock *s = check_socket(L);
+	const struct object *object = check_object(L, 2), *answer = object;
+	const struct verb_row *verb = verb_by_name(luaL_checkstring(L, 3));
+	struct extack x = {.text = NULL};
+	int error = 0;
+	bool answered, get, echo;
+
+	if (!verb)
+		return luaL_argerror(L, 3, "unknown verb");
+	lua_settop(L, 4);
+	names_new(L, 1);
+	get = verb->verb == VERB_GET;
+	echo = verb->verb == VERB_ADD && strcmp(object->name, "nexthop") == 0;
+	uint16_t type = get ? object->get : verb->verb == VERB_DEL ? object->del : object->add;
+	if (strcmp(object->name, "flow") == 0)
+		answer = object_by_name("route");
+	drop_held(s);
+	s->out->length = 0;
+	size_t at = begin_message(L, s, type,
+				  (uint16_t)(NLM_F_REQUEST | (get ? 0 : NLM_F_ACK | verb->flags) | (echo ? NLM_F_ECHO : 0)));
+	struct encoder e = {.L = L, .out = s->out, .names = 5, .verb = verb->verb, .held = s->held};
+	encode_value(L, &e, object, 4);
+	end_message(s, at);
+	if (e.refused)
+		return lacking(L, &e, object, verb->name);
+	uint32_t seq = s->seq;
+	if (send_out(s, at) < 0)
+		return refusal(L, NULL, errno, object, verb->name, s->out->base + e.start, s->out->length - e.start, 5);
+	if (get) { /* no ACK: the answer itself ends it */
+		ssize_t n = receive(s);
+		struct nlmsghdr *h = (void *)s->buffer;
+		if (n < 0)
+			error = errno;
+		else if (!mnl_nlmsg_ok(h, (int)n))
+			error = EBADMSG;
+		else if (h->nlmsg_type == NLMSG_ERROR)
+			read_extack(h, &x, &error);
+		else if (mnl_nlmsg_get_payload_len(h) < answer->schema->head)
+			error = EBADMSG;
+		if (error)
+			return refusal(L, &x, error, object, verb->name, s->out->base + e.start,
+				       s->out->length - e.start, 5);
+		view_push(L, answer, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
+			  mnl_nlmsg_get_payload_len(h), 5);
+		return 1;
+	}
+	int failed = await(L, s, seq, answer, 5, &x, &error, &answered);
+	drop_held(s);
+	if (failed)
+		return refusal(L, &x, error, object, verb->name, s->out->base + e.start, s->out->length - e.start, 5);
+	lua_pushboolean(L, 1);
+	if (answered)
+		lua_insert(L, -2);
+	return answered ? 2 : 1;
+}
+
+/* --- links by name or number --------------------------------------------------------------------------------------- */
+
+/* Asks the kernel for the link named `name`, or with an empty name for number *index; fills in the other. */
+bool socket_link(lua_State *L, int socket, uint32_t *index, char name[16])
+{
+	struct sock *s = lua_touserdata(L, socket);
+	_Alignas(8) char request[256] = {0};
+	if (!s->nl)
+		return false;
+	struct nlmsghdr *h = mnl_nlmsg_put_header(request);
+	h->nlmsg_type = RTM_GETLINK;
+	h->nlmsg_flags = NLM_F_REQUEST;
+	h->nlmsg_seq = s->seq ^ 0x80000000U;
+	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(h, sizeof(*link));
+	link->ifi_index = (int)*index;
+	if (*name)
+		mnl_attr_put_strz(h, IFLA_IFNAME, name);
+	mnl_attr_put_u32(h, IFLA_EXT_MASK, 1 << 3); /* RTEXT_FILTER_SKIP_STATS */
+	if (mnl_socket_sendto(s->nl, h, h->nlmsg_len) < 0)
+		return false;
+	ssize_t n = receive(s);
+	const struct nlmsghdr *r = (void *)s->buffer;
+	if (n < 0 || !mnl_nlmsg_ok(r, (int)n) || r->nlmsg_type != RTM_NEWLINK ||
+	    mnl_nlmsg_get_payload_len(r) < sizeof(*link))
+		return false;
+	struct stretch got = {&schema_link, mnl_nlmsg_get_payload(r), mnl_nlmsg_get_payload_len(r), 0, NULL};
+	const struct nlattr *a = find_attr(&got, IFLA_IFNAME);
+	if (!a || a->nla_len - NLA_HDRLEN > 16)
+		return false;
+	memcpy(name, (const uint8_t *)a + NLA_HDRLEN, a->nla_len - NLA_HDRLEN);
+	name[15] = 0;
+	*index = (uint32_t)((const struct ifinfomsg *)(const void *)got.data)->ifi_index;
+	return true;
+}
+
+/* --- dumps ---------------------------------------------------------------------------------------------------------- */
+
+/* IPv6 route dumps restart by count after a change and may then miss routes without saying so (kernel.md 10): a second
+ * socket hears of changes, and a dump during which one came is made again. */
+static bool changed(struct sock *s)
+{
+	bool any = false;
+	while (recv(mnl_socket_get_fd(s->watch), s->buffer, RECEIVE_SIZE, MSG_DONTWAIT | MSG_TRUNC) >= 0 ||
+	       errno == ENOBUFS || errno == EINTR)
+		any = true;
+	return any;
+}
+
+static int start_watch(struct sock *s)
+{
+	int group = RTNLGRP_IPV6_ROUTE;
+	if (s->watch)
+		return 0;
+	if (!(s->watch = open_in(s->ns, false)))
+		return -1;
+	return mnl_socket_setsockopt(s->watch, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
+}
+
+struct dump {
+	const struct object *object;
+	int list, names;
+	lua_Integer n;
+	int error;
+	bool interrupted;
+	struct extack x;
+};
+
+/* Takes the messages of one receive; true when the dump is over. */
+static bool take_dump(lua_State *L, struct sock *s, struct dump *d, ssize_t n)
+{
+	int left = (int)n;
+	for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		if (h->nlmsg_seq != s->seq)
+			continue;
+		if (h->nlmsg_flags & NLM_F_DUMP_INTR)
+			d->interrupted = true;
+		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR) {
+			read_extack(h, &d->x, &d->error);
+			return true;
+		}
+		if (mnl_nlmsg_get_payload_len(h) < d->object->schema->head)
+			continue;
+		view_push(L, d->object, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
+			  mnl_nlmsg_get_payload_len(h), d->names);
+		lua_rawseti(L, d->list, ++d->n);
+	}
+	return false;
+}
+
+static int run_dump(lua_State *L, struct sock *s, struct dump *d, size_t at)
+{
+	struct nlmsghdr *h = (void *)(s->out->base + at);
+	lua_Integer old = d->n;
+	d->n = 0;
+	d->interrupted = false;
+	h->nlmsg_seq = ++s->seq;
+	if (send_out(s, at) < 0) {
+		d->error = errno;
+		return -1;
+	}
+	for (;;) {
+		ssize_t n = receive(s);
+		if (n < 0) {
+			d->error = errno;
+			return -1;
+		}
+		if (take_dump(L, s, d, n))
+			break;
+	}
+	for (lua_Integer i = d->n + 1; i <= old; i++) { /* of a longer first try */
+		lua_pushnil(L);
+		lua_rawseti(L, d->list, i);
+	}
+	return d->error ? -1 : 0;
+}
+
+/*
+ * socket:dump(object, filter) -> list of views | nil, message, code
+ * The filter holds only what the kernel itself can filter by (family, table, proto, type, dev).
+ */
+static int socket_dump(lua_State *L)
+{
+	enum { TRIES = 32 };
+	struct sock *s = check_socket(L);
+	struct dump d = {.object = check_object(L, 2)};
+	luaL_checktype(L, 3, LUA_TTABLE);
+	lua_settop(L, 3);
+	names_new(L, 1);
+	lua_newtable(L);
+	d.names = 4;
+	d.list = 5;
+	s->out->length = 0;
+	size_t at = begin_message(L, s, d.object->get, NLM_F_REQUEST | NLM_F_DUMP);
+	struct encoder e = {.L = L, .out = s->out, .names = 4, .verb = VERB_DUMP};
+	encode_message(&e, d.object->schema, 3);
+	end_message(s, at);
+	if (e.refused)
+		return lacking(L, &e, d.object, "list");
+	bool watched = d.object->schema == &schema_route && e.family != AF_INET;
+	if (watched && start_watch(s) < 0)
+		return refusal(L, NULL, errno, d.object, "list", s->out->base + e.start, s->out->length - e.start, 4);
+	for (int i = 0; i < TRIES; i++) {
+		if (watched)
+			changed(s);
+		if (run_dump(L, s, &d, at) < 0)
+			return refusal(L, &d.x, d.error, d.object, "list", s->out->base + e.start,
+				       s->out->length - e.start, 4);
+		if (!d.interrupted && !(watched && changed(s))) {
+			lua_settop(L, 5);
+			return 1;
+		}
+	}
+	d.x.text = "changes came in between every time";
+	d.x.text_length = strlen(d.x.text);
+	return refusal(L, &d.x, EINTR, d.object, "list", s->out->base + e.start, s->out->length - e.start, 4);
+}
+
+/* --- notifications -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *object;
+	int groups[2];
+} groups[] = {
+	{"route", {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE}}, {"nexthop", {RTNLGRP_NEXTHOP, 0}},
+	{"link", {RTNLGRP_LINK, 0}},                         {"addr", {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR}},
+	{"neigh", {RTNLGRP_NEIGH, 0}},                       {"rule", {RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE}},
+};
+
+/* socket:subscribe(object) -> true | nil, message, code */
+static int socket_subscribe(lua_State *L)
+{
+	struct sock *s = check_socket(L);
+	const char *object = luaL_checkstring(L, 2);
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		if (strcmp(groups[i].object, object) != 0)
+			continue;
+		for (int j = 0; j < 2; j++) {
+			int group = groups[i].groups[j];
+			if (group && mnl_socket_setsockopt(s->nl, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
+				lua_pushfstring(L, "monitor %s", object);
+				return push_errno(L, lua_tostring(L, -1), NULL, errno);
+			}
+		}
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	return luaL_argerror(L, 2, "no notifications of this kind");
+}
+
+/*
+ * socket:receive(timeout?) -> list of views | nil, message, "EAGAIN" | nil, message, "ENOBUFS"
+ * Waits for the next notifications: for ever without a timeout (seconds), not at all with 0. Names of interfaces are asked
+ * over `names`, a socket of requests, since this one is busy listening.
+ */
+static int socket_receive(lua_State *L)
+{
+	struct sock *s = check_socket(L);
+	double timeout = luaL_optnumber(L, 2, -1);
+	struct pollfd p = {.fd = mnl_socket_get_fd(s->nl), .events = POLLIN};
+	lua_settop(L, 3);
+	if (!lua_isnil(L, 3))
+		luaL_checkudata(L, 3, RTNL_SOCKET);
+	int ready = poll(&p, 1, timeout < 0 ? -1 : (int)(timeout * 1000 + 0.999));
+	if (ready <= 0)
+		return push_errno(L, "monitor", ready == 0 ? "nothing happened in time" : NULL,
+				  ready == 0 ? EAGAIN : errno);
+	ssize_t n = receive(s);
+	if (n < 0)
+		return push_errno(L, "monitor", errno == ENOBUFS ? "events were lost" : NULL, errno);
+	names_new(L, lua_isnil(L, 3) ? 0 : 3);
+	lua_newtable(L);
+	int left = (int)n;
+	lua_Integer count = 0;
+	for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		const struct object *o = object_by_type(h->nlmsg_type);
+		if (!o || mnl_nlmsg_get_payload_len(h) < o->schema->head)
+			continue;
+		view_push(L, o, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h), mnl_nlmsg_get_payload_len(h), 4);
+		lua_rawseti(L, 5, ++count);
+	}
+	return 1;
+}
+
+/* socket:buffer(bytes): room for notifications; a small one forces overruns in tests */
+static int socket_buffer(lua_State *L)
+{
+	struct sock *s = check_socket(L);
+	int bytes = (int)luaL_checkinteger(L, 2);
+	if (setsockopt(mnl_socket_get_fd(s->nl), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) < 0)
+		return push_errno(L, "monitor buffer", NULL, errno);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static int socket_fd(lua_State *L)
+{
+	lua_pushinteger(L, mnl_socket_get_fd(check_socket(L)->nl));
+	return 1;
+}
+
+/* socket:netns() -> descriptor of the namespace it was opened in, or nil for the process's own */
+static int socket_netns(lua_State *L)
+{
+	struct sock *s = check_socket(L);
+	if (s->ns < 0)
+		return 0;
+	lua_pushinteger(L, s->ns);
+	return 1;
+}
+
+static int socket_tostring(lua_State *L)
+{
+	struct sock *s = luaL_checkudata(L, 1, RTNL_SOCKET);
+	lua_pushstring(L, s->nl ? "rtnl socket" : "rtnl socket (closed)");
+	return 1;
+}
+
+static const luaL_Reg methods[] = {
+	{"request", socket_request}, {"dump", socket_dump},   {"batch", socket_batch},   {"subscribe", socket_subscribe},
+	{"receive", socket_receive}, {"buffer", socket_buffer}, {"fd", socket_fd},       {"netns", socket_netns},
+	{"close", socket_close},     {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+	{"__gc", socket_close}, {"__close", socket_close}, {"__tostring", socket_tostring}, {NULL, NULL},
+};
+
+void socket_register(lua_State *L)
+{
+	luaL_newmetatable(L, RTNL_SOCKET);
+	luaL_setfuncs(L, metamethods, 0);
+	luaL_newlib(L, methods);
+	lua_setfield(L, -2, "__index");
+	lua_pop(L, 1);
+}

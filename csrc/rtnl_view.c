@@ -1,0 +1,371 @@
+/*
+ * Views: one kernel message each, read-only, decoded when asked. A private copy of the bytes is cheaper than any
+ * table made of them, and reading a field scans the attributes of this one message only.
+ */
+#include "rtnl.h"
+
+#include <string.h>
+
+/* --- comparing by rows -------------------------------------------------------------------------------------------- */
+
+static bool same_attr(const struct stretch *a, const struct stretch *b, uint16_t type)
+{
+	const struct nlattr *x = find_attr(a, type), *y = find_attr(b, type);
+	if (!x || !y)
+		return x == y;
+	return x->nla_len == y->nla_len &&
+	       memcmp((const uint8_t *)x + NLA_HDRLEN, (const uint8_t *)y + NLA_HDRLEN, x->nla_len - NLA_HDRLEN) == 0;
+}
+
+static uint64_t table_of(const struct stretch *s, const struct field *f)
+{
+	const struct nlattr *a = find_attr(s, f->attr);
+	if (a && a->nla_len == NLA_HDRLEN + 4)
+		return read_uint((const uint8_t *)a + NLA_HDRLEN, 4, false);
+	return s->data[f->offset];
+}
+
+static bool same_hops(const struct stretch *a, const struct stretch *b, const struct field *f)
+{
+	struct hop_cursor x = hops_of(a, f), y = hops_of(b, f);
+	struct stretch hop, other;
+	while (next_hop(&x, &hop))
+		if (!next_hop(&y, &other) || !same_stretch(&hop, &other))
+			return false;
+	return !next_hop(&y, &other);
+}
+
+static bool same_header(const struct stretch *a, const struct stretch *b, const struct field *f)
+{
+	uint64_t mask = f->kind == K_BIT ? f->mask : UINT64_MAX;
+	return ((read_uint(a->data + f->offset, f->size, false) ^ read_uint(b->data + f->offset, f->size, false)) &
+		mask) == 0;
+}
+
+static bool same_nest(const struct stretch *a, const struct stretch *b, const struct field *f)
+{
+	struct stretch x, y;
+	bool in_a = stretch_of_nest(a, f, &x), in_b = stretch_of_nest(b, f, &y);
+	if (!in_a || !in_b)
+		return in_a == in_b;
+	return same_stretch(&x, &y);
+}
+
+static bool same_field(const struct stretch *a, const struct stretch *b, const struct field *f)
+{
+	if (f->flags & F_HEADER)
+		return same_header(a, b, f);
+	switch (f->kind) {
+	case K_HOPS: return same_hops(a, b, f);
+	case K_TABLE: return table_of(a, f) == table_of(b, f);
+	case K_NEST: return same_nest(a, b, f);
+	case K_VIA: return same_attr(a, b, f->attr) && (!f->offset || same_attr(a, b, f->offset));
+	case K_PREFIX: return a->data[f->offset] == b->data[f->offset] && same_attr(a, b, f->attr);
+	case K_ENCAP: return same_attr(a, b, f->offset) && same_attr(a, b, f->attr);
+	default: return same_attr(a, b, f->attr);
+	}
+}
+
+bool same_stretch(const struct stretch *a, const struct stretch *b)
+{
+	if (a->schema != b->schema)
+		return false;
+	for (const struct field *f = a->schema->rows; f->kind != K_NONE; f++)
+		if (!(f->flags & F_VOLATILE) && !same_field(a, b, f))
+			return false;
+	return true;
+}
+
+/* --- the userdata -------------------------------------------------------------------------------------------------- */
+
+/* [] -> [view]; the names at stack index `names` stay with it */
+struct view *view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
+		       const uint8_t *data, size_t length, int names)
+{
+	struct view *v = lua_newuserdatauv(L, sizeof(*v) + length, 1);
+	v->object = object;
+	v->length = (uint32_t)length;
+	v->type = type;
+	v->flags = flags;
+	memcpy(v->data, data, length);
+	luaL_setmetatable(L, RTNL_VIEW);
+	lua_pushvalue(L, names);
+	lua_setiuservalue(L, -2, 1);
+	return v;
+}
+
+struct view *view_test(lua_State *L, int index)
+{
+	return luaL_testudata(L, index, RTNL_VIEW);
+}
+
+static struct view *check_view(lua_State *L)
+{
+	return luaL_checkudata(L, 1, RTNL_VIEW);
+}
+
+struct stretch view_stretch(const struct view *v)
+{
+	return (struct stretch){v->object->schema, v->data, v->length, stretch_family(v->data, v->length), NULL};
+}
+
+void push_text(lua_State *L, struct print p, const struct stretch *s)
+{
+	p.L = L;
+	p.out = arena_new(L);
+	print_stretch(&p, s);
+	print_push(&p);
+	arena_free(p.out);
+	lua_remove(L, -2);
+}
+
+static bool option(lua_State *L, int index, const char *key)
+{
+	if (!lua_istable(L, index))
+		return false;
+	lua_getfield(L, index, key);
+	bool on = lua_toboolean(L, -1);
+	lua_pop(L, 1);
+	return on;
+}
+
+/* view:text{ details =, table =, line = }: as `ip` prints it, `ip -d`, naming the table, in one line */
+static int view_text(lua_State *L)
+{
+	struct view *v = check_view(L);
+	struct stretch s = view_stretch(v);
+	lua_settop(L, 2);
+	lua_getiuservalue(L, 1, 1);
+	struct print p = {.names = 3,
+			  .details = option(L, 2, "details"),
+			  .any_table = option(L, 2, "table"),
+			  .one_line = option(L, 2, "line")};
+	push_text(L, p, &s);
+	return 1;
+}
+
+static int view_tostring(lua_State *L)
+{
+	lua_settop(L, 1);
+	return view_text(L);
+}
+
+/* view:raw(n): the payload of attribute n as bytes, also of those no row names */
+static int view_raw(lua_State *L)
+{
+	struct view *v = check_view(L);
+	struct stretch s = view_stretch(v);
+	const struct nlattr *a = find_attr(&s, (uint16_t)luaL_checkinteger(L, 2));
+	if (!a)
+		return 0;
+	lua_pushlstring(L, (const char *)a + NLA_HDRLEN, a->nla_len - NLA_HDRLEN);
+	return 1;
+}
+
+static int view_bytes(lua_State *L)
+{
+	struct view *v = check_view(L);
+	lua_pushlstring(L, (const char *)v->data, v->length);
+	return 1;
+}
+
+/* view:verb(): "add", "change" or "del", as the notification said */
+static int view_verb(lua_State *L)
+{
+	struct view *v = check_view(L);
+	lua_pushstring(L, v->type == v->object->del ? "del" : v->flags & NLM_F_REPLACE ? "change" : "add");
+	return 1;
+}
+
+static int view_object(lua_State *L)
+{
+	lua_pushstring(L, check_view(L)->object->name);
+	return 1;
+}
+
+static int view_next(lua_State *L);
+
+/* view:copy{ metric = 50 }: a plain table of what can be given back, with changes */
+static int view_copy(lua_State *L);
+
+static const luaL_Reg methods[] = {
+	{"text", view_text}, {"raw", view_raw},   {"bytes", view_bytes}, {"verb", view_verb},
+	{"copy", view_copy}, {"object", view_object}, {NULL, NULL},
+};
+
+static int view_index(lua_State *L)
+{
+	struct view *v = check_view(L);
+	struct stretch s = view_stretch(v);
+	bool known;
+	lua_settop(L, 2);
+	if (lua_type(L, 2) != LUA_TSTRING) {
+		lua_pushnil(L);
+		return 1;
+	}
+	lua_getiuservalue(L, 1, 1);
+	if (push_key(L, &s, 2, 3, &known))
+		return 1;
+	if (known) {
+		lua_pushnil(L);
+		return 1;
+	}
+	lua_pushvalue(L, 2);
+	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+		return 1;
+	if (s.schema == &schema_link) { /* what another kind of link has */
+		lua_pushnil(L);
+		return 1;
+	}
+	const char *key = lua_tostring(L, 2);
+	const char *near = nearest_key(L, s.schema, key);
+	if (near)
+		lua_pushfstring(L, "%s: unknown field of a %s (did you mean '%s'?)", key, s.schema->name, near);
+	else
+		lua_pushfstring(L, "%s: unknown field of a %s", key, s.schema->name);
+	throw_at_caller(L);
+}
+
+static int view_newindex(lua_State *L)
+{
+	lua_pushfstring(L, "a %s from the kernel is read-only: change a copy, view:copy{ ... }",
+			check_view(L)->object->schema->name);
+	throw_at_caller(L);
+}
+
+static int view_eq(lua_State *L)
+{
+	const struct view *a = view_test(L, 1), *b = view_test(L, 2);
+	bool same = false;
+	if (a && b && a->object == b->object) {
+		struct stretch x = view_stretch(a), y = view_stretch(b);
+		same = same_stretch(&x, &y);
+	}
+	lua_pushboolean(L, same);
+	return 1;
+}
+
+/* The fields of a view in row order: the state is a list of keys and the table of values. */
+static void list_keys(lua_State *L, const struct schema *schema, int table, int keys, int *n);
+
+static void list_rows(lua_State *L, const struct field *rows, int table, int keys, int *n)
+{
+	for (const struct field *f = rows; f->kind != K_NONE; f++) {
+		if (f->kind == K_NEST && (f->flags & F_HOIST))
+			list_rows(L, f->sub->rows, table, keys, n);
+		if (f->kind == K_UNION) {
+			const struct variant *v = NULL;
+			if (lua_getfield(L, table, f->key) == LUA_TSTRING)
+				v = variant_by_name(f->variants, lua_tostring(L, -1));
+			lua_pop(L, 1);
+			if (v)
+				list_keys(L, v->schema, table, keys, n);
+			continue;
+		}
+		if (!f->key || (f > rows && f[-1].key && strcmp(f[-1].key, f->key) == 0))
+			continue;
+		if (lua_getfield(L, table, f->key) != LUA_TNIL) {
+			lua_pushstring(L, f->key);
+			lua_rawseti(L, keys, ++*n);
+		}
+		lua_pop(L, 1);
+	}
+}
+
+static void list_keys(lua_State *L, const struct schema *schema, int table, int keys, int *n)
+{
+	list_rows(L, schema->rows, table, keys, n);
+}
+
+/* [view, position] -> next key and value */
+static int view_next(lua_State *L)
+{
+	lua_Integer at = lua_tointeger(L, lua_upvalueindex(3)) + 1;
+	lua_pushinteger(L, at);
+	lua_replace(L, lua_upvalueindex(3));
+	if (lua_rawgeti(L, lua_upvalueindex(1), at) == LUA_TNIL)
+		return 1;
+	lua_pushvalue(L, -1);
+	lua_rawget(L, lua_upvalueindex(2));
+	return 2;
+}
+
+/* [] -> [table of all fields] */
+static void push_all(lua_State *L, int view)
+{
+	const struct view *v = lua_touserdata(L, view);
+	struct stretch s = view_stretch(v);
+	lua_getiuservalue(L, view, 1);
+	push_stretch(L, &s, lua_gettop(L));
+	lua_remove(L, -2);
+}
+
+static int view_pairs(lua_State *L)
+{
+	struct view *v = check_view(L);
+	int n = 0;
+	lua_settop(L, 1);
+	lua_newtable(L);
+	push_all(L, 1);
+	list_keys(L, v->object->schema, 3, 2, &n);
+	lua_pushinteger(L, 0);
+	lua_pushcclosure(L, view_next, 3);
+	lua_pushvalue(L, 1);
+	lua_pushnil(L);
+	return 3;
+}
+
+static void drop_readonly(lua_State *L, const struct field *rows, int table)
+{
+	for (const struct field *f = rows; f->kind != K_NONE; f++) {
+		if (f->kind == K_NEST && (f->flags & F_HOIST))
+			drop_readonly(L, f->sub->rows, table);
+		bool twin = f->key && ((f > rows && f[-1].key && strcmp(f[-1].key, f->key) == 0) ||
+				       (f[1].key && strcmp(f[1].key, f->key) == 0));
+		if (!f->key || !(f->flags & F_READONLY) || f->kind == K_SEGMENTS || twin)
+			continue;
+		lua_pushnil(L);
+		lua_setfield(L, table, f->key);
+	}
+}
+
+static int view_copy(lua_State *L)
+{
+	struct view *v = check_view(L);
+	lua_settop(L, 2);
+	if (!lua_isnil(L, 2))
+		luaL_checktype(L, 2, LUA_TTABLE);
+	push_all(L, 1);
+	drop_readonly(L, v->object->schema->rows, 3);
+	if (lua_getfield(L, 3, "nexthops") == LUA_TTABLE)
+		for (lua_Integer i = 1; lua_rawgeti(L, 4, i) == LUA_TTABLE; i++) {
+			drop_readonly(L, schema_hop.rows, 5);
+			lua_pop(L, 1);
+		}
+	lua_settop(L, 3);
+	if (lua_istable(L, 2)) {
+		lua_pushnil(L);
+		while (lua_next(L, 2)) {
+			lua_pushvalue(L, -2);
+			lua_insert(L, -2);
+			lua_rawset(L, 3);
+		}
+	}
+	lua_settop(L, 3);
+	return 1;
+}
+
+static const luaL_Reg metamethods[] = {
+	{"__newindex", view_newindex}, {"__eq", view_eq}, {"__tostring", view_tostring},
+	{"__pairs", view_pairs}, {NULL, NULL},
+};
+
+void view_register(lua_State *L)
+{
+	luaL_newmetatable(L, RTNL_VIEW);
+	luaL_setfuncs(L, metamethods, 0);
+	luaL_newlib(L, methods);
+	lua_pushcclosure(L, view_index, 1);
+	lua_setfield(L, -2, "__index");
+	lua_pop(L, 1);
+}

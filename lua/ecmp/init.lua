@@ -1,0 +1,56 @@
+-- The public face: what README and the examples use. Parts are loaded when first touched, so that a plugin that only
+-- parses JSON pays for nothing else.
+
+local M = {}
+
+---Opens a handle on a network namespace.
+---@param options? { netns: string|integer } a path, a name under /run/netns, or a pid; absent: this namespace
+---@return ecmp.Handle|nil handle # has `close`, `__close` and `__gc`
+---@return string? message
+---@return string? code # e.g. "ENOENT", "EPERM"
+function M.open(options)
+  return require "ecmp.nl".open(options)
+end
+
+---Groups routes that share a key. Pure and linear.
+---@param routes table[] routes in iproute2's words, or views
+---@param key? fun(route: table): any[]
+---@return table[] groups
+function M.group(routes, key)
+  return require "ecmp.group".group(routes, key)
+end
+
+---Applies a merge rule to routes. Pure and linear.
+---@param routes table[]
+---@param rule string|function|table a word ("ecmp", "separate", ...), a function with the shape of `merge`, or a rule
+---@return table[]|nil routes
+---@return string? message
+---@return integer? code
+function M.merge(routes, rule)
+  return require "ecmp.rule".merge(routes, rule)
+end
+
+---Compares what is with what is wanted.
+---@param current table[]
+---@param wanted table[]
+---@param options? table
+---@return table plan # print it, or plan:apply(nl)
+function M.plan(current, wanted, options)
+  return require "ecmp.plan".new(current, wanted, options)
+end
+
+local parts <const> = { ip = "ecmp.ip", netns = "ecmp.netns", rule = "ecmp.rule", cni = "ecmp.cni",
+                        flow = "ecmp.flow", json = "ecmp.json", sys = "ecmp.sys" }
+
+return setmetatable(M, {
+  __index = function(self, name)
+    local value
+    if name == "lab" then
+      value = require "ecmp.lab".new
+    elseif parts[name] then
+      value = require(parts[name])
+    end
+    rawset(self, name, value)
+    return value
+  end,
+})

@@ -1,0 +1,95 @@
+-- A handle on one namespace: `nl.route`, `nl.link`, `nl.addr`, ... and what concerns all of them.
+
+local rtnl = require "ecmp.rtnl"
+local object = require "ecmp.object"
+local route = require "ecmp.route"
+
+rtnl.own()
+
+---@class ecmp.Handle
+---@field route ecmp.Route
+---@field nexthop ecmp.Object
+---@field link ecmp.Object
+---@field addr ecmp.Object
+---@field rule ecmp.Object
+---@field neigh ecmp.Object
+---@field sysctl ecmp.Sysctl
+local methods = {}
+local mt = { __name = "ecmp.Handle", __index = methods }
+
+local M = {}
+
+---Opens a handle. See `ecmp.open`.
+---@param options? { netns: string|integer }
+---@return ecmp.Handle|nil
+---@return string? message
+---@return string? code
+function M.open(options)
+  object.check_options("open", options, { netns = true })
+  local netns = options and options.netns
+  if netns ~= nil and type(netns) ~= "string" and math.type(netns) ~= "integer" then
+    rtnl.throw(("netns: path, name or pid expected, got %s"):format(type(netns)))
+  end
+  local socket, message, code = rtnl.open(netns and tostring(netns))
+  if not socket then
+    return nil, message, code
+  end
+  local nl = { socket = socket, where = netns and tostring(netns) }
+  nl.route = route.new(nl)
+  for _, kind in ipairs { "nexthop", "bucket", "link", "addr", "rule", "neigh" } do
+    nl[kind] = object.new(nl, kind)
+  end
+  nl.sysctl = require "ecmp.sysctl".new(nl)
+  return setmetatable(nl, mt)
+end
+
+---Closes the handle; closing twice is fine.
+function methods:close()
+  self.socket:close()
+end
+
+mt.__close = methods.close
+mt.__gc = methods.close
+
+function mt:__tostring()
+  return ("ecmp handle on %s"):format(self.where or "this namespace")
+end
+
+---The socket's descriptor, for event loops.
+---@return integer
+function methods:fd()
+  return self.socket:fd()
+end
+
+---Makes many changes with many in flight.
+---@param changes table[] each `{ "OBJECT VERB", value }`, such as `{ "route add", { dst = ..., via = ... } }`
+---@param options? { order: "keep"|"free", share: boolean } "free": the changes do not depend on each other and are sent in
+---the order the kernel likes best; share: next-hop sets that repeat become next-hop objects
+---@return (true|{ message: string, code: string })[] results # one for each change, in order
+function methods:batch(changes, options)
+  object.check_options("batch", options, { order = true, share = true })
+  local order = options and options.order or "keep"
+  if order ~= "keep" and order ~= "free" then
+    rtnl.throw(("order: 'keep' or 'free' expected, got '%s'"):format(tostring(order)))
+  end
+  if options and options.share then
+    return require "ecmp.share".batch(self, changes, order == "free")
+  end
+  return self.socket:batch(changes, order == "free")
+end
+
+---Starts a transaction: changes made through it are undone at scope exit unless committed.
+---@return ecmp.Transaction # has the objects and verbs of the handle
+function methods:begin()
+  return require "ecmp.transaction".new(self)
+end
+
+---Events as they happen.
+---@param objects string[] of "route", "nexthop", "link", "addr", "rule", "neigh"
+---@param options? { timeout: number, buffer: integer } seconds without an event that end the loop; receive buffer in bytes
+---@return ecmp.Monitor # an iterator with `fd`, `next` and `close`
+function methods:monitor(objects, options)
+  return require "ecmp.monitor".new(self, objects, options)
+end
+
+return M

@@ -1,0 +1,265 @@
+-- One kind of kernel object as a set of verbs: `nl.link:add { ... }`, `nl.addr:list { dev = "eth0" }`.
+
+local rtnl = require "ecmp.rtnl"
+
+rtnl.own()
+
+---@class ecmp.Object
+local methods = {}
+local mt = { __name = "ecmp.Object", __index = methods }
+
+local M = { methods = methods }
+
+---Raises for an option nobody knows, at the caller's line.
+---@param verb string
+---@param options table|nil
+---@param known table<string, true>
+function M.check_options(verb, options, known)
+  if options ~= nil and type(options) ~= "table" then
+    rtnl.throw(("%s: table of options expected, got %s"):format(verb, type(options)))
+  end
+  for key in pairs(options or {}) do
+    if not known[key] then
+      rtnl.throw(("%s: unknown option of %s"):format(tostring(key), verb))
+    end
+  end
+end
+
+---@param nl table
+---@param kind string
+---@return ecmp.Object
+function M.new(nl, kind)
+  return setmetatable({ nl = nl, kind = kind }, mt)
+end
+
+-- What a script gave, as something the encoder takes: a table, a view, or the words typed after `ip OBJECT VERB`.
+function M.value(value, kind, verb)
+  if type(value) ~= "table" and type(value) ~= "string" and not rtnl.is_view(value) then
+    rtnl.throw(("%s %s: table or words expected, got %s"):format(kind, verb, type(value)))
+  end
+  return value
+end
+
+for _, verb in ipairs { "add", "replace", "append", "prepend", "change", "set", "del" } do
+  methods[verb] = function(self, value)
+    return self.nl.socket:request(self.kind, verb, M.value(value, self.kind, verb))
+  end
+end
+
+---Asks for one object.
+---@param value table|string
+---@return table|nil view
+---@return string? message
+---@return string? code
+function methods:get(value)
+  return self.nl.socket:request(self.kind, "get", M.value(value, self.kind, "get"))
+end
+
+-- Lists ------------------------------------------------------------------------------------------------------------
+
+-- Tables that several routes of a list are in have to be named in its text.
+local function several_tables(list)
+  for i = 2, #list do
+    if list[i]:object() == "route" and list[i].table ~= list[1].table then
+      return true
+    end
+  end
+  return false
+end
+
+local list_mt = { __name = "ecmp.List" }
+
+---The text of a list: what `ip OBJECT show` prints, line for line.
+---@param list table[] views
+---@param options? { details: boolean, table: boolean } as `ip -d`; name the table of each route
+---@return string
+function M.text(list, options)
+  local lines = {}
+  local how = { details = options and options.details, table = options and options.table or several_tables(list) }
+  for i, view in ipairs(list) do
+    lines[i] = view:text(how)
+  end
+  return table.concat(lines, "\n")
+end
+
+list_mt.__tostring = function(list) return M.text(list) end
+list_mt.__index = { text = M.text }
+
+function M.list_of(views)
+  return setmetatable(views, list_mt)
+end
+
+-- What the kernel filters by itself; the rest is compared here.
+local kernel_filters <const> = {
+  route = { "table", "proto", "type", "dev" },
+  addr = { "dev" },
+}
+
+local filters <const> = {
+  route = { family = true, table = true, dst = true, dev = true, via = true, proto = true, type = true, metric = true,
+            scope = true, nhid = true, src = true },
+  nexthop = { family = true, id = true, dev = true, via = true, proto = true },
+  bucket = { id = true, nhid = true, index = true },
+  link = { dev = true, name = true, type = true, master = true, up = true, link = true },
+  addr = { family = true, dev = true, address = true, scope = true, label = true },
+  rule = { family = true, priority = true, table = true, action = true, iif = true, oif = true, fwmark = true },
+  neigh = { family = true, dev = true, dst = true, state = true, lladdr = true },
+}
+
+local families <const> = { [4] = { 4 }, [6] = { 6 }, ["4"] = { 4 }, ["6"] = { 6 }, inet = { 4 }, inet6 = { 6 } }
+
+local function check_filter(kind, filter)
+  if filter == nil then
+    return {}
+  elseif type(filter) == "string" then
+    local parsed, message = rtnl.parse(kind, filter)
+    return check_filter(kind, parsed or rtnl.throw(("%s list: %s"):format(kind, message)))
+  elseif type(filter) ~= "table" then
+    rtnl.throw(("%s list: table of filters expected, got %s"):format(kind, type(filter)))
+  end
+  for key in pairs(filter) do
+    if not filters[kind][key] then
+      local near = rtnl.nearest(kind, tostring(key))
+      rtnl.throw(("%s: unknown filter of %s list%s"):format(tostring(key), kind,
+        near and filters[kind][near] and (" (did you mean '%s'?)"):format(near) or ""))
+    end
+  end
+  if filter.family ~= nil and not families[filter.family] then
+    rtnl.throw(("family: 4 or 6 expected, got %s"):format(tostring(filter.family)))
+  end
+  return filter
+end
+
+-- The value a filter asks for, spelled as views spell it.
+local function canonical(kind, filter)
+  local wanted = {}
+  for key, value in pairs(filter) do
+    wanted[key] = value
+  end
+  wanted.family = nil
+  if kind == "route" and wanted.table == "all" then
+    wanted.table = nil
+  end
+  local numbers = {}
+  for _, key in ipairs { "dst", "via", "src", "address", "table", "proto", "type", "scope", "state", "action" } do
+    if wanted[key] ~= nil and not (kind == "link" or kind == "nexthop" and key == "type") then
+      local view = rtnl.view(kind, { [key] = wanted[key], family = filter.family })
+      if key == "dst" or key == "via" or key == "src" or key == "address" then
+        numbers.family = wanted[key] ~= "default" and view.family or nil
+      end
+      wanted[key] = view[key]
+    end
+  end
+  return wanted, filter.family and families[filter.family][1] or numbers.family
+end
+
+local function any_hop(view, key, value)
+  for _, hop in ipairs(view.nexthops or {}) do
+    if hop[key] == value then
+      return true
+    end
+  end
+  return false
+end
+
+local function matches(view, wanted)
+  for key, value in pairs(wanted) do
+    local has = view[key]
+    if key == "dev" and view:object() == "link" then
+      has = view.name
+    end
+    if has ~= value and not ((key == "dev" or key == "via") and view:object() == "route" and any_hop(view, key, value))
+      and not (value == false and has == nil) then
+      return false
+    end
+  end
+  return true
+end
+
+-- Absent tables and absent families hold nothing.
+local empty <const> = { ENOENT = true, EAFNOSUPPORT = true, EOPNOTSUPP = true, EPFNOSUPPORT = true }
+
+local function dump(self, query, wanted, into)
+  local views, message, code = self.nl.socket:dump(self.kind, query)
+  if not views then
+    return empty[code] and into or nil, message, code
+  end
+  for _, view in ipairs(views) do
+    if matches(view, wanted) then
+      into[#into + 1] = view
+    end
+  end
+  return into
+end
+
+local by_family <const> = { route = true, addr = true, rule = true, neigh = true }
+
+---Lists objects. The whole list is read before the first is handed out.
+---@param filter? table|string fields that must be equal; `dev` and `via` of routes look into their next hops; routes are those
+---of the main table unless `table` says otherwise ("all" too), and of both families unless `family` does
+---@return table[]|nil list # views; prints as `ip OBJECT show` does
+---@return string? message
+---@return string? code
+function methods:list(filter)
+  filter = check_filter(self.kind, filter)
+  local wanted, family = canonical(self.kind, filter)
+  if self.kind == "route" and filter.table == nil then
+    wanted.table = "main"
+  end
+  local query = {}
+  for _, key in ipairs(kernel_filters[self.kind] or {}) do
+    query[key] = wanted[key]
+  end
+  if next(wanted) == nil and self.kind ~= "route" and (family or not by_family[self.kind]) then
+    local views, message, code = self.nl.socket:dump(self.kind, { family = by_family[self.kind] and family or nil })
+    return views and M.list_of(views), message, code
+  end
+  local list = M.list_of {}
+  for _, f in ipairs(by_family[self.kind] and (family and { family } or { 4, 6 }) or { false }) do
+    query.family = f or nil
+    local ok, message, code = dump(self, query, wanted, list)
+    if not ok then
+      return nil, message, code
+    end
+  end
+  return list
+end
+
+local function following(state)
+  state.at = state.at + 1
+  return state.list[state.at]
+end
+
+---Iterates over what `list` would return; a refusal of the kernel raises.
+---@param filter? table|string
+---@return fun(state: table): table|nil
+---@return table state
+function methods:each(filter)
+  local list, message = self:list(filter)
+  if not list then
+    error(message, 2)
+  end
+  return following, { list = list, at = 0 }
+end
+
+---Deletes what `list` would return.
+---@param filter table|string
+---@return integer|nil count
+---@return string? message
+---@return string? code
+function methods:flush(filter)
+  local list, message, code = self:list(filter)
+  if not list then
+    return nil, message, code
+  end
+  for i, view in ipairs(list) do
+    local ok
+    ok, message, code = self:del(view)
+    if not ok and code ~= "ESRCH" and code ~= "EADDRNOTAVAIL" and code ~= "ENODEV" then
+      return nil, ("%s (%d of %d deleted)"):format(message, i - 1, #list), code
+    end
+  end
+  return #list
+end
+
+return M

@@ -12,7 +12,13 @@ function M.new()
   return self
 end
 
-local function family_of(r) return r.dst:find(":", 1, true) and 6 or 4 end
+local function dst_of(r)
+  if r.dst ~= "default" then return r.dst end
+  local via = r.via or r.nexthops and r.nexthops[1].via or ""
+  return (r.family == 6 or via:find(":", 1, true)) and "::/0" or "0.0.0.0/0"
+end
+
+local function family_of(r) return dst_of(r):find(":", 1, true) and 6 or 4 end
 
 local function hops_of(r)
   local list = {}
@@ -24,7 +30,7 @@ local function hops_of(r)
 end
 
 local function scope_of(r)
-  if r.scope then return r.scope end
+  if r.scope then return r.scope == 0 and "global" or r.scope end
   if r.type == "blackhole" or r.via or r.nexthops then return "global" end
   return "link"
 end
@@ -34,7 +40,7 @@ local function entry_of(r)
   local metric = r.metric or 0
   if family == 6 and metric == 0 then metric = 1024 end
   return {
-    family = family, dst = r.dst, table = r.table or 254, metric = metric, proto = r.proto,
+    family = family, dst = dst_of(r), table = r.table or 254, metric = metric, proto = r.proto,
     mtu = r.mtu, type = r.type or "unicast", scope = family == 4 and scope_of(r) or nil,
     nexthops = hops_of(r),
   }
@@ -172,27 +178,24 @@ local function matches4(r, e)
   return not (r.via or r.dev) or e.nexthops[1] ~= nil and hop_fits(r, e.nexthops[1])
 end
 
-local function del4(kernel, r)
-  local base = place(entry_of(r))
-  -- Metric 0 is a wildcard that takes the lowest metric that matches.
-  local keys = { base }
-  if (r.metric or 0) == 0 then
-    local prefix = r.dst .. " " .. (r.table or 254) .. " "
-    keys = {}
-    for key in pairs(kernel.slots) do
-      if key:sub(1, #prefix) == prefix then keys[#keys + 1] = key end
-    end
-    table.sort(keys, function(a, b)
-      return tonumber(a:match("%d+$")) < tonumber(b:match("%d+$"))
-    end)
+local function take4(slot, r)
+  for i, e in ipairs(slot or {}) do
+    if matches4(r, e) then return table.remove(slot, i) end
   end
+end
+
+local function metric_of(key) return tonumber(key:match("%d+$")) end
+
+local function del4(kernel, r)
+  if take4(kernel.slots[place(entry_of(r))], r) then return true end
+  -- Metric 0 is a wildcard that takes the lowest metric that matches.
+  local keys, prefix = {}, dst_of(r) .. " " .. (r.table or 254) .. " "
+  for key in pairs((r.metric or 0) == 0 and kernel.slots or {}) do
+    if key:sub(1, #prefix) == prefix then keys[#keys + 1] = key end
+  end
+  table.sort(keys, function(a, b) return metric_of(a) < metric_of(b) end)
   for _, key in ipairs(keys) do
-    for i, e in ipairs(kernel.slots[key] or {}) do
-      if matches4(r, e) then
-        table.remove(kernel.slots[key], i)
-        return true
-      end
-    end
+    if take4(kernel.slots[key], r) then return true end
   end
   return fail("route del", "ESRCH")
 end
@@ -202,7 +205,8 @@ local function del_member(slot, asked)
     for k, h in ipairs(e.nexthops) do
       if hop_fits(asked, h) then
         -- A device alone takes the whole group.
-        if asked.via and #e.nexthops > 1 then table.remove(e.nexthops, k) else table.remove(slot, i) end
+        local one = asked.via and #e.nexthops > 1
+        table.remove(one and e.nexthops or slot, one and k or i)
         return true
       end
     end

@@ -2,12 +2,13 @@
 --
 -- What makes two routes the same, in either family, is the subject of ecmp.identity, whose
 -- functions are offered here too: a script needs one module.
+local hop <const> = require "ecmp.hops"
 local identity <const> = require "ecmp.identity"
 
 local M = {
   canonical = identity.canonical, held = identity.held, plain = identity.plain,
   key = identity.key, slot = identity.slot, same = identity.same, matches = identity.matches,
-  text = identity.text,
+  text = identity.text, hop_text = hop.text, MAX_HOPS = hop.MAX_HOPS,
 }
 
 local MISTAKE <const> = 7
@@ -40,7 +41,7 @@ function Group.__index(group, field)
   local normal <const> = NORMAL[field] or function(route) return route[field] end
   local value <const> = normal(group[1])
   for i = 2, #group do
-    if not identity.equal(normal(group[i]), value) then return nil end
+    if not hop.equal(normal(group[i]), value) then return nil end
   end
   return value
 end
@@ -105,7 +106,7 @@ local function conflict(a, b, first, second)
   local mine <const>, theirs <const> = identity.attributes(a), identity.attributes(b)
   for _, side in ipairs { mine, theirs } do
     for field in pairs(side) do
-      if not FREE[field] and not identity.equal(mine[field], theirs[field]) then return field end
+      if not FREE[field] and not hop.equal(mine[field], theirs[field]) then return field end
     end
   end
 end
@@ -133,7 +134,7 @@ function M.join(routes)
     table.move(route.nexthops, 1, #route.nexthops, #hops + 1, hops)
   end
   local kept
-  kept, message, code = identity.fit_hops(hops, joined.family)
+  kept, message, code = hop.fit(hops, joined.family)
   if not kept then return nil, ("%s: %s"):format(joined.dst, message), code end
   joined.nexthops = kept
   return joined

@@ -14,15 +14,13 @@
 --   hops a dump shows    2025                              1154
 --
 -- A longer multipath route silently ends the kernel's dump, so it is refused here.
+local hop <const> = require "ecmp.hops"
 local ip <const> = require "ecmp.ip"
 
 local M = {}
 
 -- CNI's code for a mistake in the configuration: what the routes say, not what the kernel does.
 local MISTAKE <const> = 7
-
----The most next hops of a route that every dump still shows, by family.
-M.MAX_HOPS = { [4] = 2025, [6] = 1154 }
 
 local METRIC <const> = { [4] = 0, [6] = 1024 }
 local DEFAULT <const> = { [4] = "0.0.0.0/0", [6] = "::/0" }
@@ -59,34 +57,14 @@ local function refuse(message, ...)
   return nil, message:format(...), MISTAKE
 end
 
----Gateway texts and their canonical form: a site has few gateways and many routes.
-local gateways, gateway_count = {}, 0
-
-local function gateway(text)
-  local known <const> = gateways[text]
-  if known then return known end
-  if type(text) ~= "string" then return nil end
-  local address <const> = text:match("^inet6? (.+)$") or text
-  local canonical <const> = not address:find("/", 1, true) and ip.canonical(address)
-  if not canonical then return nil end
-  -- A long-lived process must not keep every gateway it ever saw.
-  if gateway_count >= 4096 then gateways, gateway_count = {}, 0 end
-  gateways[text], gateway_count = canonical, gateway_count + 1
-  return canonical
-end
-
-local function family_of(text)
-  return text:find(":", 1, true) and 6 or 4
-end
-
 ---The family of a default route: what it says, what its gateways are, else IPv4 as with iproute2.
 local function default_family(route)
-  local hop <const> = route.nexthops and route.nexthops[1]
-  local via <const> = route.via or hop and hop.via
+  local first <const> = route.nexthops and route.nexthops[1]
+  local via <const> = route.via or first and first.via
   local said <const> = FAMILY[route.family]
   if said or not via then return said or 4 end
   -- `via inet6` is an IPv6 gateway of an IPv4 route.
-  return tostring(via):find("^inet6 ") and 4 or family_of(tostring(via))
+  return tostring(via):find("^inet6 ") and 4 or hop.family(tostring(via))
 end
 
 ---@return string? dst the masked prefix
@@ -101,7 +79,7 @@ local function prefix_of(route)
   if not masked then
     return nil, dst == nil and "dst: missing" or ("dst: '%s' is no prefix"):format(tostring(dst))
   end
-  local family <const> = family_of(masked)
+  local family <const> = hop.family(masked)
   if masked:find("/", 1, true) then return masked, family end
   return masked .. (family == 4 and "/32" or "/128"), family
 end
@@ -175,141 +153,6 @@ function M.key(route)
   return key, family
 end
 
--- Hops --------------------------------------------------------------------------------------------
-
-local function weight_of(hop, path)
-  -- A view of a whole route has no weight, and reading one from it throws.
-  local is_view <const> = path == "" and type(hop) == "userdata"
-  local weight <const> = not is_view and hop.weight or nil
-  if weight == nil then return 1 end
-  if math.type(weight) ~= "integer" or weight < 1 or weight > 65535 then
-    return refuse("%sweight: %s is not a whole number from 1", path, tostring(weight))
-  end
-  return weight
-end
-
----@return table? hop, string? message, integer? code
-local function read_hop(hop, family, path, onlink)
-  if type(hop) ~= "table" and type(hop) ~= "userdata" then
-    return refuse("%s a next hop is a table, not a %s", path:gsub("%.$", ":"), type(hop))
-  end
-  local via
-  if hop.via ~= nil then
-    via = gateway(hop.via)
-    if not via then return refuse("%svia: '%s' is no address", path, tostring(hop.via)) end
-    if family_of(via) ~= family then
-      -- The kernel takes IPv6 gateways for IPv4 prefixes, but only somebody who says so means it.
-      if family == 6 or not tostring(hop.via):find("^inet6 ") then
-        return refuse("%svia: %s is not an IPv%d address", path, via, family)
-      end
-      via = "inet6 " .. via
-    end
-  end
-  if hop.dev ~= nil and type(hop.dev) ~= "string" then
-    return refuse("%sdev: an interface name is due here, not a %s", path, type(hop.dev))
-  end
-  local weight, message, code = weight_of(hop, path)
-  if not weight then return nil, message, code end
-  return {
-    via = via, dev = hop.dev, weight = weight, encap = hop.encap,
-    onlink = (hop.onlink or onlink) and true or nil, realm = path ~= "" and hop.realm or nil,
-  }
-end
-
-local function equal(a, b)
-  if a == b then return true end
-  if type(a) ~= "table" or type(b) ~= "table" then return false end
-  for k, v in pairs(a) do
-    if not equal(v, b[k]) then return false end
-  end
-  for k in pairs(b) do
-    if a[k] == nil then return false end
-  end
-  return true
-end
-
----A hop in the words of iproute2.
----@param hop table
----@return string
-function M.hop_text(hop)
-  local text = hop.via and "via " .. hop.via or ""
-  if hop.dev then text = text .. (hop.via and " dev " or "dev ") .. hop.dev end
-  return text
-end
-
----Leaves out hops that are there already; a hop listed with two weights is nobody's intention.
-local function unique(hops)
-  local seen <const>, kept <const> = {}, {}
-  for i, hop in ipairs(hops) do
-    local name <const> = (hop.via or "") .. "%" .. (hop.dev or "")
-    local first <const> = seen[name]
-    if not first then
-      seen[name], kept[#kept + 1] = hop, hop
-    else
-      for _, field in ipairs { "weight", "onlink", "encap" } do
-        if not equal(first[field], hop[field]) then
-          return refuse("nexthops[%d].%s: %s is listed twice, with %s and %s", i, field,
-            M.hop_text(hop), tostring(first[field]), tostring(hop[field]))
-        end
-      end
-    end
-  end
-  return kept
-end
-
----Refuses what a multipath route of that family cannot hold.
-local function check_hops(hops, family)
-  local most <const> = M.MAX_HOPS[family]
-  if #hops > most then
-    return refuse("nexthops: %d are too many; beyond %d the kernel's dumps silently end",
-      #hops, most)
-  end
-  if #hops < 2 then return hops end
-  for i, hop in ipairs(hops) do
-    if family == 6 and not hop.via then
-      return refuse("nexthops[%d].via: missing; an IPv6 route by device alone (%s) cannot share a "
-        .. "route with others", i, M.hop_text(hop))
-    end
-    if hop.weight > 256 then
-      return refuse("nexthops[%d].weight: %d is outside 1..256", i, hop.weight)
-    end
-  end
-  return hops
-end
-
----The hops a wanted route may have: exact duplicates left out, the rest refused.
----@param hops table[] canonical
----@param family integer
----@return table[]? hops, string? message, integer? code
-function M.fit_hops(hops, family)
-  local kept, message, code = unique(hops)
-  if not kept then return nil, message, code end
-  return check_hops(kept, family)
-end
-
----@return table[]? hops, string? message, integer? code
-local function read_hops(route, family)
-  local listed <const> = route.nexthops
-  if HOPLESS[route.type] then return {} end
-  if listed == nil then
-    if route.via == nil and route.dev == nil then return {} end
-    local hop, message, code = read_hop(route, family, "")
-    return hop and { hop }, message, code
-  end
-  if type(listed) ~= "table" then return refuse("nexthops: a list is due here") end
-  if route.via ~= nil or route.dev ~= nil and #listed > 0 then
-    return refuse("%s: a route has nexthops or one hop of its own, not both",
-      route.via ~= nil and "via" or "dev")
-  end
-  local hops <const> = {}
-  for i, hop in ipairs(listed) do
-    local one, message, code = read_hop(hop, family, ("nexthops[%d]."):format(i), route.onlink)
-    if not one then return nil, message, code end
-    hops[i] = one
-  end
-  return hops
-end
-
 -- Canonical form ----------------------------------------------------------------------------------
 
 local function copy_attributes(from, to)
@@ -332,10 +175,11 @@ local function read(route, checked)
   end
   local dst, family = prefix_of(route)
   if not dst then return refuse("%s", family) end
-  local hops, message, code = read_hops(route, family)
+  local hops, message, code = {}, nil, nil
+  if not HOPLESS[route.type] then hops, message, code = hop.of(route, family) end
   if not hops then return nil, message, code end
   if checked then
-    hops, message, code = M.fit_hops(hops, family)
+    hops, message, code = hop.fit(hops, family)
     if not hops then return nil, message, code end
   end
   local tos
@@ -347,6 +191,8 @@ local function read(route, checked)
     scope = family == 4 and scope_word(route) or nil, nexthops = hops,
   })
 end
+
+local WHOLE <const> = { mtu = true, advmss = true }
 
 local function is_unsigned(value, most)
   return value == nil or math.type(value) == "integer" and value >= 0 and value <= most
@@ -361,9 +207,8 @@ function M.canonical(route)
   if not is_unsigned(route.metric, 0xffffffff) then
     return refuse("metric: %s is not a whole number from 0 to 4294967295", tostring(route.metric))
   end
-  for _, field in ipairs { "mtu", "advmss" } do
-    local value <const> = route[field]
-    if type(value) == "number" and not is_unsigned(value, 0xffffffff) then
+  for field, value in pairs(canonical) do
+    if WHOLE[field] and type(value) == "number" and not is_unsigned(value, 0xffffffff) then
       return refuse("%s: %s is not a whole number from 0", field, tostring(value))
     end
   end
@@ -399,10 +244,10 @@ function M.plain(canonical)
   -- One hop with a weight stays a list: it may yet become one of several.
   if #hops > 1 or hops[1] and hops[1].weight ~= 1 then
     route.nexthops = {}
-    for i, hop in ipairs(hops) do
+    for i, one in ipairs(hops) do
       route.nexthops[i] = {
-        via = hop.via, dev = hop.dev, onlink = hop.onlink, encap = hop.encap, realm = hop.realm,
-        weight = hop.weight ~= 1 and hop.weight or nil,
+        via = one.via, dev = one.dev, onlink = one.onlink, encap = one.encap, realm = one.realm,
+        weight = one.weight ~= 1 and one.weight or nil,
       }
     end
   elseif hops[1] then
@@ -423,50 +268,7 @@ end
 
 -- Comparing ---------------------------------------------------------------------------------------
 
-local function hop_matches(have, want)
-  return have.via == want.via and (want.dev == nil or have.dev == want.dev)
-    and have.weight == want.weight and have.onlink == want.onlink
-    and (want.encap == nil or equal(have.encap, want.encap))
-end
-
----Finds for each wanted hop one of its own among those that are there, in one pass over each.
-local function pair_hops(have, want)
-  local free <const> = {}
-  for _, hop in ipairs(have) do
-    local name <const> = hop.via or ""
-    free[name] = free[name] or {}
-    table.insert(free[name], hop)
-  end
-  local function take(hop)
-    local list <const> = free[hop.via or ""]
-    for i = 1, list and #list or 0 do
-      if hop_matches(list[i], hop) then return table.remove(list, i) end
-    end
-  end
-  -- A hop that names no device takes any, so it chooses last.
-  for pass = 1, 2 do
-    for _, hop in ipairs(want) do
-      if (hop.dev ~= nil) == (pass == 1) and not take(hop) then return false end
-    end
-  end
-  return true
-end
-
-local function hops_match(have, want)
-  if #have ~= #want then return false end
-  -- The weight of an only hop means nothing, and the kernel does not keep it.
-  if #have == 1 then
-    local a <const>, b <const> = have[1], want[1]
-    return a.via == b.via and (b.dev == nil or a.dev == b.dev) and a.onlink == b.onlink
-      and (b.encap == nil or equal(a.encap, b.encap))
-  end
-  for i = 1, #have do
-    if not hop_matches(have[i], want[i]) then return pair_hops(have, want) end
-  end
-  return true
-end
-
-M.equal = equal
+local PLACE <const> = { "family", "dst", "table", "metric", "type", "tos" }
 
 ---Whether a route that is there is what is wanted: fields that `want` leaves out match anything,
 ---hops are a set. Both are canonical.
@@ -476,17 +278,18 @@ M.equal = equal
 ---@return boolean
 ---@return string? field the first that differs
 function M.matches(have, want, stated)
-  for _, field in ipairs { "family", "dst", "table", "metric", "type", "tos" } do
+  for i = 1, #PLACE do
+    local field <const> = PLACE[i]
     if have[field] ~= want[field] then return false, field end
   end
   local any_scope <const> = stated and stated.scope == nil
   if have.scope ~= want.scope and not any_scope then return false, "scope" end
   for k, v in pairs(want) do
-    if not REWRITTEN[k] and not VOLATILE[k] and not equal(have[k], v) then return false, k end
+    if not REWRITTEN[k] and not VOLATILE[k] and not hop.equal(have[k], v) then return false, k end
   end
   -- A route by a next hop object has its hops from there.
   if want.nhid and #want.nexthops == 0 then return true end
-  if not hops_match(have.nexthops, want.nexthops) then return false, "nexthops" end
+  if not hop.match(have.nexthops, want.nexthops) then return false, "nexthops" end
   return true
 end
 
@@ -524,7 +327,7 @@ function M.rest(route)
   local function say(...) table.move({ ... }, 1, select("#", ...), #words + 1, words) end
   local hops <const> = route.nexthops
   if hops[1] and not hops[2] then
-    say(M.hop_text(hops[1]))
+    say(hop.text(hops[1]))
     if hops[1].onlink then say("onlink") end
   end
   if route.table ~= 254 then say("table", tostring(route.table)) end
@@ -536,7 +339,7 @@ function M.rest(route)
     if route[field] ~= nil then say(field, tostring(route[field])) end
   end
   for i = 1, #hops > 1 and #hops or 0 do
-    say("nexthop", M.hop_text(hops[i]))
+    say("nexthop", hop.text(hops[i]))
     if hops[i].weight ~= 1 then say("weight", tostring(hops[i].weight)) end
     if hops[i].onlink then say("onlink") end
   end

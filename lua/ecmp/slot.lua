@@ -7,6 +7,7 @@
 -- A change is `{ verb, route, old }`: `add` (refused where the slot is taken), `create` (in front
 -- in IPv4, joining in IPv6), `append` (behind), `replace` (of the first), `del`. Where the slot
 -- holds several routes it also carries `before` and `after`, what the slot holds around it.
+local hop_list <const> = require "ecmp.hops"
 local identity <const> = require "ecmp.identity"
 
 local M = {}
@@ -166,7 +167,7 @@ local function join(want, stated)
     if is_joining(route) and at then
       local hops <const> = copy(list[at].nexthops)
       table.move(route.nexthops, 1, #route.nexthops, #hops + 1, hops)
-      local kept, message, code = identity.fit_hops(hops, 6)
+      local kept, message, code = hop_list.fit(hops, 6)
       if not kept then return nil, message, code end
       if #kept < #hops then
         return nil, ("route add %s: listed twice: File exists (EEXIST)"):format(

@@ -89,13 +89,11 @@ end
 ---@return string? message
 local function check_hops(hops, path, links)
   for i, hop in ipairs(hops) do
-    local here <const> = ("%snexthops[%d]"):format(path, i)
     if type(hop) ~= "table" then
-      return ("%s: a next hop is a table, not a %s"):format(here, type(hop))
+      return ("%snexthops[%d]: a next hop is a table, not a %s"):format(path, i, type(hop))
     end
-    local message <const> = check_fields(hop, HOP, here .. ".")
-      or check_device(hop.dev, here .. ".", links)
-    if message then return message end
+    local message <const> = check_fields(hop, HOP, "") or check_device(hop.dev, "", links)
+    if message then return ("%snexthops[%d].%s"):format(path, i, message) end
   end
   for key in pairs(hops) do
     if math.type(key) ~= "integer" or key < 1 or key > #hops then
@@ -146,8 +144,8 @@ function M.routes(value, path, links)
     end
   end
   for i = 1, count do
-    local canonical, message, code = M.route(value[i], ("%s[%d]"):format(path, i), links)
-    if not canonical then return nil, message, code end
+    local canonical, message, code = M.route(value[i], "", links)
+    if not canonical then return nil, ("%s[%d]%s"):format(path, i, message), code end
   end
   return value
 end

@@ -73,6 +73,16 @@ describe("a plugin made by cni.main", function()
     assert.equal("one\t2\nthree\nfour\n", outcome.stderr)
   end)
 
+  it("keeps what commands of its verbs print off stdout", function()
+    local outcome <const> = plugin([[add = function()
+      os.execute("echo one")
+      local pipe = io.popen("cat", "w") pipe:write("two\n") pipe:close()
+      io.stderr:write(io.popen("echo three"):read("a"))
+      return { dns = {} } end]], "ADD")
+    assert.equal('{"cniVersion":"1.1.0"}', json.encode(outcome.json))
+    assert.equal("one\ntwo\nthree\n", outcome.stderr)
+  end)
+
   it("gives its verbs the call", function()
     local outcome <const> = plugin([[add = function(call)
       local c = call

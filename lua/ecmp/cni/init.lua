@@ -177,21 +177,39 @@ local function answer(call, source, options)
   return json.encode(value, { indent = 4 }), nil, undo
 end
 
----Sends what Lua code prints to stderr until the returned value is closed.
-local function guard_stdout()
-  local saved <const> = { print = print, stdout = io.stdout, output = io.output() }
-  local function to_stderr(...)
-    local words <const> = table.pack(...)
-    for i = 1, words.n do words[i] = tostring(words[i]) end
-    io.stderr:write(table.concat(words, "\t"), "\n")
+local function to_stderr(...)
+  local words <const> = table.pack(...)
+  for i = 1, words.n do words[i] = tostring(words[i]) end
+  io.stderr:write(table.concat(words, "\t"), "\n")
+end
+
+---A function that runs a shell command, with the command's stdout sent to stderr.
+local function redirected(run)
+  return function(command, ...)
+    return run(command and "exec 1>&2\n" .. command, ...)
   end
+end
+
+---Sends what verbs print, themselves or by a command they run, to stderr until the returned value
+---is closed. (What `io.popen` reads is a pipe of its own and stays one.)
+local function guard_stdout()
+  local saved <const> = {
+    print = print, stdout = io.stdout, output = io.output(), execute = os.execute, popen = io.popen,
+  }
   rawset(_G, "print", to_stderr)
   io.output(io.stderr)
   rawset(io, "stdout", io.stderr)
+  rawset(os, "execute", redirected(saved.execute))
+  local popen_writing <const> = redirected(saved.popen)
+  rawset(io, "popen", function(command, mode)
+    return (mode == "w" and popen_writing or saved.popen)(command, mode)
+  end)
   return setmetatable({}, { __close = function()
     rawset(_G, "print", saved.print)
-    rawset(io, "stdout", saved.stdout)
     io.output(saved.output)
+    rawset(io, "stdout", saved.stdout)
+    rawset(os, "execute", saved.execute)
+    rawset(io, "popen", saved.popen)
   end })
 end
 

@@ -2,6 +2,7 @@
 --
 -- Routes are compared by slot, not by key: two IPv4 routes that differ in scope only have two keys
 -- and still shadow each other.
+local hops = require "ecmp.hops"
 local identity = require "ecmp.identity"
 
 local M = {}
@@ -92,7 +93,7 @@ local function ways_of(others)
   local ways <const> = {}
   for _, route in ipairs(others) do
     for _, hop in ipairs(route.nexthops) do
-      ways[#ways + 1] = identity.hop_text(hop)
+      ways[#ways + 1] = hops.text(hop)
     end
   end
   return table.concat(ways, ", ")

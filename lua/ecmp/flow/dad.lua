@@ -47,28 +47,36 @@ local function has_carrier(nl, dev)
   return link ~= nil and link.carrier == true
 end
 
+-- One look at an interface: "done", or how many more seconds are worth waiting.
+local function look(nl, dev, begin)
+  local state, message, code = undecided(nl, dev)
+  if not state then return nil, message, code end
+  if state == "settled" then return "done" end
+  local passed <const> = sys.monotonic() - begin
+  local carrier <const> = has_carrier(nl, dev)
+  if not carrier and passed >= CARRIER then return "done" end
+  if passed >= LIMIT then
+    return nil, ("address %s on %s: still tentative after %d s (EAGAIN)")
+      :format(state, dev, LIMIT), "EAGAIN"
+  end
+  return (carrier and LIMIT or CARRIER) - passed
+end
+
 ---Waits until all IPv6 addresses of an interface may be used.
 ---@param nl table
 ---@param dev string
 ---@return true? ok, string? message, string? code  EADDRINUSE for a duplicate, EAGAIN for the limit
 function M.wait(nl, dev)
-  -- Listening begins before looking, so nothing can happen in between unseen.
-  local events <close>, message, code = nl:monitor { "addr", "link" }
-  if not events then return nil, message, code end
   local begin <const> = sys.monotonic()
+  local left, message, code = look(nl, dev, begin)
+  if left == "done" or not left then return left and true, message, code end
+  -- Listening begins before the next look, so nothing can happen in between unseen.
+  local events <close>, why, number = nl:monitor { "addr", "link" }
+  if not events then return nil, why, number end
   while true do
-    local state
-    state, message, code = undecided(nl, dev)
-    if not state then return nil, message, code end
-    if state == "settled" then return true end
-    local passed <const> = sys.monotonic() - begin
-    local carrier <const> = has_carrier(nl, dev)
-    if not carrier and passed >= CARRIER then return true end
-    if passed >= LIMIT then
-      return nil, ("address %s on %s: still tentative after %d s (EAGAIN)")
-        :format(state, dev, LIMIT), "EAGAIN"
-    end
-    events:next((carrier and LIMIT or CARRIER) - passed)
+    left, message, code = look(nl, dev, begin)
+    if left == "done" or not left then return left and true, message, code end
+    events:next(left)
   end
 end
 

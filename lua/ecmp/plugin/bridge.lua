@@ -343,20 +343,25 @@ local function serve_as_gateway(state)
   return pin_mac(state.host, state.conf.bridge)
 end
 
----Waits for the port to forward. The kernel says so by an event.
+local function is_up(state)
+  local port <const>, message, code = get(state.host, state.port)
+  if not port then return nil, message, code end
+  return port.operstate == "UP", port.operstate
+end
+
+---Waits for the port to forward. The kernel says so by an event; mostly it has by now.
 local function await_port(state)
-  local events <close>, message, code = state.host:monitor { "link" }
-  if not events then return nil, message, code end
+  local up, what, code = is_up(state)
+  if up or up == nil then return up, what, code end
+  local events <close>, message, number = state.host:monitor { "link" }
+  if not events then return nil, message, number end
   local begin <const> = sys.monotonic()
   while true do
-    local port
-    port, message, code = get(state.host, state.port)
-    if not port then return nil, message, code end
-    if port.operstate == "UP" then return true end
+    up, what, code = is_up(state)
+    if up or up == nil then return up, what, code end
     local left <const> = PORT_WAIT - (sys.monotonic() - begin)
     if left <= 0 then
-      return nil, ("bridge port %s is %s after %g s"):format(state.port, port.operstate, PORT_WAIT),
-        999
+      return nil, ("bridge port %s is %s after %g s"):format(state.port, what, PORT_WAIT), 999
     end
     events:next(left)
   end

@@ -18,6 +18,10 @@ CPPFLAGS := -I/usr/include/lua5.4 -Icsrc
 COMPILE = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(CFLAGS) -fPIC -pthread -ffile-prefix-map=$(CURDIR)=. \
 	-MMD -MP
 
+# `make V=1` shows the commands
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)")
+
 LUA_SOURCES := $(shell find lua -name '*.lua' | LC_ALL=C sort)
 C_SOURCES := $(sort $(wildcard csrc/*.c))
 SCRIPTS := $(sort $(wildcard build-aux/*.sh)) .ci/run
@@ -43,13 +47,15 @@ lua-modules: $(C_MODULES)
 define module
 $(B)/lua/5.4/ecmp/$(1).so: $(call OBJECTS,$($(1)_SRC))
 	@mkdir -p $$(@D)
-	$(CC) -shared $(CFLAGS) -pthread -o $$@.new $$^ $($(1)_LIBS) && mv $$@.new $$@
+	$$(call say,LINK  $$@)
+	$(Q)$(CC) -shared $(CFLAGS) -pthread -o $$@.new $$^ $($(1)_LIBS) && mv $$@.new $$@
 endef
 $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 
 $(B)/obj/%.o: csrc/%.c
 	@mkdir -p $(@D)
-	$(COMPILE) -c -o $@ $<
+	$(call say,CC    $@)
+	$(Q)$(COMPILE) -c -o $@ $<
 -include $(wildcard $(B)/obj/*.d)
 
 # --- the executable and its plugin links ---------------------------------------------------------
@@ -70,22 +76,25 @@ $(B)/obj/embedded.list: FORCE
 FORCE:
 
 $(B)/obj/embedded.c: build-aux/embed.lua $(B)/obj/embedded.list $(ARGPARSE) $(LUA_SOURCES)
-	$(LUA) build-aux/embed.lua $@ $(B)/obj/embedded.list
+	$(call say,EMBED $@)
+	$(Q)$(LUA) build-aux/embed.lua $@ $(B)/obj/embedded.list
 
 $(B)/obj/embedded.o: $(B)/obj/embedded.c csrc/embed.h
-	$(COMPILE) -c -o $@ $<
+	$(call say,CC    $@)
+	$(Q)$(COMPILE) -c -o $@ $<
 
 # Lua's API is exported, so that C modules which lie on the machine (lua-readline) can be loaded
 $(B)/bin/ecmp: $(PROGRAM) $(B)/obj/embedded.o build-aux/exported.list
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -s -pthread -o $@.new $(filter %.o,$^) \
+	$(call say,LINK  $@)
+	$(Q)$(CC) $(CFLAGS) -s -pthread -o $@.new $(filter %.o,$^) \
 		-Wl,--as-needed -Wl,--dynamic-list=build-aux/exported.list \
 		-Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive \
 		-l:liblua5.4-cjson.a -lmnl -lm && mv $@.new $@
 
 $(LINKS): | $(B)/bin/ecmp
 	@mkdir -p $(@D)
-	ln -sf ../bin/ecmp $@
+	$(Q)ln -sf ../bin/ecmp $@
 
 # --- what people do ------------------------------------------------------------------------------
 

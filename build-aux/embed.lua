@@ -18,7 +18,8 @@ end
 local function c_bytes(text)
   local lines = {}
   for at = 1, #text, 24 do
-    lines[#lines + 1] = "\t" .. text:sub(at, at + 23):gsub(".", function(c) return c:byte() .. "," end)
+    local line = text:sub(at, at + 23):gsub(".", function(c) return c:byte() .. "," end)
+    lines[#lines + 1] = "\t" .. line
   end
   return table.concat(lines, "\n")
 end
@@ -36,10 +37,11 @@ end
 
 local modules <const> = read_list(arg[2])
 local out <close> = assert(io.open(arg[1], "wb"))
-out:write("/* Made by build-aux/embed.lua: bytecode of the Lua sources. */\n#include \"embed.h\"\n\n")
+out:write '/* Made by build-aux/embed.lua: bytecode of the Lua sources. */\n#include "embed.h"\n\n'
 for i, module in ipairs(modules) do
   local code = compile(module.name, module.path)
-  out:write(("static const unsigned char code_%d[%d] = {\n%s\n};\n"):format(i, #code, c_bytes(code)))
+  out:write(("static const unsigned char code_%d[%d] = {\n"):format(i, #code))
+  out:write(c_bytes(code), "\n};\n")
 end
 out:write("\nconst struct embedded embedded[] = {\n")
 for i, module in ipairs(modules) do

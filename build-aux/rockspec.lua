@@ -19,10 +19,9 @@ local function c_module(name, pattern, with_mnl)
   local lines = { ("    [%q] = {"):format("ecmp." .. name), "      sources = {" }
   for _, path in ipairs(sources) do lines[#lines + 1] = ("        %q,"):format(path) end
   lines[#lines + 1] = "      },"
-  lines[#lines + 1] = '      incdirs = { "csrc"' .. (with_mnl and ', "$(MNL_INCDIR)"' or "") .. " },"
-  if with_mnl then
-    lines[#lines + 1] = '      libdirs = { "$(MNL_LIBDIR)" },'
-  end
+  local directories = with_mnl and '"csrc", "$(MNL_INCDIR)"' or '"csrc"'
+  lines[#lines + 1] = ("      incdirs = { %s },"):format(directories)
+  if with_mnl then lines[#lines + 1] = '      libdirs = { "$(MNL_LIBDIR)" },' end
   local libraries = with_mnl and { '"mnl"', '"pthread"' } or { '"m"', '"pthread"' }
   lines[#lines + 1] = ("      libraries = { %s },"):format(table.concat(libraries, ", "))
   lines[#lines + 1] = "    },"

@@ -42,7 +42,7 @@ static int refuse(lua_State *L, const char *text, size_t len, const char *wrong)
 static struct ip to_ip(lua_State *L, int arg)
 {
 	const struct ip *ip = luaL_testudata(L, arg, IP);
-	struct ip value = { 0 };
+	struct ip value = {0};
 	const char *text, *wrong;
 	size_t len;
 
@@ -234,7 +234,7 @@ static int ip_le(lua_State *L)
 /* [] -> [ip moved by `count`]; the length stays. Leaving the family's range throws. */
 static int push_moved(lua_State *L, const struct ip *ip, uint64_t count, bool down)
 {
-	const struct u128 step = { 0, count };
+	const struct u128 step = {0, count};
 	const struct u128 all = u128_hosts(ip_width(ip), 0);
 	struct u128 room = down ? ip->bits : u128_sub(all, ip->bits);
 	struct ip moved = *ip;
@@ -319,9 +319,9 @@ static int push_walk(lua_State *L, struct walk value)
  */
 static int ip_hosts(lua_State *L)
 {
-	const struct u128 one = { 0, 1 };
+	const struct u128 one = {0, 1};
 	struct ip ip = to_ip(L, 1), last = ip_last(&ip);
-	struct walk walk = { .next = ip_first(&ip), .last = last.bits, .step = one };
+	struct walk walk = {.next = ip_first(&ip), .last = last.bits, .step = one};
 
 	if (ip_width(&ip) - ip.length > 1) {
 		walk.next.bits = u128_add(walk.next.bits, one);
@@ -336,7 +336,7 @@ static int ip_subnets(lua_State *L)
 {
 	struct ip ip = to_ip(L, 1), last = ip_last(&ip);
 	lua_Integer length = luaL_checkinteger(L, 2);
-	struct walk walk = { .next = ip_network(&ip) };
+	struct walk walk = {.next = ip_network(&ip)};
 
 	luaL_argcheck(L, length >= ip.length && length <= ip_width(&ip), 2,
 		      "length must be from the prefix's own to the width of an address");
@@ -350,33 +350,20 @@ static int ip_subnets(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{ "parse", ip_parse }, { "canonical", ip_canonical }, { "mask", ip_mask },
-	{ "hosts", ip_hosts }, { "subnets", ip_subnets },     { NULL, NULL },
+	{"parse", ip_parse}, {"canonical", ip_canonical}, {"mask", ip_mask},
+	{"hosts", ip_hosts}, {"subnets", ip_subnets},	  {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {
-	{ "family", ip_family },
-	{ "length", ip_length },
-	{ "address", ip_address },
-	{ "network", ip_network_of },
-	{ "first", ip_first_of },
-	{ "last", ip_last_of },
-	{ "contains", ip_contains_other },
-	{ "overlaps", ip_overlaps },
-	{ "is_address", ip_is_address },
-	{ "is_network", ip_is_network },
-	{ "bytes", ip_bytes },
-	{ NULL, NULL },
+	{"family", ip_family},		 {"length", ip_length},	    {"address", ip_address},
+	{"network", ip_network_of},	 {"first", ip_first_of},    {"last", ip_last_of},
+	{"contains", ip_contains_other}, {"overlaps", ip_overlaps}, {"is_address", ip_is_address},
+	{"is_network", ip_is_network},	 {"bytes", ip_bytes},	    {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
-	{ "__tostring", ip_tostring },
-	{ "__eq", ip_eq },
-	{ "__lt", ip_lt },
-	{ "__le", ip_le },
-	{ "__add", ip_add },
-	{ "__sub", ip_sub },
-	{ NULL, NULL },
+	{"__tostring", ip_tostring}, {"__eq", ip_eq},	{"__lt", ip_lt}, {"__le", ip_le},
+	{"__add", ip_add},	     {"__sub", ip_sub}, {NULL, NULL},
 };
 
 int luaopen_ecmp_ip(lua_State *L)

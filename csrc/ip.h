@@ -20,7 +20,9 @@ struct ip {
 	bool bare;	/* written without a length, and printed without */
 };
 
-enum { IP_TEXT_SIZE = 48 }; /* the longest IPv6 text, a length and the end */
+enum {
+	IP_TEXT_SIZE = 48
+}; /* the longest IPv6 text, a length and the end */
 
 /*
  * Reads exactly `len` bytes of text. Returns NULL, or what is wrong with it. IPv4 in IPv6 dress

@@ -5,7 +5,7 @@
 
 struct u128 u128_add(struct u128 a, struct u128 b)
 {
-	struct u128 sum = { a.hi + b.hi, a.lo + b.lo };
+	struct u128 sum = {a.hi + b.hi, a.lo + b.lo};
 
 	sum.hi += sum.lo < a.lo;
 	return sum;
@@ -13,7 +13,7 @@ struct u128 u128_add(struct u128 a, struct u128 b)
 
 struct u128 u128_sub(struct u128 a, struct u128 b)
 {
-	struct u128 rest = { a.hi - b.hi, a.lo - b.lo };
+	struct u128 rest = {a.hi - b.hi, a.lo - b.lo};
 
 	rest.hi -= a.lo < b.lo;
 	return rest;
@@ -31,16 +31,16 @@ int u128_compare(struct u128 a, struct u128 b)
 struct u128 u128_power(unsigned n)
 {
 	if (n < 64)
-		return (struct u128){ 0, UINT64_C(1) << n };
-	return (struct u128){ UINT64_C(1) << (n - 64), 0 };
+		return (struct u128){0, UINT64_C(1) << n};
+	return (struct u128){UINT64_C(1) << (n - 64), 0};
 }
 
 struct u128 u128_hosts(unsigned width, unsigned length)
 {
-	const struct u128 one = { 0, 1 };
+	const struct u128 one = {0, 1};
 
 	if (width - length == 128)
-		return (struct u128){ UINT64_MAX, UINT64_MAX };
+		return (struct u128){UINT64_MAX, UINT64_MAX};
 	return u128_sub(u128_power(width - length), one);
 }
 

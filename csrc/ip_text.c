@@ -144,7 +144,7 @@ static const char *read_groups(struct reader *in, struct groups *groups)
 
 static const char *read_v6(struct reader *in, struct u128 *bits)
 {
-	struct groups groups = { .gap = -1 };
+	struct groups groups = {.gap = -1};
 	const char *wrong = read_groups(in, &groups);
 	int missing = 8 - groups.count;
 
@@ -196,10 +196,10 @@ static const char *unmap(struct ip *ip)
 
 const char *ip_read(struct ip *ip, const char *text, size_t len)
 {
-	struct reader in = { text, text + len };
+	struct reader in = {text, text + len};
 	const char *wrong;
 
-	*ip = (struct ip){ .family = memchr(text, ':', len) ? 6 : 4, .bare = true };
+	*ip = (struct ip){.family = memchr(text, ':', len) ? 6 : 4, .bare = true};
 	ip->length = (uint8_t)ip_width(ip);
 	if (ip->family == 4)
 		wrong = read_v4(&in, &ip->bits.lo);

@@ -47,7 +47,7 @@ static int netns_path(const char *ref, char *path, size_t size)
 		form = "%s";
 	else if (ref[strspn(ref, "0123456789")] == '\0')
 		form = "/proc/%s/ns/net";
-	/* gcc cannot see that each of the three formats takes exactly one string */
+		/* gcc cannot see that each of the three formats takes exactly one string */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	n = snprintf(path, size, form, ref);
@@ -133,7 +133,7 @@ static int job_start(pthread_t *thread, struct job *job)
 
 int netns_call(int nsfd, int (*fn)(void *), void *arg)
 {
-	struct job job = { .nsfd = nsfd, .fn = fn, .arg = arg, .result = -1 };
+	struct job job = {.nsfd = nsfd, .fn = fn, .arg = arg, .result = -1};
 	pthread_t thread;
 	int error = job_start(&thread, &job);
 

@@ -102,7 +102,8 @@ lua_Number sys_optseconds(lua_State *L, int arg, const char *key, lua_Number pre
 	if (lua_getfield(L, arg, key) == LUA_TNUMBER)
 		seconds = lua_tonumber(L, -1);
 	else if (!lua_isnil(L, -1))
-		luaL_error(L, "%s: a number of seconds expected, got %s", key, luaL_typename(L, -1));
+		luaL_error(L, "%s: a number of seconds expected, got %s", key,
+			   luaL_typename(L, -1));
 	if (!lua_isnil(L, -1) && !(seconds >= 0))
 		luaL_error(L, "%s: must not be negative", key);
 	lua_pop(L, 1);
@@ -169,7 +170,7 @@ void sys_pause(double seconds)
 	/* a day at a time: time_t may be narrower than what a script writes as "for ever" */
 	while (seconds > 0) {
 		double part = fmin(seconds, 86400);
-		struct timespec left = { (time_t)part, (long)((part - floor(part)) * 1e9) };
+		struct timespec left = {(time_t)part, (long)((part - floor(part)) * 1e9)};
 
 		while (nanosleep(&left, &left) < 0 && errno == EINTR)
 			continue;
@@ -180,8 +181,9 @@ void sys_pause(double seconds)
 int luaopen_ecmp_sys(lua_State *L)
 {
 	static const luaL_Reg *const subjects[] = {
-		sys_file_functions,   sys_path_functions,  sys_fd_functions,   sys_signal_functions,
-		sys_process_functions, sys_spawn_functions, sys_netns_functions,
+		sys_file_functions,   sys_path_functions,    sys_fd_functions,
+		sys_signal_functions, sys_process_functions, sys_spawn_functions,
+		sys_netns_functions,
 	};
 
 	sys_fd_metatables(L);

@@ -14,6 +14,11 @@
 
 #define SCOPED "ecmp.fd"
 
+enum {
+	FIRST_READ = 4096,
+	LARGEST_READ = 1024 * 1024
+};
+
 /* The methods of each kind of handle carry its name, so that none can be called on another. */
 static int *check_handle(lua_State *L)
 {
@@ -56,17 +61,13 @@ static int handle_tostring(lua_State *L)
 }
 
 static const luaL_Reg handle_meta[] = {
-	{ "__gc", handle_close },
-	{ "__close", handle_close },
-	{ "__tostring", handle_tostring },
-	{ "close", handle_close },
-	{ "fd", handle_fd },
-	{ NULL, NULL },
+	{"__gc", handle_close},	 {"__close", handle_close}, {"__tostring", handle_tostring},
+	{"close", handle_close}, {"fd", handle_fd},	    {NULL, NULL},
 };
 
 void sys_fd_metatables(lua_State *L)
 {
-	static const char *const names[] = { SCOPED, SYS_LOCK, SYS_NETNS };
+	static const char *const names[] = {SCOPED, SYS_LOCK, SYS_NETNS};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		luaL_newmetatable(L, names[i]);
@@ -108,7 +109,7 @@ ssize_t sys_read_once(int fd, void *buffer, size_t size)
 /* Waits until a descriptor that somebody else made non-blocking is ready. */
 static void await(int fd, short events)
 {
-	struct pollfd item = { .fd = fd, .events = events };
+	struct pollfd item = {.fd = fd, .events = events};
 
 	poll(&item, 1, -1);
 }
@@ -136,7 +137,7 @@ static int write_loop(int fd, const char *text, size_t len)
  */
 int sys_write_whole(int fd, const char *text, size_t len)
 {
-	const struct timespec now = { 0, 0 };
+	const struct timespec now = {0, 0};
 	sigset_t pipe, before, pending;
 	int result, error;
 
@@ -157,7 +158,7 @@ int sys_write_whole(int fd, const char *text, size_t len)
 int sys_slurp(lua_State *L, int fd, size_t limit, const char *what)
 {
 	luaL_Buffer text;
-	size_t total = 0, size = LUAL_BUFFERSIZE;
+	size_t total = 0, size = FIRST_READ;
 
 	luaL_buffinit(L, &text);
 	for (;;) {
@@ -174,9 +175,10 @@ int sys_slurp(lua_State *L, int fd, size_t limit, const char *what)
 			break;
 		total += (size_t)n;
 		if (total > limit)
-			return sys_fail(L, EFBIG, "%s: more than %I bytes", what, (lua_Integer)limit);
+			return sys_fail(L, EFBIG, "%s: more than %I bytes", what,
+					(lua_Integer)limit);
 		luaL_addsize(&text, (size_t)n);
-		if ((size_t)n == size && size < 1024 * 1024)
+		if ((size_t)n == size && size < LARGEST_READ)
 			size *= 2;
 	}
 	luaL_pushresult(&text);
@@ -285,7 +287,7 @@ static int sys_poll(lua_State *L)
 	items = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof(*items), 0);
 	for (lua_Integer i = 0; i < count; i++) {
 		lua_geti(L, 1, i + 1);
-		items[i] = (struct pollfd){ .fd = item_fd(L, i + 1), .events = POLLIN };
+		items[i] = (struct pollfd){.fd = item_fd(L, i + 1), .events = POLLIN};
 	}
 	n = poll_until(items, (size_t)count, sys_deadline(seconds));
 	error = errno;
@@ -324,11 +326,11 @@ static int sys_winsize(lua_State *L)
 }
 
 const luaL_Reg sys_fd_functions[] = {
-	{ "read_fd", sys_read_fd },
-	{ "read_some", sys_read_some },
-	{ "write_fd", sys_write_fd },
-	{ "poll", sys_poll },
-	{ "isatty", sys_isatty },
-	{ "winsize", sys_winsize },
-	{ NULL, NULL },
+	{"read_fd", sys_read_fd},
+	{"read_some", sys_read_some},
+	{"write_fd", sys_write_fd},
+	{"poll", sys_poll},
+	{"isatty", sys_isatty},
+	{"winsize", sys_winsize},
+	{NULL, NULL},
 };

@@ -15,7 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TEMPORARY_NAME = 32, TEMPORARY_TRIES = 16 };
+enum {
+	TEMPORARY_NAME = 32,
+	TEMPORARY_TRIES = 16
+};
 
 /* read(path [, limit]) -> text; longer than limit bytes is refused */
 static int sys_read(lua_State *L)
@@ -125,7 +128,8 @@ static int create_by_link(int *fd, int at, const char *name, mode_t mode, const 
 	return result;
 }
 
-static int create_whole(int *fd, int at, const char *name, mode_t mode, const char *text, size_t len)
+static int create_whole(int *fd, int at, const char *name, mode_t mode, const char *text,
+			size_t len)
 {
 	*fd = openat(at, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
 	/* EISDIR comes from kernels, EOPNOTSUPP and EINVAL from file systems that lack it */
@@ -242,7 +246,7 @@ static int flock_until(int fd, double deadline)
  */
 static int sys_lock(lua_State *L)
 {
-	static const char *const known[] = { "timeout", "mode", "create", NULL };
+	static const char *const known[] = {"timeout", "mode", "create", NULL};
 	const char *path = sys_checkpath(L, 1);
 	lua_Number timeout = -1;
 	lua_Integer mode = 0600;
@@ -265,11 +269,8 @@ static int sys_lock(lua_State *L)
 }
 
 const luaL_Reg sys_file_functions[] = {
-	{ "read", sys_read },
-	{ "write", sys_write },
-	{ "create", sys_create },
-	{ "replace", sys_replace },
-	{ "fsync", sys_fsync },
-	{ "lock", sys_lock },
-	{ NULL, NULL },
+	{"read", sys_read},	{"write", sys_write},
+	{"create", sys_create}, {"replace", sys_replace},
+	{"fsync", sys_fsync},	{"lock", sys_lock},
+	{NULL, NULL},
 };

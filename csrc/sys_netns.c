@@ -145,12 +145,12 @@ static int fail_inside(lua_State *L, int error, const char *verb, const char *pa
 static int sys_netns_read(lua_State *L)
 {
 	const char *ref = sys_checkref(L, 1);
-	struct inside in = { .path = sys_checkpath(L, 2) };
+	struct inside in = {.path = sys_checkpath(L, 2)};
 	lua_Integer limit = luaL_optinteger(L, 3, 65536);
 	luaL_Buffer text;
 	int *fd, n, error;
 
-	luaL_argcheck(L, limit >= 0 && limit <= 1024 * 1024 * 1024, 3, "limit out of range");
+	luaL_argcheck(L, limit >= 0 && limit <= SYS_LIMIT, 3, "limit out of range");
 	fd = sys_fd_scoped(L);
 	in.size = (size_t)limit + 1; /* one more shows that there is more */
 	in.buffer = luaL_buffinitsize(L, &text, in.size);
@@ -169,7 +169,7 @@ static int sys_netns_read(lua_State *L)
 static int sys_netns_write(lua_State *L)
 {
 	const char *ref = sys_checkref(L, 1);
-	struct inside in = { .path = sys_checkpath(L, 2) };
+	struct inside in = {.path = sys_checkpath(L, 2)};
 	int *fd, n, error;
 
 	in.text = luaL_checklstring(L, 3, &in.size);
@@ -184,13 +184,13 @@ static int sys_netns_write(lua_State *L)
 }
 
 const luaL_Reg sys_netns_functions[] = {
-	{ "netns_open", sys_netns_open },
-	{ "netns_new", sys_netns_new },
-	{ "bind", sys_bind },
-	{ "share", sys_share },
-	{ "umount", sys_umount },
-	{ "same_netns", sys_same_netns },
-	{ "netns_read", sys_netns_read },
-	{ "netns_write", sys_netns_write },
-	{ NULL, NULL },
+	{"netns_open", sys_netns_open},
+	{"netns_new", sys_netns_new},
+	{"bind", sys_bind},
+	{"share", sys_share},
+	{"umount", sys_umount},
+	{"same_netns", sys_same_netns},
+	{"netns_read", sys_netns_read},
+	{"netns_write", sys_netns_write},
+	{NULL, NULL},
 };

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -98,12 +98,10 @@ static int sys_mkdtemp(lua_State *L)
 {
 	const char *prefix = sys_checkpath(L, 1);
 	char path[PATH_MAX];
-	size_t len = strlen(prefix);
+	int len = snprintf(path, sizeof(path), "%sXXXXXX", prefix);
 
-	if (len + sizeof("XXXXXX") > sizeof(path))
+	if (len < 0 || (size_t)len >= sizeof(path))
 		return sys_fail(L, ENAMETOOLONG, "mkdtemp %s", prefix);
-	memcpy(path, prefix, len);
-	memcpy(path + len, "XXXXXX", sizeof("XXXXXX"));
 	if (!mkdtemp(path))
 		return sys_done(L, -1, "mkdtemp", prefix);
 	lua_pushstring(L, path);
@@ -163,8 +161,8 @@ static const char *type_name(mode_t mode)
 		mode_t type;
 		const char *name;
 	} types[] = {
-		{ S_IFREG, "file" },  { S_IFDIR, "dir" },   { S_IFLNK, "link" },    { S_IFIFO, "fifo" },
-		{ S_IFSOCK, "socket" }, { S_IFCHR, "char" }, { S_IFBLK, "block" },
+		{S_IFREG, "file"},    {S_IFDIR, "dir"},	 {S_IFLNK, "link"},  {S_IFIFO, "fifo"},
+		{S_IFSOCK, "socket"}, {S_IFCHR, "char"}, {S_IFBLK, "block"},
 	};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -185,15 +183,15 @@ static void push_stat(lua_State *L, const struct stat *st)
 		const char *name;
 		lua_Integer value;
 	} fields[] = {
-		{ "mode", st->st_mode & 07777 },
-		{ "uid", st->st_uid },
-		{ "gid", st->st_gid },
-		{ "size", st->st_size },
-		{ "ino", (lua_Integer)st->st_ino },
-		{ "dev", (lua_Integer)st->st_dev },
-		{ "nlink", (lua_Integer)st->st_nlink },
-		{ "mtime_ns", nanoseconds(st->st_mtim) },
-		{ "ctime_ns", nanoseconds(st->st_ctim) },
+		{"mode", st->st_mode & 07777},
+		{"uid", st->st_uid},
+		{"gid", st->st_gid},
+		{"size", st->st_size},
+		{"ino", (lua_Integer)st->st_ino},
+		{"dev", (lua_Integer)st->st_dev},
+		{"nlink", (lua_Integer)st->st_nlink},
+		{"mtime_ns", nanoseconds(st->st_mtim)},
+		{"ctime_ns", nanoseconds(st->st_ctim)},
 	};
 
 	lua_createtable(L, 0, 12);
@@ -207,7 +205,8 @@ static void push_stat(lua_State *L, const struct stat *st)
 	lua_setfield(L, -2, "type");
 }
 
-/* stat(path) -> { type, mode, uid, gid, size, ino, dev, nlink, mtime, mtime_ns, ctime_ns, fstype } */
+/* stat(path) -> { type, mode, uid, gid, size, ino, dev, nlink, mtime, mtime_ns, ctime_ns, fstype }
+ */
 static int sys_stat(lua_State *L)
 {
 	const char *path = sys_checkpath(L, 1);
@@ -298,8 +297,8 @@ static int sys_set_mtime(lua_State *L)
 	const char *path = sys_checkpath(L, 1);
 	lua_Integer moment = luaL_checkinteger(L, 2);
 	const struct timespec times[2] = {
-		{ .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = moment / 1000000000, .tv_nsec = moment % 1000000000 },
+		{.tv_nsec = UTIME_OMIT},
+		{.tv_sec = moment / 1000000000, .tv_nsec = moment % 1000000000},
 	};
 
 	luaL_argcheck(L, moment >= 0, 2, "time before 1970");
@@ -307,19 +306,9 @@ static int sys_set_mtime(lua_State *L)
 }
 
 const luaL_Reg sys_path_functions[] = {
-	{ "unlink", sys_unlink },
-	{ "rmdir", sys_rmdir },
-	{ "rename", sys_rename },
-	{ "link", sys_link },
-	{ "symlink", sys_symlink },
-	{ "chmod", sys_chmod },
-	{ "readlink", sys_readlink },
-	{ "realpath", sys_realpath },
-	{ "mkdtemp", sys_mkdtemp },
-	{ "mkdir", sys_mkdir },
-	{ "stat", sys_stat },
-	{ "lstat", sys_lstat },
-	{ "list", sys_list },
-	{ "set_mtime", sys_set_mtime },
-	{ NULL, NULL },
+	{"unlink", sys_unlink},	    {"rmdir", sys_rmdir},	  {"rename", sys_rename},
+	{"link", sys_link},	    {"symlink", sys_symlink},	  {"chmod", sys_chmod},
+	{"readlink", sys_readlink}, {"realpath", sys_realpath},	  {"mkdtemp", sys_mkdtemp},
+	{"mkdir", sys_mkdir},	    {"stat", sys_stat},		  {"lstat", sys_lstat},
+	{"list", sys_list},	    {"set_mtime", sys_set_mtime}, {NULL, NULL},
 };

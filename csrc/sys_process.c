@@ -72,6 +72,10 @@ static int sys_sleep(lua_State *L)
 	return 0;
 }
 
+enum {
+	RANDOM_MOST = 1024 * 1024
+};
+
 /* random(n) -> n bytes from the kernel */
 static int sys_random(lua_State *L)
 {
@@ -80,7 +84,7 @@ static int sys_random(lua_State *L)
 	size_t done = 0;
 	char *p;
 
-	luaL_argcheck(L, count >= 0 && count <= 1024 * 1024, 1, "count out of range");
+	luaL_argcheck(L, count >= 0 && count <= RANDOM_MOST, 1, "count out of range");
 	p = luaL_buffinitsize(L, &bytes, (size_t)count);
 	while (done < (size_t)count) {
 		ssize_t n = getrandom(p + done, (size_t)count - done, 0);
@@ -129,16 +133,16 @@ static int sys_environ(lua_State *L)
 }
 
 const luaL_Reg sys_process_functions[] = {
-	{ "getpid", sys_getpid },
-	{ "getppid", sys_getppid },
-	{ "getuid", sys_getuid },
-	{ "kill", sys_kill },
-	{ "monotonic", sys_monotonic_clock },
-	{ "realtime", sys_realtime },
-	{ "sleep", sys_sleep },
-	{ "random", sys_random },
-	{ "getenv", sys_getenv },
-	{ "setenv", sys_setenv },
-	{ "environ", sys_environ },
-	{ NULL, NULL },
+	{"getpid", sys_getpid},
+	{"getppid", sys_getppid},
+	{"getuid", sys_getuid},
+	{"kill", sys_kill},
+	{"monotonic", sys_monotonic_clock},
+	{"realtime", sys_realtime},
+	{"sleep", sys_sleep},
+	{"random", sys_random},
+	{"getenv", sys_getenv},
+	{"setenv", sys_setenv},
+	{"environ", sys_environ},
+	{NULL, NULL},
 };

@@ -91,8 +91,8 @@ static int signals_read(lua_State *L)
 }
 
 static const luaL_Reg signals_meta[] = {
-	{ "__gc", signals_close }, { "__close", signals_close }, { "close", signals_close },
-	{ "fd", signals_fd },      { "read", signals_read },     { NULL, NULL },
+	{"__gc", signals_close}, {"__close", signals_close}, {"close", signals_close},
+	{"fd", signals_fd},	 {"read", signals_read},     {NULL, NULL},
 };
 
 void sys_signal_metatable(lua_State *L)
@@ -143,6 +143,6 @@ static int sys_signals(lua_State *L)
 }
 
 const luaL_Reg sys_signal_functions[] = {
-	{ "signals", sys_signals },
-	{ NULL, NULL },
+	{"signals", sys_signals},
+	{NULL, NULL},
 };

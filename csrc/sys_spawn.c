@@ -22,8 +22,14 @@
 
 #define CHILD "ecmp.child"
 
-enum { OUT, ERR, STREAMS };
-enum { BUSY_RETRIES = 5 };
+enum {
+	OUT,
+	ERR,
+	STREAMS
+};
+enum {
+	BUSY_RETRIES = 5
+};
 
 struct child {
 	pid_t pid; /* 0 when there is none, or it has been waited for */
@@ -88,9 +94,9 @@ static int child_close(lua_State *L)
 void sys_spawn_metatable(lua_State *L)
 {
 	static const luaL_Reg meta[] = {
-		{ "__gc", child_close },
-		{ "__close", child_close },
-		{ NULL, NULL },
+		{"__gc", child_close},
+		{"__close", child_close},
+		{NULL, NULL},
 	};
 
 	luaL_newmetatable(L, CHILD);
@@ -105,8 +111,8 @@ static struct child *child_new(lua_State *L)
 
 	*child = (struct child){
 		.pidfd = -1,
-		.pipe = { -1, -1 },
-		.stdio = { -1, -1, -1 },
+		.pipe = {-1, -1},
+		.stdio = {-1, -1, -1},
 	};
 	luaL_setmetatable(L, CHILD);
 	lua_toclose(L, -1);
@@ -294,7 +300,12 @@ static int capture_drain(lua_State *L, int at, int *fd, size_t limit)
 	return 0;
 }
 
-enum outcome { ENDED, TIMED_OUT, TOO_MUCH, FAILED };
+enum outcome {
+	ENDED,
+	TIMED_OUT,
+	TOO_MUCH,
+	FAILED
+};
 
 /*
  * Until the child itself ends: a grandchild that keeps the pipes open is not waited for. What was
@@ -305,9 +316,9 @@ static enum outcome child_follow(lua_State *L, struct child *child, int captures
 {
 	for (;;) {
 		struct pollfd items[] = {
-			{ .fd = child->pidfd, .events = POLLIN },
-			{ .fd = child->pipe[OUT], .events = POLLIN },
-			{ .fd = child->pipe[ERR], .events = POLLIN },
+			{.fd = child->pidfd, .events = POLLIN},
+			{.fd = child->pipe[OUT], .events = POLLIN},
+			{.fd = child->pipe[ERR], .events = POLLIN},
 		};
 		int n = poll(items, 3, sys_remaining(deadline));
 
@@ -326,7 +337,7 @@ static enum outcome child_follow(lua_State *L, struct child *child, int captures
 /* [..., captures] -> [result table] */
 static int push_result(lua_State *L, int status, int captures, bool timed_out)
 {
-	static const char *const names[STREAMS] = { "stdout", "stderr" };
+	static const char *const names[STREAMS] = {"stdout", "stderr"};
 
 	lua_createtable(L, 0, 4);
 	for (int i = 0; i < STREAMS; i++) {
@@ -368,7 +379,8 @@ static int child_finish(lua_State *L, struct order *order, size_t limit)
 	return push_result(L, status, captures, outcome == TIMED_OUT);
 }
 
-/* [list on top] -> [list, pointers]: a NULL-terminated array of its strings, which the list keeps */
+/* [list on top] -> [list, pointers]: a NULL-terminated array of its strings, which the list keeps
+ */
 static char **check_strings(lua_State *L, const char *key, lua_Integer least)
 {
 	lua_Integer count;
@@ -386,7 +398,7 @@ static char **check_strings(lua_State *L, const char *key, lua_Integer least)
 		if (lua_rawgeti(L, -2, i + 1) != LUA_TSTRING)
 			luaL_error(L, "%s[%I]: a string expected, got %s", key, i + 1,
 				   luaL_typename(L, -1));
-		list[i] = (char *)(uintptr_t)lua_tolstring(L, -1, &len);
+		list[i] = (char *)lua_tolstring(L, -1, &len); /* exec changes nothing */
 		if (strlen(list[i]) != len)
 			luaL_error(L, "%s[%I]: has a NUL byte", key, i + 1);
 		lua_pop(L, 1);
@@ -445,7 +457,8 @@ static int open_stdio(lua_State *L, const struct order *order, struct child *chi
 	return order->inherit ? 0 : open_streams(order, child, capture);
 }
 
-/* [] -> [nsfd owner?]; opens the namespace the child is to run in. Returns NULL, or its reference. */
+/* [] -> [nsfd owner?]; opens the namespace the child is to run in. Returns NULL, or its reference.
+ */
 static const char *open_namespace(lua_State *L, struct order *order)
 {
 	const char *ref;
@@ -474,8 +487,8 @@ static int child_leave(lua_State *L, struct child *child)
 
 static void check_order(lua_State *L, struct order *order)
 {
-	static const char *const known[] = { "argv",   "env",     "stdin",  "timeout", "netns",
-					     "stderr", "inherit", "detach", "limit",   NULL };
+	static const char *const known[] = {"argv",   "env",	 "stdin",  "timeout", "netns",
+					    "stderr", "inherit", "detach", "limit",   NULL};
 
 	sys_checkoptions(L, 1, known);
 	order->inherit = sys_optbool(L, 1, "inherit", false);
@@ -495,7 +508,7 @@ static void check_order(lua_State *L, struct order *order)
  */
 static int sys_spawn(lua_State *L)
 {
-	struct order order = { 0 };
+	struct order order = {0};
 	struct child *child;
 	lua_Number timeout;
 	lua_Integer limit;
@@ -522,6 +535,6 @@ static int sys_spawn(lua_State *L)
 }
 
 const luaL_Reg sys_spawn_functions[] = {
-	{ "spawn", sys_spawn },
-	{ NULL, NULL },
+	{"spawn", sys_spawn},
+	{NULL, NULL},
 };

@@ -111,7 +111,8 @@ describe("ecmp.netns", function()
       "lua5.4", "-e", helper.paths() .. script } }
     assert.equal(0, result.status, result.stderr)
     assert.equal("create namespace blue: unshare: Operation not permitted (EPERM); it "
-      .. "needs CAP_SYS_ADMIN, which root has, and `unshare -Urnm` gives to anyone\n", result.stdout)
+      .. "needs CAP_SYS_ADMIN, which root has, and `unshare -Urnm` gives to anyone\n",
+      result.stdout)
   end)
 
   it("refuses what is no name, at the caller's line", function()

@@ -218,6 +218,8 @@ describe("the order of decisions", function()
     { "a prevResult of another family", "ADD", with { prevResult = { cniVersion = "0.4.0" } },
       nil, 7, "prevResult.cniVersion" },
     { "a prevResult that is none", "ADD", with { prevResult = "x" }, nil, 7, "prevResult" },
+    { "the word for the result", "ADD", with { result = "both" }, nil, 7, "result: must be" },
+    { "a result word of another kind", "ADD", with { result = 5 }, nil, 7, "result: must be" },
     { "nesting without end", "ADD", ('{"a":'):rep(5000), nil, 6, "levels deep" },
   } do
     it("judges " .. case[1], function()

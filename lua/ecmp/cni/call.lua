@@ -5,6 +5,7 @@
 --     stdin, conf   the input, as text and decoded
 --     version       conf.cniVersion, "0.1.0" where it names none
 --     prev          prevResult in the form of ecmp.cni.result, or nil
+--     form          ADD only: how multipath routes are written in the result, "routes" or "gws"
 --     valid         GC only: a list of { containerid, ifname }; nil where the runtime gave no list
 --     plugin        the type the program was called as, without "ecmp-"
 --     dropin        whether that was the bare name of a reference plugin
@@ -95,6 +96,20 @@ function M.read_previous(call)
   if message and call.command ~= "DEL" then return nil, message, codes.config end
   if message then log(message) end
   call.prev = previous
+  return true
+end
+
+local forms <const> = { routes = true, gws = true }
+
+---Reads the key `result` into the call: how multipath routes are to be written.
+---@param call table gets `form`
+---@return boolean? ok, string? message, integer? code
+function M.read_form(call)
+  local form <const> = call.conf.result
+  if form ~= nil and not forms[form] then
+    return nil, ("result: must be routes or gws, not '%s'"):format(tostring(form)), codes.config
+  end
+  call.form = form or "routes"
   return true
 end
 

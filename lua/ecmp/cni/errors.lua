@@ -62,6 +62,15 @@ function M.is(value)
   return getmetatable(value) == object
 end
 
+---The handler for `xpcall` around a verb: whatever was thrown becomes an error object; a fault of
+---the program keeps its traceback.
+---@param thrown any
+---@return table object
+function M.caught(thrown)
+  if M.is(thrown) then return thrown end
+  return M.new(M.codes.internal, "internal error: " .. tostring(thrown), debug.traceback("", 2))
+end
+
 ---What is printed for an error object.
 ---@param err table
 ---@param version string the version of the configuration

@@ -83,11 +83,13 @@ function M.negotiate(command, wanted, supported)
     ("config is \"%s\", plugin supports [\"%s\"]"):format(wanted, table.concat(supported, '" "'))
 end
 
----The answer to VERSION. `cniVersion` is the newest we know, since the input is not read.
+---The answer to VERSION. `cniVersion` is the newest we know, since the input is not read. Versions
+---need no quoting, so this needs no JSON.
 ---@param supported string[]
----@return table document
-function M.document(supported)
-  return { cniVersion = M.latest, supportedVersions = supported }
+---@return string json with a newline
+function M.text(supported)
+  return ('{"cniVersion":"%s","supportedVersions":["%s"]}\n')
+    :format(M.latest, table.concat(supported, '","'))
 end
 
 return M

@@ -32,11 +32,12 @@ end
 
 ---Compares what is with what is wanted.
 ---@param current table[]
----@param wanted table[]
----@param options? table
----@return table plan # print it, or plan:apply(nl)
-function M.plan(current, wanted, options)
-  return require "ecmp.plan".new(current, wanted, options)
+---@param wanted table[] a field left out matches anything; what only `current` holds is deleted
+---@return table|nil plan # print it, or plan:apply(nl)
+---@return string? message
+---@return integer|string? code
+function M.plan(current, wanted)
+  return require "ecmp.plan"(current, wanted)
 end
 
 local parts <const> = { ip = "ecmp.ip", netns = "ecmp.netns", rule = "ecmp.rule", cni = "ecmp.cni",

@@ -40,10 +40,28 @@ function M.value(value, kind, verb)
   return value
 end
 
-for _, verb in ipairs { "add", "replace", "append", "prepend", "change", "set", "del" } do
+for _, verb in ipairs { "add", "replace", "append", "prepend", "change", "set" } do
   methods[verb] = function(self, value)
     return self.nl.socket:request(self.kind, verb, M.value(value, self.kind, verb))
   end
+end
+
+-- What the kernel needs to find an object again; it refuses more (next-hop objects) or ignores it.
+local named_by <const> = {
+  nexthop = function(view) return { id = view.id } end,
+  link = function(view) return { dev = view.name } end,
+}
+
+---Deletes an object: a view of it, or the fields that name it.
+---@param value table|string
+---@return true|nil
+---@return string? message
+---@return string? code
+function methods:del(value)
+  if rtnl.is_view(value) and named_by[self.kind] then
+    value = named_by[self.kind](value)
+  end
+  return self.nl.socket:request(self.kind, "del", M.value(value, self.kind, "del"))
 end
 
 ---Asks for one object.

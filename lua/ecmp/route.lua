@@ -339,4 +339,13 @@ function methods:get(flow)
   return self.nl.socket:request("flow", "get", object.value(flow, "route", "get"))
 end
 
+---Which share of flows takes which next hop. See `ecmp.spread`.
+---@param flow table `{ dst =, flows =, src =, proto =, dport =, ... }`
+---@return table[]|nil hops # `{ via, dev, weight, flows, share }`
+---@return string? message
+---@return string? code
+function methods:spread(flow)
+  return require "ecmp.spread".spread(self.nl, flow)
+end
+
 return M

@@ -1,0 +1,91 @@
+-- Where flows go: the kernel is asked for each of a number of flows which next hop it would take.
+
+local rtnl = require "ecmp.rtnl"
+local object = require "ecmp.object"
+
+rtnl.own()
+
+local M = {}
+
+local known <const> = { dst = true, src = true, proto = true, sport = true, dport = true, mark = true, uid = true,
+                        iif = true, dev = true, tos = true, family = true, flows = true, vary = true }
+
+-- Flows differ in what the hash policy looks at: ports for L4, destinations inside the prefix for L3.
+local function destinations(dst)
+  local ip = require "ecmp.ip"
+  local prefix, message = ip.parse(dst)
+  if not prefix then
+    rtnl.throw("dst: " .. message)
+  end
+  local bits = prefix:family() == 6 and 128 or 32
+  if prefix:length() == bits then
+    return function() return dst end
+  end
+  local first, last = prefix:first(), prefix:last()
+  local span = bits - prefix:length() >= 32 and 0xffffffff or last - first
+  return function(i)
+    return tostring((first + (i * 2654435761) % (span + 1)):address())
+  end
+end
+
+local function hop_key(route)
+  return (route.via or "") .. " " .. (route.dev or "")
+end
+
+-- The hops of the route that covers the destination, so that one no flow takes is listed with zero.
+local function listed(nl, flow)
+  local route = nl.route:get { dst = flow.dst:gsub("/.*", ""), family = flow.family, fibmatch = true }
+  local list, index = {}, {}
+  for _, hop in ipairs(route and (route.nexthops or { route }) or {}) do
+    local entry = { via = hop.via, dev = hop.dev, weight = hop.weight, flows = 0, share = 0 }
+    list[#list + 1], index[hop_key(hop)] = entry, entry
+  end
+  return list, index
+end
+
+---Which share of flows takes which next hop, by the kernel's own answer (RTM_GETROUTE with the flow's fields; exact for the
+---hash policies 0, 1 and 2).
+---@param nl ecmp.Handle
+---@param flow { dst: string, flows: integer, src: string, proto: string, dport: integer, mark: integer, iif: string }
+--- `dst` an address or a prefix whose addresses are varied; source ports are varied unless `sport` is given
+---@return { via: string, dev: string, weight: integer, flows: integer, share: number }[]|nil hops # share in 0..1
+---@return string? message
+---@return string? code # "ENETUNREACH" and the like when no flow finds a way
+function M.spread(nl, flow)
+  object.check_options("spread", flow, known)
+  if type(flow) ~= "table" or type(flow.dst) ~= "string" then
+    rtnl.throw("dst: address or prefix expected")
+  end
+  local flows = flow.flows or 256
+  if math.type(flows) ~= "integer" or flows < 1 then
+    rtnl.throw("flows: a positive integer expected")
+  end
+  local dst_of = destinations(flow.dst)
+  local list, index = listed(nl, flow)
+  local query = { src = flow.src, proto = flow.proto or "udp", dport = flow.dport or 443, mark = flow.mark,
+                  uid = flow.uid, iif = flow.iif, dev = flow.dev, tos = flow.tos }
+  local lost, message, code = 0, nil, nil
+  for i = 1, flows do
+    query.dst, query.sport = dst_of(i), flow.sport or 1024 + i * 7919 % 60000
+    local route, why, symbol = nl.route:get(query)
+    if route then
+      local entry = index[hop_key(route)]
+      if not entry then
+        entry = { via = route.via, dev = route.dev, flows = 0 }
+        list[#list + 1], index[hop_key(route)] = entry, entry
+      end
+      entry.flows = entry.flows + 1
+    else
+      lost, message, code = lost + 1, why, symbol
+    end
+  end
+  if lost == flows then
+    return nil, message, code
+  end
+  for _, entry in ipairs(list) do
+    entry.share = entry.flows / flows
+  end
+  return list
+end
+
+return M

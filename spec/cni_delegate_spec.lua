@@ -192,6 +192,18 @@ describe("a delegate", function()
     assert.equal("ADD\n", log())
   end)
 
+  it("leaves no descriptor behind, however it ends", function()
+    local helper <const> = require "spec.helper"
+    plugin("good", "echo '{}'")
+    plugin("slow", "sleep 60")
+    delegate.timeout = 0.1
+    local before <const> = helper.descriptors()
+    assert.is_table(delegate.add(call, "good"))
+    with_stderr(function() return delegate.add(call, "slow") end)
+    assert.is_nil(delegate.add(call, "missing"))
+    assert.equal(before, helper.descriptors())
+  end)
+
   it("can be the stock static plugin", function()
     if not sys.stat("/usr/lib/cni/static") then
       return pending("containernetworking-plugins is not installed")

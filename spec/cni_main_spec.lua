@@ -398,10 +398,28 @@ describe("the program", function()
       main.plugin "route-override")
   end)
 
-  it("leaves no descriptor behind", function()
-    local helper <const> = require "spec.helper"
-    local before <const> = helper.descriptors()
-    sys.same_netns("/proc/self/ns/net", "/proc/self/ns/net")
-    assert.equal(before, helper.descriptors())
+  describe("called as ecmp", function()
+    local function called(arguments, command)
+      local program <const> = "package.preload['ecmp.command'] = function() return { "
+        .. "run = function(args) print('command', #args) return 3 end } end "
+        .. "os.exit(require('ecmp.main')('/usr/bin/ecmp', { table.unpack(arg) }))"
+      local argv <const> = { "lua5.4", "-e", program, "/dev/null", table.unpack(arguments) }
+      return assert(sys.spawn { argv = argv, stdin = "", timeout = 20, stderr = "capture",
+        env = runtime.environment { CNI_COMMAND = command } })
+    end
+
+    it("is the chained plugin to a runtime", function()
+      assert.equal("1.1.0", json.decode(called({}, "VERSION").stdout).cniVersion)
+    end)
+
+    it("is the command line to a person", function()
+      for _, case in ipairs {
+        { {}, false, 0 }, { {}, "", 0 }, { { "show" }, false, 1 }, { { "show", "x" }, "ADD", 2 },
+      } do
+        local outcome <const> = called(case[1], case[2])
+        assert.equal(3, outcome.status)
+        assert.equal(("command\t%d\n"):format(case[3]), outcome.stdout)
+      end
+    end)
   end)
 end)

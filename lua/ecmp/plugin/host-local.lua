@@ -13,6 +13,9 @@ local resolv = require "ecmp.store.resolv"
 
 local M = {}
 
+---What the program says of itself when it is called by hand.
+M.about = "hands out addresses of ranges kept on this host"
+
 -- CNI error codes.
 local MISTAKE <const>, FULL <const>, INTERNAL <const> = 7, 50, 999
 

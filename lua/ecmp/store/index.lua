@@ -4,8 +4,9 @@
 -- It lives beside the directory, in 256 small files chosen by container id, and is believed only
 -- while the directory's modification time is the one that `seal` put there. `seal` sets a time in
 -- the past with random nanoseconds, which no change by anybody's hand produces, so that the
--- kernel's coarse clock cannot hide a change made in the same tick. Nobody rewrites a reservation in
--- place, so the names say it all. Everything here happens under the directory's lock. After a kill at any moment the times differ and the directory is read anew.
+-- kernel's coarse clock cannot hide a change made in the same tick. (Nobody rewrites a reservation
+-- in place, so the directory tells of every change.) Everything here happens under the directory's
+-- lock. After a kill at any moment the times differ and the directory is read anew.
 local boot = require "ecmp.store.boot"
 local sys = require "ecmp.sys"
 

@@ -74,6 +74,7 @@ enum { HELD_MAX = 4 };
 void encode_message(struct encoder *e, const struct schema *schema, int value);
 void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *data, size_t length);
 void index_register(lua_State *L);                                   /* key -> row tables of every schema */
+void push_index(lua_State *L, const struct schema *schema);          /* [] -> [key -> row] */
 int index_lookup(lua_State *L, const struct schema *schema, int key); /* row number, or -1 */
 const char *nearest_key(lua_State *L, const struct schema *schema, const char *key);
 _Noreturn void throw_at_caller(lua_State *L);                       /* [message] -> raises, with the caller's line */

@@ -776,9 +776,14 @@ static uint64_t collect(struct encoder *e, const struct schema *schema, int tabl
 {
 	lua_State *L = e->L;
 	uint64_t given = 0;
+	push_index(L, schema);
+	int index = lua_gettop(L);
 	lua_pushnil(L);
 	while (lua_next(L, table)) {
-		int row = index_lookup(L, schema, -2);
+		lua_pop(L, 1);
+		lua_pushvalue(L, -1);
+		lua_rawget(L, index);
+		int row = lua_type(L, -1) == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : -1;
 		if (row < 0)
 			row = union_row(e, schema->rows, table, lua_gettop(L) - 1);
 		if (row < 0 && schema->head == 0 && lua_type(L, -2) == LUA_TSTRING &&
@@ -789,6 +794,7 @@ static uint64_t collect(struct encoder *e, const struct schema *schema, int tabl
 		given |= (uint64_t)1 << row;
 		lua_pop(L, 1);
 	}
+	lua_pop(L, 1);
 	return given;
 }
 
@@ -841,28 +847,28 @@ static int explicit_family(struct encoder *e, int table)
 	return family;
 }
 
-/* The family of a table: said, or that of its first address. "default" alone is IPv4, as with `ip route`. */
-static int family_of(struct encoder *e, const struct schema *schema, int table)
+static bool names_family(const struct field *f)
 {
-	static const char *const keys[] = {"dst", "address", "src", "from", "to", "via"};
-	lua_State *L = e->L;
-	if (schema == &schema_link || schema->rows[0].kind != K_FAMILY)
-		return 0;
-	int family = explicit_family(e, table);
-	for (size_t i = 0; !family && i < sizeof(keys) / sizeof(keys[0]); i++) {
-		lua_getfield(L, table, keys[i]);
-		family = family_of_text(L, -1);
-		lua_pop(L, 1);
-	}
-	if (!family && lua_getfield(L, table, "nexthops") == LUA_TTABLE) {
-		if (lua_geti(L, -1, 1) == LUA_TTABLE) {
-			lua_getfield(L, -1, "via");
-			family = family_of_text(L, -1);
-			lua_pop(L, 1);
-		}
-		lua_pop(L, 1);
-	}
+	return f->kind == K_PREFIX || f->kind == K_VIA || (f->kind == K_ADDRESS && !f->size);
+}
 
+/* The family of a table: said, or that of its first address. "default" alone is IPv4, as with `ip route`. */
+static int family_of(struct encoder *e, const struct schema *schema, int table, uint64_t given)
+{
+	lua_State *L = e->L;
+	int family = given & 1 ? explicit_family(e, table) : 0;
+	int top = lua_gettop(L);
+	for (int i = 1; !family && schema->rows[i].kind != K_NONE; i++) {
+		const struct field *f = &schema->rows[i];
+		if (!(given & (uint64_t)1 << i) || !(names_family(f) || f->kind == K_HOPS))
+			continue;
+		int type = lua_getfield(L, table, f->key);
+		if (f->kind != K_HOPS)
+			family = family_of_text(L, -1);
+		else if (type == LUA_TTABLE && lua_geti(L, -1, 1) == LUA_TTABLE && lua_getfield(L, -1, "via"))
+			family = family_of_text(L, -1);
+		lua_settop(L, top);
+	}
 	return family;
 }
 
@@ -956,14 +962,14 @@ static void nexthop_defaults(struct encoder *e, int table)
 static void fill_in(struct encoder *e, const struct schema *schema, int table)
 {
 	static const struct {
-		const char *schema;
+		const struct schema *schema;
 		void (*fill)(struct encoder *e, int table);
 	} defaults[] = {
-		{"route", route_defaults}, {"address", addr_defaults},    {"rule", rule_defaults},
-		{"neighbour", neigh_defaults}, {"nexthop", nexthop_defaults},
+		{&schema_route, route_defaults}, {&schema_addr, addr_defaults},       {&schema_rule, rule_defaults},
+		{&schema_neigh, neigh_defaults}, {&schema_nexthop, nexthop_defaults},
 	};
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-		if (strcmp(defaults[i].schema, schema->name) == 0)
+		if (defaults[i].schema == schema)
 			defaults[i].fill(e, table);
 }
 
@@ -982,14 +988,12 @@ void encode_message(struct encoder *e, const struct schema *schema, int value)
 	luaL_checkstack(L, 20, "too many values");
 	arena_reserve(L, e->out, schema->head);
 	uint64_t given = collect(e, schema, value);
-	int top = lua_gettop(L);
-	e->family = family_of(e, schema, value);
-	lua_settop(L, top);
-	bool any = strcmp(schema->name, "nexthop") == 0 || strcmp(schema->name, "link") == 0 || e->verb == VERB_DUMP;
-	if (!e->family && !any)
-		e->family = AF_INET;
-	if (schema->rows[0].kind == K_FAMILY)
+	if (schema->rows[0].kind == K_FAMILY) {
+		e->family = family_of(e, schema, value, given);
+		if (!e->family && schema != &schema_nexthop && e->verb != VERB_DUMP)
+			e->family = AF_INET;
 		header_of(e, e->start)[0] = (uint8_t)e->family;
+	}
 	struct place p = {e->start, e->out->length, value};
 	put_rows(e, &p, schema, given);
 	fill_in(e, schema, value);

@@ -26,7 +26,7 @@ static void index_rows(lua_State *L, const struct field *rows, int as_row)
 }
 
 /* [] -> [index table], made at first use */
-static void push_index(lua_State *L, const struct schema *schema)
+void push_index(lua_State *L, const struct schema *schema)
 {
 	if (lua_rawgetp(L, LUA_REGISTRYINDEX, schema) == LUA_TTABLE)
 		return;

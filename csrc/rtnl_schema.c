@@ -250,7 +250,7 @@ static const struct field nexthop_rows[] = {
 	ROW("fdb", K_FLAG, NHA_FDB, .flags = 0),
 	END,
 };
-static const struct schema schema_nexthop = {"nexthop", sizeof(struct nhmsg), nexthop_rows};
+const struct schema schema_nexthop = {"nexthop", sizeof(struct nhmsg), nexthop_rows};
 
 static const struct field bucket_message_rows[] = {
 	HEADER("family", K_FAMILY, struct nhmsg, nh_family, .flags = F_HEADER | F_SILENT | F_DEFAULT0),
@@ -450,7 +450,7 @@ static const struct field addr_rows[] = {
 	MEMBER("preferred_lft", IFA_CACHEINFO, struct ifa_cacheinfo, ifa_prefered, .mask = 1, .flags = F_VOLATILE),
 	END,
 };
-static const struct schema schema_addr = {"address", sizeof(struct ifaddrmsg), addr_rows};
+const struct schema schema_addr = {"address", sizeof(struct ifaddrmsg), addr_rows};
 
 /* --- rules and neighbours --------------------------------------------------------------------------------- */
 
@@ -484,7 +484,7 @@ static const struct field rule_rows[] = {
 	ROW("proto", K_INT, FRA_PROTOCOL, .size = 1, .words = words_proto, .flags = F_DEFAULT0),
 	END,
 };
-static const struct schema schema_rule = {"rule", sizeof(struct fib_rule_hdr), rule_rows};
+const struct schema schema_rule = {"rule", sizeof(struct fib_rule_hdr), rule_rows};
 
 static const struct word words_nud[] = {
 	{"INCOMPLETE", NUD_INCOMPLETE}, {"REACHABLE", NUD_REACHABLE}, {"STALE", NUD_STALE}, {"DELAY", NUD_DELAY},
@@ -510,7 +510,7 @@ static const struct field neigh_rows[] = {
 	ROW("proto", K_INT, NDA_PROTOCOL, .size = 1, .words = words_proto, .flags = F_DEFAULT0),
 	END,
 };
-static const struct schema schema_neigh = {"neighbour", sizeof(struct ndmsg), neigh_rows};
+const struct schema schema_neigh = {"neighbour", sizeof(struct ndmsg), neigh_rows};
 
 /* clang-format on */
 

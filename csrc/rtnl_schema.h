@@ -103,7 +103,8 @@ struct object {
 };
 
 extern const struct object rtnl_objects[];
-extern const struct schema schema_route, schema_hop, schema_link;
+extern const struct schema schema_route, schema_hop, schema_link, schema_addr, schema_nexthop, schema_rule,
+	schema_neigh;
 
 const struct object *object_by_name(const char *name);
 const struct object *object_by_type(uint16_t type);

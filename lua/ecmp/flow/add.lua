@@ -24,8 +24,10 @@ local function refuse_existing(state)
     :format(name, state.call.netns), 999
 end
 
--- Rules speak of the interface that is about to be made, so it is listed as it will be.
-local function expect_interface(state)
+---Rules speak of the interface that is about to be made, so it is listed as it will be.
+---@param state table
+---@return true
+function M.expect_interface(state)
   local links <const>, name <const> = state.ctx.links, state.call.ifname
   if not links[name] then
     local mtu <const> = state.conf.mtu
@@ -51,7 +53,7 @@ end
 function M.prepare(state)
   local ok, message, code = flow.run(state, "context", "context")
   if not ok then return nil, message, code end
-  for _, step in ipairs { refuse_existing, expect_interface, load_script } do
+  for _, step in ipairs { refuse_existing, M.expect_interface, load_script } do
     ok, message, code = step(state)
     if not ok then return nil, message, code end
   end

@@ -28,16 +28,15 @@ local function still_ours(wanted, later)
   return ours
 end
 
----What prevResult and the configuration say was planned.
-local function from_result(state)
-  local call <const> = state.call
-  state.ipam_result, state.dry = call.prev, true
-  state.current = {}
-  state.ctx = {
-    command = call.command, containerid = call.containerid, netns = call.netns,
-    ifname = call.ifname, conf = call.conf, addresses = {}, links = {}, current = {},
+---What prevResult and the configuration say was planned, for a pod that has nothing yet.
+local function from_result(asked)
+  local state <const> = {
+    call = asked.call, plugin = asked.plugin, conf = asked.conf, dry = true,
+    ipam_result = asked.call.prev,
   }
-  local ok, message, code = flow.run(state, "ipam", "plan")
+  local ok, message, code = flow.run(state, "context", "context")
+  if ok then ok, message, code = add.expect_interface(state) end
+  if ok then ok, message, code = flow.run(state, "ipam", "plan") end
   if not ok then return nil, message, code end
   return { wanted = state.wanted, plan = state.plan }
 end

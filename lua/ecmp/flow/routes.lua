@@ -101,9 +101,26 @@ function M.translate_all(list, options)
   return routes
 end
 
+-- The reference plugins hand a destination to the kernel as it is listed, and for IPv4 the kernel
+-- refuses bits of the host. `separate` keeps that; every other rule masks them.
+local function check_masked(routes)
+  for i, route in ipairs(routes or {}) do
+    local dst <const> = assert(ip.parse(route.dst))
+    if dst:family() == 4 and dst ~= dst:network() then
+      return nil, ("routes[%d].dst: %s has bits of a host in it, the network is %s")
+        :format(i, route.dst, tostring(dst:network())), 7
+    end
+  end
+  return true
+end
+
 ---@param state table
----@return table state
+---@return table? state, string? message, integer? code  7 for what `separate` does not mask
 function M.run(state)
+  if state.conf.merge == "separate" and not state.script then
+    local ok, message, code = check_masked(state.ipam.routes)
+    if not ok then return nil, message, code end
+  end
   state.routes = M.translate_all(state.ipam.routes, {
     dev = state.call.ifname, addresses = state.addresses, gateways = M.gateways(state.addresses),
     separate = state.conf.merge == "separate",

@@ -171,6 +171,10 @@ local function ensure_bridge(state, host)
   host.sysctl:set(("net/ipv6/conf/%s/accept_ra"):format(name), "0")
   local promisc <const> = state.conf.promiscMode or nil
   if bridge.up and (not promisc or bridge.promisc) then return true end
+  local was <const> = { dev = name, up = bridge.up or false, promisc = bridge.promisc or false }
+  state.undo:push("switches of bridge " .. name, function()
+    return has_ports(host, name) or host.link:set(was)
+  end)
   return host.link:set { dev = name, up = true, promisc = promisc }
 end
 

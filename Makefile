@@ -6,7 +6,7 @@ DESTDIR :=
 
 # what is needed to build and test, and what to work on it
 PACKAGES := gcc libc6-dev lua5.4 liblua5.4-dev libmnl-dev lua-cjson lua-cjson-dev lua-argparse \
-	lua-readline lua-busted iproute2 iputils-ping
+	lua-readline lua-busted iproute2
 DEV_PACKAGES := lua-check clang clang-format clang-tidy cppcheck shellcheck lua-ldoc luarocks
 
 CC := gcc
@@ -26,7 +26,8 @@ LUA_SOURCES := $(shell find lua -name '*.lua' | LC_ALL=C sort)
 C_SOURCES := $(sort $(wildcard csrc/*.c))
 SCRIPTS := $(sort $(wildcard build-aux/*.sh)) .ci/run
 
-.PHONY: all lua-modules needs deps demo test spec lint format docs bench asan fuzz install dist \
+.PHONY: all lua-modules needs deps demo test spec lint lint-tools lint-lua lint-shell lint-rock \
+	lint-c format docs bench asan fuzz install dist \
 	rock rockspec env clean help
 all: ## Builds everything into build/.
 
@@ -117,15 +118,21 @@ spec: ## Runs the specs of FILE=spec/NAME_spec.lua, on what can be built.
 	-@$(MAKE) --no-print-directory -k -s all
 	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh $(FILE)
 
-lint: ## Checks Lua, C, shell and the rockspec.
+lint: lint-tools lint-lua lint-shell lint-rock lint-c ## Checks Lua, C, shell and the rockspec.
+lint-tools:
 	@sh build-aux/deps.sh $(PACKAGES) $(DEV_PACKAGES)
+lint-lua:
 	luacheck -q .
+lint-shell:
+	shellcheck $(SCRIPTS)
+lint-rock:
 	$(LUA) build-aux/rockspec.lua --check
 	luarocks --lua-version=5.4 lint ecmp-scm-1.rockspec
-	shellcheck $(SCRIPTS)
+# the compiler's own warnings are errors in every build
+lint-c: all
 	cppcheck -q --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
 		--inline-suppr $(CPPFLAGS) csrc
-	@$(MAKE) --no-print-directory -s all
+	clang-format --dry-run -Werror csrc/*.[ch]
 	printf '%s\n' $(C_SOURCES) | xargs -n 1 -P 2 sh -c \
 		'clang-tidy --quiet "$$1" -- -std=c11 $(CPPFLAGS) 2>/dev/null' tidy
 
@@ -175,7 +182,7 @@ dist: ## Packs the committed sources, dist/ecmp-scm.tar.gz.
 # hence in a copy
 rock: rockspec ## Builds and installs the rock below build/rock with luarocks make.
 	rm -rf $(B)/rock && mkdir -p $(B)/rock/source
-	cp -r csrc lua Makefile ecmp-scm-1.rockspec LICENSE CHANGELOG.md $(wildcard README.md docs) \
+	cp -r bin csrc lua Makefile ecmp-scm-1.rockspec LICENSE CHANGELOG.md $(wildcard README.md docs) \
 		$(B)/rock/source
 	@printf '%s\n' 'rocks_provided = { lua = "5.4-1", ["lua-cjson"] = "2.1.0-1", argparse = "0.7.1-1" }' \
 		>$(B)/rock/config.lua

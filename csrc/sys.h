@@ -17,6 +17,7 @@ extern const luaL_Reg sys_signal_functions[];
 extern const luaL_Reg sys_spawn_functions[];
 extern const luaL_Reg sys_process_functions[];
 extern const luaL_Reg sys_netns_functions[];
+extern const luaL_Reg sys_udp_functions[];
 
 /* Metatables: made once per state by luaopen_ecmp_sys. */
 void sys_fd_metatables(lua_State *L);
@@ -70,6 +71,7 @@ int *sys_fd_scoped(lua_State *L);
 int *sys_fd_handle(lua_State *L, const char *name);
 #define SYS_LOCK  "ecmp.lock"
 #define SYS_NETNS "ecmp.netns"
+#define SYS_UDP   "ecmp.udp"
 
 /*
  * [] -> [text], or as sys_fail: all that `fd` gives until its end, refused with EFBIG when it is

@@ -11,6 +11,7 @@ DEV_PACKAGES := lua-check clang clang-format clang-tidy cppcheck shellcheck lua-
 
 CC := gcc
 CFLAGS := -O2 -g
+STRIP := -s
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wformat=2 -Wnull-dereference -Werror
 CPPFLAGS := -I/usr/include/lua5.4 -Icsrc
@@ -18,9 +19,10 @@ CPPFLAGS := -I/usr/include/lua5.4 -Icsrc
 COMPILE = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(CFLAGS) -fPIC -pthread -ffile-prefix-map=$(CURDIR)=. \
 	-MMD -MP
 
-# `make V=1` shows the commands
+# `make V=1` shows the commands, `make -s` nothing
 Q := $(if $(V),,@)
-say = $(if $(V),,@echo "  $(1)")
+SILENT := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(V)$(SILENT),,@echo "  $(1)")
 
 LUA_SOURCES := $(shell find lua -name '*.lua' | LC_ALL=C sort)
 C_SOURCES := $(sort $(wildcard csrc/*.c))
@@ -33,10 +35,11 @@ all: ## Builds everything into build/.
 
 # --- C modules -----------------------------------------------------------------------------------
 
-MODULES := rtnl sys ip
+MODULES := rtnl sys ip cage
 rtnl_SRC := $(sort $(wildcard csrc/rtnl_*.c)) csrc/netns.c
 sys_SRC := $(sort $(wildcard csrc/sys*.c)) csrc/netns.c
 ip_SRC := $(sort $(wildcard csrc/ip*.c))
+cage_SRC := $(sort $(wildcard csrc/cage*.c))
 rtnl_LIBS := -lmnl
 sys_LIBS := -lm
 
@@ -88,7 +91,7 @@ $(B)/obj/embedded.o: $(B)/obj/embedded.c csrc/embed.h
 $(B)/bin/ecmp: $(PROGRAM) $(B)/obj/embedded.o build-aux/exported.list
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
-	$(Q)$(CC) $(CFLAGS) -s -pthread -o $@.new $(filter %.o,$^) \
+	$(Q)$(CC) $(CFLAGS) $(STRIP) -pthread -o $@.new $(filter %.o,$^) \
 		-Wl,--as-needed -Wl,--dynamic-list=build-aux/exported.list \
 		-Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive \
 		-l:liblua5.4-cjson.a -lmnl -lm && mv $@.new $@
@@ -149,7 +152,7 @@ bench: all ## Measures, and prints ratios to the peers that are installed.
 
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan: needs ## Runs all specs under the address and undefined-behaviour sanitizers.
-	@$(MAKE) --no-print-directory -s all B=build/asan CFLAGS="$(SANITIZE)"
+	@$(MAKE) --no-print-directory -s all B=build/asan STRIP= CFLAGS="$(SANITIZE)"
 	@ECMP_BUILD=build/asan LUA=$(LUA) ASAN_OPTIONS=detect_leaks=0 \
 		LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" sh build-aux/test.sh
 

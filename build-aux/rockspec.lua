@@ -15,7 +15,7 @@ end
 --- One C module: its sources, and libmnl where it is needed.
 local function c_module(name, pattern, with_mnl)
   local sources = find("csrc -name '" .. pattern .. "'")
-  if name ~= "ip" then sources[#sources + 1] = "csrc/netns.c" end
+  if name ~= "ip" and name ~= "cage" then sources[#sources + 1] = "csrc/netns.c" end
   local lines = { ("    [%q] = {"):format("ecmp." .. name), "      sources = {" }
   for _, path in ipairs(sources) do lines[#lines + 1] = ("        %q,"):format(path) end
   lines[#lines + 1] = "      },"
@@ -39,7 +39,8 @@ end
 
 local function modules()
   return table.concat({
-    c_module("ip", "ip*.c"), c_module("rtnl", "rtnl_*.c", true), c_module("sys", "sys*.c"),
+    c_module("cage", "cage*.c"), c_module("ip", "ip*.c"), c_module("rtnl", "rtnl_*.c", true),
+    c_module("sys", "sys*.c"),
     lua_modules(),
   }, "\n")
 end

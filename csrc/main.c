@@ -17,12 +17,14 @@
 #include <unistd.h>
 
 int luaopen_cjson(lua_State *L);
+int luaopen_ecmp_cage(lua_State *L);
 int luaopen_ecmp_ip(lua_State *L);
 int luaopen_ecmp_rtnl(lua_State *L);
 int luaopen_ecmp_sys(lua_State *L);
 
 static const luaL_Reg c_modules[] = {
 	{"cjson", luaopen_cjson},
+	{"ecmp.cage", luaopen_ecmp_cage},
 	{"ecmp.ip", luaopen_ecmp_ip},
 	{"ecmp.rtnl", luaopen_ecmp_rtnl},
 	{"ecmp.sys", luaopen_ecmp_sys},

@@ -281,10 +281,14 @@ local function request_of(change)
   return change.verb == "del" and deletion(change.old) or request(change.route)
 end
 
+-- As one request of a batch: the handle's own verbs look after the other entries of the slot, which
+-- have changes of their own here.
 ---@return boolean? done, string? message, integer|string|nil code
 local function carry_out(nl, change)
-  local done, message, code = nl.route[VERB[change.verb]](nl.route, request_of(change))
-  if not done then return nil, message, code end
+  local requests <const> = { { "route " .. VERB[change.verb], request_of(change) } }
+  local results, message, code = nl:batch(requests, { order = "keep" })
+  if not results then return nil, message, code end
+  if results[1] ~= true then return nil, results[1].message, results[1].code end
   return true
 end
 

@@ -41,15 +41,31 @@ local function distance(a, b)
   return row[#b]
 end
 
-local function nearest(name, known)
-  if known[SYNONYM[name]] then return SYNONYM[name] end
+---The word that somebody probably meant.
+---@param name string
+---@param words string[]
+---@return string?
+function M.nearest(name, words)
   local best, least = nil, 3
   -- A name of any length may come from a hostile script; only short ones are compared.
-  for word in pairs(#name <= 24 and known or {}) do
+  for _, word in ipairs(#name <= 24 and words or {}) do
     local d <const> = distance(name, word)
     if d < least or d == least and best and word < best then best, least = word, d end
   end
   return best
+end
+
+local function hint_for(name, known)
+  if type(name) ~= "string" then return "" end
+  local words <const> = {}
+  for word in pairs(known) do words[#words + 1] = word end
+  local near <const> = known[SYNONYM[name]] and SYNONYM[name] or M.nearest(name, words)
+  return near and (" (did you mean '%s'?)"):format(near) or ""
+end
+
+---A view of the kernel's route; what comes out of a cage has no metatable.
+local function is_view(value)
+  return type(value) == "userdata" and getmetatable(value) ~= nil
 end
 
 local FITS <const> = {
@@ -69,9 +85,8 @@ local function check_fields(value, known, path)
   for name, field in pairs(value) do
     local kind <const> = known[name]
     if not kind then
-      local hint <const> = type(name) == "string" and nearest(name, known)
       return ("%s%s: unknown field%s"):format(path, tostring(name):sub(1, 64),
-        hint and (" (did you mean '%s'?)"):format(hint) or "")
+        hint_for(name, known))
     end
     if not FITS[kind](field) then
       return ("%s%s: %s is due here, not %s"):format(path, name, DUE[kind],
@@ -108,7 +123,7 @@ end
 ---@param links table? interfaces by name; without it any name will do
 ---@return table? canonical, string? message, integer? code nil, message, 7
 function M.route(route, path, links)
-  if type(route) == "userdata" then return identity.canonical(route) end
+  if is_view(route) then return identity.canonical(route) end
   if type(route) ~= "table" then
     return nil, ("%s: a route is a table, not a %s"):format(path, type(route)), 7
   end
@@ -127,7 +142,7 @@ end
 ---@param links table?
 ---@return table[]? routes the list, string? message, integer? code nil, message, 7
 function M.routes(value, path, links)
-  if type(value) == "userdata" or type(value) == "table" and value[1] == nil and next(value) then
+  if is_view(value) or type(value) == "table" and value[1] == nil and next(value) then
     local canonical, message, code = M.route(value, path, links)
     if not canonical then return nil, message, code end
     return { value }

@@ -28,6 +28,10 @@ function M.word(word)
   end
 end
 
+---The rule `ecmp` is the block `multipath`; the other words are blocks of their own name.
+M.ecmp = M.multipath
+
 M.merge = require "ecmp.rule.merge"
+M.load = require "ecmp.rule.load"
 
 return M

@@ -38,25 +38,47 @@ local function refused(path, value, message, code)
   end
 end
 
----@return table[]? routes, string? message, integer? code
-local function run_routes(hooks, routes, ctx)
-  if not hooks.routes then return routes end
-  local value, message, code = hooks.routes(routes, ctx)
-  local _, why, number = refused("routes", value, message, code)
-  if why then return nil, why, number end
-  return check.routes(value, "routes", ctx.links)
-end
-
----@return boolean? done, string? message, integer? code
-local function run_merge(merge, routes, ctx, into)
-  local path <const> = ("merge(%s)"):format(name_of(routes))
-  local value, message, code = merge(routes, ctx)
+---Checks what a hook returned; what is no route is the mistake of who wrote it.
+---@return table[]? routes, string? message, integer|string|nil code
+local function checked(run, path, value, message, code)
   local _, why, number = refused(path, value, message, code)
   if why then return nil, why, number end
-  value, message, code = check.routes(value, path, ctx.links)
+  value, message, code = check.routes(value, path, run.ctx.links)
+  if not value then return nil, message, run.nonsense or code end
+  return value
+end
+
+---@return table[]? routes, string? message, integer|string|nil code
+local function run_routes(run, routes)
+  if not run.hooks.routes then return routes end
+  return checked(run, "routes", run.hooks.routes(routes, run.ctx))
+end
+
+---@return boolean? done, string? message, integer|string|nil code
+local function run_merge(run, routes, ctx, into)
+  local path <const> = ("merge(%s)"):format(name_of(routes))
+  local came <const> = run.trace and table.move(routes, 1, #routes, 1, {})
+  local value, message, code = checked(run, path, run.hooks.merge(routes, ctx))
   if not value then return nil, message, code end
   table.move(value, 1, #value, #into + 1, into)
+  if run.trace then run.trace[#run.trace + 1] = { came = came, goes = value } end
   return true
+end
+
+---@return table[]? merged, string? message, integer|string|nil code
+local function run_groups(run, routes)
+  local hooks <const>, ctx <const> = run.hooks, run.ctx
+  local key <const> = hooks.key and function(route) return hooks.key(route, ctx) end
+  local groups, message, code = group.group(routes, key)
+  if not groups then return nil, "routes" .. message, code end
+  local seen <const> = setmetatable({ metrics = metrics.new(routes, ctx) }, { __index = ctx })
+  local merged <const> = {}
+  for _, routes_of_group in ipairs(groups) do
+    local done
+    done, message, code = run_merge(run, routes_of_group, seen, merged)
+    if not done then return nil, message, code end
+  end
+  return merged
 end
 
 ---Merges routes by a rule; linear in their number.
@@ -65,26 +87,20 @@ end
 ---shape of `merge`, a table of the hooks `routes`, `key`, `merge`, or a loaded rule script
 ---@param ctx? table what rules see beside the routes; `conf.merge` is the word for what a table
 ---of hooks leaves out
+---@param options? table `trace`: a list to which `{ came, goes }` is added for each group;
+---`nonsense`: the code for what is no route, 7 where left out
 ---@return table[]? routes, string? message, integer|string|nil code nil, message with the path of
 ---the field, 7 (or what the rule gave) where the rule refuses or returned what is no route
-return function(routes, rule, ctx)
-  local hooks = hooks_of(rule)
+return function(routes, rule, ctx, options)
+  local hooks <const> = hooks_of(rule)
   -- A script runs in a process of its own, all hooks in one visit.
   if hooks.run then return hooks:run(routes, ctx) end
   ctx = ctx or {}
-  hooks = completed(hooks, ctx)
-  local list, message, code = run_routes(hooks, routes, ctx)
+  local run <const> = {
+    ctx = ctx, hooks = completed(hooks, ctx),
+    trace = options and options.trace, nonsense = options and options.nonsense,
+  }
+  local list, message, code = run_routes(run, routes)
   if not list then return nil, message, code end
-  local key <const> = hooks.key and function(route) return hooks.key(route, ctx) end
-  local groups
-  groups, message, code = group.group(list, key)
-  if not groups then return nil, "routes" .. message, code end
-  local seen <const> = setmetatable({ metrics = metrics.new(list, ctx) }, { __index = ctx })
-  local merged <const> = {}
-  for _, routes_of_group in ipairs(groups) do
-    local done
-    done, message, code = run_merge(hooks.merge, routes_of_group, seen, merged)
-    if not done then return nil, message, code end
-  end
-  return merged
+  return run_groups(run, list)
 end

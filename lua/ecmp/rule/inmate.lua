@@ -1,0 +1,123 @@
+---A rule script inside its cage: the environment it sees, and the answers its hooks give.
+--
+-- This runs in a process of its own, a copy of the caller's state. What it changes here (the string
+-- metatable is locked, say) is changed for nobody else.
+local check <const> = require "ecmp.rule.check"
+local merge <const> = require "ecmp.rule.merge"
+
+local M = {}
+
+-- CNI's code for a script that is at fault.
+local FAULT <const> = 100
+
+local HOOKS <const> = { "key", "merge", "routes", "plan" }
+
+local BASE <const> = {
+  "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget",
+  "rawlen", "rawset", "select", "setmetatable", "tonumber", "tostring", "type", "xpcall",
+  "_VERSION",
+}
+local LIBRARIES <const> = { "coroutine", "math", "string", "table", "utf8" }
+local MODULES <const> = { ["ecmp.rule"] = true, ["ecmp.ip"] = true }
+
+local function copy(from)
+  local to <const> = {}
+  for name, value in pairs(from) do to[name] = value end
+  return to
+end
+
+local function pure_require(name)
+  if MODULES[name] then return require(name) end
+  error(("require '%s': rules may require ecmp.rule and ecmp.ip only"):format(tostring(name)), 2)
+end
+
+local function no_print()
+  error("print: rules print nothing; they return values or raise an error", 2)
+end
+
+---The pure parts of Lua: nothing that reaches the machine, makes code of text, or sees the state.
+local function pure_environment()
+  rawset(string, "dump", nil)
+  getmetatable("").__metatable = false
+  -- The same numbers each time, so that what a preview showed is what happens.
+  math.randomseed(1)
+  local env <const> = { require = pure_require, print = no_print }
+  for _, name in ipairs(BASE) do env[name] = _G[name] end
+  for _, name in ipairs(LIBRARIES) do env[name] = copy(_G[name]) end
+  env._G = env
+  return env
+end
+
+---All of Lua, but for what would lift the budgets: the hook that counts, and the collector, which
+---must not finish the objects of the process that this one was copied from.
+local function trusted_environment()
+  rawset(debug, "sethook", nil)
+  rawset(_G, "collectgarbage", function(what) return what == "count" and 0.0 or 0 end)
+  return _G
+end
+
+---A hook with its name misspelt would never be called, and nobody would notice.
+local function check_names(script)
+  for name in pairs(script) do
+    local near <const> = type(name) == "string" and check.nearest(name, HOOKS)
+    if near and near ~= name then
+      error(("%s: unknown hook (did you mean '%s'?)"):format(name, near), 0)
+    end
+  end
+end
+
+local function read_hooks(script)
+  if type(script) ~= "table" then
+    error(("a rule script returns a table of hooks, not %s"):format(
+      script == nil and "nothing" or "a " .. type(script)), 0)
+  end
+  check_names(script)
+  local hooks <const> = {}
+  for _, name in ipairs(HOOKS) do
+    local hook <const> = script[name]
+    if hook ~= nil and type(hook) ~= "function" then
+      error(("%s: a function is due here, not a %s"):format(name, type(hook)), 0)
+    end
+    hooks[name] = hook
+  end
+  return hooks
+end
+
+---What the caller asks for, by name. Each takes the request and returns the answer, both plain.
+local verbs <const> = {}
+
+function verbs.load(inmate)
+  local env <const> = inmate.trusted and trusted_environment() or pure_environment()
+  local chunk, message = load(inmate.text, "@" .. inmate.path, "t", env)
+  if not chunk then error(message, 0) end
+  inmate.hooks = read_hooks(chunk())
+  local names <const> = {}
+  for name in pairs(inmate.hooks) do names[name] = true end
+  return { hooks = names }
+end
+
+function verbs.merge(inmate, request)
+  local trace <const> = request.trace and {} or nil
+  local routes, message, code = merge(request.routes, inmate.hooks, request.ctx,
+    { trace = trace, nonsense = FAULT })
+  return { value = routes, message = message, code = code, trace = trace }
+end
+
+function verbs.plan(inmate, request)
+  local plan, message, code = inmate.hooks.plan(request.plan, request.ctx)
+  return { value = plan, message = message, code = code }
+end
+
+---Makes the function that a cage serves for a script.
+---@param path string what faults are put down to
+---@param text string its source
+---@param trusted boolean
+---@return fun(request: table): table
+function M.new(path, text, trusted)
+  local inmate <const> = { path = path, text = text, trusted = trusted }
+  return function(request)
+    return verbs[request.verb](inmate, request)
+  end
+end
+
+return M

@@ -1,0 +1,215 @@
+---Rule scripts of a site: loaded into a cage, run there, and believed only after a check.
+--
+--     local script <close> = assert(sandbox.load("/etc/cni/ecmp/rack.lua"))
+--     local routes = assert(rule.merge(routes, script, ctx))
+--
+-- One process serves a script from its loading to its last hook, so that the budget is one for all:
+-- that is what a CNI verb may cost, not what a hook may.
+local cage <const> = require "ecmp.cage"
+local check <const> = require "ecmp.rule.check"
+local inmate <const> = require "ecmp.rule.inmate"
+local ip <const> = require "ecmp.ip"
+local rule <const> = require "ecmp.rule"
+local sys <const> = require "ecmp.sys"
+local trust <const> = require "ecmp.trust"
+
+local M = {}
+
+-- CNI's code for a script that is at fault, and for a mistake in the configuration.
+local FAULT <const>, MISTAKE <const> = 100, 7
+
+-- A message is for people.
+local LONGEST <const> = 4096
+
+-- Nothing can be loaded from inside a cage, so all that a rule may come to is loaded here.
+for _, word in ipairs(rule.words) do rule.word(word) end
+
+---What a script may use, from loading to closing.
+M.BUDGET = { instructions = 10 * 1000 * 1000, memory = 64 << 20, seconds = 0.5 }
+
+local Script <const> = { __name = "ecmp.script" }
+Script.__index = Script
+
+---A view as the plain table it reads like: only values leave for the cage.
+local function plain(value)
+  if type(value) ~= "userdata" and type(value) ~= "table" then return value end
+  local copy <const> = {}
+  for k, v in pairs(value) do copy[k] = plain(v) end
+  return copy
+end
+
+local function plain_list(routes)
+  local list <const> = {}
+  for i, route in ipairs(routes) do
+    list[i] = type(route) == "userdata" and plain(route) or route
+  end
+  return list
+end
+
+---@return table? answer, string? message, integer? code
+local function ask(script, request)
+  local started <const> = sys.monotonic()
+  local answer, message, what = script.cage:ask(request, script.seconds)
+  script.seconds = script.seconds - (sys.monotonic() - started)
+  if type(answer) == "table" then return answer end
+  if what == "late" then
+    message = ("%s: took longer than %g s"):format(script.path, M.BUDGET.seconds)
+  elseif what ~= "fault" then
+    message = ("%s: its process ended without an answer"):format(script.path)
+  end
+  -- What it left behind half done is nothing to go on with.
+  script.cage:close()
+  return nil, message, FAULT
+end
+
+---A code that a script gave: CNI's numbers and the system's symbols pass, anything else is 7.
+local function known_code(code)
+  if math.type(code) == "integer" and code > 0 and code < 1000 then return code end
+  if type(code) == "string" and code:find("^E[A-Z0-9]+$") then return code end
+  return MISTAKE
+end
+
+---The value of an answer, or why there is none.
+local function value_of(script, answer, what)
+  if answer.value ~= nil then return answer.value end
+  if answer.message ~= nil then
+    local said <const> = tostring(answer.message):sub(1, LONGEST)
+    local message <const> = ("%s: %s"):format(script.path, said)
+    return nil, message, known_code(answer.code)
+  end
+  return nil, ("%s: %s: returned nothing"):format(script.path, what), FAULT
+end
+
+local function fault(script, message)
+  return nil, ("%s: %s"):format(script.path, message), FAULT
+end
+
+---Loads a rule script.
+---@param path string
+---@param options? table `trusted`: true gives it all of Lua; its budget stays
+---@return table? script with `path` and `hooks` (a set of names), string? message, integer? code
+---nil, message with file and line, 100
+function M.load(path, options)
+  local text, message, code = trust.read(path)
+  if not text then return nil, message, code end
+  local trusted <const> = options ~= nil and options.trusted == true
+  local child
+  child, message = cage.start(inmate.new(path, text, trusted), {
+    path = path, memory = M.BUDGET.memory, instructions = M.BUDGET.instructions,
+    quiet = not trusted,
+  })
+  if not child then return nil, ("%s: %s"):format(path, message), FAULT end
+  local script <const> = setmetatable({
+    path = path, cage = child, seconds = M.BUDGET.seconds,
+  }, Script)
+  local answer
+  answer, message, code = ask(script, { verb = "load" })
+  if not answer then return nil, message, code end
+  script.hooks = type(answer.hooks) == "table" and answer.hooks or {}
+  return script
+end
+
+---Runs the hooks `routes`, `key` and `merge`; what the script leaves out is done by the word in
+---`ctx.conf.merge`.
+---@param routes table[]
+---@param ctx? table what rules see beside the routes; values only
+  if dev ~= nil and not (type(dev) == "string" and (not links or links[dev])) then
+---the script, 7 or its own code where it refuses
+---@return table[]? trace for each group what came in and what went out, `{ came, goes }`
+function Script:run(routes, ctx, with_trace)
+  local answer, message, code = ask(self, {
+    verb = "merge", routes = plain_list(routes), ctx = ctx or {}, trace = with_trace,
+  })
+  if not answer then return nil, message, code end
+  local merged
+  merged, message, code = value_of(self, answer, "merge")
+  if not merged then return nil, message, code end
+  -- The cage has checked this, but it is the script's house.
+  merged, message = check.routes(merged, "merge", ctx and ctx.links)
+  if not merged then return fault(self, message) end
+  return merged, nil, nil, answer.trace
+end
+
+---The same as `run`, with the trace that previews show.
+---@param routes table[]
+---@param ctx? table
+---@return table[]? routes, string? message, integer|string|nil code, table[]? trace
+function Script:explain(routes, ctx)
+  return self:run(routes, ctx, true)
+end
+
+local function check_address(entry, path, links)
+  if type(entry) ~= "table" then return ("%s: a table is due here"):format(path) end
+  local address <const> = type(entry.address) == "string" and ip.parse(entry.address)
+  if not address then return ("%s.address: is no address"):format(path) end
+  if entry.gateway ~= nil
+    and not (type(entry.gateway) == "string" and ip.parse(entry.gateway)) then
+    return ("%s.gateway: is no address"):format(path)
+  end
+  local dev <const> = entry.dev
+  if dev ~= nil and not (type(dev) == "string" and (not links or links[dev])) then
+    return ("%s.dev: there is no interface '%s'"):format(path, tostring(dev):sub(1, 64))
+  end
+end
+
+---Only the network settings of the pod may be written; a path that climbs out of them may not.
+local function check_sysctl(name, value)
+  local shown <const> = tostring(name):sub(1, 64)
+  if type(name) ~= "string" or not name:find("^net[./]") or name:find("..", 1, true)
+    or name:find("%c") then
+    return ("plan.sysctls.%s: is no setting of the network"):format(shown)
+  end
+  if type(value) ~= "string" and math.type(value) ~= "integer" then
+    return ("plan.sysctls.%s: text is due here, not a %s"):format(shown, type(value))
+  end
+end
+
+---@return string? message
+local function check_plan(plan, links)
+  if type(plan) ~= "table" then
+    return ("plan: a table is due here, not a %s"):format(type(plan))
+  end
+  for _, part in ipairs { "addresses", "routes", "sysctls" } do
+    if plan[part] ~= nil and type(plan[part]) ~= "table" then
+      return ("plan.%s: a table is due here, not a %s"):format(part, type(plan[part]))
+    end
+  end
+  for i, entry in ipairs(plan.addresses or {}) do
+    local message <const> = check_address(entry, ("plan.addresses[%d]"):format(i), links)
+    if message then return message end
+  end
+  for name, value in pairs(plan.sysctls or {}) do
+    local message <const> = check_sysctl(name, value)
+    if message then return message end
+  end
+  local _, message = check.routes(plan.routes or {}, "plan.routes", links)
+  return message
+end
+
+---Runs the hook `plan`; without one the plan stays as it is.
+---@param plan table `{ addresses, routes, sysctls }`, as `ecmp plan --json` prints it
+---@param ctx? table
+---@return table? plan, string? message, integer|string|nil code
+function Script:plan(plan, ctx)
+  if not self.hooks.plan then return plan end
+  local answer, message, code = ask(self, { verb = "plan", plan = plan, ctx = ctx or {} })
+  if not answer then return nil, message, code end
+  local changed
+  changed, message, code = value_of(self, answer, "plan")
+  if not changed then return nil, message, code end
+  message = check_plan(changed, ctx and ctx.links)
+  if message then return fault(self, message) end
+  for _, part in ipairs { "addresses", "routes", "sysctls" } do
+    changed[part] = changed[part] or {}
+  end
+  return changed
+end
+
+---Ends the script's process; twice is fine.
+function Script:close()
+  self.cage:close()
+end
+
+Script.__close = Script.close
+
+return M

@@ -113,8 +113,8 @@ end
 ---`ctx.conf.merge`.
 ---@param routes table[]
 ---@param ctx? table what rules see beside the routes; values only
-  if dev ~= nil and not (type(dev) == "string" and (not links or links[dev])) then
----the script, 7 or its own code where it refuses
+---@return table[]? routes, string? message, integer|string|nil code nil, message; 100 for a fault
+---of the script, 7 or its own code where it refuses
 ---@return table[]? trace for each group what came in and what went out, `{ came, goes }`
 function Script:run(routes, ctx, with_trace)
   local answer, message, code = ask(self, {

@@ -4,7 +4,7 @@
 # a user namespace.
 #
 #   sandbox.sh COMMAND...      runs it
-#   sandbox.sh --check         exits 0 when this machine lets us
+#   sandbox.sh --check         exits 0 when this machine lets us, and ECMP_NETNS is not "no"
 set -eu
 
 inside() {
@@ -18,6 +18,10 @@ if [ "${1-}" = --inside ]; then
 	shift
 	inside
 	exec "$@"
+fi
+
+if [ "${1-}" = --check ] && [ "${ECMP_NETNS-}" = no ]; then
+	exit 1
 fi
 
 flags=-Urnm

@@ -1,0 +1,146 @@
+local helper <const> = require "spec.helper"
+local sys <const> = require "ecmp.sys"
+
+describe("the executable", function()
+  local program <const> = assert(sys.realpath(helper.build .. "/bin/ecmp"))
+  local directory
+
+  before_each(function() directory = helper.directory() end)
+  after_each(function() helper.remove(directory) end)
+
+  local function at(name) return directory .. "/" .. name end
+
+  --- Runs `ecmp run` on a script with arguments, in an environment of its own.
+  local function run(script, options, ...)
+    assert(sys.replace(at "script.lua", script))
+    local order = { argv = { program, "run", at "script.lua", ... }, env = {}, timeout = 20 }
+    for key, value in pairs(options or {}) do order[key] = value end
+    return assert(sys.spawn(order))
+  end
+
+  local function shell(script, ...)
+    return assert(sys.spawn { argv = { "sh", "-c", script, program, ... }, timeout = 20 })
+  end
+
+  it("needs the C library, its dynamic linker and libmnl, and nothing else", function()
+    local libraries = sys.spawn({ argv = { "readelf", "-d", program } }).stdout
+    local found = {}
+    for name in libraries:gmatch "NEEDED.-%[(.-)%]" do found[#found + 1] = name end
+    for _, name in ipairs(found) do
+      local known = name:find "^libc%.so" or name:find "^libm%.so" or name:find "^libmnl%.so"
+        or name:find "^ld%-linux" or name:find "^lib[au]san%.so" or name:find "^libgcc_s%.so"
+      assert.truthy(known, name)
+    end
+    assert.truthy(#found >= 2)
+  end)
+
+  it("answers as every plugin it is linked as", function()
+    for _, name in ipairs(assert(sys.list(helper.build .. "/cni"))) do
+      local result = assert(sys.spawn { argv = { helper.build .. "/cni/" .. name },
+        env = { "CNI_COMMAND=VERSION" } })
+      assert.equal(0, result.status, name .. result.stderr)
+      assert.truthy(result.stdout:find '"cniVersion":"1.1.0"', result.stdout)
+    end
+  end)
+
+  it("has every module of the tree inside", function()
+    local names = {}
+    local list <close> = assert(io.popen "find lua -name '*.lua'")
+    for path in list:lines() do
+      local name = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
+      names[#names + 1] = ("%q"):format(name)
+    end
+    assert.truthy(#names > 10)
+    local result = run(([[
+      package.path, package.cpath = "", ""
+      for _, name in ipairs { %s } do
+        local loader, where
+        for _, searcher in ipairs(package.searchers) do
+          loader, where = searcher(name)
+          if type(loader) == "function" then break end
+        end
+        assert(type(loader) == "function" and where == "(embedded)", name)
+      end
+      for _, name in ipairs { "cjson", "ecmp.ip", "ecmp.rtnl", "ecmp.sys", "argparse" } do
+        require(name)
+      end ]]):format(table.concat(names, ", ")))
+    assert.same({ 0, "" }, { result.status, result.stderr })
+  end)
+
+  it("takes its own modules before those that lie about, and loads others from files", function()
+    assert(sys.mkdir(at "ecmp"))
+    assert(sys.create(at "ecmp/ip.lua", "error 'the wrong one'"))
+    assert(sys.create(at "ecmp/json.lua", "error 'the wrong one'"))
+    assert(sys.create(at "site.lua", "return { name = 'site' }"))
+    local result = run([[
+      require "ecmp.json"
+      print(require("ecmp.ip").canonical "0::1", require("site").name)
+      print((select(2, pcall(require, "no.such.module")))) ]],
+      { env = { "LUA_PATH=" .. at "?.lua" } })
+    assert.equal("", result.stderr)
+    assert.equal("::1\tsite\n", result.stdout:match "^[^\n]*\n")
+    assert.truthy(result.stdout:find("no module 'no.such.module' in the executable", 1, true))
+  end)
+
+  it("prints one line when a script fails, and exits 1", function()
+    for script, wanted in pairs {
+      ["error 'this went wrong'"] = "this went wrong",
+      ["error 'two\\nlines'"] = "two lines",
+      ["error(setmetatable({}, { __tostring = function() return 'an object' end }))"] = "an object",
+      ["local x = nil; x()"] = "attempt to call a nil value",
+      ["string.rep('x', 1 << 60)"] = "",
+    } do
+      local result = run(script)
+      assert.equal(1, result.status)
+      assert.equal("", result.stdout)
+      assert.truthy(result.stderr:find(wanted, 1, true), result.stderr)
+      assert.equal(1, select(2, result.stderr:gsub("\n", "")), result.stderr)
+      assert.falsy(result.stderr:find "traceback", result.stderr)
+    end
+  end)
+
+  it("says when its output cannot be written", function()
+    assert(sys.create(at "script.lua", "print 'text'"))
+    local result = shell('"$0" run "$1" >/dev/full', at "script.lua")
+    assert.equal(1, result.status)
+    assert.equal("ecmp: standard output: No space left on device\n", result.stderr)
+  end)
+
+  it("bears a reader that leaves, in silence", function()
+    assert(sys.create(at "script.lua", "for i = 1, 100000 do print(i) end"))
+    local result = shell('"$0" run "$1" | head -n 1', at "script.lua")
+    assert.same({ "1\n", "" }, { result.stdout, result.stderr })
+  end)
+
+  it("works with standard input, output and error closed", function()
+    assert(sys.create(at "script.lua", ([[
+      local file <close> = assert(io.open(%q, "w"))
+      local sys = require "ecmp.sys"
+      for fd = 0, 2 do file:write(sys.readlink("/proc/self/fd/" .. fd), "\n") end ]])
+      :format(at "fds")))
+    assert.equal(0, shell('"$0" run "$1" <&- >&- 2>&-', at "script.lua").status)
+    assert.equal(("/dev/null\n"):rep(3), sys.read(at "fds"))
+  end)
+
+  it("can wait for its children although its parent ignores its own", function()
+    local result = shell([[trap "" CHLD; exec "$0" run "$1"]], (function()
+      assert(sys.create(at "script.lua",
+        "print(assert(require('ecmp.sys').spawn { argv = { 'false' } }).status)"))
+      return at "script.lua"
+    end)())
+    assert.same({ "1\n", "" }, { result.stdout, result.stderr })
+  end)
+
+  it("lives in a directory with nothing but libc and libmnl #netns", function()
+    if helper.build:find "asan" then pending "the sanitizers need more" end
+    local script = [[
+      set -e
+      cd "$1"; mkdir proc dev; cp "$0" ecmp
+      for f in $(ldd "$0" | grep -o '/[^ ]*'); do mkdir -p ".$(dirname "$f")"; cp "$f" ".$f"; done
+      : >dev/null
+      CNI_COMMAND=VERSION exec chroot . /ecmp ]]
+    local result = shell(script, directory)
+    assert.same({ 0, "" }, { result.status, result.stderr })
+    assert.truthy(result.stdout:find '"cniVersion":"1.1.0"', result.stdout)
+  end)
+end)

@@ -177,6 +177,11 @@ static int replace_whole(int *fd, int at, const char *name, mode_t mode, const c
 	result = sys_write_whole(*fd, text, len);
 	if (result == 0)
 		result = fsync(*fd);
+	/* closed before it has its name: a program that is open for writing cannot be executed */
+	if (result == 0) {
+		result = close(*fd);
+		*fd = -1;
+	}
 	if (result == 0)
 		result = renameat(at, temporary, at, name);
 	if (result == 0)

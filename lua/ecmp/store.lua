@@ -87,6 +87,20 @@ function M.peek(data_dir, network)
   return setmetatable({ dir = dir, home = home(data_dir, network), readonly = true }, Store)
 end
 
+---Whether anything could be reserved in a network: its file system takes a file. The probe is
+---beside the network's directory, whose times mean something.
+---@param data_dir string
+---@param network string
+---@return true?, string? message
+function M.probe(data_dir, network)
+  local made, message = sys.mkdir(home(data_dir, network), Index.home_mode)
+  if not made then return nil, message end
+  local path <const> = ("%s/probe-%d"):format(home(data_dir, network), sys.getpid())
+  made, message = sys.create(path, "probe", FILE_MODE)
+  sys.unlink(path)
+  return made, message
+end
+
 -- Read when first needed: who only lists names does not pay for it.
 function Store:known()
   self.index = self.index or Index.open(self.dir, self.home, self.readonly)
@@ -146,11 +160,12 @@ function Store:reserve(address, id, ifname)
   local name <const> = tostring(address)
   local index <const> = self:known() -- before the file is there, or it would be noted twice
   self.unsure = true
+  local text <const> = content_of(id, ifname)
   local made <const>, message <const>, code <const> =
-    sys.create(self:path(name), content_of(id, ifname), FILE_MODE)
+    sys.create(self:path(name), text, FILE_MODE)
   if made then
     self.touched = true
-    index:add(name)
+    index:add(name, text)
   end
   self.unsure = false
   if made then return true end

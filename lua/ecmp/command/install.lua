@@ -155,10 +155,19 @@ local function put_all(dir, args)
   return sys.fsync(dir)
 end
 
+-- Whether the modules come out of the running program: then that is what there is to install.
+local function is_self_contained()
+  for _, search in ipairs(package.searchers) do
+    local _, where <const> = search("ecmp.main")
+    if where == "(embedded)" then return true end
+  end
+  return false
+end
+
 ---@param args table as `setup` asked for
 ---@return integer? status, string? message
 function M.run(args)
-  if not M.version_of("/proc/self/exe") then
+  if not is_self_contained() then
     return nil, "this is Lua, not the executable: call the one that was built (build/bin/ecmp)"
   end
   local made <const>, refusal <const> = sys.mkdir(args.dir, MODE)

@@ -17,7 +17,7 @@ local M = {}
 M.about = "hands out addresses of ranges kept on this host"
 
 -- CNI error codes.
-local MISTAKE <const>, FULL <const>, INTERNAL <const> = 7, 50, 999
+local MISTAKE <const>, UNAVAILABLE <const>, INTERNAL <const> = 7, 50, 999
 
 -- Takes the first of the requested addresses that lies in a set out of the list.
 local function take_requested(set, left)
@@ -233,15 +233,17 @@ end
 
 ---Whether an ADD could be served now.
 ---@param call table
----@return true?, string? message, integer? code  50 when a range set is full
+---@return true?, string? message, integer? code  50 when a set is full or nothing can be written
 function M.status(call)
   local pool <const>, message <const>, code <const> = read(call)
   if not pool then return nil, message, code end
+  local writable <const>, trouble <const> = Store.probe(pool.directory, pool.network)
+  if not writable then return nil, trouble, UNAVAILABLE end
   local store <const> = Store.peek(pool.directory, pool.network)
   for n, set in ipairs(pool.sets) do
     if not store:free(set, store:last(n - 1)) then
       return nil, ("range %d: no IP addresses available in range set: %s"):format(n - 1, set),
-        FULL
+        UNAVAILABLE
     end
   end
   return true

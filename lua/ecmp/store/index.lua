@@ -26,8 +26,8 @@ local BUCKETS <const> = 256
 -- A container id has no bound of its own, the environment that carried it has.
 local TEXT_LIMIT <const> = 131072
 
--- The index tells who runs here: for the owner's eyes, as the reservations are.
-local HOME_MODE <const> = 448
+---The index tells who runs here: for the owner's eyes, as the reservations are.
+M.home_mode = 448
 
 local function escape(text)
   return (text:gsub("[%c %%/=]", function(c) return ("%%%02x"):format(c:byte()) end))
@@ -197,11 +197,14 @@ end
 
 ---Notes a file that was just made.
 ---@param name string
-function Index:add(name)
-  local e <const> = self:entry_of(name)
-  if not e then return end
-  local n <const> = bucket_of(e.key)
-  self:set_bucket(n, self:bucket(n) .. line(e))
+---@param text string what it holds
+function Index:add(name, text)
+  local stat <const> = sys.lstat(self.dir .. "/" .. name)
+  if not stat then return end
+  local key <const> = M.key(text)
+  local n <const> = bucket_of(key)
+  self:set_bucket(n, self:bucket(n) .. line { name = name, key = key, ino = stat.ino,
+    ctime = stat.ctime_ns, boot = self.token })
 end
 
 ---Forgets a file that was just removed.
@@ -230,7 +233,7 @@ end
 ---@param touched boolean whether the directory changed since `open`
 function Index:seal(touched)
   if self.readonly or not (touched or self.rebuilt) then return end
-  if not sys.mkdir(self.home, HOME_MODE) or not self:write_buckets() then return end
+  if not sys.mkdir(self.home, M.home_mode) or not self:write_buckets() then return end
   local fraction <const> = string.unpack("<I4", sys.random(4)) % 1000000000
   local target <const> = (math.floor(sys.realtime()) - 2) * 1000000000 + fraction
   if not sys.set_mtime(self.dir, target) then return end

@@ -1,0 +1,219 @@
+local helper <const> = require "spec.helper"
+local install <const> = require "ecmp.command.install"
+local sys <const> = require "ecmp.sys"
+
+local PROGRAM <const> = sys.realpath(helper.build .. "/bin/ecmp")
+
+describe("ecmp install", function()
+  local dir, target
+
+  before_each(function()
+    dir = helper.directory()
+    target = dir .. "/cni"
+  end)
+  after_each(function() helper.remove(dir) end)
+
+  local function run(program, ...)
+    local outcome <const> = assert(sys.spawn { argv = { program, ... }, env = { "PATH=/nowhere" },
+      stderr = "capture", timeout = 60 })
+    return outcome.status, outcome.stdout, outcome.stderr
+  end
+
+  local function into_target(...)
+    return run(assert(PROGRAM, "build the executable first: make"), "install", ...)
+  end
+
+  local function put(name, text, mode)
+    assert(sys.mkdir(target))
+    sys.unlink(target .. "/" .. name)
+    assert(sys.create(target .. "/" .. name, text, mode or 493))
+    assert(sys.chmod(target .. "/" .. name, mode or 493))
+  end
+
+  -- A program like ours in all but its bytes: what follows the end of an ELF file is not looked at.
+  local function variant(name)
+    assert(sys.mkdir(("%s/%s"):format(dir, name)))
+    local path <const> = ("%s/%s/ecmp"):format(dir, name)
+    assert(sys.create(path, sys.read(PROGRAM) .. name, 493))
+    assert(sys.chmod(path, 493))
+    return path
+  end
+
+  local function identities()
+    local seen <const> = {}
+    for _, name in ipairs(sys.list(target)) do
+      local stat <const> = sys.lstat(target .. "/" .. name)
+      seen[name] = ("%d %d"):format(stat.ino, stat.ctime_ns)
+    end
+    return seen
+  end
+
+  it("copies itself and makes a link for each plugin type", function()
+    local status <const>, out <const>, err <const> = into_target(target)
+    assert.same({ 0, "" }, { status, err })
+    assert.matches("/cni/ecmp: installed\n", out)
+    assert.equal(sys.read(PROGRAM), sys.read(target .. "/ecmp"))
+    assert.equal(493, sys.stat(target .. "/ecmp").mode)
+    local links <const> = { "ecmp-bridge", "ecmp-host-local", "ecmp-ipvlan", "ecmp-lua",
+      "ecmp-macvlan", "ecmp-ptp", "ecmp-static" }
+    assert.same(links, install.links())
+    for _, name in ipairs(links) do
+      assert.equal("ecmp", sys.readlink(target .. "/" .. name))
+    end
+    assert.equal(#links + 1, #sys.list(target))
+    local outcome <const> =
+      sys.spawn { argv = { target .. "/ecmp-static" }, env = { "CNI_COMMAND=VERSION" } }
+    assert.matches('"supportedVersions"', outcome.stdout)
+    assert.same({ run(PROGRAM, "version") }, { run(target .. "/ecmp", "version") })
+  end)
+
+  it("touches nothing the second time", function()
+    put("bridge", "old bridge")
+    into_target("--replace", "bridge", target)
+    local before <const> = identities()
+    local status <const>, out <const> = into_target("--replace", "bridge", target)
+    assert.equal(0, status)
+    assert.is_nil(out:find "installed" or out:find "linked")
+    assert.same(before, identities())
+  end)
+
+  it("puts the links back that somebody took away, and the mode", function()
+    into_target(target)
+    assert(sys.unlink(target .. "/ecmp-ptp"))
+    assert(sys.chmod(target .. "/ecmp", 384))
+    put("ecmp-static", "something else")
+    assert.equal(0, (into_target(target)))
+    assert.equal("ecmp", sys.readlink(target .. "/ecmp-ptp"))
+    assert.equal("ecmp", sys.readlink(target .. "/ecmp-static"))
+    assert.equal(493, sys.stat(target .. "/ecmp").mode)
+  end)
+
+  it("replaces reference plugins when told, and keeps the old file", function()
+    put("bridge", "old bridge")
+    assert.equal(0, (into_target("--replace", "bridge,static", target)))
+    assert.equal("ecmp", sys.readlink(target .. "/bridge"))
+    assert.equal("ecmp", sys.readlink(target .. "/static"))
+    assert.equal("old bridge", sys.read(target .. "/bridge.orig"))
+    assert.is_nil(sys.lstat(target .. "/static.orig"))
+    assert.equal(0, (into_target("--replace", "bridge", target)))
+    assert.equal("old bridge", sys.read(target .. "/bridge.orig"))
+    put("bridge", "newer bridge") -- as a package would
+    assert.equal(0, (into_target("--replace", "bridge", target)))
+    assert.equal("newer bridge", sys.read(target .. "/bridge.orig"))
+    assert.equal("ecmp", sys.readlink(target .. "/bridge"))
+  end)
+
+  it("replaces nothing that is no reference plugin or no file", function()
+    local status, _, err = into_target("--replace", "bridge,calico", target)
+    assert.equal(2, status)
+    assert.matches("%-%-replace: 'calico' is no reference plugin that we replace", err)
+    assert.is_nil(sys.lstat(target))
+    assert(sys.mkdir(target .. "/bridge"))
+    status, _, err = into_target("--replace", "bridge", target)
+    assert.equal(1, status)
+    assert.matches("^ecmp: install: .*/bridge: neither a file nor a link, left alone\n$", err)
+    assert.equal("dir", sys.lstat(target .. "/bridge").type)
+  end)
+
+  local function pretend(version)
+    put("ecmp", ("#!/bin/sh\necho 'ecmp %s'\n"):format(version))
+  end
+
+  it("replaces an older version and whatever cannot tell its version", function()
+    for _, what in ipairs { "0.0.9", "nonsense" } do
+      pretend(what)
+      assert.equal(0, (into_target(target)))
+      assert.equal(sys.read(PROGRAM), sys.read(target .. "/ecmp"), what)
+    end
+    put("ecmp", "no program")
+    assert.equal(0, (into_target(target)))
+    assert.equal(sys.read(PROGRAM), sys.read(target .. "/ecmp"))
+  end)
+
+  it("keeps a newer version unless forced", function()
+    pretend "99.1.0"
+    local status <const>, out <const> = into_target(target)
+    assert.equal(0, status)
+    assert.matches("/ecmp: kept, being newer: 99.1.0\n", out)
+    assert.matches("99.1.0", sys.read(target .. "/ecmp"))
+    assert.equal(0, (into_target("--force", target)))
+    assert.equal(sys.read(PROGRAM), sys.read(target .. "/ecmp"))
+  end)
+
+  it("tells newer from older by numbers", function()
+    assert.is_true(install.is_newer("0.10.0", "0.9.9"))
+    assert.is_true(install.is_newer("1.0.1", "1.0"))
+    assert.is_false(install.is_newer("1.0.0", "1.0"))
+    assert.is_false(install.is_newer("0.9.9", "0.10.0"))
+  end)
+
+  it("fails in one line where it may not write, and leaves nothing", function()
+    assert(sys.create(dir .. "/file", "x"))
+    local status <const>, _, err <const> = into_target(dir .. "/file")
+    assert.equal(1, status)
+    assert.matches("^ecmp: install: mkdir .*/file: [^\n]*\n$", err)
+    assert.equal("x", sys.read(dir .. "/file"))
+  end)
+
+  it("is refused to plain Lua, which is not what there is to install", function()
+    local outcome <const> = helper.lua(
+      ("os.exit(require('ecmp.command').run { 'install', %q })"):format(target),
+      { stderr = "capture" })
+    assert.equal(1, outcome.status)
+    assert.matches("^ecmp: install: this is Lua, not the executable", outcome.stderr)
+    assert.is_nil(sys.lstat(target))
+  end)
+
+  it("never fails who executes it meanwhile, and is never busy itself", function()
+    local one <const>, two <const> = variant "one", variant "two"
+    put("bridge", sys.read "/bin/true")
+    into_target(target)
+    local outcome <const> = assert(sys.spawn { stderr = "capture", timeout = 60,
+      argv = { "sh", "-c", ([[ cd %s; touch go
+        for n in 1 2; do
+          (while [ -e go ]; do
+             ./cni/ecmp version >/dev/null || echo "version failed"
+             CNI_COMMAND=VERSION ./cni/ecmp-static >/dev/null || echo "plugin failed"
+             CNI_COMMAND=VERSION ./cni/bridge >/dev/null || echo "bridge failed"
+           done) &
+        done
+        for n in 1 2 3 4 5 6 7 8; do
+          %s install --replace bridge cni >/dev/null || echo "install failed"
+          cp /bin/true cni/.new; mv cni/.new cni/bridge
+          %s install --replace bridge cni >/dev/null || echo "install failed"
+        done
+        rm go; wait ]]):format(dir, one, two) } })
+    assert.same({ "", "" }, { outcome.stdout, outcome.stderr })
+    assert.equal(sys.read(two), sys.read(target .. "/ecmp"))
+  end)
+
+  it("may be run by several at once", function()
+    local one <const>, two <const> = variant "one", variant "two"
+    local outcome <const> = sys.spawn { timeout = 60, argv = { "sh", "-c", ([[
+      for n in 1 2 3 4; do
+        (%s install %s >/dev/null || echo failed) & (%s install %s >/dev/null || echo failed) &
+      done; wait]]):format(one, target, two, target) } }
+    assert.equal("", outcome.stdout)
+    local text <const> = sys.read(target .. "/ecmp")
+    assert.is_true(text == sys.read(one) or text == sys.read(two))
+    assert.equal(#install.links() + 1, #sys.list(target))
+  end)
+
+  it("leaves no half file when it is killed at any moment, and the next one cleans up", function()
+    local programs <const> = { variant "one", variant "two" }
+    local whole <const> = { [sys.read(programs[1])] = true, [sys.read(programs[2])] = true }
+    math.randomseed(3)
+    for i = 1, 60 do
+      put("bridge", "old")
+      sys.spawn { argv = { programs[i % 2 + 1], "install", "--replace", "bridge", target },
+        timeout = 0.001 + math.random() * 0.02, stderr = "capture" }
+      local text <const> = sys.read(target .. "/ecmp")
+      assert.is_true(text == nil or whole[text], "round " .. i)
+      local bridge <const> = sys.readlink(target .. "/bridge") or sys.read(target .. "/bridge")
+      assert.is_true(bridge == "ecmp" or bridge == "old", "round " .. i)
+    end
+    assert.equal(0, (run(programs[1], "install", "--replace", "bridge", target)))
+    for _, name in ipairs(sys.list(target)) do assert.is_nil(name:find "^%.ecmp%-", name) end
+    assert.equal("old", sys.read(target .. "/bridge.orig"))
+  end)
+end)

@@ -97,11 +97,9 @@ function M.read(path, limit)
   if path == "" or path:find("\0", 1, true) then return refuse(path, "is no path") end
   local real, message, code = walk(path)
   if not real then return nil, message, code end
-  limit = limit or 1 << 20
   local text
-  text, message = sys.read(real, limit + 1)
+  text, message = sys.read(real, limit or 1 << 20)
   if not text then return refuse(path, "%s", message) end
-  if #text > limit then return refuse(path, "is larger than %d bytes", limit) end
   return text
 end
 

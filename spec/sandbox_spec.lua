@@ -1,0 +1,403 @@
+local cage = require "ecmp.cage"
+local group = require "ecmp.group"
+local helper = require "spec.helper"
+local rule = require "ecmp.rule"
+local sandbox = require "ecmp.sandbox"
+local sys = require "ecmp.sys"
+
+local READABLE <const> = tonumber("644", 8)
+
+local directory
+
+local function write(name, text, mode)
+  local path = directory .. "/" .. name
+  assert(sys.replace(path, text, mode or READABLE))
+  return path
+end
+
+local function load(text, options)
+  return sandbox.load(write("rule.lua", text), options)
+end
+
+local function refused(value, message, code)
+  assert.is_nil(value)
+  assert.equal(100, code)
+  return message
+end
+
+local both <const> = {
+  { dst = "0.0.0.0/0", via = "10.0.0.1", dev = "eth0" },
+  { dst = "0.0.0.0/0", via = "10.0.0.2", dev = "eth0" },
+  { dst = "::/0", via = "2001:db8::1", dev = "eth0" },
+  { dst = "::/0", via = "2001:db8::2", dev = "eth0" },
+}
+
+local function texts(routes, message)
+  local lines = {}
+  for i, route in ipairs(assert(routes, message)) do
+    lines[i] = group.text(assert(group.canonical(route)))
+  end
+  return lines
+end
+
+describe("a rule script", function()
+  setup(function() directory = helper.directory() end)
+  teardown(function() helper.remove(directory) end)
+
+  it("runs its hooks on values, and its routes come back", function()
+    local script <close> = assert(load [[
+      local rule = require "ecmp.rule"
+      local ip = require "ecmp.ip"
+      local R = {}
+      function R.routes(routes, ctx) table.remove(routes) return routes end
+      function R.key(route, ctx) return { route.dst, ip.parse(route.via):family() } end
+      function R.merge(group, ctx)
+        return rule.weighted(group, ctx, { ["10.0.0.1"] = ctx.conf.weight, [ctx.ifname] = 2 })
+      end
+      return R
+    ]])
+    assert.same({ routes = true, key = true, merge = true }, script.hooks)
+    assert.same({
+      "default nexthop via 10.0.0.1 dev eth0 weight 7 nexthop via 10.0.0.2 dev eth0 weight 2",
+      "default via 2001:db8::1 dev eth0",
+    }, texts(rule.merge(both, script, { conf = { weight = 7 }, ifname = "eth0" })))
+  end)
+
+  it("leaves what it does not say to the word in the configuration", function()
+    for _, word in ipairs { "ecmp", "separate", "first", "failover" } do
+      local ctx = { conf = { merge = word } }
+      local script <close> = assert(load "return {}")
+      assert.same(rule.merge(both, word, ctx), rule.merge(both, script, ctx))
+    end
+  end)
+
+  it("says what came into each group and what went out", function()
+    local script <close> = assert(load "return {}")
+    local routes, _, _, trace = script:explain(both)
+    assert.equal(2, #routes)
+    assert.equal(2, #trace)
+    assert.same(both[4], trace[2].came[2])
+    assert.same(routes[2], trace[2].goes[1])
+  end)
+
+  it("may refuse, with a code of its own", function()
+    local script <close> = assert(load [[return {
+      merge = function(g) if g.family == 4 then return g end return nil, "not here", 11 end }]])
+    local routes, message, code = rule.merge(both, script)
+    assert.is_nil(routes)
+    assert.equal(directory .. "/rule.lua: merge(default): not here", message)
+    assert.equal(11, code)
+  end)
+
+  it("gives its file, line and own words where it fails", function()
+    local path = directory .. "/rule.lua"
+    assert.equal(path .. ":2: no rack for eth0",
+      refused(load "\nerror('no rack for eth0')"))
+    assert.equal(path .. ":2: no rack", refused(rule.merge(both, assert(load [[
+      return { merge = function()
+        error("no rack")
+      end }]]))))
+    assert.matches("^" .. path:gsub("%p", "%%%0") .. ":1: syntax error near", refused(load "x y"))
+    -- A fault inside a block is put down to the line that used it.
+    assert.matches("^" .. path:gsub("%p", "%%%0") .. ":2: .*attempt to", refused(rule.merge(both,
+      assert(load "return { merge = function()\n return (require('ecmp.rule').first(nil)) end }"))))
+  end)
+
+  it("gives the whole path, however long", function()
+    local deep = ("d"):rep(100)
+    assert(sys.mkdir(directory .. "/" .. deep, tonumber("755", 8)))
+    local path = write(deep .. "/rule.lua", "\n\nerror 'here'")
+    assert.equal(path .. ":3: here", refused(sandbox.load(path)))
+  end)
+
+  it("is refused what is no route, with the path of the field", function()
+    local function fault(text)
+      local script <close> = assert(load("return { merge = function() return " .. text .. " end }"))
+      return refused(rule.merge(both, script, { links = { eth0 = {} } })):sub(#directory + 12)
+    end
+    assert.equal("merge(default).gw: unknown field (did you mean 'via'?)",
+      fault "{ dst = 'default', gw = '10.0.0.1' }")
+    assert.equal("merge(default)[2].nexthops[1].via: 2001:db8::1 is not an IPv4 address",
+      fault("{ { dst = 'default', dev = 'eth0' }, { dst = '10.0.0.0/8', nexthops = "
+        .. "{ { via = '2001:db8::1' } } } }"))
+    assert.equal("merge(default).dev: there is no interface 'eth7'",
+      fault "{ dst = 'default', dev = 'eth7' }")
+  end)
+
+  it("sees the same random numbers each time", function()
+    local function number()
+      local script <close> = assert(load [[return { merge = function()
+        return { dst = "default", dev = "eth0", metric = math.random(1 << 30) } end }]])
+      return rule.merge(both, script)[1].metric
+    end
+    assert.equal(number(), number())
+  end)
+
+  it("sees views of kernel routes, and json's numbers, as plain values", function()
+    local json = require "ecmp.json"
+    local script <close> = assert(load [[return { merge = function(g, ctx)
+      assert(ctx.conf.x == 1.5 and math.type(ctx.conf.y) == "integer") return g end }]])
+    assert(rule.merge(both, script, { conf = json.decode [[{"x": 1.5, "y": 3}]] }))
+  end)
+
+  it("has one budget for all its hooks", function()
+    local script <close> = assert(load [[return {
+      merge = function(g) for _ = 1, 2e6 do end return g end,
+      plan = function(p) for _ = 1, 2e6 do end return p end }]])
+    assert(rule.merge({ both[1] }, script))
+    local rounds = 0
+    repeat
+      local plan, message = script:plan({})
+      rounds = rounds + 1
+      if not plan then assert.matches("more than the instructions it may use$", message) end
+    until not plan
+    assert.is_true(rounds < 6)
+    assert.matches("ended without an answer", refused(script:plan({})))
+  end)
+
+  it("is closed by going out of scope, and leaves neither process nor descriptor", function()
+    local before = helper.descriptors()
+    for _ = 1, 20 do
+      local script <close> = assert(load "return {}")
+      assert.equal(4, #script:run(both, { conf = { merge = "separate" } }))
+    end
+    load "return {}" -- forgotten
+    collectgarbage()
+    collectgarbage()
+    assert.equal(before, helper.descriptors())
+    local children = sys.read(("/proc/self/task/%d/children"):format(sys.getpid()))
+    if children then assert.equal("", children) end
+  end)
+
+  it("does not outlive a caller that is killed", function()
+    write("slow.lua", "return { merge = function() while true do end end }")
+    local caller = helper.lua(([[
+      local sandbox = require "ecmp.sandbox"
+      sandbox.BUDGET.instructions, sandbox.BUDGET.seconds = math.maxinteger, 60
+      local script = assert(sandbox.load(%q))
+      script:run({ { dst = "default", dev = "eth0" } })]]):format(directory .. "/slow.lua"),
+      { timeout = 0.5 })
+    assert.is_true(caller.timedout)
+    helper.eventually(function()
+      for _, name in ipairs(sys.list "/proc") do
+        local line = name:find "^%d+$" and sys.read("/proc/" .. name .. "/cmdline")
+        if line and line:find(directory, 1, true) then return false end
+      end
+      return true
+    end)
+  end)
+end)
+
+describe("the hook plan", function()
+  setup(function() directory = helper.directory() end)
+  teardown(function() helper.remove(directory) end)
+
+  local function planned(text, plan)
+    local script <close> = assert(load("return { plan = function(plan, ctx) " .. text .. " end }"))
+    return script:plan(plan or { addresses = {}, routes = both, sysctls = {} },
+      { links = { eth0 = {} } })
+  end
+
+  it("has the last word", function()
+    local plan = assert(planned [[
+      plan.sysctls["net.ipv4.fib_multipath_hash_policy"] = "1"
+      plan.routes = { plan.routes[1] }
+      return plan]])
+    assert.equal(1, #plan.routes)
+    assert.equal("1", plan.sysctls["net.ipv4.fib_multipath_hash_policy"])
+    assert.same({}, plan.addresses)
+  end)
+
+  it("may be left out", function()
+    local script <close> = assert(load "return {}")
+    local plan = {}
+    assert.equal(plan, script:plan(plan))
+  end)
+
+  it("is refused what the pod's network does not have", function()
+    for text, message in pairs {
+      ["return"] = "plan: returned nothing",
+      ["return 5"] = "plan: a table is due here, not a number",
+      ["plan.routes = 5 return plan"] = "plan.routes: a table is due here, not a number",
+      ["plan.routes[1].dev = 'eth1' return plan"] =
+        "plan.routes[1].dev: there is no interface 'eth1'",
+      ["plan.sysctls['kernel.core_pattern'] = 'x' return plan"] =
+        "plan.sysctls.kernel.core_pattern: is no setting of the network",
+      ["plan.sysctls['net/../kernel/core_pattern'] = 'x' return plan"] =
+        "plan.sysctls.net/../kernel/core_pattern: is no setting of the network",
+      ["plan.sysctls['net.ipv4.ip_forward'] = {} return plan"] =
+        "plan.sysctls.net.ipv4.ip_forward: text is due here, not a table",
+      ["plan.addresses[1] = { address = 'x' } return plan"] =
+        "plan.addresses[1].address: is no address",
+      ["plan.addresses[1] = { address = '10.0.0.1/8', dev = 'eth1' } return plan"] =
+        "plan.addresses[1].dev: there is no interface 'eth1'",
+    } do
+      assert.equal(directory .. "/rule.lua: " .. message, refused(planned(text)))
+    end
+  end)
+end)
+
+describe("a script that others could have written", function()
+  setup(function() directory = helper.directory() end)
+  before_each(function() assert(sys.chmod(directory, tonumber("700", 8))) end)
+  teardown(function() helper.remove(directory) end)
+
+  local function why(path)
+    return refused(sandbox.load(path))
+  end
+
+  it("is refused for its own mode", function()
+    for _, mode in ipairs { "666", "664", "646", "602", "620" } do
+      local path = write("open.lua", "return {}", tonumber(mode, 8))
+      assert(sys.chmod(path, tonumber(mode, 8)))
+      assert.equal(("%s: refused, because others may write %s (mode 0%s)"):format(path, path, mode),
+        why(path))
+    end
+    assert(sandbox.load(write("open.lua", "return {}", tonumber("600", 8)))):close()
+  end)
+
+  it("is refused for a directory on the way, unless that is sticky", function()
+    local path = write("rule.lua", "return {}")
+    assert(sys.chmod(directory, tonumber("777", 8)))
+    assert.matches("refused, because others may write " .. directory:gsub("%p", "%%%0")
+      .. " %(mode 0777%)", why(path))
+    assert(sys.chmod(directory, tonumber("1777", 8)))
+    assert(sandbox.load(path)):close()
+  end)
+
+  it("is looked for behind symbolic links, each step of which counts", function()
+    local open = directory .. "/open"
+    assert(sys.mkdir(open, tonumber("755", 8)))
+    local inside = write("open/rule.lua", "return {}")
+    assert(sys.symlink(inside, directory .. "/link.lua"))
+    assert(sys.symlink("open", directory .. "/way"))
+    assert(sandbox.load(directory .. "/link.lua")):close()
+    assert(sandbox.load(directory .. "/way/../way/rule.lua")):close()
+    assert(sys.chmod(open, tonumber("777", 8)))
+    assert.matches("others may write " .. open:gsub("%p", "%%%0"), why(directory .. "/link.lua"))
+    assert.matches("others may write " .. open:gsub("%p", "%%%0"),
+      why(directory .. "/way/rule.lua"))
+    assert(sys.symlink("loop.lua", directory .. "/loop.lua"))
+    assert.matches("too many symbolic links", why(directory .. "/loop.lua"))
+  end)
+
+  it("is refused when it is no file, not there, or too large", function()
+    assert.matches("is no regular file$", why(directory))
+    assert.equal(0, sys.spawn({ argv = { "mkfifo", "-m", "600", directory .. "/pipe" } }).status)
+    assert.matches("is no regular file$", why(directory .. "/pipe"))
+    assert.matches("No such file or directory", why(directory .. "/absent.lua"))
+    assert.matches("more than 1048576 bytes", why(write("big.lua", ("-"):rep(1 << 21))))
+    assert.matches("is no path", why "")
+    assert.matches("is no path", why(directory .. "/rule.lua\0x"))
+  end)
+
+  it("is refused for its owner, and for that of a directory", function()
+    if sys.getuid() ~= 0 then return pending "needs root to give a file away" end
+    local path = write("rule.lua", "return {}")
+    local given = sys.spawn { argv = { "chown", "1234", path }, stderr = "capture" }
+    if not given or given.status ~= 0 then return pending "no second user in this namespace" end
+    assert.matches("refused, because " .. path:gsub("%p", "%%%0") .. " belongs to user 1234",
+      why(path))
+    sys.spawn { argv = { "chown", "0", path } }
+    sys.spawn { argv = { "chown", "1234", directory } }
+    assert.matches("belongs to user 1234", why(path))
+    sys.spawn { argv = { "chown", "0", directory } }
+  end)
+end)
+
+describe("a trusted script", function()
+  setup(function() directory = helper.directory() end)
+  teardown(function() helper.remove(directory) end)
+
+  it("has all of Lua, and keeps its budget", function()
+    local note = directory .. "/note"
+    local script <close> = assert(load([[
+      local file = assert(io.open("]] .. note .. [[", "w"))
+      file:write(os.time() > 0 and "written", type(load), type(require "cjson"))
+      file:close()
+      return {}]], { trusted = true }))
+    assert.equal("writtenfunctiontable", sys.read(note))
+    assert.matches("more than the instructions", refused(load("while true do end",
+      { trusted = true })))
+    assert.matches("more than the instructions", refused(load(
+      "if debug.sethook then debug.sethook() end while true do end", { trusted = true })))
+    assert.matches("more than the memory", refused(load("return ('x'):rep(1 << 27)",
+      { trusted = true })))
+    assert.matches("took longer than 0.5 s", refused(load("os.execute 'sleep 5'",
+      { trusted = true })))
+    assert.is_table(script)
+  end)
+
+  it("prints to standard error, so that standard output stays one JSON object", function()
+    local path = write("loud.lua", "print 'one' io.write 'two\\n' return {}")
+    local result = helper.lua(([[
+      io.write("before ")
+      local script <close> = assert(require("ecmp.sandbox").load(%q, { trusted = true }))
+      io.write("after\n")]]):format(path), { stderr = "capture" })
+    assert.equal("before after\n", result.stdout)
+    assert.equal("one\ntwo\n", result.stderr)
+  end)
+end)
+
+describe("a cage", function()
+  local options <const> = {
+    path = "/script", memory = 64 << 20, instructions = 10000000, quiet = true,
+  }
+
+  local function ask(serve, request, seconds)
+    local one <close> = assert(cage.start(serve, options))
+    return one:ask(request, seconds or 0.5)
+  end
+
+  it("carries values both ways", function()
+    for _, value in ipairs {
+      true, false, 0, -1, math.maxinteger, math.mininteger, 1.5, -0.0, math.huge, "", "x\0y",
+      ("x"):rep(1 << 20), { 1, 2, { 3, a = { b = {} } } }, { [1.5] = 2, [true] = "t", x = false },
+    } do
+      assert.same(value, ask(function(request) return request end, value))
+    end
+    assert.is_nil(ask(function(request) return request end, nil))
+    local nan = ask(function(request) return request end, 0 / 0)
+    assert.is_true(nan ~= nan)
+  end)
+
+  it("turns what cannot travel into something opaque", function()
+    local back = ask(function() return { f = print, t = coroutine.create(print) } end)
+    assert.equal("userdata", type(back.f))
+    assert.equal("userdata", type(back.t))
+  end)
+
+  it("reaches no file, no process and no socket, even with all of Lua", function()
+    local back = ask(function()
+      local got = {}
+      for _, name in ipairs { "/etc/passwd", "/dev/null", "/proc/self/stat" } do
+        got[#got + 1] = io.open(name) and name
+      end
+      got[#got + 1] = os.execute "true" and "process" or nil
+      got[#got + 1] = pcall(sys.spawn, { argv = { "true" } }) and sys.getpid() == nil and "x"
+        or nil
+      got[#got + 1] = sys.kill(1, 0) and "kill" or nil
+      got[#got + 1] = os.remove("/tmp") and "remove" or nil
+      return got
+    end)
+    assert.same({}, back)
+  end)
+
+  it("does not run the finalizers of its caller's objects", function()
+    local path = os.tmpname()
+    local object = setmetatable({}, { __gc = function() os.remove(path) end }) -- luacheck: ignore
+    object = nil -- luacheck: ignore
+    local full = ask(function()
+      local keep = {}
+      return pcall(function() for i = 1, 100 do keep[i] = ("x"):rep(1 << 20) .. i end end), #keep
+    end)
+    assert.is_false(full)
+    assert.is_true(os.remove(path))
+  end)
+
+  it("throws a value that contains itself back at the caller", function()
+    local loop = {}
+    loop.loop = loop
+    assert.error_matches(function() ask(print, loop) end, "nests too deeply, or contains itself")
+  end)
+end)

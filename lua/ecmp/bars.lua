@@ -1,0 +1,64 @@
+-- Shares as bars: one line for each next hop, its gateway, device, percentage and bar.
+
+local M = {}
+
+local WIDTH <const> = 40
+local FULL <const>, EIGHTHS <const> = "█", { "▏", "▎", "▍", "▌", "▋", "▊", "▉" }
+
+---A bar of a share, at most `width` columns wide.
+---@param share number 0..1
+---@param width? integer
+---@return string
+function M.bar(share, width)
+  local eighths <const> = math.floor(share * (width or WIDTH) * 8 + 0.5)
+  return FULL:rep(eighths // 8) .. (EIGHTHS[eighths % 8] or "")
+end
+
+local function columns_of(hop)
+  return {
+    hop.name or "", hop.via or "", hop.dev or "", hop.weight and "weight " .. hop.weight or "",
+    ("%d"):format(hop.flows), ("%5.1f%%"):format(hop.share * 100),
+  }
+end
+
+-- Numbers are lined up at their right ends.
+local RIGHT <const> = { [5] = true, [6] = true }
+
+local function pad(text, width, right)
+  local fill <const> = (" "):rep(width - #text)
+  return right and fill .. text or text .. fill
+end
+
+---Lines up hops; columns in which nothing stands are left out.
+---@param hops { name: string?, via: string?, dev: string?, weight: integer?, flows: integer, share: number }[]
+---@param options? { width: integer, colour: fun(word: string, text: string): string }
+---@return string
+function M.text(hops, options)
+  local rows <const>, widths <const> = {}, {}
+  for i, hop in ipairs(hops) do
+    rows[i] = columns_of(hop)
+    for c, text in ipairs(rows[i]) do widths[c] = math.max(widths[c] or 0, #text) end
+  end
+  local colour <const> = options and options.colour or function(_, text) return text end
+  local lines <const> = {}
+  for i, row in ipairs(rows) do
+    local words <const> = {}
+    for c, text in ipairs(row) do
+      if widths[c] > 0 then words[#words + 1] = pad(text, widths[c], RIGHT[c]) end
+    end
+    words[#words + 1] = colour("bar", M.bar(hops[i].share, options and options.width))
+    lines[i] = table.concat(words, "  "):gsub("%s+$", "")
+  end
+  return table.concat(lines, "\n")
+end
+
+local list_mt <const> = { __name = "ecmp.Shares", __tostring = function(list) return M.text(list) end }
+
+---Makes a list of hops print as bars.
+---@param hops table[]
+---@return table[] hops the same
+function M.list(hops)
+  return setmetatable(hops, list_mt)
+end
+
+return M

@@ -1,0 +1,98 @@
+-- The ways in which a gateway can fail, and their mending.
+
+local sys <const> = require "ecmp.sys"
+local topology <const> = require "ecmp.lab.topology"
+
+local M = {}
+
+-- How long the kernel may take to notice a carrier: its link watcher acts at most once a second.
+local PATIENCE <const> = 5
+
+local function links_down(...)
+  local names <const> = { ... }
+  return function(_, gateway)
+    local steps <const> = {}
+    for i, name in ipairs(names) do steps[i] = { "link", "set", { dev = name, up = false } } end
+    return topology.carry_out(gateway.nl, steps)
+  end
+end
+
+-- Nothing is answered and nothing is forwarded, but the wire is alive: ARP and neighbour discovery
+-- find nobody. `forwarding` counts per device the packet comes in by.
+local function silence(_, gateway)
+  return topology.carry_out(gateway.nl, {
+    { "sysctl", "set", "net.ipv4.conf.lan.forwarding", 0 },
+    { "sysctl", "set", "net.ipv4.conf.lan.arp_ignore", 8 },
+    { "sysctl", "set", "net.ipv4.icmp_echo_ignore_all", 1 },
+    { "sysctl", "set", "net.ipv6.conf.lan.disable_ipv6", 1 },
+  })
+end
+
+local function speak(_, gateway)
+  return topology.carry_out(gateway.nl, {
+    { "sysctl", "set", "net.ipv4.conf.lan.forwarding", 1 },
+    { "sysctl", "set", "net.ipv4.conf.lan.arp_ignore", 0 },
+    { "sysctl", "set", "net.ipv4.icmp_echo_ignore_all", 0 },
+    { "sysctl", "set", "net.ipv6.conf.lan.disable_ipv6", 0 },
+  })
+end
+
+local function pod_link_down(lab, gateway)
+  if lab.shared then
+    return nil, "cut: on a shared segment the pod has one link to all gateways; cut 'carrier' or 'packets'",
+      "EOPNOTSUPP"
+  end
+  return lab.pod.link:set { dev = gateway.dev, up = false }
+end
+
+M.kinds = {
+  link = pod_link_down,
+  carrier = links_down "lan",
+  uplink = links_down "wan",
+  packets = silence,
+  dead = links_down("lan", "wan"),
+}
+
+-- After these the pod's device has no carrier.
+local seen_by_pod <const> = { carrier = true, dead = true }
+
+---Waits until the pod's routes know of a carrier that came or went: the flag is there at once, and
+---what follows from it (`linkdown`) only when the kernel's link watcher has run.
+local function await_state(lab, gateway, wanted)
+  local events <const>, message <const>, code <const> = lab.pod:monitor { "link" }
+  if not events then return nil, message, code end
+  local deadline <const> = sys.monotonic() + PATIENCE
+  local link = lab.pod.link:get { dev = gateway.dev }
+  while link and link.operstate ~= wanted and sys.monotonic() < deadline do
+    events:next(deadline - sys.monotonic())
+    link = lab.pod.link:get { dev = gateway.dev }
+  end
+  events:close()
+  return true
+end
+
+---@param lab ecmp.Lab
+---@param gateway table
+---@param kind string
+---@return true|nil, string? message, string? code
+function M.cut(lab, gateway, kind)
+  local ok, message, code = M.kinds[kind](lab, gateway)
+  if not ok then return nil, message, code end
+  lab.cuts[gateway.name] = kind
+  if seen_by_pod[kind] and not lab.shared then return await_state(lab, gateway, "DOWN") end
+  return true
+end
+
+---@param lab ecmp.Lab
+---@param gateway table
+---@return true|nil, string? message, string? code
+function M.heal(lab, gateway)
+  local ok, message, code = speak(lab, gateway)
+  if ok then ok, message, code = topology.configure_gateway(lab, gateway) end
+  if ok and not lab.shared then ok, message, code = topology.configure_pod_wire(lab, gateway) end
+  if not ok then return nil, message, code end
+  lab.cuts[gateway.name] = nil
+  return await_state(lab, gateway, "UP")
+end
+
+return M

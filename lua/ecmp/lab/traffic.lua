@@ -1,0 +1,146 @@
+-- Real packets: flows from the pod to the server, counted at the gateways they take.
+
+local bars <const> = require "ecmp.bars"
+local ip <const> = require "ecmp.ip"
+local netns <const> = require "ecmp.netns"
+local sys <const> = require "ecmp.sys"
+
+local M = {}
+
+local MOST_FLOWS <const> = 60000 -- each has a source port of its own
+local BATCH <const> = 100        -- as many as an unresolved neighbour's queue takes
+local QUIET <const> = 0.3        -- seconds without an arrival after which the rest is lost
+local DPORT <const> = 4000
+
+local known <const> = { flows = true, proto = true, family = true, dst = true, dport = true, src = true }
+
+local function check_options(lab, options)
+  for key in pairs(options) do
+    if not known[key] then error(("%s: unknown option of send"):format(tostring(key)), 4) end
+  end
+  local flows <const> = options.flows or 100
+  if math.type(flows) ~= "integer" or flows < 1 or flows > MOST_FLOWS then
+    error(("flows: 1 to %d expected, got %s"):format(MOST_FLOWS, tostring(flows)), 4)
+  end
+  if options.proto ~= nil and options.proto ~= "udp" then
+    error(("proto: only udp is sent, got %s"):format(tostring(options.proto)), 4)
+  end
+  local family = options.family
+  if options.dst then
+    local prefix <const>, message <const> = ip.parse(options.dst)
+    if not prefix then error("dst: " .. message, 4) end
+    family = prefix:family()
+  end
+  family = family or lab.families[1]
+  if not lab.address[family] then error(("family: this lab has no %s"):format(tostring(family)), 4) end
+  return { flows = flows, family = family, dst = options.dst or lab.address[family],
+           dport = options.dport or DPORT, src = options.src }
+end
+
+-- The same flows that `nl.route:spread` asks about: prediction and traffic are to be comparable flow
+-- by flow.
+local function destinations(dst)
+  local prefix <const> = assert(ip.parse(dst))
+  local bits <const> = prefix:family() == 6 and 128 or 32
+  if prefix:length() == bits then
+    local address <const> = dst:gsub("/.*", "")
+    return function() return address end
+  end
+  local first <const> = prefix:first()
+  local span <const> = bits - prefix:length() >= 32 and 0xffffffff or prefix:last() - first
+  return function(i) return tostring((first + (i * 2654435761) % (span + 1)):address()) end
+end
+
+local function flow_list(order)
+  local list <const>, dst_of <const> = {}, destinations(order.dst)
+  for i = 1, order.flows do
+    list[i] = { dst = dst_of(i), dport = order.dport, src = order.src, sport = 1024 + i * 7919 % MOST_FLOWS }
+  end
+  return list
+end
+
+-- Datagrams a namespace has forwarded so far. The files are tables of two lines (IPv4) or of pairs.
+local counters <const> = {
+  [4] = function(path)
+    local text <const> = assert(sys.netns_read(path, "/proc/thread-self/net/snmp"))
+    local names <const>, values <const> = text:match "Ip: (%a[^\n]*)\nIp: ([^\n]*)"
+    local value <const> = values:gmatch "%S+"
+    for name in names:gmatch "%S+" do
+      local count <const> = value()
+      if name == "ForwDatagrams" then return math.tointeger(tonumber(count)) end
+    end
+  end,
+  [6] = function(path)
+    local text <const> = assert(sys.netns_read(path, "/proc/thread-self/net/snmp6"))
+    return math.tointeger(tonumber(text:match "Ip6OutForwDatagrams%s+(%d+)"))
+  end,
+}
+
+local function forwarded(lab, family)
+  local counts <const> = {}
+  for i, gateway in ipairs(lab.gateways) do
+    counts[i] = counters[family](netns.path(lab.spaces[gateway.name]))
+  end
+  return counts
+end
+
+-- Sends all, a batch at a time, and takes in what arrives, until nothing more does.
+local function exchange(lab, list, listener)
+  local path <const> = netns.path(lab.spaces.pod)
+  local sent, delivered, message, code = 0, 0, nil, nil
+  for first = 1, #list, BATCH do
+    local batch <const> = table.move(list, first, math.min(first + BATCH - 1, #list), 1, {})
+    local count <const>, why <const>, symbol <const> = sys.udp_send(path, batch)
+    if not count then return nil, why, symbol end
+    sent, message, code = sent + count, message or why, code or symbol
+    delivered = delivered + sys.udp_drain(listener)
+  end
+  while delivered < sent and #sys.poll({ listener }, QUIET) > 0 do
+    delivered = delivered + sys.udp_drain(listener)
+  end
+  if sent == 0 then return nil, message, code end
+  return { sent = sent, delivered = delivered, message = message }
+end
+
+local result_mt <const> = { __name = "ecmp.Sent" }
+
+function result_mt:__tostring()
+  local lines <const> = { bars.text(self.gateways) }
+  lines[2] = ("%d sent, %d delivered"):format(self.sent, self.delivered)
+  if self.message then lines[3] = self.message end
+  return table.concat(lines, "\n")
+end
+
+---Sends flows. See `lab:send`.
+---@return table|nil result, string? message, string? code
+function M.send(lab, options)
+  local order <const> = check_options(lab, options or {})
+  local any <const> = order.family == 6 and "::" or "0.0.0.0"
+  local listener <close>, message, code = sys.udp_bind(netns.path(lab.spaces.server), any, order.dport)
+  if not listener then return nil, "send: " .. message, code end
+  local before <const> = forwarded(lab, order.family)
+  local result
+  result, message, code = exchange(lab, flow_list(order), listener)
+  if not result then return nil, "send: " .. message, code end
+  local after <const> = forwarded(lab, order.family)
+  result.gateways = {}
+  for i, gateway in ipairs(lab.gateways) do
+    local flows <const> = after[i] - before[i]
+    result.gateways[i] = { name = gateway.name, via = gateway.via[order.family], dev = gateway.dev,
+                           flows = flows, share = flows / result.sent }
+  end
+  return setmetatable(result, result_mt)
+end
+
+---Asks the kernel about the same flows. See `lab:predict`.
+---@return table|nil hops, string? message, string? code
+function M.predict(lab, options)
+  local order <const> = check_options(lab, options or {})
+  local hops <const>, message <const>, code <const> = lab.pod.route:spread {
+    dst = order.dst, flows = order.flows, proto = "udp", dport = order.dport, src = order.src,
+  }
+  if not hops then return nil, message, code end
+  return bars.list(hops)
+end
+
+return M

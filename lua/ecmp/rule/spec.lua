@@ -1,0 +1,81 @@
+---For a site's own specs: its rule script as a function from routes to routes, both as text.
+--
+--     local rack = require("ecmp.rule.spec").rule("/etc/cni/ecmp/rack.lua")
+--
+--     describe("our rule", function()
+--       it("prefers its own rack", function()
+--         assert.same({ "default via 10.1.0.1 dev eth0 metric 100" },
+--           rack { "default via 10.1.0.1 dev eth0" })
+--       end)
+--     end)
+--
+-- The script runs in its cage, with its budget, after the check of who may write it: what passes
+-- here passes on a node.
+local group <const> = require "ecmp.group"
+local rtnl <const> = require "ecmp.rtnl"
+local rule <const> = require "ecmp.rule"
+
+local M = {}
+
+---Routes given as text, as typed after `ip route add`, or as tables.
+---@param list (string|table)[]
+---@return table[]
+function M.routes(list)
+  local routes <const> = {}
+  for i, route in ipairs(list) do
+    routes[i] = type(route) == "string" and rtnl.parse("route", route) or route
+  end
+  return routes
+end
+
+---Routes as text, one line each, as `ip route` says it.
+---@param routes table[]
+---@return string[]
+function M.texts(routes)
+  local lines <const> = {}
+  for i, route in ipairs(routes) do lines[i] = group.text(assert(group.held(route))) end
+  return lines
+end
+
+---All interfaces that routes name, up and with carrier.
+local function links_of(routes)
+  local links <const> = {}
+  for _, route in ipairs(routes) do
+    for _, hop in ipairs(group.held(route).nexthops) do
+      if hop.dev then links[hop.dev] = { up = true, carrier = true, mtu = 1500 } end
+    end
+  end
+  return links
+end
+
+---What a rule sees beside the routes, filled up with what every pod has.
+local function context(routes, ctx)
+  local full <const> = {
+    command = "ADD", containerid = "spec", ifname = "eth0", network = "spec", args = {},
+    conf = {}, addresses = {},
+  }
+  for name, value in pairs(ctx or {}) do full[name] = value end
+  full.current = M.routes(full.current or {})
+  full.links = full.links
+    or links_of(table.move(full.current, 1, #full.current, #routes + 1, { table.unpack(routes) }))
+  return full
+end
+
+---Loads a rule script for specs.
+---@param path string
+---@param options? table see `rule.load`
+---@return fun(routes: (string|table)[], ctx?: table): string[]?, string?, integer|string|nil run
+---returns the routes as text; nil, message, code as the ADD would. Each call is a fresh load.
+function M.rule(path, options)
+  return function(list, ctx)
+    local script <close>, message, code = rule.load(path, options)
+    if not script then return nil, message, code end
+    local routes <const> = M.routes(list)
+    local merged
+    merged, message, code = rule.merge(routes, script, context(routes, ctx))
+    if not merged then return nil, message, code end
+    return M.texts(merged)
+  end
+end
+
+return M

@@ -152,7 +152,8 @@ end
 ---forwards and what the server gets.
 ---@param options? { flows: integer, proto: string, family: integer, dst: string, dport: integer, src: string }
 --- 100 flows to the server's address unless said otherwise; `dst` may be a prefix of the server's
---- (`lab.prefix[4]`), whose addresses are varied; flows differ in their source ports
+--- (`lab.prefix[4]`), whose addresses are varied; flows differ in their source ports, and have the
+--- pod's own address as source, which belongs to none of its wires
 ---@return table|nil result # `{ sent, delivered, gateways = { { name, via, dev, flows, share } } }`; prints as bars
 ---@return string? message
 ---@return string? code

@@ -83,10 +83,18 @@ function M.cut(lab, gateway, kind)
   return true
 end
 
+-- Packets that wait for a dead neighbour would be sent when it is back, and be counted among others.
+local function forget_neighbour(lab, gateway)
+  for _, via in pairs(gateway.via) do
+    lab.pod.neigh:del { dev = gateway.dev, dst = via } -- often there is none
+  end
+end
+
 ---@param lab ecmp.Lab
 ---@param gateway table
 ---@return true|nil, string? message, string? code
 function M.heal(lab, gateway)
+  forget_neighbour(lab, gateway)
   local ok, message, code = speak(lab, gateway)
   if ok then ok, message, code = topology.configure_gateway(lab, gateway) end
   if ok and not lab.shared then ok, message, code = topology.configure_pod_wire(lab, gateway) end

@@ -8,6 +8,7 @@
 -- The server answers for a whole prefix, so that flows can differ in their destinations too.
 
 local ecmp <const> = require "ecmp"
+local ip <const> = require "ecmp.ip"
 local netns <const> = require "ecmp.netns"
 local sys <const> = require "ecmp.sys"
 
@@ -48,9 +49,13 @@ local function add_space(lab, role)
   return ecmp.open { netns = netns.path(space) }
 end
 
--- A namespace begins with what the machine's own has for these, so none is taken for granted.
+-- A namespace begins with what the machine's own has for these, so none is taken for granted. A router
+-- whose link-local address is still being probed for duplicates asks for no neighbour, and its first
+-- packets would wait for seconds: there is nobody here to have the same address.
 local function settle(nl, forwards)
   local steps <const> = {
+    { "sysctl", "set", "net.ipv6.conf.all.accept_dad", 0 },
+    { "sysctl", "set", "net.ipv6.conf.default.accept_dad", 0 },
     { "sysctl", "set", "net.ipv4.conf.all.rp_filter", 0 },
     { "sysctl", "set", "net.ipv4.conf.default.rp_filter", 0 },
     { "sysctl", "set", "net.ipv4.conf.all.arp_ignore", 0 },
@@ -65,7 +70,7 @@ end
 
 local function address(family, wire, number, host)
   local words <const> = own[family]
-  return words[wire]:format(number, host), words.length
+  return ip.canonical(words[wire]:format(number, host)), words.length
 end
 
 local function add_address(steps, dev, text, length)
@@ -169,7 +174,6 @@ local function configure_server(lab)
     add_address(steps, "lo", server_address[family], own[family].host)
     table.insert(steps, { "route", "replace", {
       dst = server_prefix[family], dev = "lo", type = "local", table = "local" } })
-    local ip <const> = ecmp.ip
     for _, prefix in ipairs(pod_prefixes(lab, family)) do
       table.insert(steps, { "route", "replace", { dst = ip.mask(prefix), nexthops = back } })
     end

@@ -34,7 +34,7 @@ local function check_options(lab, options)
   family = family or lab.families[1]
   if not lab.address[family] then error(("family: this lab has no %s"):format(tostring(family)), 4) end
   return { flows = flows, family = family, dst = options.dst or lab.address[family],
-           dport = options.dport or DPORT, src = options.src }
+           dport = options.dport or DPORT, src = options.src or lab.source[family] }
 end
 
 -- The same flows that `nl.route:spread` asks about: prediction and traffic are to be comparable flow

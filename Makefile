@@ -142,7 +142,7 @@ lint-c: all
 format: ## Lays out the C sources.
 	clang-format -i csrc/*.[ch]
 
-docs: all ## Makes the API reference, build/docs/index.html.
+docs: lint-tools all ## Makes the API reference, build/docs/index.html.
 	ldoc -q -p ecmp -t "ecmp: API reference" -d $(B)/docs lua
 
 bench: all ## Measures, and prints ratios to the peers that are installed.
@@ -161,10 +161,11 @@ FUZZ_SECONDS := 10
 FUZZERS := $(patsubst fuzz/%.c,%,$(sort $(wildcard fuzz/*.c)))
 fuzz: $(FUZZERS:%=fuzz-%) ## Feeds the parsers with rubbish, FUZZ_SECONDS each.
 fuzz-%: fuzz/%.c
-	@mkdir -p $(B)/fuzz fuzz/corpus/$*
+	@mkdir -p $(B)/fuzz/corpus-$* fuzz/corpus/$*
 	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(CPPFLAGS) \
 		-o $(B)/fuzz/$* $< $$(sed -n 's/.*SOURCES: *//p' $<)
-	$(B)/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ fuzz/corpus/$*
+	$(B)/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ \
+		$(B)/fuzz/corpus-$* fuzz/corpus/$*
 
 install: all ## Installs below PREFIX (/usr/local) and DESTDIR.
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/ecmp $(DESTDIR)$(PREFIX)/lib/cni

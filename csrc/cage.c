@@ -42,8 +42,8 @@ struct cage {
 
 static void reset_signals(void)
 {
-	struct sigaction by_default = { .sa_handler = SIG_DFL };
-	struct sigaction ignored = { .sa_handler = SIG_IGN };
+	struct sigaction by_default = {.sa_handler = SIG_DFL};
+	struct sigaction ignored = {.sa_handler = SIG_IGN};
 	sigset_t none;
 
 	for (int i = 1; i < NSIG; i++)
@@ -76,7 +76,7 @@ static bool keep_descriptor(int fd, bool quiet)
 
 static void limit(int what, rlim_t value)
 {
-	setrlimit(what, &(struct rlimit){ value, value });
+	setrlimit(what, &(struct rlimit){value, value});
 }
 
 _Noreturn static void child(lua_State *L, struct budget *budget, bool quiet, pid_t parent)
@@ -141,7 +141,7 @@ static void read_budget(lua_State *L, struct budget *budget)
  */
 static int cage_start(lua_State *L)
 {
-	struct budget budget = { .used = 0 };
+	struct budget budget = {.used = 0};
 	struct cage *cage;
 	pid_t parent = getpid();
 	bool quiet;
@@ -151,7 +151,7 @@ static int cage_start(lua_State *L)
 	lua_getfield(L, 2, "quiet");
 	quiet = lua_toboolean(L, -1);
 	cage = lua_newuserdatauv(L, sizeof(*cage), 0);
-	*cage = (struct cage){ .fd = -1 };
+	*cage = (struct cage){.fd = -1};
 	luaL_setmetatable(L, CAGE);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail(L, "socketpair", errno);
@@ -188,7 +188,7 @@ static double now(void)
 static bool wait_for(int fd, short events, double deadline)
 {
 	for (;;) {
-		struct pollfd poll_fd = { .fd = fd, .events = events };
+		struct pollfd poll_fd = {.fd = fd, .events = events};
 		double left = deadline - now();
 		int n;
 
@@ -254,7 +254,8 @@ static int refuse(lua_State *L, const char *message, size_t length, const char *
 }
 
 /*
- * cage:ask(request, seconds) -> answer | nil, message, "fault" | nil, nil, "late" | nil, nil, "gone"
+ * cage:ask(request, seconds) -> answer | nil, message, "fault" | nil, nil, "late" | nil, nil,
+ * "gone"
  *
  * A cage that was late, or whose process is gone, is at its end.
  */
@@ -298,20 +299,20 @@ static int cage_close(lua_State *L)
 }
 
 static const luaL_Reg cage_methods[] = {
-	{ "ask", cage_ask },
-	{ "close", cage_close },
-	{ NULL, NULL },
+	{"ask", cage_ask},
+	{"close", cage_close},
+	{NULL, NULL},
 };
 
 static const luaL_Reg cage_meta[] = {
-	{ "__gc", cage_close },
-	{ "__close", cage_close },
-	{ NULL, NULL },
+	{"__gc", cage_close},
+	{"__close", cage_close},
+	{NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
-	{ "start", cage_start },
-	{ NULL, NULL },
+	{"start", cage_start},
+	{NULL, NULL},
 };
 
 int luaopen_ecmp_cage(lua_State *L)

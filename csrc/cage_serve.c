@@ -21,7 +21,8 @@
 #include <unistd.h>
 
 enum {
-	GRAIN = 1000, /* instructions between two looks at the budget; also the price of a coroutine */
+	GRAIN = 1000, /* instructions between two looks at the budget; also the price of a coroutine
+		       */
 };
 
 /* -- talking -- */
@@ -100,7 +101,8 @@ static int script_line(lua_State *L, const struct budget *budget)
 
 	for (int level = 0; lua_getstack(L, level, &ar); level++) {
 		lua_getinfo(L, "Sl", &ar);
-		if (ar.source[0] == '@' && strcmp(ar.source + 1, budget->path) == 0 && ar.currentline > 0)
+		if (ar.source[0] == '@' && strcmp(ar.source + 1, budget->path) == 0 &&
+		    ar.currentline > 0)
 			return ar.currentline;
 	}
 	return 0;
@@ -113,8 +115,9 @@ _Noreturn static void exhausted(lua_State *L, struct budget *budget)
 	int length;
 
 	if (line)
-		length = snprintf(text, sizeof(text), "%s:%d: more than the instructions it may use",
-				  budget->path, line);
+		length =
+			snprintf(text, sizeof(text), "%s:%d: more than the instructions it may use",
+				 budget->path, line);
 	else
 		length = snprintf(text, sizeof(text), "%s: more than the instructions it may use",
 				  budget->path);
@@ -155,7 +158,7 @@ static int charged(lua_State *L)
 /* [] -> []: coroutine.create and wrap of this copy of the state have their price */
 static void charge_coroutines(lua_State *L)
 {
-	static const char *const names[] = { "create", "wrap" };
+	static const char *const names[] = {"create", "wrap"};
 
 	lua_getglobal(L, "coroutine");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -10,11 +10,12 @@
 #include <string.h>
 
 enum {
-	DEPTH = 100,     /* a table that contains itself ends here */
+	DEPTH = 100, /* a table that contains itself ends here */
 	FIRST_SIZE = 1024,
 };
 
-/* The buffer is a userdata in a stack slot of its own: an error on the way leaves nothing behind. */
+/* The buffer is a userdata in a stack slot of its own: an error on the way leaves nothing behind.
+ */
 struct out {
 	lua_State *L;
 	int slot;
@@ -77,7 +78,8 @@ static void put_string(struct out *out, int index)
 	put(out, text, length);
 }
 
-/* ecmp.json wraps numbers that are no plain integers around their literal; a script sees a number. */
+/* ecmp.json wraps numbers that are no plain integers around their literal; a script sees a number.
+ */
 static bool put_json_number(struct out *out, int index)
 {
 	lua_State *L = out->L;
@@ -147,7 +149,7 @@ static void put_value(struct out *out, int index, int depth)
 
 void cage_encode(lua_State *L, int index)
 {
-	struct out out = { .L = L, .size = FIRST_SIZE };
+	struct out out = {.L = L, .size = FIRST_SIZE};
 
 	index = lua_absindex(L, index);
 	out.data = lua_newuserdatauv(L, out.size, 0);
@@ -262,7 +264,7 @@ static bool take_value(struct in *in, int depth)
 
 bool cage_decode(lua_State *L, const char *bytes, size_t length)
 {
-	struct in in = { .L = L, .at = bytes, .end = bytes + length };
+	struct in in = {.L = L, .at = bytes, .end = bytes + length};
 	int top = lua_gettop(L);
 
 	if (take_value(&in, 0) && in.at == in.end)

@@ -390,7 +390,7 @@ describe("a cage", function()
     local full = ask(function()
       local keep = {}
       return pcall(function() for i = 1, 100 do keep[i] = ("x"):rep(1 << 20) .. i end end), #keep
-    end)
+    end, nil, 5)
     assert.is_false(full)
     assert.is_true(os.remove(path))
   end)

@@ -222,8 +222,28 @@ local function hop_matches(have, want)
     and (want.encap == nil or equal(have.encap, want.encap))
 end
 
----Finds for each wanted hop one of its own among those that are there, in one pass over each.
-local function pair_hops(have, want)
+---Finds for each wanted hop one of its own among a few, without making a table: which are taken is
+---kept in the bits of a number.
+local function pair_few(have, want)
+  local taken = 0
+  -- A hop that names no device takes any, so it chooses last.
+  for pass = 1, 2 do
+    for _, hop in ipairs(want) do
+      local found = (hop.dev ~= nil) ~= (pass == 1)
+      for i = 1, found and 0 or #have do
+        if taken & (1 << i) == 0 and hop_matches(have[i], hop) then
+          taken, found = taken | (1 << i), true
+          break
+        end
+      end
+      if not found then return false end
+    end
+  end
+  return true
+end
+
+---The same for many, in one pass over each list.
+local function pair_many(have, want)
   local free <const> = {}
   for _, hop in ipairs(have) do
     local name <const> = hop.via or ""
@@ -236,7 +256,6 @@ local function pair_hops(have, want)
       if hop_matches(list[i], hop) then return table.remove(list, i) end
     end
   end
-  -- A hop that names no device takes any, so it chooses last.
   for pass = 1, 2 do
     for _, hop in ipairs(want) do
       if (hop.dev ~= nil) == (pass == 1) and not take(hop) then return false end
@@ -258,7 +277,9 @@ function M.match(have, want)
       and (b.encap == nil or equal(a.encap, b.encap))
   end
   for i = 1, #have do
-    if not hop_matches(have[i], want[i]) then return pair_hops(have, want) end
+    if not hop_matches(have[i], want[i]) then
+      return (#have <= FEW and pair_few or pair_many)(have, want)
+    end
   end
   return true
 end

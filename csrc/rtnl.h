@@ -12,6 +12,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <lua.h>
+#include <string.h>
 
 #define RTNL_SOCKET "ecmp.rtnl.socket"
 #define RTNL_VIEW "ecmp.rtnl.view"
@@ -26,9 +27,25 @@ struct arena {
 };
 
 struct arena *arena_new(lua_State *L);                            /* [] -> [arena] */
-uint8_t *arena_reserve(lua_State *L, struct arena *a, size_t more); /* zeroed room at the end, counted in */
+void arena_grow(lua_State *L, struct arena *a, size_t need);
 void arena_free(struct arena *a);
 void arena_register(lua_State *L);
+
+/* Room at the end, counted in, to be filled by the caller. */
+static inline uint8_t *arena_room(lua_State *L, struct arena *a, size_t more)
+{
+	if (a->capacity - a->length < more)
+		arena_grow(L, a, a->length + more);
+	uint8_t *room = a->base + a->length;
+	a->length += more;
+	return room;
+}
+
+/* The same, zeroed. */
+static inline uint8_t *arena_reserve(lua_State *L, struct arena *a, size_t more)
+{
+	return memset(arena_room(L, a, more), 0, more);
+}
 
 /* --- text <-> bytes of addresses ---------------------------------------------------------------------------- */
 
@@ -54,6 +71,15 @@ struct step {
 	int index;
 };
 
+/* A key once found: where its text lies and which row of which schema it names. */
+struct known_key {
+	const char *key;
+	const struct schema *schema;
+	int row;
+};
+
+enum { KNOWN_KEYS = 64 };
+
 struct encoder {
 	lua_State *L;
 	struct arena *out;
@@ -67,6 +93,7 @@ struct encoder {
 	int *held;               /* descriptors the message refers to, closed after it is sent; NULL: none wanted */
 	int refused;             /* errno of something the world lacks (a device, a namespace); 0 = fine */
 	const char *lacking;     /* what: "device" or "namespace" */
+	struct known_key known[KNOWN_KEYS];
 };
 
 enum { HELD_MAX = 4 };

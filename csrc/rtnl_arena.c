@@ -31,7 +31,7 @@ struct arena *arena_new(lua_State *L)
 	return a;
 }
 
-static void arena_grow(lua_State *L, struct arena *a, size_t need)
+void arena_grow(lua_State *L, struct arena *a, size_t need)
 {
 	size_t capacity = a->capacity ? a->capacity : 512;
 	while (capacity < need)
@@ -45,16 +45,6 @@ static void arena_grow(lua_State *L, struct arena *a, size_t need)
 		luaL_error(L, "not enough memory");
 	a->base = base;
 	a->capacity = capacity;
-}
-
-uint8_t *arena_reserve(lua_State *L, struct arena *a, size_t more)
-{
-	if (a->capacity - a->length < more)
-		arena_grow(L, a, a->length + more);
-	uint8_t *room = a->base + a->length;
-	memset(room, 0, more);
-	a->length += more;
-	return room;
 }
 
 void arena_register(lua_State *L)

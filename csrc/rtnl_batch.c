@@ -23,7 +23,8 @@ enum {
 
 struct change {
 	uint32_t at;              /* of the nlmsghdr in the window */
-	uint16_t object, verb;    /* rows of their tables */
+	uint8_t object, verb;     /* rows of their tables */
+	bool ipv4;                /* a route of that family */
 };
 
 struct batch {
@@ -31,11 +32,16 @@ struct batch {
 	struct sock *s;
 	struct arena *changes;    /* of the window: struct change */
 	struct arena *send;
+	struct arena *order;      /* of the window: numbers of changes */
+	struct encoder encoder;
+	const char *said;         /* the text of the last change's verb, kept at stack index `verbs` */
+	uint8_t object, verb;     /* what it means */
 	size_t first;             /* index of the window's first change, from 0 */
 	size_t count;
 	uint32_t seq;             /* of the window's first message */
 	size_t room;              /* answers the receive buffer holds */
-	int list, results, names, order;
+	int list, results, names, verbs;
+	bool free;                /* the changes do not depend on each other */
 };
 
 static const struct change *change_at(const struct batch *b, size_t i)
@@ -59,14 +65,24 @@ static void read_verb(struct batch *b, size_t i, struct change *c)
 {
 	lua_State *L = b->L;
 	char object[16], verb[16];
-	if (lua_geti(L, -1, 1) != LUA_TSTRING || sscanf(lua_tostring(L, -1), "%15s %15s", object, verb) != 2)
+	if (lua_geti(L, -1, 1) != LUA_TSTRING)
 		bad_change(L, i, "{ \"route add\", { ... } } expected");
-	const struct object *o = object_by_name(object);
-	const struct verb_row *v = verb_by_name(verb);
-	if (!o || !v || v->verb == VERB_GET || !o->add)
-		bad_change(L, i, lua_pushfstring(L, "'%s' is nothing a batch can do", lua_tostring(L, -1)));
-	c->object = (uint16_t)(o - rtnl_objects);
-	c->verb = (uint16_t)(v - verb_rows);
+	const char *said = lua_tostring(L, -1);
+	if (said != b->said) {
+		if (sscanf(said, "%15s %15s", object, verb) != 2)
+			bad_change(L, i, "{ \"route add\", { ... } } expected");
+		const struct object *o = object_by_name(object);
+		const struct verb_row *v = verb_by_name(verb);
+		if (!o || !v || v->verb == VERB_GET || !o->add)
+			bad_change(L, i, lua_pushfstring(L, "'%s' is nothing a batch can do", said));
+		b->object = (uint8_t)(o - rtnl_objects);
+		b->verb = (uint8_t)(v - verb_rows);
+		b->said = said;
+		lua_pushvalue(L, -1);
+		lua_replace(L, b->verbs);
+	}
+	c->object = b->object;
+	c->verb = b->verb;
 	lua_pop(L, 1);
 }
 
@@ -100,11 +116,13 @@ static void encode_change(struct batch *b, size_t i)
 	const struct object *o = &rtnl_objects[c.object];
 	const struct verb_row *v = &verb_rows[c.verb];
 	c.at = (uint32_t)begin_message(L, b->s, v->verb == VERB_DEL ? o->del : o->add, NLM_F_REQUEST | v->flags);
-	struct encoder e = {.L = L, .out = b->s->out, .names = b->names, .verb = v->verb, .base = (int)i + 1};
+	b->encoder.verb = v->verb;
+	b->encoder.base = (int)i + 1;
 	lua_geti(L, -1, 2);
-	encode_value(L, &e, o, lua_gettop(L));
+	encode_value(L, &b->encoder, o, lua_gettop(L));
 	end_message(b->s, c.at);
-	memcpy(arena_reserve(L, b->changes, sizeof(c)), &c, sizeof(c));
+	c.ipv4 = b->encoder.family == AF_INET && o->schema == &schema_route;
+	memcpy(arena_room(L, b->changes, sizeof(c)), &c, sizeof(c));
 	lua_settop(L, top);
 }
 
@@ -171,30 +189,44 @@ static void flush(struct batch *b, uint32_t last, size_t last_at)
 	}
 }
 
-/* The i-th message to send: in stripes, 0 64 128 ... 1 65 ..., or as given. */
-static size_t striped(size_t i, size_t count)
+static void add_to_order(struct batch *b, size_t i)
 {
-	size_t rows = (count + STRIPES - 1) / STRIPES, full = count % STRIPES ? count % STRIPES : STRIPES;
-	size_t in_full = full * rows;
-	if (i < in_full)
-		return i % rows * STRIPES + i / rows;
-	i -= in_full;
-	return i % (rows - 1) * STRIPES + full + i / (rows - 1);
+	uint32_t n = (uint32_t)i;
+	memcpy(arena_room(b->L, b->order, sizeof(n)), &n, sizeof(n));
+}
+
+/*
+ * In which order the window is sent: as given, or where nothing depends on anything, IPv4 routes in stripes (0 64 128
+ * ... 1 65 ...). Neighbours in the table share a node of its trie, which is built anew for each of a row of neighbours;
+ * IPv6 keeps a plain tree and likes neighbours best.
+ */
+static void find_order(struct batch *b)
+{
+	b->order->length = 0;
+	for (size_t i = 0; i < b->count; i++)
+		if (!b->free || !change_at(b, i)->ipv4)
+			add_to_order(b, i);
+	for (size_t first = 0; b->free && first < STRIPES; first++)
+		for (size_t i = first; i < b->count; i += STRIPES)
+			if (change_at(b, i)->ipv4)
+				add_to_order(b, i);
 }
 
 static void send_window(struct batch *b)
 {
 	uint32_t last = 0;
 	size_t last_at = 0, gathered = 0;
+	find_order(b);
+	const uint32_t *order = (const void *)b->order->base;
 	for (size_t n = 0; n < b->count; n++) {
-		const struct nlmsghdr *m = message_at(b, b->order ? striped(n, b->count) : n);
+		const struct nlmsghdr *m = message_at(b, order[n]);
 		if (gathered == b->room || b->send->length + NLMSG_ALIGN(m->nlmsg_len) > SEND_BYTES) {
 			flush(b, last, last_at);
 			gathered = 0;
 		}
 		last_at = b->send->length;
 		last = m->nlmsg_seq;
-		memcpy(arena_reserve(b->L, b->send, NLMSG_ALIGN(m->nlmsg_len)), m, m->nlmsg_len);
+		memcpy(arena_room(b->L, b->send, NLMSG_ALIGN(m->nlmsg_len)), m, NLMSG_ALIGN(m->nlmsg_len));
 		gathered++;
 	}
 	flush(b, last, last_at);
@@ -216,7 +248,7 @@ static size_t reply_room(int fd)
  */
 int socket_batch(lua_State *L)
 {
-	struct batch b = {.L = L, .s = check_socket(L), .list = 2, .order = lua_toboolean(L, 3)};
+	struct batch b = {.L = L, .s = check_socket(L), .list = 2, .free = lua_toboolean(L, 3)};
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 3);
 	lua_Integer total = luaL_len(L, 2);
@@ -224,8 +256,12 @@ int socket_batch(lua_State *L)
 	b.results = 4;
 	names_new(L, 1);
 	b.names = 5;
+	lua_pushnil(L);
+	b.verbs = 6;
+	b.encoder = (struct encoder){.L = L, .out = b.s->out, .names = 5};
 	b.changes = arena_new(L);
 	b.send = arena_new(L);
+	b.order = arena_new(L);
 	b.room = reply_room(mnl_socket_get_fd(b.s->nl));
 	for (size_t i = 0; i < (size_t)total;) {
 		b.first = i;
@@ -242,6 +278,7 @@ int socket_batch(lua_State *L)
 	b.s->out->length = 0;
 	arena_free(b.changes);
 	arena_free(b.send);
+	arena_free(b.order);
 	lua_settop(L, 4);
 	return 1;
 }

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { ATTR_MAX = 65535 };
+enum { ATTR_MAX = 65535, SELECTOR = 63 /* stands for the `type` of an encapsulation, which has no row */ };
 
 /* --- errors with the path of the field --------------------------------------------------------------------- */
 
@@ -140,6 +140,13 @@ static void store_uint(uint8_t *to, uint64_t value, size_t size, bool big)
 }
 
 /* --- kinds -------------------------------------------------------------------------------------------------- */
+
+/* What a table gives: its rows, and where on the stack the value of each lies. */
+struct given {
+	uint64_t rows;
+	int top;           /* of the stack before the values */
+	int at[64];
+};
 
 /* The place a value goes to. */
 struct place {
@@ -333,6 +340,15 @@ static int check_length(struct encoder *e, const struct field *f, const char *te
 	return length;
 }
 
+static void mask_host(uint8_t bytes[16], int length)
+{
+	int whole = length / 8;
+	if (whole == 16)
+		return;
+	bytes[whole] &= (uint8_t)~(0xff >> length % 8);
+	memset(bytes + whole + 1, 0, (size_t)(15 - whole));
+}
+
 /* "default", "10.0.0.0/8", "10.0.0.1": host bits are kept in addresses and masked in destinations. */
 static void put_prefix(struct encoder *e, const struct place *p, const struct field *f)
 {
@@ -340,7 +356,8 @@ static void put_prefix(struct encoder *e, const struct place *p, const struct fi
 	size_t size;
 	expect(e, f, LUA_TSTRING, "prefix");
 	const char *text = lua_tolstring(e->L, -1, &size);
-	if (strcmp(text, "default") == 0 || strcmp(text, "all") == 0 || strcmp(text, "any") == 0)
+	if ((*text == 'd' || *text == 'a') &&
+	    (strcmp(text, "default") == 0 || strcmp(text, "all") == 0 || strcmp(text, "any") == 0))
 		return;
 	const char *slash = memchr(text, '/', size);
 	int family = check_address(e, f, text, slash ? (size_t)(slash - text) : size, bytes);
@@ -353,8 +370,7 @@ static void put_prefix(struct encoder *e, const struct place *p, const struct fi
 	if (f->attr == IFA_LOCAL || strcmp(f->key, "peer") == 0)
 		; /* an address keeps its host part */
 	else
-		for (int i = length; i < bits; i++)
-			bytes[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+		mask_host(bytes, length);
 	if (length > 0 || f->attr == IFA_LOCAL)
 		put(e, f->attr, bytes, (size_t)address_size(family));
 }
@@ -493,10 +509,19 @@ static void put_netns(struct encoder *e, const struct place *p, const struct fie
 
 /* --- kinds that hold others ---------------------------------------------------------------------------------- */
 
-static void put_rows(struct encoder *e, const struct place *p, const struct schema *schema, uint64_t given);
+static void put_rows(struct encoder *e, const struct place *p, const struct schema *schema, const struct given *g);
 static void put_fields(struct encoder *e, const struct place *p, const struct field *rows);
-static uint64_t collect(struct encoder *e, const struct schema *schema, int table);
+static void collect(struct encoder *e, const struct schema *schema, int table, struct given *g);
 static void put_field(struct encoder *e, const struct place *p, const struct field *f);
+
+/* Collects and writes the table at p->table. */
+static void put_table_rows(struct encoder *e, const struct place *p, const struct schema *schema)
+{
+	struct given g;
+	collect(e, schema, p->table, &g);
+	put_rows(e, p, schema, &g);
+	lua_settop(e->L, g.top);
+}
 
 static void put_nest(struct encoder *e, const struct place *p, const struct field *f)
 {
@@ -542,7 +567,7 @@ static void put_hop(struct encoder *e, const struct field *f, int index)
 	size_t header = e->out->length;
 	arena_reserve(L, e->out, sizeof(struct rtnexthop));
 	struct place inner = {header, e->out->length, lua_gettop(L)};
-	put_rows(e, &inner, f->sub, collect(e, f->sub, inner.table));
+	put_table_rows(e, &inner, f->sub);
 	size_t length = e->out->length - header;
 	if (length > ATTR_MAX)
 		fail(e, NULL, "takes more bytes than a message has room for");
@@ -551,12 +576,26 @@ static void put_hop(struct encoder *e, const struct field *f, int index)
 	leave(e);
 }
 
-static void put_hops(struct encoder *e, const struct place *p, const struct field *f)
+/* The hops as lua_next finds them, which for nearly all lists is their order; -1 where it is not. */
+static int put_hops_in_sequence(struct encoder *e, const struct field *f)
 {
 	lua_State *L = e->L;
-	(void)p;
-	expect(e, f, LUA_TTABLE, "list of next hops");
-	size_t at = open_attr(e, f->attr);
+	int n = 0;
+	lua_pushnil(L);
+	while (lua_next(L, -2)) {
+		if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) != n + 1) {
+			lua_pop(L, 2);
+			return -1;
+		}
+		put_hop(e, f, ++n);
+		lua_pop(L, 1);
+	}
+	return n;
+}
+
+static int put_hops_by_number(struct encoder *e, const struct field *f)
+{
+	lua_State *L = e->L;
 	int n = 0;
 	while (lua_geti(L, -1, n + 1) != LUA_TNIL) {
 		put_hop(e, f, ++n);
@@ -564,13 +603,28 @@ static void put_hops(struct encoder *e, const struct place *p, const struct fiel
 	}
 	lua_pop(L, 1);
 	if (n == 0)
-		fail(e, f->key, "an empty list: a route needs at least one next hop");
+		return 0;
 	lua_pushnil(L);
 	for (int keys = 0; lua_next(L, -2); keys++) {
 		if (keys == n)
 			fail(e, f->key, "a list of next hops expected, found other keys");
 		lua_pop(L, 1);
 	}
+	return n;
+}
+
+static void put_hops(struct encoder *e, const struct place *p, const struct field *f)
+{
+	(void)p;
+	expect(e, f, LUA_TTABLE, "list of next hops");
+	size_t at = open_attr(e, f->attr);
+	int n = put_hops_in_sequence(e, f);
+	if (n < 0) {
+		e->out->length = at + NLA_HDRLEN;
+		n = put_hops_by_number(e, f);
+	}
+	if (n == 0)
+		fail(e, f->key, "an empty list: a route needs at least one next hop");
 	close_attr(e, at, f->key);
 }
 
@@ -633,7 +687,7 @@ static void put_encap(struct encoder *e, const struct place *p, const struct fie
 	lua_pop(L, 1);
 	size_t at = open_attr(e, f->attr | NLA_F_NESTED);
 	struct place inner = {p->header, e->out->length, lua_gettop(L)};
-	put_rows(e, &inner, v->schema, collect(e, v->schema, inner.table));
+	put_table_rows(e, &inner, v->schema);
 	close_attr(e, at, f->key);
 	put(e, f->offset, &v->number, sizeof(v->number));
 	leave(e);
@@ -648,7 +702,7 @@ static void put_peer(struct encoder *e, const struct place *p, const struct fiel
 	size_t header = e->out->length;
 	arena_reserve(e->L, e->out, f->sub->head);
 	struct place inner = {header, e->out->length, lua_gettop(e->L)};
-	put_rows(e, &inner, f->sub, collect(e, f->sub, inner.table));
+	put_table_rows(e, &inner, f->sub);
 	close_attr(e, at, f->key);
 	leave(e);
 }
@@ -761,7 +815,6 @@ static int union_row(struct encoder *e, const struct field *rows, int table, int
 static _Noreturn void unknown_key(struct encoder *e, const struct schema *schema)
 {
 	lua_State *L = e->L;
-	lua_pop(L, 1);
 	if (lua_type(L, -1) != LUA_TSTRING)
 		fail(e, NULL, "a %s has no field of type %s", schema->name, luaL_typename(L, -1));
 	const char *key = lua_tostring(L, -1);
@@ -771,47 +824,66 @@ static _Noreturn void unknown_key(struct encoder *e, const struct schema *schema
 	fail(e, key, "unknown field of a %s", schema->name);
 }
 
-/* The rows a table gives, as a mask; a key that no row has raises. */
-static uint64_t collect(struct encoder *e, const struct schema *schema, int table)
+/* The row of the string on top of the stack, or -1. Keys of rows are never collected, so their addresses tell them. */
+static int row_of_key(struct encoder *e, const struct schema *schema)
 {
 	lua_State *L = e->L;
-	uint64_t given = 0;
-	push_index(L, schema);
-	int index = lua_gettop(L);
-	lua_pushnil(L);
-	while (lua_next(L, table)) {
-		lua_pop(L, 1);
-		lua_pushvalue(L, -1);
-		lua_rawget(L, index);
-		int row = lua_type(L, -1) == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : -1;
-		if (row < 0)
-			row = union_row(e, schema->rows, table, lua_gettop(L) - 1);
-		if (row < 0 && schema->head == 0 && lua_type(L, -2) == LUA_TSTRING &&
-		    strcmp(lua_tostring(L, -2), "type") == 0)
-			row = 63; /* the selector of an encapsulation */
-		if (row < 0)
-			unknown_key(e, schema);
-		given |= (uint64_t)1 << row;
-		lua_pop(L, 1);
-	}
-	lua_pop(L, 1);
-	return given;
+	if (lua_type(L, -1) != LUA_TSTRING)
+		return -1;
+	const char *key = lua_tostring(L, -1);
+	struct known_key *known = &e->known[((uintptr_t)key >> 4 ^ (uintptr_t)schema >> 5) % KNOWN_KEYS];
+	if (known->key == key && known->schema == schema)
+		return known->row;
+	int row = index_lookup(L, schema, -1);
+	if (row >= 0)
+		*known = (struct known_key){key, schema, row};
+	return row;
 }
 
-static void put_rows(struct encoder *e, const struct place *p, const struct schema *schema, uint64_t given)
+/*
+ * Finds the rows a table gives; a key that no row has raises. The values stay on the stack, so that each is looked up
+ * once. [] -> [key, value, key, value, ...]
+ */
+static void collect(struct encoder *e, const struct schema *schema, int table, struct given *g)
 {
-	const struct field *rows = schema->rows;
-	for (int i = 0; rows[i].kind != K_NONE; i++) {
-		const struct field *f = &rows[i];
-		if (!(given & (uint64_t)1 << i))
-			continue;
+	lua_State *L = e->L;
+	g->rows = 0;
+	g->top = lua_gettop(L);
+	luaL_checkstack(L, 40, "too many values");
+	lua_pushnil(L);
+	for (int top = g->top; lua_next(L, table); top += 2) {
+		if ((top - g->top) % 16 == 14)
+			luaL_checkstack(L, 40, "too many fields");
+		lua_pushvalue(L, -2);
+		int row = row_of_key(e, schema);
+		if (row < 0)
+			row = union_row(e, schema->rows, table, top + 3);
+		if (row < 0 && schema->head == 0 && lua_type(L, -1) == LUA_TSTRING &&
+		    strcmp(lua_tostring(L, -1), "type") == 0)
+			row = SELECTOR;
+		if (row < 0)
+			unknown_key(e, schema);
+		g->rows |= (uint64_t)1 << row;
+		g->at[row] = top + 2;
+	}
+}
+
+static void put_rows(struct encoder *e, const struct place *p, const struct schema *schema, const struct given *g)
+{
+	lua_State *L = e->L;
+	for (uint64_t left = g->rows & ~((uint64_t)1 << SELECTOR); left; left &= left - 1) {
+		int i = __builtin_ctzll(left);
+		const struct field *f = &schema->rows[i];
 		if (!f->key) { /* hoisted: its fields are fields of this table */
 			put_field(e, p, f);
 			continue;
 		}
-		lua_getfield(e->L, p->table, f->key);
+		if (f->kind == K_NEST || f->kind == K_UNION) /* one row, many keys: its own is the first */
+			lua_getfield(L, p->table, f->key);
+		else
+			lua_pushvalue(L, g->at[i]);
 		put_field(e, p, f);
-		lua_pop(e->L, 1);
+		lua_pop(L, 1);
 	}
 }
 
@@ -853,41 +925,44 @@ static bool names_family(const struct field *f)
 }
 
 /* The family of a table: said, or that of its first address. "default" alone is IPv4, as with `ip route`. */
-static int family_of(struct encoder *e, const struct schema *schema, int table, uint64_t given)
+static int family_of(struct encoder *e, const struct schema *schema, int table, const struct given *g)
 {
 	lua_State *L = e->L;
-	int family = given & 1 ? explicit_family(e, table) : 0;
+	int family = g->rows & 1 ? explicit_family(e, table) : 0;
 	int top = lua_gettop(L);
-	for (int i = 1; !family && schema->rows[i].kind != K_NONE; i++) {
+	for (uint64_t left = g->rows & ~((uint64_t)1 << SELECTOR | 1); left && !family; left &= left - 1) {
+		int i = __builtin_ctzll(left);
 		const struct field *f = &schema->rows[i];
-		if (!(given & (uint64_t)1 << i) || !(names_family(f) || f->kind == K_HOPS))
-			continue;
-		int type = lua_getfield(L, table, f->key);
-		if (f->kind != K_HOPS)
-			family = family_of_text(L, -1);
-		else if (type == LUA_TTABLE && lua_geti(L, -1, 1) == LUA_TTABLE && lua_getfield(L, -1, "via"))
+		if (names_family(f))
+			family = family_of_text(L, g->at[i]);
+		else if (f->kind == K_HOPS && lua_istable(L, g->at[i]) && lua_geti(L, g->at[i], 1) == LUA_TTABLE &&
+			 lua_getfield(L, -1, "via"))
 			family = family_of_text(L, -1);
 		lua_settop(L, top);
 	}
 	return family;
 }
 
-static bool has(struct encoder *e, int table, const char *key)
+/* Whether the table gives the row of a key. */
+static bool has(const struct schema *schema, const struct given *g, const char *key)
 {
-	bool there = lua_getfield(e->L, table, key) != LUA_TNIL;
-	lua_pop(e->L, 1);
-	return there;
+	for (uint64_t left = g->rows & ~((uint64_t)1 << SELECTOR); left; left &= left - 1) {
+		const char *given = schema->rows[__builtin_ctzll(left)].key;
+		if (given && *given == *key && strcmp(given, key) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* As ip(8): unicast, main, boot; a local route has scope host, one without a gateway scope link. */
-static void route_defaults(struct encoder *e, int table)
+static void route_defaults(struct encoder *e, const struct given *g)
 {
 	struct rtmsg *r = (struct rtmsg *)(void *)header_of(e, e->start);
 	if (e->verb == VERB_DUMP || e->verb == VERB_PRINT)
 		return;
-	if (r->rtm_table == RT_TABLE_UNSPEC && !has(e, table, "table"))
+	if (r->rtm_table == RT_TABLE_UNSPEC && !has(&schema_route, g, "table"))
 		r->rtm_table = RT_TABLE_MAIN;
-	if (e->verb == VERB_DEL && !has(e, table, "scope"))
+	if (e->verb == VERB_DEL && !has(&schema_route, g, "scope"))
 		r->rtm_scope = RT_SCOPE_NOWHERE;
 	if (e->verb != VERB_ADD)
 		return;
@@ -895,19 +970,19 @@ static void route_defaults(struct encoder *e, int table)
 		r->rtm_type = RTN_UNICAST;
 	if (r->rtm_protocol == RTPROT_UNSPEC)
 		r->rtm_protocol = RTPROT_BOOT;
-	if (has(e, table, "scope") || r->rtm_family == AF_INET6)
+	if (has(&schema_route, g, "scope") || r->rtm_family == AF_INET6)
 		return;
 	if (r->rtm_type == RTN_LOCAL || r->rtm_type == RTN_NAT)
 		r->rtm_scope = RT_SCOPE_HOST;
 	else if (r->rtm_type == RTN_BROADCAST || r->rtm_type == RTN_MULTICAST || r->rtm_type == RTN_ANYCAST)
 		r->rtm_scope = RT_SCOPE_LINK;
-	else if (r->rtm_type == RTN_UNICAST && !has(e, table, "via") && !has(e, table, "nexthops") &&
-		 !has(e, table, "nhid"))
+	else if (r->rtm_type == RTN_UNICAST && !has(&schema_route, g, "via") && !has(&schema_route, g, "nexthops") &&
+		 !has(&schema_route, g, "nhid"))
 		r->rtm_scope = RT_SCOPE_LINK;
 }
 
 /* IFA_ADDRESS is the peer, or the address itself; an IPv4 broadcast is filled in for prefixes up to /30. */
-static void addr_defaults(struct encoder *e, int table)
+static void addr_defaults(struct encoder *e, const struct given *g)
 {
 	size_t attrs = e->start + sizeof(struct ifaddrmsg);
 	uint8_t bytes[16];
@@ -921,56 +996,56 @@ static void addr_defaults(struct encoder *e, int table)
 	if (!written(e, attrs, IFA_ADDRESS))
 		put(e, IFA_ADDRESS, bytes, size);
 	unsigned length = header_of(e, e->start)[offsetof(struct ifaddrmsg, ifa_prefixlen)];
-	if (e->verb == VERB_ADD && e->family == AF_INET && length <= 30 && !has(e, table, "broadcast") &&
-	    !has(e, table, "peer")) {
+	if (e->verb == VERB_ADD && e->family == AF_INET && length <= 30 && !has(&schema_addr, g, "broadcast") &&
+	    !has(&schema_addr, g, "peer")) {
 		for (unsigned i = length; i < 32; i++)
 			bytes[i / 8] |= (uint8_t)(0x80 >> i % 8);
 		put(e, IFA_BROADCAST, bytes, 4);
 	}
 }
 
-static void rule_defaults(struct encoder *e, int table)
+static void rule_defaults(struct encoder *e, const struct given *g)
 {
 	struct fib_rule_hdr *r = (struct fib_rule_hdr *)(void *)header_of(e, e->start);
 	if (e->verb != VERB_ADD)
 		return;
 	if (!r->action)
-		r->action = has(e, table, "goto") ? FR_ACT_GOTO : FR_ACT_TO_TBL;
-	if (!has(e, table, "table") && r->action == FR_ACT_TO_TBL && !has(e, table, "l3mdev"))
+		r->action = has(&schema_rule, g, "goto") ? FR_ACT_GOTO : FR_ACT_TO_TBL;
+	if (!has(&schema_rule, g, "table") && r->action == FR_ACT_TO_TBL && !has(&schema_rule, g, "l3mdev"))
 		r->table = RT_TABLE_MAIN;
 }
 
-static void neigh_defaults(struct encoder *e, int table)
+static void neigh_defaults(struct encoder *e, const struct given *g)
 {
 	struct ndmsg *n = (struct ndmsg *)(void *)header_of(e, e->start);
-	if (e->verb == VERB_ADD && !has(e, table, "state"))
-		n->ndm_state = has(e, table, "proxy") ? 0 : NUD_PERMANENT;
+	if (e->verb == VERB_ADD && !has(&schema_neigh, g, "state"))
+		n->ndm_state = has(&schema_neigh, g, "proxy") ? 0 : NUD_PERMANENT;
 }
 
 /* An object without an address still needs a family, except groups, which must have none (kernel.md 8). */
-static void nexthop_defaults(struct encoder *e, int table)
+static void nexthop_defaults(struct encoder *e, const struct given *g)
 {
 	struct nhmsg *n = (struct nhmsg *)(void *)header_of(e, e->start);
-	if (has(e, table, "group") || e->verb != VERB_ADD)
-		n->nh_family = has(e, table, "group") ? AF_UNSPEC : n->nh_family;
+	if (has(&schema_nexthop, g, "group") || e->verb != VERB_ADD)
+		n->nh_family = has(&schema_nexthop, g, "group") ? AF_UNSPEC : n->nh_family;
 	else if (n->nh_family == AF_UNSPEC)
 		n->nh_family = AF_INET;
 	if (e->verb == VERB_ADD && n->nh_protocol == RTPROT_UNSPEC)
 		n->nh_protocol = RTPROT_BOOT;
 }
 
-static void fill_in(struct encoder *e, const struct schema *schema, int table)
+static void fill_in(struct encoder *e, const struct schema *schema, const struct given *g)
 {
 	static const struct {
 		const struct schema *schema;
-		void (*fill)(struct encoder *e, int table);
+		void (*fill)(struct encoder *e, const struct given *g);
 	} defaults[] = {
 		{&schema_route, route_defaults}, {&schema_addr, addr_defaults},       {&schema_rule, rule_defaults},
 		{&schema_neigh, neigh_defaults}, {&schema_nexthop, nexthop_defaults},
 	};
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
 		if (defaults[i].schema == schema)
-			defaults[i].fill(e, table);
+			defaults[i].fill(e, g);
 }
 
 /* Appends header and attributes of the table at `value` to the arena. */
@@ -987,16 +1062,19 @@ void encode_message(struct encoder *e, const struct schema *schema, int value)
 	}
 	luaL_checkstack(L, 20, "too many values");
 	arena_reserve(L, e->out, schema->head);
-	uint64_t given = collect(e, schema, value);
+	struct given g;
+	collect(e, schema, value, &g);
+	e->family = 0;
 	if (schema->rows[0].kind == K_FAMILY) {
-		e->family = family_of(e, schema, value, given);
+		e->family = family_of(e, schema, value, &g);
 		if (!e->family && schema != &schema_nexthop && e->verb != VERB_DUMP)
 			e->family = AF_INET;
 		header_of(e, e->start)[0] = (uint8_t)e->family;
 	}
 	struct place p = {e->start, e->out->length, value};
-	put_rows(e, &p, schema, given);
-	fill_in(e, schema, value);
+	put_rows(e, &p, schema, &g);
+	fill_in(e, schema, &g);
+	lua_settop(L, g.top);
 }
 
 /* --- views given back ---------------------------------------------------------------------------------------- */

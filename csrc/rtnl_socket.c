@@ -184,7 +184,7 @@ size_t begin_message(lua_State *L, struct sock *s, uint16_t type, uint16_t flags
 {
 	size_t at = s->out->length;
 	struct nlmsghdr h = {.nlmsg_type = type, .nlmsg_flags = flags, .nlmsg_seq = ++s->seq};
-	memcpy(arena_reserve(L, s->out, NLMSG_HDRLEN), &h, sizeof(h));
+	memcpy(arena_room(L, s->out, NLMSG_HDRLEN), &h, sizeof(h));
 	return at;
 }
 

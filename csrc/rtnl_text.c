@@ -7,22 +7,33 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Four decimal numbers; leading zeros are refused, since some read them as octal. */
+/* One to three digits without a leading zero, which some read as octal; returns where they end, or NULL. */
+static const char *read_byte(const char *p, const char *end, uint8_t *out)
+{
+	unsigned value, digit;
+	if (p == end || (value = (unsigned)(*p++ - '0')) > 9)
+		return NULL;
+	for (int i = 0; i < 2 && p < end && (digit = (unsigned)(*p - '0')) <= 9; i++, p++) {
+		if (value == 0)
+			return NULL;
+		value = value * 10 + digit;
+	}
+	*out = (uint8_t)value;
+	return value > 255 ? NULL : p;
+}
+
+/* Four decimal numbers. */
 int text_to_ip4(const char *text, size_t length, uint8_t out[4])
 {
-	size_t at = 0;
+	const char *p = text, *end = text + length;
 	for (int part = 0; part < 4; part++) {
-		if (part > 0 && (at >= length || text[at++] != '.'))
+		if (part > 0 && (p == end || *p++ != '.'))
 			return 0;
-		size_t first = at;
-		unsigned value = 0;
-		while (at < length && at - first < 4 && text[at] >= '0' && text[at] <= '9')
-			value = value * 10 + (unsigned)(text[at++] - '0');
-		if (at == first || value > 255 || (at - first > 1 && text[first] == '0'))
+		p = read_byte(p, end, &out[part]);
+		if (!p)
 			return 0;
-		out[part] = (uint8_t)value;
 	}
-	return (int)at;
+	return (int)(p - text);
 }
 
 static int hex_digit(char c)

@@ -87,13 +87,67 @@ end
 
 local list_mt = { __name = "ecmp.List" }
 
+-- The handle and filter a list of addresses came from: its text names the links the addresses are on.
+local origins = setmetatable({}, { __mode = "k" })
+
+-- Links below which one is not up are marked M-DOWN: which they are, the other links of the list tell.
+local function lower_down(link, by_name)
+  local lower = link.link and not link.link_netnsid and by_name[link.link]
+  return lower and not lower.up
+end
+
+local function named(links)
+  local by_name = {}
+  for _, link in ipairs(links) do
+    by_name[link.name] = link
+  end
+  return by_name
+end
+
+local function link_lines(list, how)
+  local lines, by_name = {}, named(list)
+  for i, link in ipairs(list) do
+    how.lower_down = lower_down(link, by_name)
+    lines[i] = link:text(how)
+  end
+  return lines
+end
+
+-- Addresses stand below the link they are on, which is asked for when the text is: a closed handle leaves the links out.
+local function addr_lines(list, how)
+  local nl, filter = table.unpack(origins[list] or { nil, {} })
+  local links = nl and pcall(nl.fd, nl) and nl.link:list() or {}
+  local lines, by_dev, by_name = {}, {}, named(links)
+  for _, addr in ipairs(list) do
+    by_dev[addr.dev] = by_dev[addr.dev] or {}
+    table.insert(by_dev[addr.dev], addr:text(how))
+  end
+  for _, link in ipairs(links) do
+    if by_dev[link.name] or next(filter) == nil then
+      lines[#lines + 1] = link:text { brief = true, family = filter.family ~= nil, details = how.details,
+                                      lower_down = lower_down(link, by_name) }
+      table.move(by_dev[link.name] or {}, 1, #(by_dev[link.name] or {}), #lines + 1, lines)
+      by_dev[link.name] = nil
+    end
+  end
+  for _, addr in ipairs(list) do -- without links, or on one that has gone since
+    table.move(by_dev[addr.dev] or {}, 1, #(by_dev[addr.dev] or {}), #lines + 1, lines)
+    by_dev[addr.dev] = nil
+  end
+  return lines
+end
+
 ---The text of a list: what `ip OBJECT show` prints, line for line.
 ---@param list table[] views
 ---@param options? { details: boolean, table: boolean } as `ip -d`; name the table of each route
 ---@return string
 function M.text(list, options)
-  local lines = {}
   local how = { details = options and options.details, table = options and options.table or several_tables(list) }
+  local kind = list[1] and list[1]:object()
+  if kind == "addr" or kind == "link" then
+    return table.concat((kind == "addr" and addr_lines or link_lines)(list, how), "\n")
+  end
+  local lines = {}
   for i, view in ipairs(list) do
     lines[i] = view:text(how)
   end
@@ -103,7 +157,8 @@ end
 list_mt.__tostring = function(list) return M.text(list) end
 list_mt.__index = { text = M.text }
 
-function M.list_of(views)
+function M.list_of(views, nl, filter)
+  origins[views] = nl and { nl, filter }
   return setmetatable(views, list_mt)
 end
 
@@ -111,6 +166,7 @@ end
 local kernel_filters <const> = {
   route = { "table", "proto", "type", "dev" },
   addr = { "dev" },
+  neigh = { "proxy" },
 }
 
 local filters <const> = {
@@ -121,7 +177,7 @@ local filters <const> = {
   link = { dev = true, name = true, type = true, master = true, up = true, link = true },
   addr = { family = true, dev = true, address = true, scope = true, label = true },
   rule = { family = true, priority = true, table = true, action = true, iif = true, oif = true, fwmark = true },
-  neigh = { family = true, dev = true, dst = true, state = true, lladdr = true },
+  neigh = { family = true, dev = true, dst = true, state = true, lladdr = true, proxy = true },
 }
 
 local families <const> = { [4] = { 4 }, [6] = { 6 }, ["4"] = { 4 }, ["6"] = { 6 }, inet = { 4 }, inet6 = { 6 } }
@@ -230,9 +286,12 @@ function methods:list(filter)
   end
   if next(wanted) == nil and self.kind ~= "route" and (family or not by_family[self.kind]) then
     local views, message, code = self.nl.socket:dump(self.kind, { family = by_family[self.kind] and family or nil })
-    return views and M.list_of(views), message, code
+    if not views then
+      return nil, message, code
+    end
+    return M.list_of(views, self.kind == "addr" and self.nl or nil, filter)
   end
-  local list = M.list_of {}
+  local list = M.list_of({}, self.kind == "addr" and self.nl or nil, filter)
   for _, f in ipairs(by_family[self.kind] and (family and { family } or { 4, 6 }) or { false }) do
     query.family = f or nil
     local ok, message, code = dump(self, query, wanted, list)

@@ -211,6 +211,41 @@ function methods:del(value)
   return absent("del", route, asked or nil)
 end
 
+-- Codes of a refusal that one hop of several may have caused.
+local of_a_hop <const> = { ENETUNREACH = true, EHOSTUNREACH = true, EINVAL = true, ENODEV = true, ENETDOWN = true }
+
+-- Whether the kernel finds a gateway on a link of its own, without a gateway before it.
+local function on_link(nl, hop)
+  if not hop.via or hop.onlink then
+    return true
+  end
+  local answer = nl.socket:request("flow", "get", { dst = canonical_hop(hop).via, dev = hop.dev })
+  return answer and not answer.via and answer.type == "unicast"
+end
+
+-- The kernel does not say which hop of a multipath route it minds; a lookup of each gateway tells.
+local function name_hop(nl, route, message, code)
+  if of_a_hop[code] and #(route.nexthops or {}) > 1 then
+    for i, hop in ipairs(route.nexthops) do
+      if not on_link(nl, hop) then
+        return ("%s: nexthops[%d] %s is not reachable"):format(message, i, hop_text(hop))
+      end
+    end
+  end
+  return message
+end
+
+for _, verb in ipairs { "add", "append", "prepend", "change" } do
+  methods[verb] = function(self, value)
+    value = object.value(value, "route", verb)
+    local ok, message, code = self.nl.socket:request("route", verb, value)
+    if ok then
+      return ok
+    end
+    return nil, name_hop(self.nl, as_table(value, verb), message, code), code
+  end
+end
+
 -- The one entry a next hop is added to or taken from.
 local function the_entry(self, key, hop, verb)
   local route = type(key) == "string" and { dst = key } or as_table(key, verb)
@@ -319,7 +354,7 @@ function methods:replace(value)
   end
   local ok, message, code = self.nl.socket:request("route", "replace", route)
   if not ok then
-    return nil, message, code
+    return nil, name_hop(self.nl, route, message, code), code
   end
   for i = 2, #before do
     ok, message, code = delete_exactly(self, before[i])

@@ -18,6 +18,7 @@ extern const luaL_Reg sys_spawn_functions[];
 extern const luaL_Reg sys_process_functions[];
 extern const luaL_Reg sys_netns_functions[];
 extern const luaL_Reg sys_udp_functions[];
+extern const luaL_Reg sys_netlink_functions[];
 
 /* Metatables: made once per state by luaopen_ecmp_sys. */
 void sys_fd_metatables(lua_State *L);
@@ -69,9 +70,10 @@ int *sys_fd_scoped(lua_State *L);
 
 /* [] -> [handle]: the same, for the script to keep; `name` is one of the metatables below. */
 int *sys_fd_handle(lua_State *L, const char *name);
-#define SYS_LOCK  "ecmp.lock"
-#define SYS_NETNS "ecmp.netns"
-#define SYS_UDP   "ecmp.udp"
+#define SYS_LOCK    "ecmp.lock"
+#define SYS_NETNS   "ecmp.netns"
+#define SYS_UDP     "ecmp.udp"
+#define SYS_NETLINK "ecmp.netlink"
 
 /*
  * [] -> [text], or as sys_fail: all that `fd` gives until its end, refused with EFBIG when it is

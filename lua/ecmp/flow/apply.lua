@@ -52,6 +52,7 @@ local function remember(state)
   state.record = {
     plan = state.plan, wanted = state.wanted, found = state.found or {},
     sysctls = old_sysctls(state), ipam = state.conf.ipam.type, merge = state.conf.merge,
+    masquerade = state.conf.ipMasq or nil,
     -- Numbers of next-hop objects are chosen before they are made, for the same reason.
     objects = objects.choose(state),
   }

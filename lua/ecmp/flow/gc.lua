@@ -27,6 +27,10 @@ function M.run(call, plugin)
   local conf <const> = json.get(call.conf, "ipam")
   local kind <const> = plugin.attach and type(conf) == "table" and json.get(conf, "type")
   local code = 999
+  if plugin.sweep then
+    local ok, message = plugin.sweep(call)
+    if not ok then problems[#problems + 1] = message end
+  end
   if type(kind) == "string" and kind ~= "" then
     local ok, message, number = ipam.ask(call, kind, "GC")
     if not ok then problems[#problems + 1], code = message, number or code end

@@ -25,6 +25,7 @@
 --     attach(state)     makes the interface; sets state.interfaces and state.interface
 --     settle(state)     what is left to do when the routes are there
 --     detach(call, nl, record)  takes the interface away; what is missing is fine
+--     sweep(call)       what GC is to drop beside records and reservations, by call.valid
 --     inspect(state)    what CHECK is to look at beside addresses and routes: a list of sentences
 --
 -- A plugin's `attach` marks one that makes an interface, and so an interface that exists already is

@@ -6,9 +6,11 @@
 local ecmp = require "ecmp"
 local env = require "ecmp.cni.env"
 local flow = require "ecmp.flow"
+local interface = require "ecmp.flow.interface"
 local ip = require "ecmp.ip"
 local ipam = require "ecmp.flow.ipam"
 local json = require "ecmp.json"
+local masquerade = require "ecmp.masquerade"
 local record = require "ecmp.flow.record"
 local schema = require "ecmp.cni.schema"
 local sys = require "ecmp.sys"
@@ -26,7 +28,7 @@ M.fields = schema.record {
   { "isDefaultGateway", schema.boolean },
   { "forceAddress", schema.boolean },
   { "ipMasq", schema.boolean },
-  { "ipMasqBackend", schema.string },
+  { "ipMasqBackend", masquerade.backend },
   { "mtu", schema.integer(0, 65535) },
   { "hairpinMode", schema.boolean },
   { "promiscMode", schema.boolean },
@@ -42,7 +44,7 @@ M.fields = schema.record {
 -- Keys of the reference plugin that are not done here. To ignore one would leave a pod without the
 -- protection or the connection that its configuration promises.
 local undone <const> = {
-  "ipMasq", "vlan", "vlanTrunk", "disableContainerInterface", "macspoofchk",
+  "vlan", "vlanTrunk", "disableContainerInterface", "macspoofchk",
 }
 local harmless <const> = { [false] = true, [0] = true, [""] = true }
 
@@ -386,7 +388,7 @@ function M.settle(state)
   bridge, message, code = described(state.host, state.conf.bridge)
   if not bridge then return nil, message, code end
   state.interfaces[1] = bridge
-  return true
+  return masquerade.add(state)
 end
 
 -- DEL and CHECK --------------------------------------------------------------------------------
@@ -394,46 +396,37 @@ end
 ---Takes the pod's interface away, and with it the host's end. The bridge is shared and stays.
 ---@param call table
 ---@param nl table? handle of the pod's namespace; nil when that is gone
+---@param was table? the record
 ---@return true? ok, string? message
-function M.detach(call, nl)
-  if not nl or not get(nl, call.ifname) then return true end
-  local ok, message, code = nl.link:del { dev = call.ifname }
-  if not ok and code ~= "ENODEV" then return nil, message end
-  return true
+function M.detach(call, nl, was)
+  local gone, message = interface.detach(call, nl)
+  local clean, why = masquerade.detach(call, was)
+  if gone and clean then return true end
+  return nil, message or why
 end
 
--- The interface of prevResult that is in the pod, or those that are not.
-local function listed(prev, sandboxed)
-  local names <const> = {}
-  for _, interface in ipairs(prev.interfaces or {}) do
-    if ((interface.sandbox or "") ~= "") == sandboxed then names[#names + 1] = interface end
-  end
-  return names
-end
+M.sweep = masquerade.sweep
 
-local function inspect_pod(state, say)
-  local link <const> = get(state.nl, state.call.ifname)
-  if not link then return say(("interface %s is missing"):format(state.call.ifname)) end
-  if link.type ~= "veth" then say(("interface %s is no veth"):format(state.call.ifname)) end
-  for _, interface in ipairs(listed(state.call.prev, true)) do
-    if interface.name == state.call.ifname and interface.mac and interface.mac ~= link.address then
-      say(("interface %s has the hardware address %s, prevResult says %s"):format(
-        interface.name, link.address, interface.mac))
-    end
+-- The interfaces of prevResult that are on the host.
+local function listed(prev)
+  local list <const> = {}
+  for _, entry in ipairs(prev.interfaces or {}) do
+    if (entry.sandbox or "") == "" then list[#list + 1] = entry.name end
   end
+  return list
 end
 
 local function inspect_host(host, state, say)
-  local name <const> = state.conf.bridge
-  local bridge <const> = get(host, name)
-  if not bridge then return say(("bridge %s is missing"):format(name)) end
-  if bridge.type ~= "bridge" then say(("interface %s is no bridge"):format(name)) end
-  for _, interface in ipairs(listed(state.call.prev, false)) do
-    local port <const> = interface.name ~= name and get(host, interface.name)
+  local bridge_name <const> = state.conf.bridge
+  local bridge <const> = get(host, bridge_name)
+  if not bridge then return say(("bridge %s is missing"):format(bridge_name)) end
+  if bridge.type ~= "bridge" then say(("interface %s is no bridge"):format(bridge_name)) end
+  for _, name in ipairs(listed(state.call.prev)) do
+    local port <const> = name ~= bridge_name and get(host, name)
     if port == nil then
-      say(("interface %s on the host is missing"):format(interface.name))
-    elseif port and port.master ~= name then
-      say(("interface %s is no port of bridge %s"):format(interface.name, name))
+      say(("interface %s on the host is missing"):format(name))
+    elseif port and port.master ~= bridge_name then
+      say(("interface %s is no port of bridge %s"):format(name, bridge_name))
     end
   end
 end
@@ -444,10 +437,11 @@ end
 function M.inspect(state)
   local differences <const> = {}
   local function say(text) differences[#differences + 1] = text end
-  inspect_pod(state, say)
+  interface.inspect(state, "veth", say)
   local host <close>, message = ecmp.open()
   if not host then return { message } end
   inspect_host(host, state, say)
+  masquerade.inspect(state, say)
   return differences
 end
 

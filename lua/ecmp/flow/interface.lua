@@ -1,0 +1,121 @@
+---What interface plugins do alike: a veth pair, a hardware address asked for, DEL, CHECK.
+local env = require "ecmp.cni.env"
+local sys = require "ecmp.sys"
+
+local M = {}
+
+-- Host interface names are chosen at random; this often a taken one is no accident.
+local NAME_TRIES <const> = 10
+
+---The hardware address asked for: by the runtime, else for this pod, else in CNI_ARGS, else in the
+---configuration.
+---@param call table
+---@param configured? string
+---@return string? address nil where none is asked for
+---@return string? message, integer? code
+function M.hardware_address(call, configured)
+  local args, message, code = env.args(call, { "MAC" })
+  if not args then return nil, message, code end
+  local value <const>, path = require("ecmp.cni").pod_value(call, "mac")
+  local text = value
+  if text == nil or text == "" then text, path = args.MAC or "", "CNI_ARGS.MAC" end
+  if text == "" then text, path = configured or "", "mac" end
+  if text == "" then return nil end
+  if type(text) == "string" then
+    text = text:lower():gsub("-", ":")
+    if text:find("^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$") then return text end
+  end
+  return nil, ("%s: '%s' is no hardware address"):format(path, tostring(text)), 7
+end
+
+---An interface as a CNI result lists it.
+---@param nl table
+---@param name string
+---@param sandbox? string the pod's namespace; nil on the host
+---@return table? interface, string? message, string? code
+function M.describe(nl, name, sandbox)
+  local link, message, code = nl.link:get { dev = name }
+  if not link then return nil, message, code end
+  return { name = name, mac = link.address, mtu = link.mtu, sandbox = sandbox }
+end
+
+local function random_name()
+  return "veth" .. sys.random(4):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+end
+
+---Makes a veth pair with one end in the pod and the other, by a random name, on the host. Taking it
+---back is noted.
+---@param state table
+---@param host table handle of the host's namespace
+---@param options table `{ mtu?, address? }`; address is for the pod's end
+---@return string? name of the host's end
+---@return string? message, string? code
+function M.make_pair(state, host, options)
+  local call <const>, mtu <const> = state.call, options.mtu
+  local ok, message, code
+  for _ = 1, NAME_TRIES do
+    local name <const> = random_name()
+    ok, message, code = host.link:add {
+      name = name, type = "veth", mtu = mtu,
+      peer = { name = call.ifname, netns = call.netns, mtu = mtu, address = options.address },
+    }
+    if ok then
+      state.undo:push("interface " .. name, function() return host.link:del { dev = name } end)
+      return name
+    end
+    if code ~= "EEXIST" then break end
+  end
+  return nil, message, code
+end
+
+local FORWARDING <const> = { [4] = "net/ipv4/ip_forward", [6] = "net/ipv6/conf/all/forwarding" }
+
+---Lets the host forward packets of a family. The switch is the host's: it stays on.
+---@param host table
+---@param family 4|6
+---@return true? ok, string? message, string? code
+function M.enable_forwarding(host, family)
+  local now <const> = host.sysctl:get(FORWARDING[family])
+  if now and now:find("^1") then return true end
+  return host.sysctl:set(FORWARDING[family], "1")
+end
+
+---Takes the pod's interface away; a veth's other end goes with it.
+---@param call table
+---@param nl table? handle of the pod's namespace; nil when that is gone
+---@return true? ok, string? message
+function M.detach(call, nl)
+  if not nl or not nl.link:get { dev = call.ifname } then return true end
+  local ok, message, code = nl.link:del { dev = call.ifname }
+  if not ok and code ~= "ENODEV" then return nil, message end
+  return true
+end
+
+---The interface that prevResult lists for the pod under our name.
+local function listed(call)
+  for _, interface in ipairs(call.prev and call.prev.interfaces or {}) do
+    if interface.name == call.ifname and (interface.sandbox or "") ~= "" then return interface end
+  end
+end
+
+---What is wrong with the pod's interface, said through `say`.
+---@param state table
+---@param kind string the type it has to be of
+---@param say fun(sentence: string)
+---@return table? link
+function M.inspect(state, kind, say)
+  local name <const> = state.call.ifname
+  local link <const> = state.nl.link:get { dev = name }
+  if not link then return say(("interface %s is missing"):format(name)) end
+  if link.type ~= kind then
+    say(("interface %s is of type %s, not %s"):format(name, link.type or "none", kind))
+  end
+  local was <const> = listed(state.call)
+  if was and was.mac and was.mac:lower() ~= link.address then
+    say(("interface %s has the hardware address %s, prevResult says %s"):format(
+      name, link.address, was.mac))
+  end
+  return link
+end
+
+return M

@@ -1,0 +1,173 @@
+---ptp: a veth pair between the pod and the host, routed; all the pod says goes to its gateway.
+--
+-- The host's end has the gateway's address alone and no subnet behind it, so that many pods of one
+-- subnet can each have their own pair. In the pod the subnet is reached through the gateway too.
+local ecmp = require "ecmp"
+local flow = require "ecmp.flow"
+local interface = require "ecmp.flow.interface"
+local ip = require "ecmp.ip"
+local ipam = require "ecmp.flow.ipam"
+local masquerade = require "ecmp.masquerade"
+local schema = require "ecmp.cni.schema"
+
+local M = {}
+
+M.needs_addresses = true
+
+M.fields = schema.record {
+  { "ipMasq", schema.boolean },
+  { "ipMasqBackend", masquerade.backend },
+  { "mtu", schema.integer(0, 65535) },
+}
+
+---Stage `ipam`: the gateway is the host's end of the pair, so every address needs one.
+local function with_gateways(state)
+  local ok, message, code, details = ipam.run(state)
+  if not ok then return nil, message, code, details end
+  for _, entry in ipairs(state.addresses) do
+    if not entry.gateway then
+      return nil, ("ipam: address %s has no gateway, which ptp gives the host's end")
+        :format(entry.address), 7
+    end
+  end
+  return state
+end
+
+M.stages = { ipam = with_gateways }
+
+-- Making the pair ------------------------------------------------------------------------------
+
+local function enable_forwarding(state, host)
+  for _, entry in ipairs(state.plan.addresses) do
+    local family <const> = assert(ip.parse(entry.address)):family()
+    local ok, message, code = interface.enable_forwarding(host, family)
+    if not ok then return nil, message, code end
+  end
+  return true
+end
+
+---@param state table
+---@return true? ok, string? message, string|integer? code
+function M.attach(state)
+  local host, message, code = ecmp.open()
+  if not host then return nil, message, code end
+  -- Whatever becomes of the ADD, the handle is closed after the last undo step has used it.
+  state.undo:push("host", function() host:close() end, function() host:close() end)
+  local ok, name, ours, theirs
+  ok, message, code = enable_forwarding(state, host)
+  if not ok then return nil, message, code end
+  local mtu <const> = state.conf.mtu
+  name, message, code = interface.make_pair(state, host, { mtu = mtu ~= 0 and mtu or nil })
+  if not name then return nil, message, code end
+  host.sysctl:set(("net/ipv6/conf/%s/accept_ra"):format(name), "0")
+  ok, message, code = host.link:set { dev = name, up = true }
+  if not ok then return nil, message, code end
+  ours, message, code = interface.describe(host, name)
+  if not ours then return nil, message, code end
+  theirs, message, code = interface.describe(state.nl, state.call.ifname, state.call.netns)
+  if not theirs then return nil, message, code end
+  state.host, state.interfaces, state.interface = host, { ours, theirs }, 1
+  return true
+end
+
+-- Routing by the gateway -----------------------------------------------------------------------
+
+local FULL <const> = { [4] = 32, [6] = 128 }
+
+---What is to be routed for one address: texts, with and without lengths.
+local function parts_of(entry)
+  local address <const> = assert(ip.parse(entry.address))
+  local gateway <const> = assert(ip.parse(entry.gateway))
+  local own <const> = tostring(address:address())
+  return {
+    network = tostring(address:network()), own = own, gateway = tostring(gateway),
+    own_host = ("%s/%d"):format(own, FULL[address:family()]),
+    gateway_host = ("%s/%d"):format(tostring(gateway), FULL[gateway:family()]),
+  }
+end
+
+---The pod's way to its subnet goes by the gateway, in place of the one that the kernel made.
+local function route_pod(state, parts)
+  local routes <const>, dev <const> = state.nl.route, state.call.ifname
+  local ok, message, code = routes:del { dst = parts.network, dev = dev, scope = "nowhere" }
+  if not ok then return nil, message, code end
+  for _, route in ipairs {
+    { dst = parts.gateway_host, dev = dev, scope = "link", src = parts.own },
+    { dst = parts.network, via = parts.gateway, dev = dev, src = parts.own },
+  } do
+    ok, message, code = routes:add(route)
+    if not ok then return nil, message, code end
+  end
+  return true
+end
+
+---The host's end is the gateway, and the way to the pod.
+local function route_host(state, parts)
+  local host <const>, dev <const> = state.host, state.interfaces[1].name
+  local ok, message, code = host.addr:add { address = parts.gateway_host, dev = dev }
+  if not ok then return nil, message, code end
+  ok, message, code = host.route:add { dst = parts.own_host, dev = dev, scope = "host" }
+  if not ok and code ~= "EEXIST" then return nil, message, code end
+  return true
+end
+
+---What is left to do when the routes are there.
+---@param state table
+---@return true? ok, string? message, string|integer? code
+function M.settle(state)
+  for _, step in ipairs { route_pod, route_host } do
+    for _, entry in ipairs(state.plan.addresses) do
+      local ok, message, code = step(state, parts_of(entry))
+      if not ok then return nil, message, code end
+    end
+  end
+  return masquerade.add(state)
+end
+
+-- DEL, CHECK and GC ----------------------------------------------------------------------------
+
+---@param call table
+---@param nl table?
+---@param was table? the record
+---@return true? ok, string? message
+function M.detach(call, nl, was)
+  local gone, message = interface.detach(call, nl)
+  local clean, why = masquerade.detach(call, was)
+  if gone and clean then return true end
+  return nil, message or why
+end
+
+M.sweep = masquerade.sweep
+
+local function inspect_host(host, state, say)
+  for _, was in ipairs(state.call.prev.interfaces or {}) do
+    local ours <const> = (was.sandbox or "") == ""
+    if ours and not host.link:get { dev = was.name } then
+      say(("interface %s on the host is missing"):format(was.name))
+    end
+  end
+  for _, entry in ipairs(state.call.prev.ips or {}) do
+    local address <const> = assert(ip.parse(entry.address))
+    local own <const> = ("%s/%d"):format(tostring(address:address()), FULL[address:family()])
+    local list <const> = host.route:list { dst = own }
+    if list and #list == 0 then say(("the host's route to %s is missing"):format(own)) end
+  end
+end
+
+---What is wrong with the pair.
+---@param state table
+---@return string[] differences
+function M.inspect(state)
+  local differences <const> = {}
+  local function say(text) differences[#differences + 1] = text end
+  interface.inspect(state, "veth", say)
+  local host <close>, message = ecmp.open()
+  if not host then return { message } end
+  inspect_host(host, state, say)
+  masquerade.inspect(state, say)
+  return differences
+end
+
+local verbs <const> = flow.verbs(M)
+verbs.type, verbs.about = "ptp", "connects a pod to the host by a pair of its own"
+return verbs

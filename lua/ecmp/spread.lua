@@ -8,7 +8,7 @@ rtnl.own()
 local M = {}
 
 local known <const> = { dst = true, src = true, proto = true, sport = true, dport = true, mark = true, uid = true,
-                        iif = true, dev = true, tos = true, family = true, flows = true, vary = true }
+                        iif = true, dev = true, tos = true, family = true, flows = true, progress = true }
 
 -- Flows differ in what the hash policy looks at: ports for L4, destinations inside the prefix for L3.
 local function destinations(dst)
@@ -46,7 +46,7 @@ end
 ---Which share of flows takes which next hop, by the kernel's own answer (RTM_GETROUTE with the flow's fields; exact for the
 ---hash policies 0, 1 and 2).
 ---@param nl ecmp.Handle
----@param flow { dst: string, flows: integer, src: string, proto: string, dport: integer, mark: integer, iif: string }
+---@param flow { dst: string, flows: integer, src: string, proto: string, dport: integer, mark: integer, iif: string, progress: fun(done: integer, total: integer) }
 --- `dst` an address or a prefix whose addresses are varied; source ports are varied unless `sport` is given
 ---@return { via: string, dev: string, weight: integer, flows: integer, share: number }[]|nil hops # share in 0..1
 ---@return string? message
@@ -77,6 +77,9 @@ function M.spread(nl, flow)
       entry.flows = entry.flows + 1
     else
       lost, message, code = lost + 1, why, symbol
+    end
+    if flow.progress and i % 256 == 0 then
+      flow.progress(i, flows)
     end
   end
   if lost == flows then

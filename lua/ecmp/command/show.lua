@@ -1,0 +1,50 @@
+---ecmp show: the routes of a namespace, as `ip route` prints them.
+local ecmp <const> = require "ecmp"
+local iproute2 <const> = require "ecmp.iproute2"
+local json <const> = require "ecmp.json"
+local object <const> = require "ecmp.object"
+local terminal <const> = require "ecmp.terminal"
+
+local M = { name = "show", summary = "show routes with their next hops, as ip route prints them" }
+
+function M.setup(parser)
+  parser:option("--netns", "a namespace: a name, a path or a pid"):argname("N")
+  parser:option("--table", "routes of another table than main; all for all"):argname("T")
+  parser:option("--family", "one family only"):choices({ "4", "6" })
+  parser:flag("--json", "print JSON in the words of ip -j route")
+  parser:epilog("What it prints, ecmp apply takes, and finds nothing to do.")
+end
+
+-- All routes in one list, so that tables are named as soon as there are several.
+---@return table? list, string? message
+function M.routes(nl, args)
+  return nl.route:list {
+    table = args.table and (math.tointeger(tonumber(args.table)) or args.table), family = args.family,
+  }
+end
+
+local function several_tables(list)
+  for i = 2, #list do
+    if list[i].table ~= list[1].table then return true end
+  end
+  return false
+end
+
+---@param args table as `setup` asked for
+---@return integer? status, string? message
+function M.run(args)
+  local nl <close>, message = ecmp.open { netns = args.netns }
+  if not nl then return nil, message end
+  local list
+  list, message = M.routes(nl, args)
+  if not list then return nil, message end
+  local how <const> = { table = several_tables(list) or nil }
+  if args.json then
+    print(json.encode(iproute2.list(list, how)))
+  elseif #list > 0 then
+    print(terminal.routes(object.text(list, how), terminal.colour()))
+  end
+  return 0
+end
+
+return M

@@ -1,10 +1,11 @@
--- The public face: what README and the examples use. Parts are loaded when first touched, so that a plugin that only
--- parses JSON pays for nothing else.
+-- The public face: what README and the examples use. Parts are loaded when first touched, so that a
+-- plugin that only parses JSON pays for nothing else.
 
 local M = {}
 
 ---Opens a handle on a network namespace.
----@param options? { netns: string|integer } a path, a name under /run/netns, or a pid; absent: this namespace
+---@param options? { netns: string|integer } a path, a name under /run/netns, or a pid; absent: this
+--namespace
 ---@return ecmp.Handle|nil handle # has `close`, `__close` and `__gc`
 ---@return string? message
 ---@return string? code # e.g. "ENOENT", "EPERM"
@@ -22,7 +23,8 @@ end
 
 ---Applies a merge rule to routes. Pure and linear.
 ---@param routes table[]
----@param rule string|function|table a word ("ecmp", "separate", ...), a function with the shape of `merge`, or a rule
+---@param rule string|function|table a word ("ecmp", "separate", ...), a function with the shape of
+--`merge`, or a rule
 ---@return table[]|nil routes
 ---@return string? message
 ---@return integer? code

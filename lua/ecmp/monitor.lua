@@ -1,8 +1,8 @@
 -- Events as they happen: `for event in nl:monitor { "route", "link" } do ... end`.
 --
--- A monitor has a socket of its own; names of interfaces are asked over the handle's. When the kernel drops events (ENOBUFS) the
--- loop gets one event of verb "overrun", and then what changed unseen, found by comparing the lists
--- of before and after: nobody has to start over by himself.
+-- A monitor has a socket of its own; names of interfaces are asked over the handle's. When the
+-- kernel drops events (ENOBUFS) the loop gets one event of verb "overrun", and then what changed
+-- unseen, found by comparing the lists of before and after: nobody has to start over by himself.
 
 local rtnl = require "ecmp.rtnl"
 local object = require "ecmp.object"
@@ -20,7 +20,9 @@ local mt = { __name = "ecmp.Monitor", __index = methods }
 
 local M = {}
 
-local kinds <const> = { route = true, nexthop = true, link = true, addr = true, neigh = true, rule = true }
+local kinds <const> = {
+  route = true, nexthop = true, link = true, addr = true, neigh = true, rule = true,
+}
 
 -- What identifies an object between two lists.
 local identities <const> = {
@@ -101,7 +103,8 @@ function M.new(nl, objects, options)
   end
   for i, kind in ipairs(objects) do
     if not kinds[kind] then
-      rtnl.throw(("[%d]: '%s' is none of route, nexthop, link, addr, neigh, rule"):format(i, tostring(kind)))
+      rtnl.throw(("[%d]: '%s' is none of route, nexthop, link, addr, neigh, rule")
+        :format(i, tostring(kind)))
     end
   end
   local fd = nl.socket:netns()
@@ -128,7 +131,8 @@ local function from_queue(self)
 end
 
 -- Keeps what is known up to date, so that a resync reports only what was missed.
--- (Members of an IPv6 group are told one by one, so after an overrun such a group may be reported though it is unchanged.)
+-- (Members of an IPv6 group are told one by one, so after an overrun such a group may be reported
+-- though it is unchanged.)
 local function note(self, kind, view, verb)
   local known = self.known[kind]
   local id = identities[kind](view)
@@ -186,7 +190,8 @@ function mt:__call()
   return (self:next())
 end
 
----The descriptor to wait on in an event loop; when it is readable, call `next(0)` until it returns nil.
+---The descriptor to wait on in an event loop; when it is readable, call `next(0)` until it returns
+---nil.
 ---@return integer
 function methods:fd()
   return self.socket:fd()

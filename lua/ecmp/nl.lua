@@ -62,8 +62,10 @@ function methods:fd()
 end
 
 ---Makes many changes with many in flight.
----@param changes table[] each `{ "OBJECT VERB", value }`, such as `{ "route add", { dst = ..., via = ... } }`
----@param options? { order: "keep"|"free", share: boolean } "free": the changes do not depend on each other and are sent in
+---@param changes table[] each `{ "OBJECT VERB", value }`, such as `{ "route add", { dst = ..., via
+--= ... } }`
+---@param options? { order: "keep"|"free", share: boolean } "free": the changes do not depend on
+--each other and are sent in
 ---the order the kernel likes best; share: next-hop sets that repeat become next-hop objects
 ---@return (true|{ message: string, code: string })[] results # one for each change, in order
 function methods:batch(changes, options)
@@ -86,7 +88,8 @@ end
 
 ---Events as they happen.
 ---@param objects string[] of "route", "nexthop", "link", "addr", "rule", "neigh"
----@param options? { timeout: number, buffer: integer } seconds without an event that end the loop; receive buffer in bytes
+---@param options? { timeout: number, buffer: integer } seconds without an event that end the loop;
+--receive buffer in bytes
 ---@return ecmp.Monitor # an iterator with `fd`, `next` and `close`
 function methods:monitor(objects, options)
   return require "ecmp.monitor".new(self, objects, options)

@@ -1,5 +1,5 @@
--- Routes: the verbs of every object, with one meaning for both families where the kernel has two. How the families
--- differ is in the comments here and nowhere else in the handle.
+-- Routes: the verbs of every object, with one meaning for both families where the kernel has two.
+-- How the families differ is in the comments here and nowhere else in the handle.
 
 local rtnl = require "ecmp.rtnl"
 local object = require "ecmp.object"
@@ -79,7 +79,8 @@ local function metric_of(route)
   return metric == 0 and default_metric(route.family) or metric
 end
 
--- The kernel's routes with a destination and table, in the kernel's order; with `metric`, of that metric.
+-- The kernel's routes with a destination and table, in the kernel's order; with `metric`, of that
+-- metric.
 local function entries(self, route, metric)
   local list, message, code = self:list {
     dst = route.dst, table = route.table, family = route.family or rtnl.view("route", route).family,
@@ -137,23 +138,28 @@ end
 local function plain_hops(entry)
   local hops = {}
   for i, hop in ipairs(hops_of(entry)) do
-    hops[i] = { via = hop.via, dev = hop.dev, weight = hop.weight, onlink = hop.onlink, encap = hop.encap }
+    hops[i] = { via = hop.via, dev = hop.dev, weight = hop.weight, onlink = hop.onlink,
+                encap = hop.encap }
   end
   return hops
 end
 
--- Deletes exactly one IPv4 entry. By gateway the kernel would take a whole multipath route (if it is its first hop) or
--- nothing, and without a metric any metric; by the list of next hops in stored order it takes this entry only.
+-- Deletes exactly one IPv4 entry. By gateway the kernel would take a whole multipath route (if it
+-- is its first hop) or nothing, and without a metric any metric; by the list of next hops in stored
+-- order it takes this entry only.
 local function delete_exactly(self, entry)
   if entry.nhid then
-    return self.nl.socket:request("route", "del",
-      { dst = entry.dst, table = entry.table, metric = entry.metric, nhid = entry.nhid, family = entry.family,
-        type = entry.type })
+    return self.nl.socket:request("route", "del", {
+      dst = entry.dst, table = entry.table, metric = entry.metric, nhid = entry.nhid,
+      family = entry.family, type = entry.type,
+    })
   end
   local hops = hops_of(entry)
-  local route = { dst = entry.dst, table = entry.table, metric = entry.metric, family = entry.family,
-                  type = entry.type, proto = entry.proto, scope = entry.family == 4 and entry.scope or nil,
-                  tos = entry.tos }
+  local route = {
+    dst = entry.dst, table = entry.table, metric = entry.metric, family = entry.family,
+    type = entry.type, proto = entry.proto, tos = entry.tos,
+    scope = entry.family == 4 and entry.scope or nil,
+  }
   if entry.family == 4 and (hops[1].via or hops[1].dev) and entry.type == "unicast" then
     route.nexthops = with_hops(entry, plain_hops(entry)).nexthops
   elseif entry.family == 6 and #hops == 1 then
@@ -162,8 +168,9 @@ local function delete_exactly(self, entry)
   return self.nl.socket:request("route", "del", route)
 end
 
--- IPv4: the new entry goes behind the old one, then the old one goes. No packet finds the destination without a route, where
--- a REPLACE loses about one lookup in fifty thousand; if the second step fails the first is taken back.
+-- IPv4: the new entry goes behind the old one, then the old one goes. No packet finds the
+-- destination without a route, where a REPLACE loses about one lookup in fifty thousand; if the
+-- second step fails the first is taken back.
 local function swap(self, entry, route)
   local ok, message, code = self.nl.socket:request("route", "append", route)
   if not ok then
@@ -171,16 +178,19 @@ local function swap(self, entry, route)
   end
   ok, message, code = delete_exactly(self, entry)
   if not ok then
-    self.nl.socket:request("route", "del", { dst = route.dst, table = route.table, metric = route.metric,
-      family = 4, nexthops = route.nexthops })
+    self.nl.socket:request("route", "del", {
+      dst = route.dst, table = route.table, metric = route.metric, family = 4,
+      nexthops = route.nexthops,
+    })
     return nil, message, code
   end
   return true
 end
 
----Deletes what is asked for and nothing beside it, in both families alike: the fields given must match, those left out match
----anything; of several matches the first goes. With one next hop (`via`, `dev`) of a multipath route, that hop goes.
----With `nexthops`, the route that has just these, in any order.
+---Deletes what is asked for and nothing beside it, in both families alike: the fields given must
+---match, those left out match anything; of several matches the first goes. With one next hop
+---(`via`, `dev`) of a multipath route, that hop goes. With `nexthops`, the route that has just
+---these, in any order.
 ---@param value table|string|ecmp.View
 ---@return true|nil
 ---@return string? message
@@ -198,7 +208,8 @@ function methods:del(value)
   end
   local asked = not route.nexthops and canonical_hop(route)
   for _, entry in ipairs(list) do
-    if route.nexthops and same_hops(entry, route.nexthops) or route.nhid and entry.nhid == route.nhid
+    if route.nexthops and same_hops(entry, route.nexthops)
+      or route.nhid and entry.nhid == route.nhid
       or asked and #hops_of(entry) == 1 and is_hop(entry, asked) then
       return delete_exactly(self, entry)
     end
@@ -212,7 +223,9 @@ function methods:del(value)
 end
 
 -- Codes of a refusal that one hop of several may have caused.
-local of_a_hop <const> = { ENETUNREACH = true, EHOSTUNREACH = true, EINVAL = true, ENODEV = true, ENETDOWN = true }
+local of_a_hop <const> = {
+  ENETUNREACH = true, EHOSTUNREACH = true, EINVAL = true, ENODEV = true, ENETDOWN = true,
+}
 
 -- Whether the kernel finds a gateway on a link of its own, without a gateway before it.
 local function on_link(nl, hop)
@@ -253,7 +266,8 @@ local function the_entry(self, key, hop, verb)
   if not family and (route.dst == nil or route.dst == "default") and hop.via then
     family = hop.via:find(":", 1, true) and 6 or 4
   end
-  route = { dst = route.dst or "default", table = route.table, metric = route.metric, family = family }
+  route = { dst = route.dst or "default", table = route.table, metric = route.metric,
+            family = family }
   family = family or rtnl.view("route", route).family
   route.family = family
   local list, message, code = entries(self, route, route.metric and metric_of(route))
@@ -270,13 +284,14 @@ local function check_hop(hop, verb)
     local parsed, message = rtnl.parse("route", "default nexthop " .. hop)
     hop = parsed and parsed.nexthops[1] or rtnl.throw("route " .. verb .. ": " .. message)
   end
-  rtnl.view("route", { family = type(hop) == "table" and type(hop.via) == "string" and hop.via:find ":" and 6 or 4,
-                       nexthops = { hop } }) -- raises for wrong fields
+  local six = type(hop) == "table" and type(hop.via) == "string" and hop.via:find ":"
+  rtnl.view("route", { family = six and 6 or 4, nexthops = { hop } }) -- raises for wrong fields
   return canonical_hop(hop)
 end
 
 ---Adds one next hop to a route, which becomes a multipath route if it was none.
----@param key string|table destination, or table with `dst` and, where needed, `table`, `metric`, `family`
+---@param key string|table destination, or table with `dst` and, where needed, `table`, `metric`,
+--`family`
 ---@param hop table|string `{ via, dev, weight, onlink, encap }`
 ---@return true|nil
 ---@return string? message
@@ -287,8 +302,8 @@ function methods:add_nexthop(key, hop)
   if not entry then
     return nil, message, code
   elseif find_hop(entry, hop) then
-    return nil, ("route add_nexthop %s %s: this route has that next hop (EEXIST)"):format(entry.dst, hop_text(hop)),
-      "EEXIST"
+    return nil, ("route add_nexthop %s %s: this route has that next hop (EEXIST)")
+      :format(entry.dst, hop_text(hop)), "EEXIST"
   end
   if entry.family == 6 and not entry.nhid then
     return self.nl.socket:request("route", "append", with_hops(entry, { hop }))
@@ -319,14 +334,17 @@ function methods:del_nexthop(key, hop)
   if #hops == 0 then
     return delete_exactly(self, entry)
   elseif entry.family == 6 and not entry.nhid then
-    return self.nl.socket:request("route", "del", { dst = entry.dst, table = entry.table, metric = metric_of(entry),
-      family = 6, via = gone.via, dev = gone.dev })
+    return self.nl.socket:request("route", "del", {
+      dst = entry.dst, table = entry.table, metric = metric_of(entry), family = 6,
+      via = gone.via, dev = gone.dev,
+    })
   end
   return swap(self, entry, with_hops(entry, hops))
 end
 
----Makes the route of this key (destination, table, metric) be this one. IPv4 may hold several entries of one key, of which the
----kernel replaces only the first; the others go, so that both families end with one route.
+---Makes the route of this key (destination, table, metric) be this one. IPv4 may hold several
+---entries of one key, of which the kernel replaces only the first; the others go, so that both
+---families end with one route.
 ---@param value table|string|ecmp.View
 ---@return true|nil
 ---@return string? message
@@ -337,7 +355,8 @@ function methods:replace(value)
   local before = {}
   if request.family == 4 then
     local message, code
-    before, message, code = entries(self, { dst = route.dst, table = route.table, family = 4 }, metric_of(request))
+    local key = { dst = route.dst, table = route.table, family = 4 }
+    before, message, code = entries(self, key, metric_of(request))
     if not before then
       return nil, message, code
     end
@@ -366,7 +385,8 @@ function methods:replace(value)
 end
 
 ---Asks which way a flow takes: the kernel's own answer.
----@param flow table|string `{ dst, src, sport, dport, proto, mark, uid, iif, dev, tos, fibmatch }`, or words of `ip route get`
+---@param flow table|string `{ dst, src, sport, dport, proto, mark, uid, iif, dev, tos, fibmatch }`,
+--or words of `ip route get`
 ---@return table|nil route # a view; with `fibmatch` the whole route, otherwise the next hop chosen
 ---@return string? message
 ---@return string? code # "ENETUNREACH", "EHOSTUNREACH", ...

@@ -7,10 +7,13 @@ rtnl.own()
 
 local M = {}
 
-local known <const> = { dst = true, src = true, proto = true, sport = true, dport = true, mark = true, uid = true,
-                        iif = true, dev = true, tos = true, family = true, flows = true, progress = true }
+local known <const> = {
+  dst = true, src = true, proto = true, sport = true, dport = true, mark = true, uid = true,
+  iif = true, dev = true, tos = true, family = true, flows = true, progress = true,
+}
 
--- Flows differ in what the hash policy looks at: ports for L4, destinations inside the prefix for L3.
+-- Flows differ in what the hash policy looks at: ports for L4, destinations inside the prefix for
+-- L3.
 local function destinations(dst)
   local ip = require "ecmp.ip"
   local prefix, message = ip.parse(dst)
@@ -34,7 +37,8 @@ end
 
 -- The hops of the route that covers the destination, so that one no flow takes is listed with zero.
 local function listed(nl, flow)
-  local route = nl.route:get { dst = flow.dst:gsub("/.*", ""), family = flow.family, fibmatch = true }
+  local dst = flow.dst:gsub("/.*", "")
+  local route = nl.route:get { dst = dst, family = flow.family, fibmatch = true }
   local list, index = {}, {}
   for _, hop in ipairs(route and (route.nexthops or { route }) or {}) do
     local entry = { via = hop.via, dev = hop.dev, weight = hop.weight, flows = 0, share = 0 }
@@ -43,12 +47,15 @@ local function listed(nl, flow)
   return list, index
 end
 
----Which share of flows takes which next hop, by the kernel's own answer (RTM_GETROUTE with the flow's fields; exact for the
----hash policies 0, 1 and 2).
+---Which share of flows takes which next hop, by the kernel's own answer (RTM_GETROUTE with the
+---flow's fields; exact for the hash policies 0, 1 and 2).
 ---@param nl ecmp.Handle
----@param flow { dst: string, flows: integer, src: string, proto: string, dport: integer, mark: integer, iif: string, progress: fun(done: integer, total: integer) }
---- `dst` an address or a prefix whose addresses are varied; source ports are varied unless `sport` is given
----@return { via: string, dev: string, weight: integer, flows: integer, share: number }[]|nil hops # share in 0..1
+---@param flow { dst: string, flows: integer, src: string, proto: string, dport: integer, mark:
+--integer, iif: string, progress: fun(done: integer, total: integer) }
+--- `dst` an address or a prefix whose addresses are varied; source ports are varied unless `sport`
+--- is given
+---@return { via: string, dev: string, weight: integer, flows: integer, share: number }[]|nil hops #
+--share in 0..1
 ---@return string? message
 ---@return string? code # "ENETUNREACH" and the like when no flow finds a way
 function M.spread(nl, flow)
@@ -62,7 +69,8 @@ function M.spread(nl, flow)
   end
   local dst_of = destinations(flow.dst)
   local list, index = listed(nl, flow)
-  local query = { src = flow.src, proto = flow.proto or "udp", dport = flow.dport or 443, mark = flow.mark,
+  local query = { src = flow.src, proto = flow.proto or "udp", dport = flow.dport or 443,
+                  mark = flow.mark,
                   uid = flow.uid, iif = flow.iif, dev = flow.dev, tos = flow.tos }
   local lost, message, code = 0, nil, nil
   for i = 1, flows do

@@ -15,9 +15,11 @@ function M.new(nl)
   return setmetatable({ nl = nl }, mt)
 end
 
--- "net.ipv4.conf.eth0.forwarding" or, for names with dots in them, "net/ipv4/conf/eth0.5/forwarding".
+-- "net.ipv4.conf.eth0.forwarding" or, for names with dots in them,
+-- "net/ipv4/conf/eth0.5/forwarding".
 local function path_of(key)
-  if type(key) ~= "string" or not key:find "^net[./]" or key:find("..", 1, true) or key:find "%z" then
+  local good = type(key) == "string" and key:find "^net[./]"
+  if not good or key:find("..", 1, true) or key:find "%z" then
     rtnl.throw(("sysctl: a key like net.ipv4.ip_forward expected, got %s"):format(tostring(key)))
   end
   return "/proc/sys/" .. (key:find("/", 1, true) and key or key:gsub("%.", "/"))

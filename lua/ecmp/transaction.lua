@@ -1,8 +1,8 @@
 -- Changes that are undone at scope exit unless committed: `local tx <close> = nl:begin()`.
 --
--- Before each change the transaction reads what the kernel holds under the same identity (a route's destination and table, an
--- address on its link, ...). Undoing puts these back, last change first, and leaves everything else alone, so that what
--- other programs did meanwhile stays.
+-- Before each change the transaction reads what the kernel holds under the same identity (a route's
+-- destination and table, an address on its link, ...). Undoing puts these back, last change first,
+-- and leaves everything else alone, so that what other programs did meanwhile stays.
 
 local rtnl = require "ecmp.rtnl"
 
@@ -81,17 +81,20 @@ local function push(tx, undo)
   tx.undo[#tx.undo + 1] = undo
 end
 
--- Links: what a request sets is read before; a link that was deleted cannot be brought back as it was.
+-- Links: what a request sets is read before; a link that was deleted cannot be brought back as it
+-- was.
 local function link_undo(nl, verb, view, value)
   if verb == "add" then
     return function() return nl.link:del { dev = view.name } end
   elseif verb == "del" or (type(value) == "table" and value.netns) then
-    rtnl.throw("link " .. verb .. ": deleting or moving a link cannot be undone; do it outside of a transaction")
+    rtnl.throw(("link %s: deleting or moving a link cannot be undone; do it outside of a "
+      .. "transaction"):format(verb))
   end
   local name = view.dev or view.name
   local list, message, code = nl.link:list { dev = name }
   if not list or not list[1] then
-    return nil, message or ("link %s %s: Cannot find device (ENODEV)"):format(verb, name), code or "ENODEV"
+    message = message or ("link %s %s: Cannot find device (ENODEV)"):format(verb, name)
+    return nil, message, code or "ENODEV"
   end
   local back = { dev = value.name or name }
   for key in pairs(value) do
@@ -124,8 +127,13 @@ local function change(tx, kind, verb, value, ...)
     rtnl.throw("this transaction is over")
   end
   local nl = tx.nl
-  local undo, message, code = undo_of(nl, kind, verb, verb:find "_nexthop" and type(value) == "string"
-    and { dst = value, family = value == "default" and (...).via:find ":" and 6 or nil } or value)
+  local key = value
+  if verb:find "_nexthop" and type(value) == "string" then
+    local hop = ...
+    local six = value == "default" and tostring(type(hop) == "table" and hop.via or hop):find ":"
+    key = { dst = value, family = six and 6 or nil }
+  end
+  local undo, message, code = undo_of(nl, kind, verb, key)
   if undo == nil then
     return nil, message, code
   end
@@ -139,8 +147,10 @@ local function change(tx, kind, verb, value, ...)
   return ok, answer, symbol
 end
 
-local changing <const> = { add = true, replace = true, append = true, prepend = true, change = true, set = true,
-                           del = true, add_nexthop = true, del_nexthop = true }
+local changing <const> = {
+  add = true, replace = true, append = true, prepend = true, change = true, set = true,
+  del = true, add_nexthop = true, del_nexthop = true,
+}
 
 -- An object of the handle whose changing verbs are noted down; the others pass through.
 local function recorded(tx, kind)
@@ -163,7 +173,10 @@ local function recorded(tx, kind)
         end
       end
       local method = object[verb]
-      return type(method) == "function" and function(_, ...) return method(object, ...) end or method
+      if type(method) ~= "function" then
+        return method
+      end
+      return function(_, ...) return method(object, ...) end
     end,
   })
 end

@@ -202,7 +202,7 @@ void encode_value(lua_State *L, struct encoder *e, const struct object *object, 
 		size_t length;
 		const char *text = lua_tolstring(L, value, &length);
 		if (!parse_words(L, object, text, length)) {
-			lua_pushfstring(L, "%s %s", object->schema->name, lua_tostring(L, -1));
+			lua_pushfstring(L, "%s: %s", object->schema->name, lua_tostring(L, -1));
 			throw_at_caller(L);
 		}
 		lua_replace(L, value);

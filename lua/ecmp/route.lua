@@ -241,7 +241,9 @@ local function name_hop(nl, route, message, code)
   if of_a_hop[code] and #(route.nexthops or {}) > 1 then
     for i, hop in ipairs(route.nexthops) do
       if not on_link(nl, hop) then
-        return ("%s: nexthops[%d] %s is not reachable"):format(message, i, hop_text(hop))
+        return (message:gsub("( %(%u+%))$", function(symbol)
+          return (": nexthops[%d] %s is not reachable%s"):format(i, hop_text(hop), symbol)
+        end))
       end
     end
   end

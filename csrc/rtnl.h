@@ -149,9 +149,19 @@ struct print {
 	bool one_line;           /* hops behind each other instead of on lines of their own */
 	bool any_table;          /* name the table when it is not main */
 	bool request;            /* only what was given: defaults are left out */
+	bool brief;              /* a link as `ip addr` heads its addresses, for one `family` without its address */
+	bool family;
+	bool lower_down;         /* the link below this one is not up (M-DOWN) */
 };
 
-void print_stretch(struct print *p, const struct stretch *s);
+void print_object(struct print *p, const struct stretch *s);         /* as `ip OBJECT show` */
+void print_stretch(struct print *p, const struct stretch *s);        /* row by row */
+void print_field(struct print *p, const struct stretch *s, const struct field *f);
+void print_word(struct print *p, const char *text);
+void print_text(struct print *p, const char *text);
+void print_value(struct print *p, const char *unit);                 /* [value] -> []: as a word */
+void print_value_text(struct print *p);                              /* [value] -> []: without a blank before it */
+void print_hex_number(struct print *p, lua_Integer n);
 void print_push(struct print *p);                                    /* [] -> [string], and empties the arena */
 bool parse_words(lua_State *L, const struct object *object, const char *text, size_t length);
 						/* [] -> [table], or false and [message] */

@@ -290,20 +290,20 @@ static bool push_peer(lua_State *L, const struct stretch *s, const struct field 
 	return true;
 }
 
-/* The mode, or the segments in the order of travel. */
+/* The mode, or the segments in the order of travel; `size` bytes of mode stand before the header. */
 static bool push_segments(lua_State *L, const struct field *f, const struct nlattr *a)
 {
-	size_t length = payload_length(a);
-	if (length < 4 + 8)
+	size_t length = payload_length(a), before = f->size;
+	if (length < before + 8)
 		return false;
-	const uint8_t *srh = payload(a) + 4;
-	uint64_t mode = read_uint(payload(a), 4, false);
+	const uint8_t *srh = payload(a) + before;
+	uint64_t mode = before ? read_uint(payload(a), before, false) : SEG6_IPTUN_MODE_ENCAP;
 	if (f->words) {
 		push_word(L, f, mode);
 		return true;
 	}
 	size_t count = (size_t)srh[4] + 1, first = mode == SEG6_IPTUN_MODE_INLINE ? 1 : 0;
-	if (4 + 8 + 16 * count > length)
+	if (before + 8 + 16 * count > length)
 		return false;
 	lua_newtable(L);
 	for (size_t i = count; i > first; i--) {
@@ -319,6 +319,30 @@ static bool push_labels(lua_State *L, const struct nlattr *a)
 	for (size_t i = 0; i + 4 <= payload_length(a); i += 4) {
 		lua_pushinteger(L, (lua_Integer)(read_uint(payload(a) + i, 4, true) >> 12));
 		lua_rawseti(L, -2, (lua_Integer)(i / 4 + 1));
+	}
+	return true;
+}
+
+/* 5, or "7/5" where the realm it comes from is given too */
+static void push_realm(lua_State *L, uint64_t value)
+{
+	if (value >> 16)
+		lua_pushfstring(L, "%d/%d", (int)(value >> 16), (int)(value & 0xffff));
+	else
+		lua_pushinteger(L, (lua_Integer)value);
+}
+
+/* Every attribute of the row's number in this nest, as a list. */
+static bool push_names(lua_State *L, const struct stretch *s, const struct field *f)
+{
+	const struct nlattr *a;
+	int n = 0;
+	lua_newtable(L);
+	for (size_t at = NLA_ALIGN(s->schema->head); (a = attr_at(s->data, s->length, at)); at += NLA_ALIGN(a->nla_len)) {
+		if ((a->nla_type & NLA_TYPE_MASK) != f->attr)
+			continue;
+		push_string(L, a);
+		lua_rawseti(L, -2, ++n);
 	}
 	return true;
 }
@@ -363,7 +387,7 @@ static bool push_table(lua_State *L, const struct stretch *s, const struct field
 
 static bool push_uint(lua_State *L, const struct field *f, uint64_t value)
 {
-	if (value == 0 && (f->flags & F_DEFAULT0))
+	if ((value == 0 && (f->flags & F_DEFAULT0)) || ((int32_t)value < 0 && (f->flags & F_NEGATIVE)))
 		return false;
 	if (f->kind == K_BIT) {
 		if (!(value & f->mask))
@@ -373,6 +397,8 @@ static bool push_uint(lua_State *L, const struct field *f, uint64_t value)
 		push_bits(L, f, value);
 	} else if (f->kind == K_BOOL) {
 		lua_pushboolean(L, value != 0);
+	} else if (f->kind == K_REALM) {
+		push_realm(L, value);
 	} else if (f->kind == K_SIGNED) {
 		lua_pushinteger(L, (int32_t)value);
 	} else if (f->kind == K_SCALED && value % f->mask != 0) {
@@ -420,6 +446,7 @@ static bool push_attr(lua_State *L, const struct stretch *s, const struct field 
 	case K_HOPS: return push_hops(L, s, f, names);
 	case K_PEER: return push_peer(L, s, f, names);
 	case K_FLAG: lua_pushboolean(L, 1); return true;
+	case K_NAMES: return push_names(L, s, f);
 	case K_NETNS: return false;
 	case K_IFINDEX:
 		if (payload_length(a) != 4 || (value = read_uint(payload(a), 4, false)) == 0)
@@ -444,7 +471,11 @@ bool push_field(lua_State *L, const struct stretch *s, const struct field *f, in
 		return push_table(L, s, f, a);
 	if (f->kind == K_PREFIX)
 		return push_prefix(L, s, f, a);
-	return a && push_attr(L, s, f, a, names);
+	if (!a && (f->flags & F_ABSENT0))
+		lua_pushinteger(L, 0);
+	else
+		return a && push_attr(L, s, f, a, names);
+	return true;
 }
 
 /* --- by key, and all of them ------------------------------------------------------------------------------------ */
@@ -499,7 +530,8 @@ bool push_key(lua_State *L, const struct stretch *s, int key, int names, bool *k
 				return true;
 			f++;
 		} while (f->key && strcmp(f->key, r.key) == 0);
-		return false;
+		if (s->schema != &schema_link) /* what a link lacks its kind may have */
+			return false;
 	}
 	if (visit(s, read_one, &r))
 		*known = true;

@@ -238,7 +238,8 @@ static void or_bits(struct encoder *e, const struct place *p, const struct field
 	uint8_t *at = f->flags & F_HEADER ? header_of(e, p->header) + f->offset : written(e, p->attrs, f->attr);
 	if (!at)
 		at = put_room(e, f->attr, f->size);
-	store_uint(at, read_uint(at, f->size, false) | bits, f->size, false);
+	bool big = f->flags & F_BE;
+	store_uint(at, read_uint(at, f->size, big) | bits, f->size, big);
 	if ((f->flags & F_HEADER) && f->attr) { /* a link's flags come with the mask of those that are meant */
 		uint8_t *change = header_of(e, p->header) + f->attr;
 		store_uint(change, read_uint(change, 4, false) | f->mask, 4, false);
@@ -451,6 +452,20 @@ static void put_table(struct encoder *e, const struct place *p, const struct fie
 	header_of(e, p->header)[f->offset] = (uint8_t)(table < 256 ? table : RT_TABLE_UNSPEC);
 	if (table >= 256)
 		put(e, f->attr, &table, sizeof(table));
+}
+
+/* 5, or "7/5": from and to */
+static void put_realm(struct encoder *e, const struct place *p, const struct field *f)
+{
+	unsigned long from, to;
+	char rest;
+	if (lua_type(e->L, -1) != LUA_TSTRING || !strchr(lua_tostring(e->L, -1), '/')) {
+		put_hex(e, p, f);
+		return;
+	}
+	if (sscanf(lua_tostring(e->L, -1), "%lu/%lu%c", &from, &to, &rest) != 2 || from > UINT16_MAX || to > UINT16_MAX)
+		fail(e, f->key, "%s is no realm like 5 or 7/5", shown(e));
+	store(e, p, f, from << 16 | to);
 }
 
 static void put_range(struct encoder *e, const struct place *p, const struct field *f)
@@ -707,11 +722,14 @@ static void put_peer(struct encoder *e, const struct place *p, const struct fiel
 	leave(e);
 }
 
-/* struct seg6_iptunnel_encap: the mode, then a segment routing header with the segments in reverse (RFC 8754). */
+/*
+ * A segment routing header with the segments in reverse (RFC 8754); with the mode before it, struct
+ * seg6_iptunnel_encap. [mode or segments] -> [the same]
+ */
 static void put_segments(struct encoder *e, const struct place *p, const struct field *f)
 {
 	lua_State *L = e->L;
-	uint32_t mode = (uint32_t)check_uint(e, f, 4);
+	uint32_t mode = f->words ? (uint32_t)check_uint(e, f, 4) : SEG6_IPTUN_MODE_ENCAP;
 	if (lua_getfield(L, p->table, "segs") != LUA_TTABLE)
 		fail(e, "segs", "list of addresses expected");
 	lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
@@ -720,9 +738,10 @@ static void put_segments(struct encoder *e, const struct place *p, const struct 
 	bool room_for_dst = mode == SEG6_IPTUN_MODE_INLINE; /* the kernel puts the packet's own address there */
 	size_t count = (size_t)n + (room_for_dst ? 1 : 0);
 	size_t header = 8 + 16 * count;
-	uint8_t *room = put_room(e, f->attr, sizeof(int) + header);
-	memcpy(room, &mode, sizeof(mode));
-	uint8_t *srh = room + sizeof(int);
+	uint8_t *room = put_room(e, f->attr, f->size + header);
+	if (f->size)
+		memcpy(room, &mode, sizeof(mode));
+	uint8_t *srh = room + f->size;
 	srh[1] = (uint8_t)(2 * count);       /* hdrlen, in 8 bytes */
 	srh[2] = 4;                          /* type */
 	srh[3] = (uint8_t)(count - 1);       /* segments left */
@@ -768,6 +787,14 @@ static void put_family(struct encoder *e, const struct place *p, const struct fi
 	header_of(e, p->header)[f->offset] = (uint8_t)e->family;
 }
 
+/* Only the kernel sets it: refused before, or left out of what is only printed. */
+static void put_nothing(struct encoder *e, const struct place *p, const struct field *f)
+{
+	(void)e;
+	(void)p;
+	(void)f;
+}
+
 typedef void put_fn(struct encoder *e, const struct place *p, const struct field *f);
 
 static put_fn *const writers[] = {
@@ -778,6 +805,7 @@ static put_fn *const writers[] = {
 	[K_TABLE] = put_table,     [K_NEST] = put_nest,       [K_HOPS] = put_hops,      [K_GROUP] = put_group,
 	[K_ENCAP] = put_encap,     [K_UNION] = put_union,     [K_PEER] = put_peer,      [K_SEGMENTS] = put_segments,
 	[K_LABELS] = put_labels,   [K_RANGE] = put_range,     [K_MEMBER] = put_member,  [K_NETNS] = put_netns,
+	[K_REALM] = put_realm,     [K_NAMES] = put_nothing,
 };
 
 /* [value] -> [value] */

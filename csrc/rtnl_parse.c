@@ -155,22 +155,33 @@ static bool parse_group(struct scan *s)
 	return true;
 }
 
+/* fc00::1 fc00::2 ] -> list; inline, the last is the place of the packet's own address and no segment. [table] -> [table, list] */
+static void parse_printed_segs(struct scan *s)
+{
+	lua_State *L = s->L;
+	lua_Integer n = 0;
+	bool inlined = lua_getfield(L, -1, "mode") == LUA_TSTRING && strcmp(lua_tostring(L, -1), "inline") == 0;
+	lua_pop(L, 1);
+	lua_newtable(L);
+	while (need(s, "segs [") && strcmp(s->token, "]") != 0) {
+		lua_pushlstring(L, s->token, s->length);
+		lua_rawseti(L, -2, ++n);
+	}
+	if (inlined && n > 1) {
+		lua_pushnil(L);
+		lua_rawseti(L, -2, n);
+	}
+}
+
 /* "segs fc00::1,fc00::2" as typed, "segs 2 [ fc00::1 fc00::2 ]" as printed: into `segs` of the table on top. */
 static bool parse_segs(struct scan *s)
 {
 	if (!need(s, "segs"))
 		return false;
-	if (take(s, "[")) {
-		lua_newtable(s->L);
-		for (int i = 1; need(s, "segs ["); i++) {
-			if (strcmp(s->token, "]") == 0)
-				break;
-			lua_pushlstring(s->L, s->token, s->length);
-			lua_rawseti(s->L, -2, i);
-		}
-	} else {
+	if (take(s, "["))
+		parse_printed_segs(s);
+	else
 		push_split(s, ',');
-	}
 	lua_setfield(s->L, -2, "segs");
 	return !s->fault;
 }
@@ -207,7 +218,7 @@ static bool parse_switch(struct scan *s, const struct field *f)
 	bool value = true;
 	if (take(s, "off") || (f->kind == K_BOOL && (take(s, "0") || take(s, "disabled"))))
 		value = false;
-	else if (!take(s, "on") && f->kind == K_BOOL && !take(s, "1") && !take(s, "enabled"))
+	else if (!take(s, "on") && f->kind == K_BOOL && !take(s, "1") && !take(s, "enabled") && !(f->flags & F_ALONE))
 		return fault(s, "on or off is missing behind '%s'");
 	lua_pushboolean(s->L, value);
 	return true;
@@ -235,8 +246,13 @@ static bool parse_value(struct scan *s, const struct field *f, bool bare)
 			return parse_scaled(s, f);
 		push_number_or_text(s);
 		return true;
-	case K_HEX: case K_SIGNED: case K_WEIGHT: case K_TABLE: case K_SEGMENTS: case K_MEMBER:
+	case K_HEX: case K_SIGNED: case K_WEIGHT: case K_TABLE: case K_SEGMENTS: case K_REALM:
 		push_number_or_text(s);
+		return true;
+	case K_MEMBER: /* 100, 100sec, forever */
+		if (strcmp(s->token, "forever") != 0)
+			return parse_scaled(s, f);
+		lua_pushliteral(s->L, "forever");
 		return true;
 	default: lua_pushlstring(s->L, s->token, s->length); return true;
 	}
@@ -259,6 +275,9 @@ static const struct spelling {
 	{"rule", "pref", "priority"},  {"rule", "preference", "priority"}, {"rule", "order", "priority"},
 	{"rule", "dsfield", "tos"},    {"rule", "dev", "iif"},         {"rule", "realms", "realm"},
 	{"rule", "type", "action"},    {"neighbour", "to", "dst"},     {"neighbour", "state", "state"},
+	{"vxlan", "group", "remote"},  {"vxlan", "port", "dstport"},   {"vxlan", "vni", "id"},
+	{"rule", "sup_pl", "suppress_prefixlength"}, {"rule", "suppress_prefix", "suppress_prefixlength"},
+	{"rule", "protocol", "proto"}, {"neighbour", "protocol", "proto"}, {"address", "brd", "broadcast"},
 	{NULL, NULL, NULL},
 };
 
@@ -277,29 +296,49 @@ static bool same_word(const struct field *f, const char *word, const char *row)
 	return row ? strcmp(f->key, row) == 0 : strcmp(f->show ? f->show : f->key, word) == 0;
 }
 
-/* The row of a word, through hoisted nests and, by the `type` found so far, unions. */
-static const struct field *row_of_word(struct scan *s, const struct field *rows, const char *word, const char *row)
+/* The rows that the `type` (or `port`) found so far selects, or NULL. */
+static const struct schema *variant_so_far(struct scan *s, const struct field *f)
+{
+	const struct variant *v = NULL;
+	if (lua_getfield(s->L, -1, f->key) == LUA_TSTRING)
+		v = variant_by_name(f->variants, lua_tostring(s->L, -1));
+	lua_pop(s->L, 1);
+	return v ? v->schema : NULL;
+}
+
+/* The row of a word behind `type KIND`, where words belong to the kind first. */
+static const struct field *row_of_kind(struct scan *s, const struct field *rows, const char *word)
 {
 	for (const struct field *f = rows; f->kind != K_NONE; f++) {
 		const struct field *inner = NULL;
-		if (f->kind == K_NEST && (f->flags & F_HOIST)) {
-			inner = row_of_word(s, f->sub->rows, word, row);
-		} else if (f->kind == K_UNION) {
-			const struct variant *v = NULL;
-			if (lua_getfield(s->L, -1, f->key) == LUA_TSTRING)
-				v = variant_by_name(f->variants, lua_tostring(s->L, -1));
-			lua_pop(s->L, 1);
-			inner = v ? row_of_word(s, v->schema->rows, word, NULL) : NULL;
-		} else if (same_word(f, word, row) && f->kind != K_FAMILY) {
-			inner = f;
-		}
+		const struct schema *kind = f->kind == K_UNION ? variant_so_far(s, f) : NULL;
+		if (f->kind == K_NEST && (f->flags & F_HOIST))
+			inner = row_of_kind(s, f->sub->rows, word);
+		for (const struct field *g = kind ? kind->rows : NULL; g && g->kind != K_NONE && !inner; g++)
+			if (same_word(g, word, spelled(kind, word)))
+				inner = g;
 		if (inner)
 			return inner;
 	}
 	return NULL;
 }
 
-/* Words that set a field to a fixed value. */
+/* The row of a word, through hoisted nests. */
+static const struct field *row_of_word(const struct field *rows, const char *word, const char *row)
+{
+	for (const struct field *f = rows; f->kind != K_NONE; f++) {
+		const struct field *inner = NULL;
+		if (f->kind == K_NEST && (f->flags & F_HOIST))
+			inner = row_of_word(f->sub->rows, word, row);
+		else if (same_word(f, word, row) && f->kind != K_FAMILY)
+			inner = f;
+		if (inner)
+			return inner;
+	}
+	return NULL;
+}
+
+/* Words that set a field to a fixed value; those without a field only lead to the next word. */
 static bool parse_fixed(struct scan *s, const struct schema *schema)
 {
 	static const struct {
@@ -308,13 +347,20 @@ static bool parse_fixed(struct scan *s, const struct schema *schema)
 		const char *text;
 	} fixed[] = {
 		{"link", "down", "up", 0, NULL},           {"link", "nomaster", "master", 0, NULL},
-		{"address", "valid_lft_forever", "valid_lft", -1, "forever"},
+		{"link", "nolearning", "learning", 0, NULL}, {"link", "noudpcsum", "udpcsum", 0, NULL},
+		{"link", "noproxy", "proxy", 0, NULL},     {"link", "norsc", "rsc", 0, NULL},
+		{"link", "nol2miss", "l2miss", 0, NULL},   {"link", "nol3miss", "l3miss", 0, NULL},
+		{"link", "noexternal", "external", 0, NULL}, {"seg6local encap", "srh", NULL, 0, NULL},
+		{"rule", "[l3mdev-table]", "l3mdev", 1, NULL}, {"rule", "[detached]", NULL, 0, NULL},
+		{"rule", "[unresolved]", NULL, 0, NULL},
 		{"rule", "blackhole", "action", -1, "blackhole"}, {"rule", "prohibit", "action", -1, "prohibit"},
 		{"rule", "unreachable", "action", -1, "unreachable"}, {"rule", "nop", "action", -1, "nop"},
 	};
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
 		if (strcmp(fixed[i].word, s->token) != 0 || strcmp(fixed[i].schema, schema->name) != 0)
 			continue;
+		if (!fixed[i].key)
+			return true;
 		if (fixed[i].text)
 			lua_pushstring(s->L, fixed[i].text);
 		else
@@ -357,23 +403,79 @@ static void note_lock(struct scan *s, const struct field *f)
 	lua_pop(L, 1);
 }
 
-static bool parse_row(struct scan *s, const struct field *f, bool bare)
+/* "v1 name v9": what stood alone is the link, what follows its new name. [table] -> [table] */
+static void rename_link(lua_State *L)
+{
+	if (lua_getfield(L, -1, "name") == LUA_TSTRING)
+		lua_setfield(L, -2, "dev");
+	else
+		lua_pop(L, 1);
+}
+
+/* "0x10/0xff": mark and mask. [table, text] -> [table, mark] */
+static void split_mark(struct scan *s)
 {
 	lua_State *L = s->L;
+	char *slash = strchr(s->token, '/');
+	if (!slash)
+		return;
+	lua_pop(L, 1);
+	lua_pushstring(L, slash + 1);
+	lua_setfield(L, -2, "fwmask");
+	*slash = 0;
+	s->length = (size_t)(slash - s->token);
+	push_number_or_text(s);
+}
+
+/* Stores a value under its key, where ip(8) has ways of its own to say it. [table, value] -> [table] */
+static void set_value(struct scan *s, const struct field *f, bool inverse)
+{
+	lua_State *L = s->L;
+	if (inverse) { /* arp on: not noarp */
+		lua_pushboolean(L, !lua_toboolean(L, -1));
+		lua_replace(L, -2);
+	}
+	if (f->kind == K_HEX && strcmp(f->key, "fwmark") == 0)
+		split_mark(s);
+	bool text = lua_type(L, -1) == LUA_TSTRING;
+	if (text && strcmp(f->key, "type") == 0 && strcmp(lua_tostring(L, -1), "bridge_slave") == 0) {
+		lua_pop(L, 1);
+		lua_pushliteral(L, "bridge");
+		lua_setfield(L, -2, "port");
+	} else if (text && strcmp(f->key, "broadcast") == 0 && strcmp(lua_tostring(L, -1), "+") == 0) {
+		lua_pop(L, 1); /* the prefix's own, as without the word */
+	} else {
+		lua_setfield(L, -2, f->key);
+	}
+}
+
+static bool parse_row(struct scan *s, const struct field *f, bool bare)
+{
+	bool metric = s->object->schema == &schema_route && !(f->flags & F_HEADER) && word_by_name(words_locks, f->key);
+	bool inverse = strcmp(s->token, "arp") == 0;
 	if (f->kind == K_HOPS)
 		return parse_hop(s, f);
-	if (f->kind == K_INT && f->attr && strcmp(f->key, "mtu") == 0 && take(s, "lock"))
+	if (f->kind == K_SEGMENTS && !f->words)
+		return parse_segs(s);
+	if (metric && take(s, "lock"))
 		note_lock(s, f);
-	else if (f->kind == K_SCALED && take(s, "lock"))
-		note_lock(s, f);
+	if (s->object->schema == &schema_link && !bare && f->kind == K_STRING && strcmp(f->key, "name") == 0)
+		rename_link(s->L);
 	if (!parse_value(s, f, bare))
 		return false;
-	if (f->flags & F_READONLY && f->kind != K_SEGMENTS) {
-		lua_pop(L, 1);
-		return true;
-	}
-	lua_setfield(L, -2, f->key);
-	return f->kind != K_SEGMENTS || !take(s, "segs") || parse_segs(s);
+	if (f->flags & F_READONLY)
+		lua_pop(s->L, 1);
+	else
+		set_value(s, f, inverse && f->kind == K_BIT);
+	return true;
+}
+
+/* Whether the table on top of the stack has the field already. */
+static bool given(struct scan *s, const struct field *f)
+{
+	bool there = lua_getfield(s->L, -1, f->key) != LUA_TNIL;
+	lua_pop(s->L, 1);
+	return there;
 }
 
 /* The field that a word without a keyword before it fills: a route's type and destination, a link's name, ... */
@@ -381,13 +483,15 @@ static const struct field *bare_field(struct scan *s, const struct schema *schem
 {
 	for (const struct field *f = schema->rows; f->kind != K_NONE; f++) {
 		bool name = schema == &schema_link && f->kind == K_STRING && strcmp(f->key, "name") == 0;
+		const struct schema *inner = f->kind == K_UNION ? variant_so_far(s, f) : f->flags & F_HOIST ? f->sub : NULL;
+		const struct field *bare = inner ? bare_field(s, inner) : NULL;
+		if (bare)
+			return bare;
 		if (!(f->flags & F_BARE) && !name)
 			continue;
 		if (f->words && !word_by_name(f->words, s->token))
 			continue;
-		bool set = lua_getfield(s->L, -1, f->key) != LUA_TNIL;
-		lua_pop(s->L, 1);
-		if (!set)
+		if (!given(s, f))
 			return f;
 	}
 	return NULL;
@@ -405,8 +509,19 @@ static bool parse_fields(struct scan *s, const struct schema *schema, bool whole
 		if (!next(s))
 			return !s->fault;
 		const char *row = spelled(schema, s->token);
-		const struct field *f = row_of_word(s, schema->rows, s->token, row);
+		const struct field *f = row_of_kind(s, schema->rows, s->token);
 		bool bare = false;
+		if (!f)
+			f = row_of_word(schema->rows, s->token, row);
+		if (f && schema->head == 0 && given(s, f)) { /* the second tos is no longer the tunnel's */
+			*s = before;
+			return true;
+		}
+		if (!f && schema == &schema_rule && s->length > 1 && s->token[s->length - 1] == ':') { /* 50: from all ... */
+			s->token[--s->length] = 0;
+			f = row_of_word(schema->rows, "priority", NULL);
+			bare = true;
+		}
 		if (f && f->flags & F_BARE && !row && f->words && word_by_name(f->words, s->token))
 			f = NULL;
 		if (!f && parse_fixed(s, schema))

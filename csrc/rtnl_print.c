@@ -14,7 +14,7 @@ static void add(struct print *p, const char *text, size_t length)
 }
 
 /* A word, with a blank before it unless a line begins here. */
-static void word(struct print *p, const char *text)
+void print_word(struct print *p, const char *text)
 {
 	const uint8_t *base = p->out->base;
 	size_t n = p->out->length;
@@ -23,11 +23,34 @@ static void word(struct print *p, const char *text)
 	add(p, text, strlen(text));
 }
 
-/* The value on top of the stack as a word. [v] -> [] */
-static void value(struct print *p, const char *unit)
+void print_text(struct print *p, const char *text)
+{
+	add(p, text, strlen(text));
+}
+
+/* 0x1f; behind a slash without a blank, as in 0x10/0xff */
+void print_hex_number(struct print *p, lua_Integer n)
+{
+	char text[24];
+	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)n);
+	if (p->out->length && p->out->base[p->out->length - 1] == '/')
+		print_text(p, text);
+	else
+		print_word(p, text);
+}
+
+void print_value_text(struct print *p)
 {
 	luaL_tolstring(p->L, -1, NULL);
-	word(p, lua_tostring(p->L, -1));
+	print_text(p, lua_tostring(p->L, -1));
+	lua_pop(p->L, 2);
+}
+
+/* The value on top of the stack as a word. [v] -> [] */
+void print_value(struct print *p, const char *unit)
+{
+	luaL_tolstring(p->L, -1, NULL);
+	print_word(p, lua_tostring(p->L, -1));
 	if (unit)
 		add(p, unit, strlen(unit));
 	lua_pop(p->L, 2);
@@ -43,6 +66,8 @@ static const char *shown_as(const struct field *f)
 static bool left_out(const struct print *p, const struct stretch *s, const struct field *f)
 {
 	if (f->flags & F_SILENT || (f->flags & F_DETAIL && !p->details))
+		return true;
+	if (f->flags & F_ABSENT0 && p->request && !find_attr(s, f->attr))
 		return true;
 	if (f->words == words_scope && strcmp(s->schema->name, "nexthop") == 0)
 		return s->data[f->offset] == RT_SCOPE_UNIVERSE && !p->details;
@@ -75,10 +100,10 @@ static void print_via(struct print *p, const struct stretch *s, const struct fie
 {
 	if (!push_field(p->L, s, f, p->names))
 		return;
-	word(p, shown_as(f));
+	print_word(p, shown_as(f));
 	if (!find_attr(s, f->attr))
-		word(p, "inet6");
-	value(p, NULL);
+		print_word(p, "inet6");
+	print_value(p, NULL);
 }
 
 /* [list] -> []: its members behind one blank, with the separator between them */
@@ -102,28 +127,38 @@ static void print_encap(struct print *p, const struct stretch *s, const struct f
 	if (!v || !stretch_of_nest(s, f, &inner))
 		return;
 	inner.schema = v->schema;
-	word(p, "encap");
-	word(p, v->name);
+	if (!p->request)
+		add(p, " ", 1); /* ip(8) says " encap" behind a word that ends with a blank */
+	print_word(p, "encap");
+	print_word(p, v->name);
 	print_stretch(p, &inner);
 }
 
-/* mode encap segs 2 [ fc00::1 fc00::2 ] */
+/* mode encap segs 2 [ fc00::1 fc00::2 ]; inline, with the place the kernel keeps for the packet's own address */
 static void print_segments(struct print *p, const struct stretch *s, const struct field *f)
 {
 	lua_State *L = p->L;
 	char count[16];
+	bool room = false;
 	if (!push_field(L, s, f, p->names))
 		return;
-	word(p, "mode");
-	value(p, NULL);
-	if (!push_field(L, s, f + 1, p->names))
-		return;
+	if (f->words) {
+		room = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "inline") == 0;
+		print_word(p, "mode");
+		print_value(p, NULL);
+		if (!push_field(L, s, f + 1, p->names))
+			return;
+	}
+	if (room) {
+		lua_pushliteral(L, "::");
+		lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+	}
 	snprintf(count, sizeof(count), "%u", (unsigned)lua_rawlen(L, -1));
-	word(p, "segs");
-	word(p, count);
-	word(p, "[");
+	print_word(p, "segs");
+	print_word(p, count);
+	print_word(p, "[");
 	print_list(p, " ");
-	word(p, "]");
+	print_word(p, "]");
 }
 
 /* 1/2,5: ids, with weights that are not 1 */
@@ -133,7 +168,7 @@ static void print_group(struct print *p, const struct stretch *s, const struct f
 	char text[32];
 	if (!push_field(L, s, f, p->names))
 		return;
-	word(p, shown_as(f));
+	print_word(p, shown_as(f));
 	for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
 		lua_getfield(L, -1, "id");
 		lua_getfield(L, -2, "weight");
@@ -163,8 +198,8 @@ static void print_hex(struct print *p, const struct stretch *s, const struct fie
 		return;
 	snprintf(text, sizeof(text), "%#llx", (unsigned long long)lua_tointeger(p->L, -1));
 	lua_pop(p->L, 1);
-	word(p, shown_as(f));
-	word(p, text);
+	print_word(p, shown_as(f));
+	print_word(p, text);
 }
 
 static void print_plain(struct print *p, const struct stretch *s, const struct field *f)
@@ -172,10 +207,38 @@ static void print_plain(struct print *p, const struct stretch *s, const struct f
 	if (!push_field(p->L, s, f, p->names))
 		return;
 	if (!(f->flags & F_BARE))
-		word(p, shown_as(f));
+		print_word(p, shown_as(f));
 	if (locked(s, f))
-		word(p, "lock");
-	value(p, f->unit);
+		print_word(p, "lock");
+	print_value(p, f->unit);
+}
+
+/* Times of the metrics: whole milliseconds, from a second on in seconds */
+static void print_time(struct print *p, const struct stretch *s, const struct field *f)
+{
+	char text[32];
+	if (!f->unit || strcmp(f->unit, "ms") != 0) {
+		print_plain(p, s, f);
+		return;
+	}
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	unsigned long ms = (unsigned long)lua_tonumber(p->L, -1);
+	lua_pop(p->L, 1);
+	print_word(p, shown_as(f));
+	if (locked(s, f))
+		print_word(p, "lock");
+	snprintf(text, sizeof(text), ms >= 1000 ? "%gs" : "%gms", ms >= 1000 ? (double)ms / 1000 : (double)ms);
+	print_word(p, text);
+}
+
+/* realm 5, realms 7/5 */
+static void print_realm(struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	print_word(p, lua_type(p->L, -1) == LUA_TSTRING ? "realms" : shown_as(f));
+	print_value(p, NULL);
 }
 
 static void print_switch(struct print *p, const struct stretch *s, const struct field *f)
@@ -186,16 +249,16 @@ static void print_switch(struct print *p, const struct stretch *s, const struct 
 	lua_pop(p->L, 1);
 	if (f->kind != K_BOOL && !on)
 		return;
-	word(p, shown_as(f));
+	print_word(p, shown_as(f));
 	if (f->kind == K_BOOL)
-		word(p, on ? "on" : "off");
+		print_word(p, on ? "on" : "off");
 }
 
 static void print_bits(struct print *p, const struct stretch *s, const struct field *f)
 {
 	if (!push_field(p->L, s, f, p->names))
 		return;
-	word(p, shown_as(f));
+	print_word(p, shown_as(f));
 	print_list(p, ",");
 }
 
@@ -220,7 +283,7 @@ static void print_nested(struct print *p, const struct stretch *s, const struct 
 	if (f->kind == K_PEER) {
 		if (inner.length < f->sub->head)
 			return;
-		word(p, shown_as(f));
+		print_word(p, shown_as(f));
 	}
 	print_stretch(p, &inner);
 }
@@ -232,28 +295,37 @@ static void print_hops(struct print *p, const struct stretch *s, const struct fi
 	while (next_hop(&cursor, &hop)) {
 		if (!p->one_line)
 			add(p, "\n\t", 2);
-		word(p, "nexthop");
+		print_word(p, "nexthop");
 		print_stretch(p, &hop);
 	}
 }
 
 static void print_table(struct print *p, const struct stretch *s, const struct field *f)
 {
-	if (s->schema == &schema_route && !p->details && (is_main(s, f) || !(p->any_table || p->request)))
+	if (s->schema == &schema_route && (!(p->any_table || p->request) || (is_main(s, f) && !p->details)))
 		return;
 	print_plain(p, s, f);
+}
+
+static void print_names(struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	print_word(p, shown_as(f));
+	print_list(p, " ");
 }
 
 typedef void print_fn(struct print *p, const struct stretch *s, const struct field *f);
 
 static print_fn *const printers[] = {
-	[K_INT] = print_plain,      [K_SIGNED] = print_plain,   [K_SCALED] = print_plain,  [K_HEX] = print_hex,
+	[K_INT] = print_plain,      [K_SIGNED] = print_plain,   [K_SCALED] = print_time,   [K_HEX] = print_hex,
 	[K_BIT] = print_switch,     [K_BITS] = print_bits,      [K_FLAG] = print_switch,   [K_BOOL] = print_switch,
 	[K_STRING] = print_plain,   [K_FAMILY] = print_plain,   [K_ADDRESS] = print_plain, [K_PREFIX] = print_plain,
 	[K_VIA] = print_via,        [K_LLADDR] = print_plain,   [K_IFINDEX] = print_plain, [K_WEIGHT] = print_plain,
 	[K_TABLE] = print_table,    [K_NEST] = print_nested,    [K_HOPS] = print_hops,     [K_GROUP] = print_group,
 	[K_ENCAP] = print_encap,    [K_UNION] = print_nested,   [K_PEER] = print_nested,   [K_SEGMENTS] = print_segments,
 	[K_LABELS] = print_labels,  [K_RANGE] = print_plain,    [K_MEMBER] = print_plain,  [K_NETNS] = print_plain,
+	[K_REALM] = print_realm,    [K_NAMES] = print_names,
 };
 
 /* A row whose key the row before already showed (one field in two shapes) is passed over. */
@@ -265,6 +337,11 @@ static bool shown_before(struct print *p, const struct stretch *s, const struct 
 		return false;
 	lua_pop(p->L, 1);
 	return true;
+}
+
+void print_field(struct print *p, const struct stretch *s, const struct field *f)
+{
+	printers[f->kind](p, s, f);
 }
 
 void print_stretch(struct print *p, const struct stretch *s)

@@ -7,6 +7,7 @@
 #include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
+#include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/lwtunnel.h>
 #include <linux/mpls_iptunnel.h>
@@ -58,7 +59,9 @@ static const struct field ip_tunnel_rows[] = {
 	ROW("dst",      K_ADDRESS, LWTUNNEL_IP_DST, .size = 4),
 	ROW("ttl",      K_INT,     LWTUNNEL_IP_TTL, .size = 1),
 	ROW("tos",      K_INT,     LWTUNNEL_IP_TOS, .size = 1),
-	ROW("flags",    K_INT,     LWTUNNEL_IP_FLAGS, .size = 2, .flags = F_BE | F_SILENT | F_DEFAULT0),
+	ROW("key",      K_BIT,     LWTUNNEL_IP_FLAGS, .size = 2, .mask = 4, .flags = F_BE),
+	ROW("csum",     K_BIT,     LWTUNNEL_IP_FLAGS, .size = 2, .mask = 1, .flags = F_BE),
+	ROW("seq",      K_BIT,     LWTUNNEL_IP_FLAGS, .size = 2, .mask = 8, .flags = F_BE),
 	END,
 };
 static const struct field ip6_tunnel_rows[] = {
@@ -67,16 +70,19 @@ static const struct field ip6_tunnel_rows[] = {
 	ROW("dst",      K_ADDRESS, LWTUNNEL_IP6_DST, .size = 16),
 	ROW("hoplimit", K_INT,     LWTUNNEL_IP6_HOPLIMIT, .size = 1),
 	ROW("tc",       K_INT,     LWTUNNEL_IP6_TC,  .size = 1),
-	ROW("flags",    K_INT,     LWTUNNEL_IP6_FLAGS, .size = 2, .flags = F_BE | F_SILENT | F_DEFAULT0),
+	ROW("key",      K_BIT,     LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 4, .flags = F_BE),
+	ROW("csum",     K_BIT,     LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 1, .flags = F_BE),
+	ROW("seq",      K_BIT,     LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 8, .flags = F_BE),
 	END,
 };
 static const struct field seg6_rows[] = {
-	ROW("mode", K_SEGMENTS, SEG6_IPTUNNEL_SRH, .words = words_seg6_mode),
-	ROW("segs", K_SEGMENTS, SEG6_IPTUNNEL_SRH, .flags = F_READONLY | F_SILENT), /* written together with the mode */
+	ROW("mode", K_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4, .words = words_seg6_mode),
+	ROW("segs", K_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4, .flags = F_READONLY | F_SILENT), /* with the mode */
 	END,
 };
 static const struct field seg6local_rows[] = {
 	ROW("action",   K_INT,     SEG6_LOCAL_ACTION, .size = 4, .words = words_seg6_action),
+	ROW("segs",     K_SEGMENTS, SEG6_LOCAL_SRH, .size = 0),
 	ROW("table",    K_INT,     SEG6_LOCAL_TABLE,  .size = 4, .words = words_table),
 	ROW("vrftable", K_INT,     SEG6_LOCAL_VRFTABLE, .size = 4, .words = words_table),
 	ROW("nh4",      K_ADDRESS, SEG6_LOCAL_NH4,    .size = 4),
@@ -102,7 +108,7 @@ static const struct variant encaps[] = {
 
 /* --- routes ----------------------------------------------------------------------------------------------- */
 
-static const struct word words_locks[] = {
+const struct word words_locks[] = {
 	{"mtu", 1 << RTAX_MTU}, {"window", 1 << RTAX_WINDOW}, {"rtt", 1 << RTAX_RTT}, {"rttvar", 1 << RTAX_RTTVAR},
 	{"ssthresh", 1 << RTAX_SSTHRESH}, {"cwnd", 1 << RTAX_CWND}, {"advmss", 1 << RTAX_ADVMSS},
 	{"reordering", 1 << RTAX_REORDERING}, {"hoplimit", 1 << RTAX_HOPLIMIT}, {"rto_min", 1 << RTAX_RTO_MIN},
@@ -135,6 +141,7 @@ static const struct schema schema_metrics = {"metrics", 0, metrics_rows};
 static const struct field hop_rows[] = {
 	ROW("encap", K_ENCAP, RTA_ENCAP, .offset = RTA_ENCAP_TYPE, .variants = encaps),
 	ROW("via", K_VIA, RTA_GATEWAY, .offset = RTA_VIA),
+	ROW("realm", K_REALM, RTA_FLOW, .size = 4),
 	HEADER("dev", K_IFINDEX, struct rtnexthop, rtnh_ifindex, .flags = F_HEADER | F_DEFAULT0),
 	HEADER("weight", K_WEIGHT, struct rtnexthop, rtnh_hops, .flags = F_HEADER),
 	HEADER("dead", K_BIT, struct rtnexthop, rtnh_flags, .mask = RTNH_F_DEAD, .flags = F_HEADER | NOT_SENT),
@@ -145,7 +152,6 @@ static const struct field hop_rows[] = {
 	HEADER("linkdown", K_BIT, struct rtnexthop, rtnh_flags, .mask = RTNH_F_LINKDOWN, .flags = F_HEADER | NOT_SENT),
 	HEADER("unresolved", K_BIT, struct rtnexthop, rtnh_flags, .mask = RTNH_F_UNRESOLVED,
 	       .flags = F_HEADER | NOT_SENT),
-	ROW("realm", K_INT, RTA_FLOW, .size = 4),
 	END,
 };
 const struct schema schema_hop = {"next hop", sizeof(struct rtnexthop), hop_rows};
@@ -177,7 +183,7 @@ static const struct field route_rows[] = {
 	HEADER("rt_trap", K_BIT, struct rtmsg, rtm_flags, .mask = RTM_F_TRAP, .flags = F_HEADER | NOT_SENT),
 	HEADER("cloned", K_BIT, struct rtmsg, rtm_flags, .mask = RTM_F_CLONED, .flags = F_HEADER | NOT_SENT | F_SILENT),
 	ROW("mark", K_HEX, RTA_MARK, .size = 4, .flags = NOT_SENT),
-	ROW("realm", K_INT, RTA_FLOW, .size = 4),
+	ROW("realm", K_REALM, RTA_FLOW, .size = 4),
 	ROW("uid", K_INT, RTA_UID, .size = 4, .flags = NOT_SENT),
 	ROW("expires", K_INT, RTA_EXPIRES, .size = 4, .flags = F_VOLATILE, .unit = "sec"),
 	MEMBER("expires", RTA_CACHEINFO, struct rta_cacheinfo, rta_expires, .mask = 100, .unit = "sec",
@@ -316,16 +322,23 @@ static const struct field vrf_rows[] = {
 };
 static const struct field vxlan_rows[] = {
 	ROW("id", K_INT, IFLA_VXLAN_ID, .size = 4),
-	ROW("group", K_ADDRESS, IFLA_VXLAN_GROUP, .size = 4),
-	ROW("group", K_ADDRESS, IFLA_VXLAN_GROUP6, .size = 16),
+	ROW("remote", K_ADDRESS, IFLA_VXLAN_GROUP, .size = 4),
+	ROW("remote", K_ADDRESS, IFLA_VXLAN_GROUP6, .size = 16),
 	ROW("local", K_ADDRESS, IFLA_VXLAN_LOCAL, .size = 4),
 	ROW("local", K_ADDRESS, IFLA_VXLAN_LOCAL6, .size = 16),
-	ROW("dev", K_IFINDEX, IFLA_VXLAN_LINK, .size = 4),
+	ROW("link", K_IFINDEX, IFLA_VXLAN_LINK, .size = 4, .show = "dev"), /* the kernel heeds this one, not IFLA_LINK */
 	ROW("dstport", K_INT, IFLA_VXLAN_PORT, .size = 2, .flags = F_BE),
+	ROW("tos", K_HEX, IFLA_VXLAN_TOS, .size = 1, .flags = F_DEFAULT0),
 	ROW("ttl", K_INT, IFLA_VXLAN_TTL, .size = 1, .flags = F_DEFAULT0),
 	ROW("ageing", K_INT, IFLA_VXLAN_AGEING, .size = 4),
-	ROW("learning", K_BOOL, IFLA_VXLAN_LEARNING, .size = 1),
-	ROW("proxy", K_BOOL, IFLA_VXLAN_PROXY, .size = 1),
+	ROW("learning", K_BOOL, IFLA_VXLAN_LEARNING, .size = 1, .flags = F_ALONE),
+	ROW("proxy", K_BOOL, IFLA_VXLAN_PROXY, .size = 1, .flags = F_ALONE),
+	ROW("rsc", K_BOOL, IFLA_VXLAN_RSC, .size = 1, .flags = F_ALONE),
+	ROW("l2miss", K_BOOL, IFLA_VXLAN_L2MISS, .size = 1, .flags = F_ALONE),
+	ROW("l3miss", K_BOOL, IFLA_VXLAN_L3MISS, .size = 1, .flags = F_ALONE),
+	ROW("udpcsum", K_BOOL, IFLA_VXLAN_UDP_CSUM, .size = 1, .flags = F_ALONE),
+	ROW("external", K_BOOL, IFLA_VXLAN_COLLECT_METADATA, .size = 1, .flags = F_ALONE),
+	ROW("maxaddress", K_INT, IFLA_VXLAN_LIMIT, .size = 4, .flags = F_DEFAULT0),
 	END,
 };
 static const struct field bridge_port_rows[] = {
@@ -379,6 +392,29 @@ static const struct field linkinfo_rows[] = {
 };
 static const struct schema schema_linkinfo = {"link", 0, linkinfo_rows};
 
+static const struct word words_flags[] = { /* in the order ip(8) says them */
+	{"LOOPBACK", IFF_LOOPBACK}, {"BROADCAST", IFF_BROADCAST}, {"POINTOPOINT", IFF_POINTOPOINT},
+	{"MULTICAST", IFF_MULTICAST}, {"NOARP", IFF_NOARP}, {"ALLMULTI", IFF_ALLMULTI}, {"PROMISC", IFF_PROMISC},
+	{"MASTER", IFF_MASTER}, {"SLAVE", IFF_SLAVE}, {"DEBUG", IFF_DEBUG}, {"DYNAMIC", IFF_DYNAMIC},
+	{"AUTOMEDIA", IFF_AUTOMEDIA}, {"PORTSEL", IFF_PORTSEL}, {"NOTRAILERS", IFF_NOTRAILERS}, {"UP", IFF_UP},
+	{"LOWER_UP", IFF_LOWER_UP}, {"DORMANT", IFF_DORMANT}, {"ECHO", IFF_ECHO}, {"RUNNING", IFF_RUNNING}, {NULL, 0},
+};
+static const struct word words_link_type[] = {
+	{"ether", ARPHRD_ETHER}, {"loopback", ARPHRD_LOOPBACK}, {"ipip", ARPHRD_TUNNEL}, {"tunnel6", ARPHRD_TUNNEL6},
+	{"sit", ARPHRD_SIT}, {"gre", ARPHRD_IPGRE}, {"gre6", 823}, {"infiniband", ARPHRD_INFINIBAND},
+	{"ppp", ARPHRD_PPP}, {"none", ARPHRD_NONE}, {NULL, 0},
+};
+static const struct word words_linkmode[] = {
+	{"DEFAULT", 0}, {"DORMANT", 1}, {"default", 0}, {"dormant", 1}, {NULL, 0},
+};
+static const struct word words_link_group[] = {{"default", 0}, {NULL, 0}};
+
+static const struct field prop_rows[] = {
+	ROW("altnames", K_NAMES, IFLA_ALT_IFNAME, .flags = NOT_SENT),
+	END,
+};
+static const struct schema schema_props = {"link", 0, prop_rows};
+
 /* `attr` of a flag in this header is the offset of the mask that says which flags are meant. */
 #define LINK_FLAG(k, bit, fl)                                                                      \
 	HEADER(k, K_BIT, struct ifinfomsg, ifi_flags, .attr = offsetof(struct ifinfomsg, ifi_change), \
@@ -388,6 +424,10 @@ static const struct field link_rows[] = {
 	HEADER("index", K_INT, struct ifinfomsg, ifi_index, .flags = F_HEADER | F_DEFAULT0),
 	HEADER("dev", K_IFINDEX, struct ifinfomsg, ifi_index, .flags = F_HEADER | F_DEFAULT0 | F_SILENT | F_VOLATILE),
 	ROW("name", K_STRING, IFLA_IFNAME, .size = IFNAMSIZ),
+	HEADER("link_type", K_INT, struct ifinfomsg, ifi_type, .words = words_link_type,
+	       .flags = F_HEADER | NOT_SENT | F_SILENT),
+	HEADER("flags", K_BITS, struct ifinfomsg, ifi_flags, .words = words_flags,
+	       .flags = F_HEADER | NOT_SENT | F_SILENT | F_DEFAULT0),
 	LINK_FLAG("up", IFF_UP, 0),
 	LINK_FLAG("promisc", IFF_PROMISC, 0),
 	LINK_FLAG("allmulticast", IFF_ALLMULTI, 0),
@@ -403,14 +443,17 @@ static const struct field link_rows[] = {
 	ROW("master", K_IFINDEX, IFLA_MASTER, .size = 4),
 	ROW("operstate", K_INT, IFLA_OPERSTATE, .size = 1, .words = words_operstate, .flags = NOT_SENT),
 	ROW("carrier", K_BOOL, IFLA_CARRIER, .size = 1, .flags = F_VOLATILE),
-	ROW("group", K_INT, IFLA_GROUP, .size = 4, .flags = F_DEFAULT0),
+	ROW("linkmode", K_INT, IFLA_LINKMODE, .size = 1, .words = words_linkmode, .show = "mode"),
+	ROW("group", K_INT, IFLA_GROUP, .size = 4, .words = words_link_group),
 	ROW("txqueuelen", K_INT, IFLA_TXQLEN, .size = 4),
 	ROW("address", K_LLADDR, IFLA_ADDRESS, .flags = 0),
 	ROW("broadcast", K_LLADDR, IFLA_BROADCAST, .flags = 0),
 	ROW("link", K_IFINDEX, IFLA_LINK, .size = 4),
-	ROW("link_netnsid", K_SIGNED, IFLA_LINK_NETNSID, .size = 4, .flags = NOT_SENT),
+	ROW("link_netnsid", K_SIGNED, IFLA_LINK_NETNSID, .size = 4, .flags = NOT_SENT, .show = "link-netnsid"),
 	ROW("netns", K_NETNS, IFLA_NET_NS_FD, .flags = F_SILENT),
 	ROW("alias", K_STRING, IFLA_IFALIAS, .size = 255),
+	ROW(NULL, K_NEST, IFLA_PROP_LIST, .sub = &schema_props, .flags = F_HOIST),
+	ROW("promiscuity", K_INT, IFLA_PROMISCUITY, .size = 4, .flags = NOT_SENT | F_DETAIL),
 	ROW("numtxqueues", K_INT, IFLA_NUM_TX_QUEUES, .size = 4),
 	ROW("numrxqueues", K_INT, IFLA_NUM_RX_QUEUES, .size = 4),
 	ROW("minmtu", K_INT, IFLA_MIN_MTU, .size = 4, .flags = NOT_SENT | F_DETAIL),
@@ -434,16 +477,18 @@ static const struct field addr_rows[] = {
 	ROW("broadcast", K_ADDRESS, IFA_BROADCAST, .show = "brd"),
 	HEADER("scope", K_INT, struct ifaddrmsg, ifa_scope, .words = words_scope, .flags = F_HEADER),
 	ADDR_FLAG("secondary", IFA_F_SECONDARY, NOT_SENT),
-	ADDR_FLAG("permanent", IFA_F_PERMANENT, NOT_SENT | F_SILENT),
-	ADDR_FLAG("tentative", IFA_F_TENTATIVE, NOT_SENT),
-	ADDR_FLAG("dadfailed", IFA_F_DADFAILED, NOT_SENT),
-	ADDR_FLAG("deprecated", IFA_F_DEPRECATED, NOT_SENT),
 	ADDR_FLAG("nodad", IFA_F_NODAD, 0),
 	ADDR_FLAG("optimistic", IFA_F_OPTIMISTIC, 0),
+	ADDR_FLAG("dadfailed", IFA_F_DADFAILED, NOT_SENT),
 	ADDR_FLAG("home", IFA_F_HOMEADDRESS, 0),
+	ADDR_FLAG("deprecated", IFA_F_DEPRECATED, NOT_SENT),
+	ADDR_FLAG("tentative", IFA_F_TENTATIVE, NOT_SENT),
+	ADDR_FLAG("permanent", IFA_F_PERMANENT, NOT_SENT | F_SILENT),
 	ADDR_FLAG("mngtmpaddr", IFA_F_MANAGETEMPADDR, 0),
 	ADDR_FLAG("noprefixroute", IFA_F_NOPREFIXROUTE, 0),
 	ADDR_FLAG("autojoin", IFA_F_MCAUTOJOIN, 0),
+	ROW("stable_privacy", K_BIT, IFA_FLAGS, .size = 4, .mask = IFA_F_STABLE_PRIVACY, .flags = NOT_SENT,
+	    .show = "stable-privacy"),
 	HEADER("dev", K_IFINDEX, struct ifaddrmsg, ifa_index, .flags = F_HEADER | F_DEFAULT0),
 	ROW("label", K_STRING, IFA_LABEL, .size = IFNAMSIZ),
 	MEMBER("valid_lft", IFA_CACHEINFO, struct ifa_cacheinfo, ifa_valid, .mask = 1, .flags = F_VOLATILE),
@@ -460,7 +505,7 @@ static const struct word words_action[] = {
 };
 static const struct field rule_rows[] = {
 	HEADER("family", K_FAMILY, struct fib_rule_hdr, family, .flags = F_HEADER | F_SILENT),
-	ROW("priority", K_INT, FRA_PRIORITY, .size = 4),
+	ROW("priority", K_INT, FRA_PRIORITY, .size = 4, .flags = F_ABSENT0),
 	HEADER("invert", K_BIT, struct fib_rule_hdr, flags, .mask = FIB_RULE_INVERT, .flags = F_HEADER, .show = "not"),
 	ROW("from", K_PREFIX, FRA_SRC, .offset = offsetof(struct fib_rule_hdr, src_len), .flags = 0),
 	ROW("to", K_PREFIX, FRA_DST, .offset = offsetof(struct fib_rule_hdr, dst_len), .flags = F_DEFAULT0),
@@ -469,7 +514,7 @@ static const struct field rule_rows[] = {
 	ROW("fwmask", K_HEX, FRA_FWMASK, .size = 4),
 	ROW("iif", K_STRING, FRA_IIFNAME, .size = IFNAMSIZ),
 	ROW("oif", K_STRING, FRA_OIFNAME, .size = IFNAMSIZ),
-	ROW("l3mdev", K_INT, FRA_L3MDEV, .size = 1, .flags = F_DEFAULT0),
+	ROW("l3mdev", K_BIT, FRA_L3MDEV, .size = 1, .mask = 1),
 	ROW("uidrange", K_RANGE, FRA_UID_RANGE, .size = 4),
 	ROW("ipproto", K_INT, FRA_IP_PROTO, .size = 1, .words = words_ipproto),
 	ROW("sport", K_RANGE, FRA_SPORT_RANGE, .size = 2),
@@ -478,9 +523,9 @@ static const struct field rule_rows[] = {
 	ROW("table", K_TABLE, FRA_TABLE, .offset = offsetof(struct fib_rule_hdr, table), .words = words_table,
 	    .show = "lookup"),
 	ROW("goto", K_INT, FRA_GOTO, .size = 4),
-	ROW("suppress_prefixlength", K_SIGNED, FRA_SUPPRESS_PREFIXLEN, .size = 4),
-	ROW("suppress_ifgroup", K_SIGNED, FRA_SUPPRESS_IFGROUP, .size = 4),
-	ROW("realm", K_INT, FRA_FLOW, .size = 4, .flags = F_DEFAULT0),
+	ROW("suppress_prefixlength", K_SIGNED, FRA_SUPPRESS_PREFIXLEN, .size = 4, .flags = F_NEGATIVE),
+	ROW("suppress_ifgroup", K_SIGNED, FRA_SUPPRESS_IFGROUP, .size = 4, .flags = F_NEGATIVE),
+	ROW("realm", K_REALM, FRA_FLOW, .size = 4, .flags = F_DEFAULT0),
 	ROW("proto", K_INT, FRA_PROTOCOL, .size = 1, .words = words_proto, .flags = F_DEFAULT0),
 	END,
 };

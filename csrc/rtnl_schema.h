@@ -40,6 +40,8 @@ enum kind {
 	K_PEER,    /* a whole message inside an attribute (the other end of a veth) */
 	K_SEGMENTS,/* seg6: mode and segment list */
 	K_LABELS,  /* mpls label stack */
+	K_REALM,   /* routing realm: a number, or "from/to" */
+	K_NAMES,   /* list of texts: one attribute each, inside a nest */
 	K_RANGE,   /* two integers of `size` bytes: "first-last" */
 	K_MEMBER,  /* a 4-byte member at `offset` of a structure of `whole` bytes; divided by `mask` */
 	K_NETNS,   /* a namespace given by path, name or pid; a descriptor on the wire */
@@ -57,6 +59,9 @@ enum {
 	F_BARE     = 1 << 8,  /* printed without its word */
 	F_DEFAULT0 = 1 << 9,  /* zero on the wire means "not given" */
 	F_NESTED   = 1 << 10, /* the kernel wants NLA_F_NESTED */
+	F_ABSENT0  = 1 << 11, /* the kernel leaves it out when it is zero: absent reads as zero */
+	F_ALONE    = 1 << 13, /* K_BOOL: in text, the word alone means on */
+	F_NEGATIVE = 1 << 12, /* negative on the wire means "not given" */
 };
 
 struct word {
@@ -114,6 +119,6 @@ const char *word_by_value(const struct word *list, uint32_t value);
 const struct word *word_by_name(const struct word *list, const char *name);
 
 /* The words of numbers, as /etc/iproute2 ships them. */
-extern const struct word words_table[], words_proto[], words_scope[], words_type[], words_pref[];
+extern const struct word words_table[], words_proto[], words_scope[], words_type[], words_pref[], words_locks[];
 
 #endif

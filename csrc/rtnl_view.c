@@ -113,7 +113,7 @@ void push_text(lua_State *L, struct print p, const struct stretch *s)
 {
 	p.L = L;
 	p.out = arena_new(L);
-	print_stretch(&p, s);
+	print_object(&p, s);
 	print_push(&p);
 	arena_free(p.out);
 	lua_remove(L, -2);
@@ -129,7 +129,10 @@ static bool option(lua_State *L, int index, const char *key)
 	return on;
 }
 
-/* view:text{ details =, table =, line = }: as `ip` prints it, `ip -d`, naming the table, in one line */
+/*
+ * view:text{ details =, table =, line = }: as `ip` prints it, `ip -d`, naming the table, in one line; links also
+ * { lower_down = } and, as the head of their addresses, { brief =, family = }
+ */
 static int view_text(lua_State *L)
 {
 	struct view *v = check_view(L);
@@ -139,7 +142,10 @@ static int view_text(lua_State *L)
 	struct print p = {.names = 3,
 			  .details = option(L, 2, "details"),
 			  .any_table = option(L, 2, "table"),
-			  .one_line = option(L, 2, "line")};
+			  .one_line = option(L, 2, "line"),
+			  .brief = option(L, 2, "brief"),
+			  .family = option(L, 2, "family"),
+			  .lower_down = option(L, 2, "lower_down")};
 	push_text(L, p, &s);
 	return 1;
 }

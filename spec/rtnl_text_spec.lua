@@ -1,0 +1,151 @@
+--- What is printed is what `ip` prints, and what is printed is understood.
+local random <const> = require "spec.random_route"
+local rtnl <const> = require "ecmp.rtnl"
+local scratch <const> = require "spec.scratch"
+
+local DEVICES <const> = 4
+
+-- Routes that chance would seldom make.
+local CORNERS <const> = {}
+for line in ([[
+default via 10.0.1.2
+default via 10.0.1.2 metric 3 proto dhcp src 10.0.1.1
+10.10.0.0/16 dev v1
+blackhole 10.12.0.0/16
+throw 10.15.0.0/16 table 100
+local 10.16.0.1 dev v1
+broadcast 10.16.0.255 dev v1 table local
+multicast 239.1.0.0/16 dev v1
+anycast 10.30.0.0/16 dev v1
+10.18.0.0/16 via 172.31.0.1 dev v1 onlink
+10.19.0.0/16 via inet6 fe80::2 dev v1
+10.20.0.0/16 via 10.0.1.2 mtu lock 1400 advmss 1300 window 100 rtt 100ms rttvar lock 50ms \
+  ssthresh 10 cwnd lock 10 reordering 5 hoplimit 40 initcwnd 20 initrwnd 30 features ecn \
+  rto_min 200ms quickack 1 congctl reno fastopen_no_cookie 1
+10.21.0.0/16 nexthop via 10.0.1.2 weight 2 nexthop via 10.0.2.2 dev v2 weight 256 nexthop dev v3
+10.22.0.0/16 encap ip id 77 dst 1.2.3.4 src 4.3.2.1 ttl 3 tos 4 key csum seq via 10.0.1.2
+10.25.0.0/16 tos 0x10 via 10.0.1.2
+10.26.0.0/16 dev v1 scope host
+10.27.0.0/16 dev v1 scope 50 proto 99
+10.28.0.0/16 via 10.0.1.2 realm 5
+10.29.0.0/16 via 10.0.1.2 realms 5/7
+10.31.0.0/16 nexthop via 10.0.1.2 dev v1 onlink nexthop via inet6 fe80::2 dev v2 realm 4
+10.32.0.0/16 via 10.0.1.2 ttl-propagate enabled
+fd10::/16 via fd00:0:0:1::2
+fd11::/16 via fe80::2 dev v1 metric 5 pref high
+default via fd00:0:0:1::2
+fd12::/16 via fd00:0:0:1::2 expires 1000
+unreachable fd20::/16 metric 7
+prohibit fd22::/16
+fd29::1 dev v1
+local fd24::1 dev v1 table local
+anycast fd24::2 dev v1
+multicast ff05::/64 dev v1
+fd19::/16 from fd00::/16 via fd00:0:0:1::2
+fd14::/16 encap seg6 mode inline segs fc00::1,fc00::2 dev v1
+fd18::/64 encap seg6local action End.B6.Encaps srh segs fc00::1 dev v1
+fd28::/16 nexthop via fe80::2 dev v1 encap seg6 mode encap segs fc00::1 nexthop via fe80::2 dev \
+  v2 onlink
+]]):gsub("\\\n", ""):gmatch "[^\n]+" do CORNERS[#CORNERS + 1] = line end
+
+-- Some kernels lack an encapsulation; all other refusals are the generator's mistake.
+local function add_all(nl, routes)
+  local added = 0
+  for _, route in ipairs(routes) do
+    local ok <const>, message <const>, code <const> = nl.route:add(route)
+    assert(ok or code == "EOPNOTSUPP" or code == "EEXIST", message)
+    added = added + (ok and 1 or 0)
+  end
+  return added
+end
+
+local function by_line(text)
+  return (text:gsub("expires %d+sec", "expires Nsec"))
+end
+
+local function lines(text)
+  local list <const> = {}
+  for line in (by_line(text) .. "\n"):gmatch "(.-)\n" do list[#list + 1] = line end
+  return list
+end
+
+-- Line for line; the first that differs is the whole failure, not the thousand that follow.
+local function same_text(seed, command, space, text)
+  local theirs <const>, ours <const> = lines(space:show(command)), lines(text)
+  assert.is_true(#theirs > 1 and #theirs < 5000)
+  for i = 1, math.max(#theirs, #ours) do
+    assert.are.equal(theirs[i], ours[i], ("ip %s, line %d, seed %d"):format(command, i, seed))
+  end
+end
+
+describe("the text of routes #netns", function()
+  local seed <const> = random.seed()
+  local space
+
+  setup(function()
+    space = scratch.new(DEVICES)
+    assert(add_all(space.nl, random.routes(seed, 4, 250, DEVICES)) > 200)
+    assert(add_all(space.nl, random.routes(seed + 1, 6, 250, DEVICES)) > 200)
+    assert(add_all(space.nl, CORNERS) >= #CORNERS - 1)
+  end)
+
+  teardown(function() space:close() end)
+
+  for _, family in ipairs { 4, 6 } do
+    local ip <const> = "-" .. family .. " "
+    it(("of IPv%d is that of ip route show"):format(family), function()
+      same_text(seed, ip .. "route show", space, tostring(space.nl.route:list { family = family }))
+    end)
+
+    it(("of IPv%d is that of ip -d route show"):format(family), function()
+      same_text(seed, ip .. "-d route show", space,
+        space.nl.route:list({ family = family }):text { details = true })
+    end)
+
+    it(("of IPv%d names the table where several are listed"):format(family), function()
+      same_text(seed, ip .. "route show table all", space,
+        tostring(space.nl.route:list { family = family, table = "all" }))
+    end)
+
+    it(("of IPv%d is that of ip -d route show table all"):format(family), function()
+      same_text(seed, ip .. "-d route show table all", space,
+        space.nl.route:list({ family = family, table = "all" }):text { details = true })
+    end)
+
+    it(("of IPv%d is that of one table of a large number"):format(family), function()
+      same_text(seed, ip .. "route show table 70000", space,
+        tostring(space.nl.route:list { family = family, table = 70000 }))
+    end)
+
+    it(("of IPv%d is understood again, field by field"):format(family), function()
+      local n = 0
+      for route in space.nl.route:each { family = family, table = "all" } do
+        for _, how in ipairs { { table = true }, { table = true, line = true }, { table = true,
+          details = true } } do
+          local text <const> = route:text(how)
+          local back <const> = assert(rtnl.parse("route", text))
+          -- the family of a destination that says none, and of prohibitions, is not in the text
+          back.family = family
+          assert.are.equal(text, rtnl.view("route", back):text(how), "seed " .. seed)
+          n = n + 1
+        end
+      end
+      assert.is_true(n > 600)
+    end)
+  end
+
+  it("makes the same routes in another namespace", function()
+    local other <close> = scratch.new(DEVICES)
+    for _, family in ipairs { 4, 6 } do
+      local wanted <const> = space.nl.route:list { family = family, table = 1000 }
+      assert.is_true(#wanted > 5)
+      for _, route in ipairs(wanted) do
+        local typed <const> = rtnl.parse("route", route:text { table = true, line = true })
+        typed.family = family
+        assert(other.nl.route:add(typed))
+      end
+      assert.are.equal(tostring(wanted), tostring(other.nl.route:list { family = family,
+        table = 1000 }), "seed " .. seed)
+    end
+  end)
+end)

@@ -1,4 +1,5 @@
--- One kind of kernel object as a set of verbs: `nl.link:add { ... }`, `nl.addr:list { dev = "eth0" }`.
+-- One kind of kernel object as a set of verbs: `nl.link:add { ... }`, `nl.addr:list { dev = "eth0"
+-- }`.
 
 local rtnl = require "ecmp.rtnl"
 
@@ -32,7 +33,8 @@ function M.new(nl, kind)
   return setmetatable({ nl = nl, kind = kind }, mt)
 end
 
--- What a script gave, as something the encoder takes: a table, a view, or the words typed after `ip OBJECT VERB`.
+-- What a script gave, as something the encoder takes: a table, a view, or the words typed after `ip
+-- OBJECT VERB`.
 function M.value(value, kind, verb)
   if type(value) ~= "table" and type(value) ~= "string" and not rtnl.is_view(value) then
     rtnl.throw(("%s %s: table or words expected, got %s"):format(kind, verb, type(value)))
@@ -73,7 +75,8 @@ function methods:get(value)
   return self.nl.socket:request(self.kind, "get", M.value(value, self.kind, "get"))
 end
 
--- Lists ------------------------------------------------------------------------------------------------------------
+-- Lists
+-- ------------------------------------------------------------------------------------------
 
 -- Tables that several routes of a list are in have to be named in its text.
 local function several_tables(list)
@@ -87,12 +90,14 @@ end
 
 local list_mt = { __name = "ecmp.List" }
 
--- The handle and filter a list of addresses came from: its text names the links the addresses are on.
+-- The handle and filter a list of addresses came from: its text names the links the addresses are
+-- on.
 local origins = setmetatable({}, { __mode = "k" })
 
--- Links below which one is not up are marked M-DOWN: which they are, the other links of the list tell.
+-- Links below which one is not up are marked M-DOWN: which they are, the other links of the list
+-- tell.
 local function lower_down(link, by_name)
-  local lower = link.link and not link.link_netnsid and by_name[link.link]
+  local lower = link.type ~= "vxlan" and link.link and not link.link_netnsid and by_name[link.link]
   return lower and not lower.up
 end
 
@@ -113,7 +118,8 @@ local function link_lines(list, how)
   return lines
 end
 
--- Addresses stand below the link they are on, which is asked for when the text is: a closed handle leaves the links out.
+-- Addresses stand below the link they are on, which is asked for when the text is: a closed handle
+-- leaves the links out.
 local function addr_lines(list, how)
   local nl, filter = table.unpack(origins[list] or { nil, {} })
   local links = nl and pcall(nl.fd, nl) and nl.link:list() or {}
@@ -124,7 +130,8 @@ local function addr_lines(list, how)
   end
   for _, link in ipairs(links) do
     if by_dev[link.name] or next(filter) == nil then
-      lines[#lines + 1] = link:text { brief = true, family = filter.family ~= nil, details = how.details,
+      lines[#lines + 1] = link:text { brief = true, family = filter.family ~= nil,
+        details = how.details,
                                       lower_down = lower_down(link, by_name) }
       table.move(by_dev[link.name] or {}, 1, #(by_dev[link.name] or {}), #lines + 1, lines)
       by_dev[link.name] = nil
@@ -142,7 +149,10 @@ end
 ---@param options? { details: boolean, table: boolean } as `ip -d`; name the table of each route
 ---@return string
 function M.text(list, options)
-  local how = { details = options and options.details, table = options and options.table or several_tables(list) }
+  local how = {
+    details = options and options.details,
+    table = options and options.table or several_tables(list),
+  }
   local kind = list[1] and list[1]:object()
   if kind == "addr" or kind == "link" then
     return table.concat((kind == "addr" and addr_lines or link_lines)(list, how), "\n")
@@ -170,17 +180,21 @@ local kernel_filters <const> = {
 }
 
 local filters <const> = {
-  route = { family = true, table = true, dst = true, dev = true, via = true, proto = true, type = true, metric = true,
+  route = { family = true, table = true, dst = true, dev = true, via = true, proto = true,
+            type = true, metric = true,
             scope = true, nhid = true, src = true },
   nexthop = { family = true, id = true, dev = true, via = true, proto = true },
   bucket = { id = true, nhid = true, index = true },
   link = { dev = true, name = true, type = true, master = true, up = true, link = true },
   addr = { family = true, dev = true, address = true, scope = true, label = true },
-  rule = { family = true, priority = true, table = true, action = true, iif = true, oif = true, fwmark = true },
+  rule = { family = true, priority = true, table = true, action = true, iif = true, oif = true,
+           fwmark = true },
   neigh = { family = true, dev = true, dst = true, state = true, lladdr = true, proxy = true },
 }
 
-local families <const> = { [4] = { 4 }, [6] = { 6 }, ["4"] = { 4 }, ["6"] = { 6 }, inet = { 4 }, inet6 = { 6 } }
+local families <const> = {
+  [4] = { 4 }, [6] = { 6 }, ["4"] = { 4 }, ["6"] = { 6 }, inet = { 4 }, inet6 = { 6 },
+}
 
 local function check_filter(kind, filter)
   if filter == nil then
@@ -204,6 +218,11 @@ local function check_filter(kind, filter)
   return filter
 end
 
+-- Fields that may be written in more than one way.
+local spelled <const> = {
+  "dst", "via", "src", "address", "table", "proto", "type", "scope", "state", "action",
+}
+
 -- The value a filter asks for, spelled as views spell it.
 local function canonical(kind, filter)
   local wanted = {}
@@ -215,7 +234,7 @@ local function canonical(kind, filter)
     wanted.table = nil
   end
   local numbers = {}
-  for _, key in ipairs { "dst", "via", "src", "address", "table", "proto", "type", "scope", "state", "action" } do
+  for _, key in ipairs(spelled) do
     if wanted[key] ~= nil and not (kind == "link" or kind == "nexthop" and key == "type") then
       local view = rtnl.view(kind, { [key] = wanted[key], family = filter.family })
       if key == "dst" or key == "via" or key == "src" or key == "address" then
@@ -242,7 +261,8 @@ local function matches(view, wanted)
     if key == "dev" and view:object() == "link" then
       has = view.name
     end
-    if has ~= value and not ((key == "dev" or key == "via") and view:object() == "route" and any_hop(view, key, value))
+    local of_hops = (key == "dev" or key == "via") and view:object() == "route"
+    if has ~= value and not (of_hops and any_hop(view, key, value))
       and not (value == false and has == nil) then
       return false
     end
@@ -269,8 +289,9 @@ end
 local by_family <const> = { route = true, addr = true, rule = true, neigh = true }
 
 ---Lists objects. The whole list is read before the first is handed out.
----@param filter? table|string fields that must be equal; `dev` and `via` of routes look into their next hops; routes are those
----of the main table unless `table` says otherwise ("all" too), and of both families unless `family` does
+---@param filter? table|string fields that must be equal; `dev` and `via` of routes look into their
+---next hops; routes are those of the main table unless `table` says otherwise ("all" too), and of
+---both families unless `family` does
 ---@return table[]|nil list # views; prints as `ip OBJECT show` does
 ---@return string? message
 ---@return string? code
@@ -285,7 +306,8 @@ function methods:list(filter)
     query[key] = wanted[key]
   end
   if next(wanted) == nil and self.kind ~= "route" and (family or not by_family[self.kind]) then
-    local views, message, code = self.nl.socket:dump(self.kind, { family = by_family[self.kind] and family or nil })
+    query.family = by_family[self.kind] and family or nil
+    local views, message, code = self.nl.socket:dump(self.kind, query)
     if not views then
       return nil, message, code
     end

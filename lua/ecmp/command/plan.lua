@@ -2,6 +2,8 @@
 --
 -- The stages are those of a real ADD, stopped before `apply`. Of a list of plugins all of ours are
 -- run through, each finding what the ones before it have planned.
+local env = require "ecmp.cni.env"
+local explain = require "ecmp.flow.explain"
 local flow = require "ecmp.flow"
 local identity = require "ecmp.identity"
 local json = require "ecmp.json"
@@ -11,10 +13,23 @@ local M = { name = "plan", summary = "show what a pod would get from a configura
 
 function M.setup(parser)
   parser:argument("netconf", "a CNI configuration or list; - reads standard input")
+  M.setup_pod(parser)
+  parser:flag("--json", "print JSON")
+end
+
+local function cni_args(text)
+  local args <const>, message <const> = env.split_args(text)
+  if message then return nil, message end
+  return { text = text, values = args }
+end
+
+---Declares what is to be known about the pod, for every command that previews.
+function M.setup_pod(parser)
   parser:option("--ifname", "the pod's interface"):default("eth0"):argname("I")
+  parser:option("--args", "what the runtime would pass as CNI_ARGS, KEY=VALUE;..."):argname("ARGS")
+    :convert(cni_args)
   parser:option("--ipam-result", "what the IPAM plugin hands out, where it is not one of ours")
     :argname("FILE"):target("ipam_result")
-  parser:flag("--json", "print JSON")
 end
 
 local function read_file(path)
@@ -27,7 +42,10 @@ local function read_file(path)
   return text
 end
 
-local function read_json(path)
+---Reads a JSON object from a file; `-` is standard input.
+---@param path string
+---@return table? value, string? message
+function M.read_json(path)
   local text, message = read_file(path)
   if not text then return nil, message end
   local value
@@ -39,7 +57,9 @@ local function read_json(path)
 end
 
 ---The plugin configurations of a list, or the one there is, as each plugin gets it.
-local function configurations(document)
+---@param document table
+---@return table[]? list, string? message
+function M.configurations(document)
   local plugins <const> = json.get(document, "plugins")
   if plugins == nil then return { document } end
   local list <const> = {}
@@ -55,9 +75,13 @@ local function configurations(document)
   return list
 end
 
-local function call_for(conf, program, ifname, prev)
+local NO_ARGS <const> = { text = "", values = {} }
+
+local function call_for(conf, program, options, prev)
+  local args <const> = options.args or NO_ARGS
   return {
-    command = "ADD", containerid = "plan", netns = "", ifname = ifname, args = {}, args_text = "",
+    command = "ADD", containerid = "plan", netns = "", ifname = options.ifname,
+    args = args.values, args_text = args.text,
     path = os.getenv("CNI_PATH") or "", conf = conf, stdin = json.encode(conf), prev = prev,
     version = json.get(conf, "cniVersion") or "0.1.0", plugin = program.type,
     dropin = program.dropin,
@@ -65,52 +89,65 @@ local function call_for(conf, program, ifname, prev)
 end
 
 ---Plans one plugin of a chain on top of what those before it have planned.
----@return table? state, string? message
+---@return table? state, string? message, string|integer? code
 local function plan_one(conf, options, before)
   local kind <const> = json.get(conf, "type")
   local program <const> = type(kind) == "string" and programs.plugin(kind)
   local plugin <const> = program and require(program.module).plugin
   if not plugin then return nil, ("type: '%s' is no interface plugin of ours"):format(kind) end
   local state <const> = {
-    call = call_for(conf, program, options.ifname, before.result or options.handed_out),
-    plugin = plugin, dry = true, planned = before.wanted, ipam_result = options.handed_out,
+    call = call_for(conf, program, options, before.result or options.handed_out),
+    plugin = plugin, dry = true, planned = before.wanted or options.current,
+    ipam_result = options.handed_out,
   }
-  local ok, message = flow.run(state, "netconf", "netconf")
-  if ok then ok, message = require("ecmp.flow.add").prepare(state) end
-  if ok then ok, message = flow.run(state, "result", "result") end
-  if not ok then return nil, ("%s: %s"):format(kind, message) end
+  local ok, message, code = flow.run(state, "netconf", "netconf")
+  if ok then ok, message, code = require("ecmp.flow.add").prepare(state) end
+  if ok then ok, message, code = flow.run(state, "result", "result") end
+  if not ok then return nil, ("%s: %s"):format(kind, message), code end
   return state
 end
 
-local function is_chained(conf)
+local function is_foreign(conf)
   local kind <const> = json.get(conf, "type")
   local program <const> = type(kind) == "string" and programs.plugin(kind)
   return not program
 end
 
----Plans a chain: the addresses of its first plugin, the routes of its last, the sysctls of all.
+---Takes one plugin's plan into that of the chain.
+local function add_plan(whole, state)
+  if state.plugin.attach or #whole.addresses == 0 then
+    whole.addresses = json.array(state.plan.addresses)
+  end
+  whole.routes = json.array(state.plan.routes)
+  for key, value in pairs(state.plan.sysctls) do whole.sysctls[key] = value end
+  for _, made in ipairs(explain.decisions(state)) do table.insert(whole.decisions, made) end
+end
+
+---Plans a chain: the addresses of its first plugin, the routes of its last, the sysctls of all, and
+---the decisions behind the routes (`ecmp.flow.explain`).
 ---@param list table[] configurations
----@param options table `{ ifname, handed_out? }`
----@return table? plan, string? message
+---@param options table `{ ifname, args?, handed_out?, current? }`
+---@return table? plan, string? message, string|integer? code
 function M.plan(list, options)
-  local whole <const> = { addresses = json.array(), routes = json.array(), sysctls = {} }
+  local whole <const> = {
+    addresses = json.array(), routes = json.array(), sysctls = {}, decisions = json.array(),
+  }
   local before = {}
   for _, conf in ipairs(list) do
-    -- A plugin that is not ours and not the first may do what it likes behind ours: say so.
-    if is_chained(conf) and before.wanted then
+    local foreign <const> = is_foreign(conf)
+    if foreign and before.wanted then
+      -- A plugin that is not ours may do what it likes behind ours: say so.
       io.stderr:write(("ecmp: plan: '%s' is not ours; what it adds is not shown\n")
         :format(tostring(json.get(conf, "type"))))
-    else
-      local state, message = plan_one(conf, options, before)
-      if not state then return nil, message end
+    elseif not (foreign and options.handed_out) then
+      -- Before ours, the result that was given stands for what it does.
+      local state, message, code = plan_one(conf, options, before)
+      if not state then return nil, message, code end
       before = state
-      if state.plugin.attach or #whole.addresses == 0 then
-        whole.addresses = json.array(state.plan.addresses)
-      end
-      whole.routes = json.array(state.plan.routes)
-      for key, value in pairs(state.plan.sysctls) do whole.sysctls[key] = value end
+      add_plan(whole, state)
     end
   end
+  if not before.wanted then return nil, "type: none of the plugins is ours", 7 end
   return whole
 end
 
@@ -121,7 +158,9 @@ local function route_lines(route)
   return (identity.text(canonical):gsub(" nexthop ", "\n\tnexthop "))
 end
 
-local function write_text(plan)
+---Prints a plan; the decisions behind it are for the caller to print.
+---@param plan table
+function M.print_plan(plan)
   print("addresses:")
   for _, entry in ipairs(plan.addresses) do
     local gateway <const> = entry.gateway and "  (gateway " .. entry.gateway .. ")" or ""
@@ -136,33 +175,41 @@ local function write_text(plan)
   for _, key in ipairs(keys) do print(("%s = %s"):format(key, plan.sysctls[key])) end
 end
 
-local function fail(message)
-  io.stderr:write(("ecmp: plan: %s\n"):format(message))
-  return 1
+local function print_decisions(plan)
+  if #plan.decisions > 0 then print("decided:") end
+  for _, made in ipairs(plan.decisions) do print(explain.summary(made)) end
+end
+
+---What the commands' arguments say about the pod, as `plan` takes it.
+---@param args table
+---@return table? options, string? message
+function M.pod_options(args)
+  local options <const> = { ifname = args.ifname, args = args.args }
+  if not args.ipam_result then return options end
+  local given, message = M.read_json(args.ipam_result)
+  if given then
+    given, message = require("ecmp.cni.result").parse(given, json.get(given, "cniVersion"))
+  end
+  if not given then return nil, "--ipam-result: " .. message end
+  options.handed_out = given
+  return options
 end
 
 ---@param args table as `setup` asked for
----@return integer status
+---@return integer? status, string? message
 function M.run(args)
-  local document, message = read_json(args.netconf)
-  if not document then return fail(message) end
-  local options <const> = { ifname = args.ifname }
-  if args.ipam_result then
-    local given
-    given, message = read_json(args.ipam_result)
-    if given then
-      given, message = require("ecmp.cni.result").parse(given, json.get(given, "cniVersion"))
-    end
-    if not given then return fail("--ipam-result: " .. message) end
-    options.handed_out = given
+  local document, list, options, plan, message
+  document, message = M.read_json(args.netconf)
+  if document then options, message = M.pod_options(args) end
+  if options then list, message = M.configurations(document) end
+  if list then plan, message = M.plan(list, options) end
+  if not plan then return nil, message end
+  if args.json then
+    print(json.encode(plan, { indent = 2 }))
+  else
+    M.print_plan(plan)
+    print_decisions(plan)
   end
-  local list
-  list, message = configurations(document)
-  if not list then return fail(message) end
-  local plan
-  plan, message = M.plan(list, options)
-  if not plan then return fail(message) end
-  if args.json then print(json.encode(plan, { indent = 2 })) else write_text(plan) end
   return 0
 end
 

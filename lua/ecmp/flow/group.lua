@@ -1,4 +1,5 @@
----Stage 4: what several routes with one key become; `state.merged`, canonical routes.
+---Stage 4: what several routes with one key become; `state.merged`, canonical routes. A preview
+---also keeps what each group was made of, `state.trace`.
 local identity = require "ecmp.identity"
 local rule = require "ecmp.rule"
 
@@ -10,7 +11,8 @@ local M = {}
 function M.run(state)
   -- A script speaks first; the word `merge` decides what the script does not.
   local by <const> = state.script or state.conf.merge
-  local routes, message, code = rule.merge(state.routes, by, state.ctx)
+  state.trace = state.dry and {} or nil
+  local routes, message, code = rule.merge(state.routes, by, state.ctx, { trace = state.trace })
   if not routes then return nil, message, code or 7 end
   state.merged = {}
   for i, route in ipairs(routes) do

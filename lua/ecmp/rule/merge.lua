@@ -54,10 +54,18 @@ local function run_routes(run, routes)
   return checked(run, "routes", run.hooks.routes(routes, run.ctx))
 end
 
+---The routes of a group as they are now: a rule may change them in place. Views never change.
+local function snapshot(value)
+  if type(value) ~= "table" then return value end
+  local copy <const> = {}
+  for k, v in next, value do copy[k] = snapshot(v) end
+  return copy
+end
+
 ---@return boolean? done, string? message, integer|string|nil code
 local function run_merge(run, routes, ctx, into)
   local path <const> = ("merge(%s)"):format(name_of(routes))
-  local came <const> = run.trace and table.move(routes, 1, #routes, 1, {})
+  local came <const> = run.trace and snapshot(table.move(routes, 1, #routes, 1, {}))
   local value, message, code = checked(run, path, run.hooks.merge(routes, ctx))
   if not value then return nil, message, code end
   table.move(value, 1, #value, #into + 1, into)
@@ -81,6 +89,13 @@ local function run_groups(run, routes)
   return merged
 end
 
+---A script runs in a process of its own, all hooks in one visit.
+local function run_script(script, routes, ctx, trace)
+  local merged, message, code, seen = script:run(routes, ctx, trace ~= nil)
+  if seen then table.move(seen, 1, #seen, #trace + 1, trace) end
+  return merged, message, code
+end
+
 ---Merges routes by a rule; linear in their number.
 ---@param routes table[] in the order listed
 ---@param rule any a word ("ecmp", "separate", "first", "failover", "reject"), a function with the
@@ -93,8 +108,7 @@ end
 ---the field, 7 (or what the rule gave) where the rule refuses or returned what is no route
 return function(routes, rule, ctx, options)
   local hooks <const> = hooks_of(rule)
-  -- A script runs in a process of its own, all hooks in one visit.
-  if hooks.run then return hooks:run(routes, ctx) end
+  if hooks.run then return run_script(hooks, routes, ctx, options and options.trace) end
   ctx = ctx or {}
   local run <const> = {
     ctx = ctx, hooks = completed(hooks, ctx),

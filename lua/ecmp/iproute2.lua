@@ -93,7 +93,7 @@ end
 local function nexthop(view)
   local object <const> = {
     id = view.id, dev = view.dev, protocol = unless(view.proto, "unspec"),
-    blackhole = view.blackhole and json.null or nil, type = view.type, flags = flags(view),
+    blackhole = view.blackhole or nil, type = view.type, flags = flags(view),
     scope = view.dev and unless(view.scope, "global") or nil,
   }
   add_gateway(object, view.via, view.family)
@@ -137,8 +137,8 @@ local function addr(view)
   local address <const> = assert(ip.parse(view.address))
   return {
     dev = view.dev, family = address:family() == 6 and "inet6" or "inet",
-    ["local"] = view["local"] or (view.address:gsub("/.*", "")), prefixlen = address:length(),
-    broadcast = view.broadcast, scope = view.scope, label = view.label,
+    ["local"] = (view.address:gsub("/.*", "")), prefixlen = address:length(),
+    address = view.peer and (view.peer:gsub("/.*", "")) or nil, broadcast = view.broadcast, scope = view.scope, label = view.label,
     tentative = view.tentative or nil, dadfailed = view.dadfailed or nil, nodad = view.nodad or nil,
     valid_life_time = lifetime(view.valid_lft), preferred_life_time = lifetime(view.preferred_lft),
   }
@@ -148,7 +148,7 @@ local function neigh(view)
   local states <const> = json.array {}
   for word in tostring(view.state or ""):gmatch "[^,|%s]+" do states[#states + 1] = word:upper() end
   return { dst = view.dst, dev = view.dev, lladdr = view.lladdr, state = states,
-           router = view.router and json.null or nil }
+           router = view.router or nil }
 end
 
 local function rule(view)

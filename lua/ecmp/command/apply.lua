@@ -1,0 +1,356 @@
+---ecmp apply: makes the routes of a namespace those of a file, by as few changes as it takes.
+--
+-- What it does in which order: read and check the whole file; read the kernel's tables; plan; write down
+-- what will be changed and start a guardian; change; wait for the confirmation. Whatever ends it on the
+-- way, SIGKILL too, the routes are then either the new ones or the old ones.
+local ecmp <const> = require "ecmp"
+local guardian <const> = require "ecmp.guardian"
+local identity <const> = require "ecmp.identity"
+local json <const> = require "ecmp.json"
+local rollback <const> = require "ecmp.rollback"
+local routefile <const> = require "ecmp.routefile"
+local rtnl <const> = require "ecmp.rtnl"
+local sys <const> = require "ecmp.sys"
+local terminal <const> = require "ecmp.terminal"
+
+local M = { name = "apply", summary = "make routes those of a file, undone unless confirmed" }
+
+local OWNED <const> = { "boot", "static" }
+
+local function seconds(text)
+  local number <const> = tonumber(text)
+  if not number or number <= 0 then return nil, ("'%s' is no number of seconds"):format(text) end
+  return number
+end
+
+local function protocol(text)
+  local fits <const>, view <const> = pcall(rtnl.view, "route", { dst = "10.0.0.0/8", proto = text })
+  local number <const> = math.tointeger(tonumber(text))
+  if number and number >= 0 and number < 256 then return tostring(rtnl.view("route", { proto = number }).proto) end
+  if not fits then return nil, ("'%s' is no routing protocol"):format(text) end
+  return tostring(view.proto)
+end
+
+function M.setup(parser)
+  parser:argument("file", "lines as ip route prints them, or NAME.lua that returns a list; - is standard input")
+    :args("?")
+  parser:option("--netns", "a namespace: a name, a path or a pid"):argname("N")
+  parser:option("--confirm", "take the change back unless it is confirmed in time"):argname("SECONDS")
+    :convert(seconds)
+  parser:flag("--confirmed", "confirm a change that waits for it, from elsewhere")
+  parser:flag("--undo", "take back what an apply left that was cut off together with its guardian")
+  parser:flag("--dry-run", "show the changes, and make none"):target("dry_run")
+  parser:option("--proto", "own the routes of this protocol, instead of boot and static; may be repeated")
+    :argname("P"):count("*"):convert(protocol)
+  parser:flag("--json", "print the changes as JSON")
+  parser:option("--guardian", "the process that watches another"):argname("BASE"):hidden(true)
+  parser:epilog("In the tables that FILE names, routes of the owned protocols that are not in FILE are deleted. "
+    .. "A change waiting to be confirmed takes a line 'yes' on its terminal, or ecmp apply --confirmed.")
+end
+
+-- What is wanted, and what is there --------------------------------------------------------------------
+
+local function table_of(route)
+  return assert(identity.held(route)).table
+end
+
+local function links_of(nl)
+  local list, message = nl.link:list()
+  if not list then return nil, message end
+  local names <const> = {}
+  for _, link in ipairs(list) do names[link.name] = true end
+  return names
+end
+
+-- Refused before anything is touched, with its line.
+local function check_devices(nl, entries)
+  local links, message = links_of(nl)
+  if not links then return nil, message end
+  for _, entry in ipairs(entries) do
+    for _, hop in ipairs(entry.route.nexthops or { entry.route }) do
+      if hop.dev and not links[hop.dev] then
+        return nil, ("%s: dev: there is no device %s"):format(entry.where, hop.dev)
+      end
+    end
+  end
+  return true
+end
+
+local function wanted_of(entries, owned)
+  local wanted <const> = { routes = {}, at = {}, tables = {} }
+  for i, entry in ipairs(entries) do
+    local route <const> = entry.route
+    -- what is added without a word is ours; what is there may be of either kind
+    if owned.default ~= "boot" and route.proto == nil then route.proto = owned.default end
+    wanted.routes[i] = route
+    wanted.tables[table_of(route)] = true
+    local slot <const> = assert(identity.slot(route))
+    wanted.at[slot] = wanted.at[slot] or {}
+    table.insert(wanted.at[slot], entry)
+  end
+  return wanted
+end
+
+local function is_wanted(route, entries)
+  local held <const> = identity.held(route)
+  for _, entry in ipairs(entries) do
+    if identity.matches(held, assert(identity.canonical(entry.route)), entry.route) then return true end
+  end
+  return false
+end
+
+-- Routes of others stay, unless FILE says just what they are; a place that one of them holds cannot be
+-- taken by another route.
+local function consider(route, current, wanted, owned)
+  local at <const> = wanted.at[identity.slot(route)]
+  if owned[tostring(route.proto)] then
+    current[#current + 1] = route
+  elseif at and is_wanted(route, at) then
+    current[#current + 1] = route
+  elseif at then
+    return nil, ("%s: %s is held by a route of proto %s, which apply leaves alone (--proto %s would own it)")
+      :format(at[1].where, tostring(route.dst), route.proto, route.proto)
+  end
+  return true
+end
+
+local function current_of(nl, wanted, owned)
+  local current <const>, numbers <const> = {}, {}
+  for number in pairs(wanted.tables) do numbers[#numbers + 1] = number end
+  table.sort(numbers)
+  for _, number in ipairs(numbers) do
+    local list, message = nl.route:list { table = number }
+    if not list then return nil, message end
+    for _, route in ipairs(list) do
+      local ok
+      ok, message = consider(route, current, wanted, owned)
+      if not ok then return nil, message end
+    end
+  end
+  return current
+end
+
+local function owned_of(protocols)
+  local owned <const> = { default = protocols[1] or "boot" }
+  for _, word in ipairs(#protocols > 0 and protocols or OWNED) do owned[word] = true end
+  return owned
+end
+
+---The changes that a file asks for.
+---@return table|nil plan, string? message
+local function plan_of(nl, args)
+  local entries, message = routefile.read(args.file)
+  if not entries then return nil, message end
+  local ok
+  ok, message = check_devices(nl, entries)
+  if not ok then return nil, message end
+  local owned <const> = owned_of(args.proto)
+  local wanted <const> = wanted_of(entries, owned)
+  local current
+  current, message = current_of(nl, wanted, owned)
+  if not current then return nil, message end
+  local plan
+  plan, message = ecmp.plan(current, wanted.routes)
+  if plan then return plan end
+  return nil, (message:gsub("^wanted%[(%d+)%]%.?", function(i)
+    return entries[math.tointeger(tonumber(i))].where .. ": "
+  end))
+end
+
+-- Telling ------------------------------------------------------------------------------------------------
+
+local function counts_of(plan)
+  local counts <const> = { add = 0, replace = 0, del = 0 }
+  for _, change in ipairs(plan) do
+    local verb <const> = counts[change.verb] and change.verb or "add"
+    counts[verb] = counts[verb] + 1
+  end
+  return ("%d added, %d changed, %d deleted"):format(counts.add, counts.replace, counts.del)
+end
+
+local function changes_of(plan)
+  local list <const> = json.array {}
+  for i, change in ipairs(plan) do
+    list[i] = { verb = change.verb, route = change.route and identity.text(change.route),
+                old = change.old and identity.text(change.old) }
+  end
+  return list
+end
+
+local function tell(args, plan, word)
+  if args.json then
+    print(json.encode { result = word, changes = changes_of(plan) })
+  elseif #plan == 0 then
+    print "nothing to do"
+  elseif args.dry_run then
+    print(terminal.changes(tostring(plan), terminal.colour()))
+  else
+    print(("%s: %s"):format(word, counts_of(plan)))
+  end
+  io.flush()
+end
+
+-- Doing --------------------------------------------------------------------------------------------------
+
+-- What ended the wait: "keep", "undo", and why.
+local function read_line(buffer)
+  local text <const> = sys.read_some(0)
+  if not text or text == "" then return nil end
+  return buffer .. text
+end
+
+-- Waits for `yes`, a confirmation from elsewhere, a signal, or the end of the time. The end of input is
+-- no confirmation, and a signal that stands for another process's confirmation is looked up.
+local function await_confirmation(base, deadline, signals)
+  local sources, buffer = { signals, 0 }, ""
+  while sys.monotonic() < deadline do
+    local ready <const> = assert(sys.poll(sources, deadline - sys.monotonic()))
+    local signal <const> = ready[1] == signals and signals:read()
+    if signal and signal ~= "USR1" then return "undo", "SIG" .. signal end
+    if rollback.verdict(base) == "keep" then return "keep" end
+    if ready[#ready] == 0 then
+      buffer = read_line(buffer)
+      if not buffer then sources, buffer = { signals }, "" end
+      if buffer:find "^yes\r?\n" or buffer:find "\nyes\r?\n" then return "keep" end
+    end
+  end
+  return "undo", "not confirmed in time"
+end
+
+local function restore(nl, state, why)
+  local ok <const>, message <const> = rollback.restore(nl, state.journal)
+  if ok then return nil, why .. ": taken back, the routes are as before" end
+  rollback.note(state.base, "left")
+  return nil, ("%s: %s"):format(why, message)
+end
+
+local function confirm(nl, args, state)
+  local deadline <const> = sys.monotonic() + args.confirm
+  assert(rollback.note(state.base, "waiting", deadline, sys.getpid(), state.guardian))
+  io.stderr:write(("type yes within %g s to keep this (or run: ecmp apply --confirmed)\n"):format(args.confirm))
+  local word, why = await_confirmation(state.base, deadline, state.signals)
+  local decided <const> = rollback.decide(state.base, word)
+  if decided == "keep" then return true end
+  return restore(nl, state, why or "taken back by another process")
+end
+
+-- The change itself; a signal stops it between two batches, and then it is taken back.
+local function carry_out(nl, plan, state)
+  local show <const>, clear <const> = terminal.progress "applying change"
+  local caught
+  local tx, message = plan:begin(nl, { progress = function(done, total)
+    show(done, total)
+    caught = caught or state.signals:read()
+    return not caught
+  end })
+  clear()
+  caught = caught or state.signals:read()
+  if tx and not caught then
+    tx:commit()
+    return true
+  end
+  if tx then tx:commit() end -- the journal knows the way back, too, and looks whether it was gone
+  return restore(nl, state, caught and "SIG" .. caught or message)
+end
+
+local function begin(nl, base, plan, netns)
+  local state <const> = { base = base, signals = assert(sys.signals { "INT", "TERM", "HUP", "USR1" }) }
+  local message, ok
+  state.journal, message = rollback.remember(nl, plan)
+  if not state.journal then return nil, message end
+  ok, message = rollback.write(base, state.journal)
+  if ok then ok, message = rollback.note(base, "applying") end
+  if ok then
+    state.guardian, message = guardian.start(base, netns)
+    ok = state.guardian
+  end
+  if not ok then return nil, message end
+  return state
+end
+
+local function perform(nl, base, plan, args)
+  local state, message = begin(nl, base, plan, args.netns)
+  if not state then return nil, message end
+  local ok
+  ok, message = carry_out(nl, plan, state)
+  if ok then tell(args, plan, "applied") end
+  if ok and args.confirm then ok, message = confirm(nl, args, state) end
+  if rollback.state(base) ~= "left" then rollback.note(base, "done") end
+  state.signals:close()
+  if not ok then return nil, message end
+  if args.confirm then print "confirmed" end
+  return 0
+end
+
+-- The other two jobs -------------------------------------------------------------------------------------
+
+-- Wakes a process that waits, if it is one of ours still: numbers are given anew.
+local function wake(pid, word)
+  local line <const> = pid and sys.read(("/proc/%d/cmdline"):format(pid))
+  if line and line:find(word, 1, true) then sys.kill(pid, "USR1") end
+end
+
+local function confirm_other(base)
+  local word <const>, _, applier <const>, warden <const> = rollback.state(base)
+  if word ~= "waiting" then return nil, "nothing waits to be confirmed in this namespace" end
+  if rollback.decide(base, "keep") ~= "keep" then return nil, "too late: it has been taken back" end
+  wake(applier, "apply")
+  wake(warden, base)
+  print "confirmed"
+  return 0
+end
+
+local function undo_leftover(nl, base)
+  local lock <close> = rollback.lock(base, 0)
+  if not lock then return nil, "an apply is at work in this namespace" end
+  local word <const> = rollback.state(base)
+  if not word or word == "done" then return nil, "nothing is left to be taken back in this namespace" end
+  local journal, message = rollback.read(base)
+  local ok
+  if journal then ok, message = rollback.restore(nl, journal) end
+  if not ok then return nil, message end
+  rollback.forget(base)
+  print "taken back"
+  return 0
+end
+
+local function apply_file(nl, base, args)
+  local lock <close>, message, code = rollback.lock(base, 0)
+  if not lock then
+    return nil, code == "EAGAIN" and "another apply is at work in this namespace, or waits to be confirmed"
+      or message
+  end
+  local word <const> = rollback.state(base)
+  if word and word ~= "done" then
+    return nil, "an earlier apply was cut off here and not taken back: ecmp apply --undo does that"
+  end
+  local plan
+  plan, message = plan_of(nl, args)
+  if not plan then return nil, message end
+  if args.dry_run or #plan == 0 then
+    tell(args, plan, args.dry_run and "planned" or "applied")
+    return 0
+  end
+  return perform(nl, base, plan, args)
+end
+
+---@param args table as `setup` asked for
+---@return integer? status, string? message
+function M.run(args)
+  if args.guardian then return guardian.main(args.guardian) end
+  local jobs <const> = (args.file and 1 or 0) + (args.confirmed and 1 or 0) + (args.undo and 1 or 0)
+  if jobs ~= 1 then
+    io.stderr:write "ecmp: apply: one of FILE, --confirmed and --undo is needed (see ecmp apply --help)\n"
+    return 2
+  end
+  local nl <close>, message = ecmp.open { netns = args.netns }
+  if not nl then return nil, message end
+  local base
+  base, message = rollback.base(nl)
+  if not base then return nil, message end
+  if args.confirmed then return confirm_other(base) end
+  if args.undo then return undo_leftover(nl, base) end
+  return apply_file(nl, base, args)
+end
+
+return M

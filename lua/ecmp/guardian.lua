@@ -1,0 +1,89 @@
+-- The guardian: a process of a session of its own that brings routes back when the one that changed them
+-- was killed, in the middle or before the change was confirmed.
+
+local ecmp <const> = require "ecmp"
+local rollback <const> = require "ecmp.rollback"
+local sys <const> = require "ecmp.sys"
+
+local M = {}
+
+local SLICE <const> = 2      -- seconds between two looks at a process that is alive
+local GRACE <const> = 5      -- how late it may be with its own undoing before it is taken for stuck
+local STARTING <const> = 10  -- how long a guardian may take to begin
+
+-- This program again: the executable, or the interpreter with the same paths.
+local function command(base)
+  local program <const> = assert(sys.readlink "/proc/self/exe"):gsub(" %(deleted%)$", "")
+  if not program:match("[^/]*$"):find "^lua" then return { program, "apply", "--guardian", base } end
+  local chunk <const> = ("package.path=%q package.cpath=%q require('ecmp.guardian').main(%q)")
+    :format(package.path, package.cpath, base)
+  return { program, "-e", chunk }
+end
+
+---Starts a guardian for a journal and waits until it has read it.
+---@param base string
+---@param netns? string
+---@return integer|nil pid, string? message, string? code
+function M.start(base, netns)
+  sys.unlink(base .. ".guardian")
+  local child, message, code = sys.spawn { argv = command(base), netns = netns, detach = true }
+  if not child then return nil, message, code end
+  local deadline <const> = sys.monotonic() + STARTING
+  while not sys.stat(base .. ".guardian") do
+    if sys.monotonic() > deadline then
+      sys.kill(child.pid)
+      return nil, "the guardian does not start", "ETIMEDOUT"
+    end
+    sys.sleep(0.01)
+  end
+  return child.pid
+end
+
+-- Takes over when the lock becomes free: its holder has ended or died. A holder that lives and is far too
+-- late (stopped, or blocked by its terminal) is not waited for.
+local function take_over(base)
+  while true do
+    local lock <const> = rollback.lock(base, SLICE)
+    if lock then return lock end
+    local word <const>, deadline <const> = rollback.state(base)
+    if word == "waiting" and sys.monotonic() > deadline + GRACE then return nil end
+  end
+end
+
+-- The one who changed the routes is dead, and the time is not up: a confirmation may still come.
+local function await_verdict(base, deadline, signals)
+  while not rollback.verdict(base) and sys.monotonic() < deadline do
+    sys.poll({ signals }, deadline - sys.monotonic())
+    signals:read()
+  end
+end
+
+---Guards until it is decided.
+---@param base string
+---@return integer status
+function M.main(base)
+  local signals <close> = assert(sys.signals { "USR1", "HUP", "INT", "TERM" })
+  local nl <close> = assert(ecmp.open())
+  local journal <const> = assert(rollback.read(base))
+  assert(sys.create(base .. ".guardian", tostring(sys.getpid()), tonumber("600", 8)))
+  local lock <close> = take_over(base) -- luacheck: ignore 211
+  local word <const>, deadline <const> = rollback.state(base)
+  if word == "done" then
+    rollback.forget(base)
+    return 0
+  end
+  if word == "waiting" then await_verdict(base, deadline, signals) end
+  if rollback.decide(base, "undo") == "undo" then
+    local ok <const>, message <const> = rollback.restore(nl, journal)
+    -- what cannot be brought back is kept for `ecmp apply --undo`
+    if not ok then
+      rollback.note(base, "left")
+      io.stderr:write("ecmp: guardian: ", message, "\n")
+      return 1
+    end
+  end
+  rollback.forget(base)
+  return 0
+end
+
+return M

@@ -1,0 +1,219 @@
+-- What it takes to bring routes back after the process that changed them is gone: a journal on disk, and
+-- restoring from it.
+--
+-- A journal lies in files of one name, `BASE.lock`, `BASE.undo`, `BASE.state`, `BASE.verdict`, in a
+-- directory of the user's own; the name is that of the network namespace. The lock is held by whoever is
+-- responsible for the routes: the process that changes them, and after its death the guardian. Whether
+-- the change stays is decided once, by whoever creates the verdict.
+
+local identity <const> = require "ecmp.identity"
+local plan <const> = require "ecmp.plan"
+local rtnl <const> = require "ecmp.rtnl"
+local sys <const> = require "ecmp.sys"
+
+local M = {}
+
+local PRIVATE <const>, FILE <const> = tonumber("700", 8), tonumber("600", 8)
+local OTHERS <const> = tonumber("077", 8)
+
+-- A directory nobody else may write in. Under /tmp another may have been faster: it must be ours.
+local function is_ours(path)
+  local found <const> = sys.lstat(path)
+  return found and found.type == "dir" and found.uid == sys.getuid() and found.mode & OTHERS == 0
+end
+
+local function directory()
+  local user_namespace <const> = sys.stat "/proc/self/ns/user"
+  local candidates <const> = { os.getenv "ECMP_RUN_DIR" or "/run/ecmp" }
+  local runtime <const> = os.getenv "XDG_RUNTIME_DIR"
+  if runtime and runtime ~= "" then table.insert(candidates, runtime .. "/ecmp") end
+  table.insert(candidates, ("/tmp/ecmp-%d-%d"):format(sys.getuid(), user_namespace and user_namespace.ino or 0))
+  local message, code
+  for _, path in ipairs(candidates) do
+    local ok
+    ok, message, code = sys.mkdir(path, PRIVATE)
+    if (ok or code == "EEXIST") and is_ours(path) then return path end
+  end
+  return nil, message or "no directory for the journal that is this user's own", code or "EPERM"
+end
+
+---The name under which a namespace's journal is kept.
+---@param nl ecmp.Handle
+---@return string|nil base, string? message, string? code
+function M.base(nl)
+  local dir, message, code = directory()
+  if not dir then return nil, message, code end
+  local fd <const> = nl.socket:netns()
+  local found
+  found, message, code = sys.stat(fd and ("/proc/self/fd/%d"):format(fd) or "/proc/self/ns/net")
+  if not found then return nil, message, code end
+  return ("%s/apply-%d"):format(dir, found.ino)
+end
+
+---Makes this process the one that is responsible.
+---@param base string
+---@param timeout number seconds
+---@return table|nil lock, string? message, string? code # "EAGAIN": another is
+function M.lock(base, timeout)
+  local lock, message, code = sys.lock(base .. ".lock", { timeout = timeout, mode = FILE, create = true })
+  return lock, message, code
+end
+
+-- What is remembered -----------------------------------------------------------------------------------
+
+local function slots_of(changes)
+  local slots <const> = {}
+  for _, change in ipairs(changes) do
+    for _, route in ipairs { change.route or false, change.old or false } do
+      if route then slots[assert(identity.slot(route))] = true end
+    end
+  end
+  return slots
+end
+
+local function tables_of(slots)
+  local numbers <const> = {}
+  for slot in pairs(slots) do
+    numbers[math.tointeger(tonumber(slot:match " table (%d+) ")) or 254] = true
+  end
+  return numbers
+end
+
+---The routes a namespace holds in some slots.
+---@return table[]|nil routes, string? message, string? code
+local function held(nl, slots, tables)
+  local found <const> = {}
+  for number in pairs(tables) do
+    local list <const>, message <const>, code <const> = nl.route:list { table = number }
+    if not list then return nil, message, code end
+    for _, route in ipairs(list) do
+      if slots[identity.slot(route)] then found[#found + 1] = route end
+    end
+  end
+  return found
+end
+
+-- A route on a line, so that reading it gives the same route.
+local function line_of(route)
+  local text <const> = route:text { line = true, details = true, table = true }
+  return ("%d %s"):format(route.family, (text:gsub("%s+", " ")))
+end
+
+---Remembers what the routes are that a plan is going to change.
+---@param nl ecmp.Handle
+---@param changes table a plan
+---@return table|nil journal # `{ slots, tables, routes }`
+---@return string? message, string? code
+function M.remember(nl, changes)
+  local slots <const> = slots_of(changes)
+  local tables <const> = tables_of(slots)
+  local routes, message, code = held(nl, slots, tables)
+  if not routes then return nil, message, code end
+  return { slots = slots, tables = tables, routes = routes }
+end
+
+---Writes a journal down, whole.
+---@return true|nil, string? message, string? code
+function M.write(base, journal)
+  local lines <const> = {}
+  for slot in pairs(journal.slots) do lines[#lines + 1] = "slot " .. slot end
+  table.sort(lines)
+  for _, route in ipairs(journal.routes) do lines[#lines + 1] = line_of(route) end
+  sys.unlink(base .. ".verdict")
+  return sys.replace(base .. ".undo", table.concat(lines, "\n") .. "\n", FILE)
+end
+
+local function read_route(line)
+  local family <const>, text <const> = line:match "^([46]) (.*)$"
+  local route, message = rtnl.parse("route", text or "?")
+  if not route then return nil, message end
+  route.family = math.tointeger(tonumber(family))
+  if route.nhid then route.via, route.dev, route.nexthops = nil, nil, nil end
+  return route
+end
+
+---Reads a journal back.
+---@return table|nil journal, string? message, string? code
+function M.read(base)
+  local text, message, code = sys.read(base .. ".undo")
+  if not text then return nil, message, code end
+  local journal <const> = { slots = {}, routes = {} }
+  for line in text:gmatch "[^\n]+" do
+    local slot <const> = line:match "^slot (.*)$"
+    if slot then
+      journal.slots[slot] = true
+    else
+      local route, why = read_route(line)
+      if not route then return nil, ("%s.undo: %s"):format(base, why), "EINVAL" end
+      journal.routes[#journal.routes + 1] = route
+    end
+  end
+  journal.tables = tables_of(journal.slots)
+  return journal
+end
+
+---What differs from what is remembered.
+---@return table|nil changes # a plan that brings it back
+---@return string? message, string? code
+function M.difference(nl, journal)
+  local now, message, code = held(nl, journal.slots, journal.tables)
+  if not now then return nil, message, code end
+  return plan(now, journal.routes)
+end
+
+---Brings the routes back to what is remembered, and looks whether they are.
+---@param nl ecmp.Handle
+---@param journal table
+---@return true|nil
+---@return string? message # says what is left, change by change
+---@return string? code
+function M.restore(nl, journal)
+  local changes, message, code = M.difference(nl, journal)
+  local why
+  if changes and #changes > 0 then
+    _, why, code = changes:apply(nl)
+    changes, message = M.difference(nl, journal)
+  end
+  if not changes then return nil, message, code end
+  if #changes == 0 then return true end
+  return nil, ("not taken back (%s), still to do: %s"):format(why or "it changed meanwhile",
+    (tostring(changes):gsub("\n", "; "))), code or "EAGAIN"
+end
+
+-- Who decides, and how far it is -------------------------------------------------------------------------
+
+---Notes how far it is: "applying", "waiting DEADLINE APPLIER GUARDIAN", "done".
+---@return true|nil, string? message, string? code
+function M.note(base, ...)
+  return sys.replace(base .. ".state", table.concat({ ... }, " ") .. "\n", FILE)
+end
+
+---@return string? word, number? deadline, integer? applier, integer? guardian
+function M.state(base)
+  local text <const> = sys.read(base .. ".state")
+  if not text then return nil end
+  local word <const>, deadline <const>, applier <const>, guardian <const> =
+    text:match "^(%S+) ?(%S*) ?(%S*) ?(%S*)"
+  return word, tonumber(deadline), math.tointeger(tonumber(applier)), math.tointeger(tonumber(guardian))
+end
+
+---Decides, unless that has been done.
+---@param base string
+---@param word "keep"|"undo"
+---@return string word # what was decided, by whomever
+function M.decide(base, word)
+  local ok <const> = sys.create(base .. ".verdict", word, FILE)
+  return ok and word or sys.read(base .. ".verdict") or word
+end
+
+---@return string? word
+function M.verdict(base)
+  return sys.read(base .. ".verdict")
+end
+
+---Forgets a journal. The lock's file stays: who waits for it has it open.
+function M.forget(base)
+  for _, part in ipairs { ".undo", ".state", ".verdict", ".guardian" } do sys.unlink(base .. part) end
+end
+
+return M

@@ -1,0 +1,131 @@
+-- Reading the routes somebody wants from a file: lines as `ip route` prints and takes them, or a script
+-- that returns a list. Every mistake names its line, and one mistake refuses the whole file.
+
+local identity <const> = require "ecmp.identity"
+local rtnl <const> = require "ecmp.rtnl"
+
+local M = {}
+
+-- Words that only an IPv6 route has, for a default route that does not show its family otherwise.
+local function is_ipv6(route)
+  if route.pref or route.dst == "::/0" then return true end
+  for _, hop in ipairs(route.nexthops or { route }) do
+    if hop.via then return not hop.via:find "^inet6 " and hop.via:find(":", 1, true) ~= nil end
+  end
+  return (route.src or route.from or ""):find(":", 1, true) ~= nil
+end
+
+-- What is printed of a route through a next-hop object shows the object's hops too: they are its own.
+local function settle(route)
+  if route.nhid then route.via, route.dev, route.nexthops = nil, nil, nil end
+  if route.dst == "default" and not route.family then route.family = is_ipv6(route) and 6 or 4 end
+  return route
+end
+
+---@return table? route, string? message
+local function check(route)
+  if type(route) == "string" then
+    local parsed, why = rtnl.parse("route", route)
+    if not parsed then return nil, why end
+    route = parsed
+  elseif rtnl.is_view(route) then
+    route = route:copy()
+  elseif type(route) ~= "table" then
+    return nil, ("a route is a table or text, not a %s"):format(type(route))
+  end
+  if route.dst == nil then return nil, "dst: missing" end
+  route = settle(route)
+  local canonical <const>, message <const> = identity.canonical(route)
+  if not canonical then return nil, message end
+  local fits <const>, why <const> = pcall(rtnl.view, "route", route, true)
+  if not fits then return nil, (tostring(why):gsub("^[^:]+:%d+: ", "")) end
+  return route
+end
+
+local function add(list, route, where)
+  local checked <const>, message <const> = check(route)
+  if checked then
+    list[#list + 1] = { route = checked, where = where }
+  else
+    list.mistakes[#list.mistakes + 1] = ("%s: %s"):format(where, message)
+  end
+end
+
+-- Joins the lines of a multipath route: what is indented, or follows a backslash, goes on.
+local function logical_lines(text)
+  local lines <const> = {}
+  local number, goes_on = 0, false
+  for line in (text .. "\n"):gmatch "(.-)\r?\n" do
+    number = number + 1
+    local words <const> = line:gsub("^%s*#.*", ""):gsub("%s#.*", "")
+    if words:find "%S" then
+      if (goes_on or words:find "^%s") and #lines > 0 then
+        lines[#lines].text = lines[#lines].text .. " " .. words
+      else
+        lines[#lines + 1] = { text = words, number = number }
+      end
+    end
+    goes_on = words:find "\\%s*$" ~= nil
+  end
+  return lines
+end
+
+---Reads routes from text.
+---@param text string
+---@param name string what mistakes call it
+---@return { route: table, where: string }[] list # with the mistakes, as text, in `list.mistakes`
+function M.parse(text, name)
+  local list <const> = { mistakes = {} }
+  for _, line in ipairs(logical_lines(text)) do
+    add(list, (line.text:gsub("\\", " "):gsub("^%s+", "")), ("%s:%d"):format(name, line.number))
+  end
+  return list
+end
+
+-- A script that returns a list, with the library at hand.
+local function run_script(path)
+  local env <const> = setmetatable({ ecmp = require "ecmp" }, { __index = _G })
+  local chunk, message = loadfile(path, "t", env)
+  if not chunk then return nil, message end
+  local ran <const>, routes <const> = pcall(chunk)
+  if not ran then return nil, tostring(routes) end
+  if type(routes) ~= "table" then
+    return nil, ("%s: it should return a list of routes, not a %s"):format(path, type(routes))
+  end
+  local list <const> = { mistakes = {} }
+  for i, route in ipairs(routes) do add(list, route, ("%s: [%d]"):format(path, i)) end
+  if #routes == 0 and next(routes) ~= nil then
+    return nil, ("%s: it should return a list of routes, and returns a table with no [1]"):format(path)
+  end
+  return list
+end
+
+local function read_text(path)
+  if path == "-" then return io.read "a" end
+  local file <close>, message = io.open(path)
+  if not file then return nil, message end
+  local text <const>, why <const> = file:read "a"
+  return text, why and ("%s: %s"):format(path, why)
+end
+
+---Reads a file of routes: a script if its name ends in `.lua`, else text; `-` is standard input.
+---@param path string
+---@return { route: table, where: string }[]|nil list
+---@return string? message # naming the first line in error, and how many more there are
+function M.read(path)
+  local list, message
+  if path:find "%.lua$" then
+    list, message = run_script(path)
+  else
+    local text
+    text, message = read_text(path)
+    if text and text:find "\0" then text, message = nil, path .. ": this is no text" end
+    list = text and M.parse(text, path == "-" and "stdin" or path)
+  end
+  if not list then return nil, message end
+  local count <const> = #list.mistakes
+  if count == 0 then return list end
+  return nil, list.mistakes[1] .. (count > 1 and (" (and %d more mistakes)"):format(count - 1) or "")
+end
+
+return M

@@ -58,28 +58,28 @@ local function read_weight(hop, i)
 end
 
 ---@return string? via, string? message, integer? code
-local function read_via(hop, family, i)
+local function read_via(hop, family, i, from_kernel)
   local via <const> = gateway(hop.via)
   if not via then
     return refuse("%s: '%s' is no address", hop_field(i, "via"), tostring(hop.via))
   end
   if family_of(via) == family then return via end
   -- The kernel takes IPv6 gateways for IPv4 prefixes, but only somebody who says so means it.
-  if family == 6 or not tostring(hop.via):find("^inet6 ") then
+  if family == 6 or not (from_kernel or tostring(hop.via):find("^inet6 ")) then
     return refuse("%s: %s is not an IPv%d address", hop_field(i, "via"), via, family)
   end
   return "inet6 " .. via
 end
 
 ---@return table? hop, string? message, integer? code
-local function read_hop(hop, family, i, onlink)
+local function read_hop(hop, family, i, onlink, from_kernel)
   local kind <const> = type(hop)
   if kind ~= "table" and kind ~= "userdata" then
     return refuse("nexthops[%d]: a next hop is a table, not a %s", i, kind)
   end
   local via, message, code
   if hop.via ~= nil then
-    via, message, code = read_via(hop, family, i)
+    via, message, code = read_via(hop, family, i, from_kernel)
     if not via then return nil, message, code end
   end
   local dev <const> = hop.dev
@@ -197,9 +197,10 @@ end
 ---@return table[]? hops, string? message, integer? code
 function M.of(route, family)
   local listed <const> = route.nexthops
+  local from_kernel <const> = type(route) == "userdata"
   if listed == nil then
     if route.via == nil and route.dev == nil then return {} end
-    local hop, message, code = read_hop(route, family)
+    local hop, message, code = read_hop(route, family, nil, nil, from_kernel)
     return hop and { hop }, message, code
   end
   if type(listed) ~= "table" then return refuse("nexthops: a list is due here") end
@@ -209,7 +210,7 @@ function M.of(route, family)
   end
   local hops <const> = {}
   for i, hop in ipairs(listed) do
-    local one, message, code = read_hop(hop, family, i, route.onlink)
+    local one, message, code = read_hop(hop, family, i, route.onlink, from_kernel)
     if not one then return nil, message, code end
     hops[i] = one
   end

@@ -149,8 +149,8 @@ struct print {
 	bool one_line;           /* hops behind each other instead of on lines of their own */
 	bool any_table;          /* name the table when it is not main */
 	bool request;            /* only what was given: defaults are left out */
-	bool brief;              /* a link as `ip addr` heads its addresses, for one `family` without its address */
-	bool family;
+	bool brief;              /* a link as `ip addr` heads its addresses */
+	int family;              /* of these addresses, 4 or 6, or 0 for both: then the hardware address stands there too */
 	bool lower_down;         /* the link below this one is not up (M-DOWN) */
 };
 

@@ -97,12 +97,15 @@ static void show_link_line(struct print *p, const struct stretch *s, bool brief)
 	show_lower(p, s);
 	show_flags(p, s);
 	say(p, s, "mtu", "mtu");
-	say(p, s, "qdisc", "qdisc");
-	say(p, s, "master", "master");
+	if (p->family != 6) { /* `ip -6 addr` asks IPv6 for its links, which knows less of them */
+		say(p, s, "qdisc", "qdisc");
+		say(p, s, "master", "master");
+	}
 	say(p, s, "state", "operstate");
 	if (!brief)
 		say(p, s, "mode", "linkmode");
-	say(p, s, "group", "group");
+	if (p->family != 6)
+		say(p, s, "group", "group");
 	if (push(p, s, "txqueuelen")) {
 		bool any = lua_tointeger(p->L, -1) != 0;
 		lua_pop(p->L, 1);
@@ -158,11 +161,12 @@ static void show_link(struct print *p, const struct stretch *s)
 		show_hardware(p, s);
 	if (p->details)
 		show_details(p, s);
-	if (push(p, s, "alias")) {
+	if (!p->brief && push(p, s, "alias")) {
 		line(p, "    alias");
 		print_value(p, NULL);
 	}
-	show_altnames(p, s);
+	if (p->family != 6)
+		show_altnames(p, s);
 }
 
 /* --- addresses:     inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0 -------------------------------------------------- */

@@ -131,7 +131,7 @@ static bool option(lua_State *L, int index, const char *key)
 
 /*
  * view:text{ details =, table =, line = }: as `ip` prints it, `ip -d`, naming the table, in one line; links also
- * { lower_down = } and, as the head of their addresses, { brief =, family = }
+ * { lower_down = } and, as the head of their addresses, { brief =, ipv4 =, ipv6 = }
  */
 static int view_text(lua_State *L)
 {
@@ -144,7 +144,7 @@ static int view_text(lua_State *L)
 			  .any_table = option(L, 2, "table"),
 			  .one_line = option(L, 2, "line"),
 			  .brief = option(L, 2, "brief"),
-			  .family = option(L, 2, "family"),
+			  .family = option(L, 2, "ipv6") ? 6 : option(L, 2, "ipv4") ? 4 : 0,
 			  .lower_down = option(L, 2, "lower_down")};
 	push_text(L, p, &s);
 	return 1;

@@ -94,6 +94,10 @@ local list_mt = { __name = "ecmp.List" }
 -- on.
 local origins = setmetatable({}, { __mode = "k" })
 
+local families <const> = {
+  [4] = { 4 }, [6] = { 6 }, ["4"] = { 4 }, ["6"] = { 6 }, inet = { 4 }, inet6 = { 6 },
+}
+
 -- Links below which one is not up are marked M-DOWN: which they are, the other links of the list
 -- tell.
 local function lower_down(link, by_name)
@@ -123,6 +127,7 @@ end
 local function addr_lines(list, how)
   local nl, filter = table.unpack(origins[list] or { nil, {} })
   local links = nl and pcall(nl.fd, nl) and nl.link:list() or {}
+  local family = filter.family and families[filter.family][1]
   local lines, by_dev, by_name = {}, {}, named(links)
   for _, addr in ipairs(list) do
     by_dev[addr.dev] = by_dev[addr.dev] or {}
@@ -130,9 +135,10 @@ local function addr_lines(list, how)
   end
   for _, link in ipairs(links) do
     if by_dev[link.name] or next(filter) == nil then
-      lines[#lines + 1] = link:text { brief = true, family = filter.family ~= nil,
-        details = how.details,
-                                      lower_down = lower_down(link, by_name) }
+      lines[#lines + 1] = link:text {
+        brief = true, ipv4 = family == 4, ipv6 = family == 6, details = how.details,
+        lower_down = lower_down(link, by_name),
+      }
       table.move(by_dev[link.name] or {}, 1, #(by_dev[link.name] or {}), #lines + 1, lines)
       by_dev[link.name] = nil
     end
@@ -190,10 +196,6 @@ local filters <const> = {
   rule = { family = true, priority = true, table = true, action = true, iif = true, oif = true,
            fwmark = true },
   neigh = { family = true, dev = true, dst = true, state = true, lladdr = true, proxy = true },
-}
-
-local families <const> = {
-  [4] = { 4 }, [6] = { 6 }, ["4"] = { 4 }, ["6"] = { 6 }, inet = { 4 }, inet6 = { 6 },
 }
 
 local function check_filter(kind, filter)

@@ -1,0 +1,155 @@
+--- Links, addresses, rules, neighbours and next hops read as `ip OBJECT show` prints them.
+local scratch <const> = require "spec.scratch"
+
+local LINKS <const> = [[
+link add br0 type bridge
+link set br0 up
+link set p1 master br0
+link set v2 alias hello
+link property add dev v2 altname other
+link property add dev v2 altname other2
+link set p2 down
+link set v2 txqueuelen 77 group 5 mtu 1400
+link set v3 promisc on
+link set v3 multicast off
+link set v3 arp off
+link set v3 mode dormant
+]]
+
+local ADDRESSES <const> = [[
+addr add 10.9.0.1 peer 10.9.0.2/32 dev v1
+addr add 10.9.1.1/24 dev v1 label v1:x scope link metric 7
+addr add 10.9.2.2/24 dev v1 valid_lft 1000 preferred_lft 500 noprefixroute
+addr add 10.9.2.3/24 dev v1 valid_lft 1000 preferred_lft 0
+addr add 10.0.1.9/24 brd + dev v1
+addr add fd01::1/64 dev v1 home nodad noprefixroute
+addr add fd01::2/64 dev v1 optimistic mngtmpaddr
+addr add fd01::3 peer fd01::4/128 dev v1 nodad
+addr add fd01::5/64 dev lo
+]]
+
+local NEIGHBOURS <const> = [[
+neigh add 10.0.1.9 lladdr 02:00:00:00:00:99 dev v1
+neigh add 10.0.1.10 lladdr 02:00:00:00:00:9a dev v1 nud stale router
+neigh add 10.0.1.11 lladdr 02:00:00:00:00:9a dev v1 nud noarp extern_learn
+neigh add proxy 10.0.1.77 dev v1
+neigh add fd00:0:0:1::9 lladdr 02:00:00:00:00:99 dev v1 nud reachable protocol static
+neigh add proxy fd00:0:0:1::77 dev v1
+]]
+
+local NEXTHOPS <const> = [[
+nexthop add id 1 via 10.0.1.2 dev v1
+nexthop add id 2 via 10.0.1.3 dev v1 proto static
+nexthop add id 3 blackhole
+nexthop add id 4 dev v1
+nexthop add id 5 via fd00:0:0:1::2 dev v1
+nexthop add id 6 group 1/2,5
+nexthop add id 7 group 1,3/2,5 type resilient buckets 8 idle_timer 50 unbalanced_timer 100
+nexthop add id 8 encap ip6 dst fd01::1 via fd00:0:0:1::2 dev v1
+nexthop add id 9 via 172.31.1.1 dev v1 onlink
+nexthop add id 10 group 1,256/2,200
+]]
+
+local RULES <const> = [[
+rule add from 10.0.0.0/8 table 100 priority 50
+rule add to 10.1.0.0/16 iif v1 fwmark 0x10/0xff lookup 101 priority 51
+rule add not from 10.0.0.1 oif v2 uidrange 1-5 ipproto tcp sport 1-7 dport 80 prohibit priority 52
+rule add tos 0x10 goto 60 priority 53
+rule add from 10.3.0.0/16 priority 60 nop
+rule add l3mdev priority 61
+rule add table 100 suppress_prefixlength 0 priority 62 protocol 99
+rule add table 100 suppress_ifgroup 3 realms 5/6 priority 63
+rule add table 100 realms 6 priority 64 iif absent0
+rule add from 10.7.0.0/16 blackhole priority 65
+rule add from 10.7.0.0/16 unreachable priority 66
+rule add from 10.7.0.0/16 goto 9999 priority 67
+rule add fwmark 7 table 70000 priority 68
+]]
+
+-- Counters and clocks run between two readings.
+local function still(text)
+  return (text:gsub("valid_lft %d+sec preferred_lft (%d+)sec", function(preferred)
+    return "valid_lft Nsec preferred_lft " .. (preferred == "0" and "0" or "N") .. "sec"
+  end):gsub("(unbalanced_time) [%d.]+", "%1 N"):gsub("(idle_time) [%d.]+", "%1 N"))
+end
+
+describe("the text of #netns", function()
+  local space
+
+  setup(function()
+    space = scratch.new(3)
+    space:batch(LINKS .. ADDRESSES .. NEIGHBOURS .. NEXTHOPS .. RULES)
+    for _, kind in ipairs { "dummy", "ifb", "vlan", "macvlan", "vxlan", "ipvlan", "vrf" } do
+      if space:knows(kind) then
+        local extra <const> = { vxlan = "id 7 dstport 4789 remote 10.0.1.2 dev v1", vlan = "id 7",
+          vrf = "table 9" }
+        local lower <const> = { vlan = "link p2", macvlan = "link p2", ipvlan = "link p3" }
+        space:ip(("link add %s0 %s type %s %s"):format(kind, lower[kind] or "", kind, extra[kind]
+          or ""))
+      end
+    end
+    space:ip "-6 rule add from fd00::/8 lookup 100"
+  end)
+
+  teardown(function() space:close() end)
+
+  -- Line for line: the first that differs is the failure.
+  local function same(command, text)
+    local ours <const> = (still(text) .. "\n"):gmatch "(.-)\n"
+    for line in (still(space:show(command)) .. "\n"):gmatch "(.-)\n" do
+      assert.are.equal(line, ours())
+    end
+    assert.is_nil(ours())
+  end
+
+  it("links is that of ip link show", function()
+    same("link show", tostring(space.nl.link:list()))
+  end)
+
+  it("one link is that of ip link show dev", function()
+    for _, name in ipairs { "lo", "v1", "v3", "br0" } do
+      same("link show dev " .. name, tostring(space.nl.link:get { dev = name }))
+    end
+  end)
+
+  it("addresses is that of ip addr show", function()
+    same("addr show", tostring(space.nl.addr:list()))
+  end)
+
+  it("addresses of one family, and of one device, is that of ip addr show", function()
+    same("-4 addr show", tostring(space.nl.addr:list { family = 4 }))
+    same("-6 addr show", tostring(space.nl.addr:list { family = 6 }))
+    same("addr show dev v1", tostring(space.nl.addr:list { dev = "v1" }))
+  end)
+
+  it("addresses leaves the links out when the handle is closed", function()
+    local ecmp <const> = require "ecmp"
+    local nl <const> = assert(ecmp.open { netns = space.path })
+    local list <const> = nl.addr:list { dev = "lo", family = 4 }
+    nl:close()
+    assert.are.equal("    inet 127.0.0.1/8 scope host lo\n       valid_lft forever preferred_lft forever",
+      tostring(list))
+  end)
+
+  it("rules is that of ip rule show", function()
+    same("rule show", tostring(space.nl.rule:list { family = 4 }))
+    same("-6 rule show", tostring(space.nl.rule:list { family = 6 }))
+  end)
+
+  it("neighbours is that of ip neigh show", function()
+    same("neigh show nud all", tostring(space.nl.neigh:list()))
+    same("-4 neigh show nud all", tostring(space.nl.neigh:list { family = 4 }))
+  end)
+
+  it("proxied neighbours is that of ip neigh show proxy", function()
+    same("neigh show proxy", tostring(space.nl.neigh:list { proxy = true }))
+  end)
+
+  it("next hops is that of ip nexthop show", function()
+    same("nexthop show", tostring(space.nl.nexthop:list()))
+  end)
+
+  it("buckets is that of ip nexthop bucket show", function()
+    same("nexthop bucket show", tostring(space.nl.bucket:list()))
+  end)
+end)

@@ -1,0 +1,126 @@
+/*
+ * What an interactive program asks of its own process: to live in a network namespace where nothing
+ * can be harmed, and to survive an interrupt. A library never does this; `ecmp repl` does, as its
+ * first act, so that whatever is typed there, `os.execute` too, is confined.
+ */
+#define _GNU_SOURCE
+#include "netns.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int result, error;
+
+	if (fd < 0)
+		return -1;
+	result = sys_write_whole(fd, text, strlen(text));
+	error = errno;
+	close(fd);
+	errno = error;
+	return result;
+}
+
+/* Root inside is the user outside: the only mapping that takes no rights. */
+static int map_user(uid_t uid, gid_t gid)
+{
+	char line[32];
+
+	/* an old kernel has no setgroups file, and wants none */
+	if (write_file("/proc/self/setgroups", "deny") < 0 && errno != ENOENT)
+		return -1;
+	snprintf(line, sizeof(line), "0 %u 1", (unsigned)uid);
+	if (write_file("/proc/self/uid_map", line) < 0)
+		return -1;
+	snprintf(line, sizeof(line), "0 %u 1", (unsigned)gid);
+	return write_file("/proc/self/gid_map", line);
+}
+
+/*
+ * leave_network() -> true: the process moves into a fresh network namespace, and where it lacks the
+ * right to, into a user namespace in which it has it. Only while it has one thread.
+ */
+static int sys_leave_network(lua_State *L)
+{
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	int result = unshare(CLONE_NEWNET);
+
+	if (result < 0 && errno == EPERM) {
+		result = unshare(CLONE_NEWUSER | CLONE_NEWNET);
+		if (result == 0)
+			result = map_user(uid, gid);
+	}
+	return sys_done(L, result, "unshare", "the network namespace");
+}
+
+/* enter_network(ref) -> true: the process moves into a namespace that is there */
+static int sys_enter_network(lua_State *L)
+{
+	const char *ref = sys_checkref(L, 1);
+	int *fd = sys_fd_scoped(L);
+
+	*fd = netns_open(ref);
+	if (*fd < 0)
+		return sys_done(L, -1, "open network namespace", ref);
+	return sys_done(L, setns(*fd, CLONE_NEWNET), "enter network namespace", ref);
+}
+
+/*
+ * A signal belongs to the process, and a handler gets no argument of ours: hence the one variable
+ * here that is not constant. It is set only while interruptible() runs.
+ */
+static lua_State *volatile running;
+
+static void stop(lua_State *L, lua_Debug *ar)
+{
+	(void)ar;
+	lua_sethook(L, NULL, 0, 0);
+	luaL_error(L, "interrupted");
+}
+
+/* lua_sethook is the one function of Lua's that a handler may call. */
+static void on_interrupt(int number)
+{
+	lua_State *L = running;
+
+	(void)number;
+	if (L)
+		lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+/*
+ * interruptible(f, ...) -> as pcall: an interrupt from the terminal ends f with an error; before and
+ * afterwards it does nothing. Calls of the kernel that wait are cut short, children get the signal.
+ */
+static int sys_interruptible(lua_State *L)
+{
+	struct sigaction action = {.sa_handler = on_interrupt};
+	int status;
+
+	luaL_checkany(L, 1);
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	running = L;
+	status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+	running = NULL;
+	lua_sethook(L, NULL, 0, 0);
+	lua_pushboolean(L, status == LUA_OK);
+	lua_insert(L, 1);
+	return lua_gettop(L);
+}
+
+const luaL_Reg sys_prompt_functions[] = {
+	{"leave_network", sys_leave_network},
+	{"enter_network", sys_enter_network},
+	{"interruptible", sys_interruptible},
+	{NULL, NULL},
+};

@@ -1,0 +1,156 @@
+---lua: runs a site's own plugin, a script that returns its table of verbs.
+--
+-- The script has all of Lua, so it is believed only where nobody but root and we could have written
+-- it or what it requires from beside it. Whatever it does wrong is error 100, with file and line.
+local errors = require "ecmp.cni.errors"
+local json = require "ecmp.json"
+local trust = require "ecmp.trust"
+
+local M = {}
+
+local FAULT <const>, MISTAKE <const> = errors.codes.script, errors.codes.config
+
+-- Finding what the script requires -------------------------------------------------------------
+
+-- Our own modules and cjson are never taken from beside a script.
+local function is_reserved(name)
+  return name == "ecmp" or name:find("^ecmp%.") or name == "cjson" or name:find("^cjson%.")
+end
+
+---A searcher for `require` that finds the files beside a script.
+local function beside(directory)
+  return function(name)
+    if is_reserved(name) then return nil end
+    local base <const> = directory .. name:gsub("%.", "/")
+    local tried <const> = {}
+    for i, path in ipairs { base .. ".lua", base .. "/init.lua" } do
+      local text <const>, message = trust.read(path)
+      if text then return assert(load(text, "@" .. path, "t")), path end
+      if not message:find("%(ENOENT%)") and not message:find("%(ENOTDIR%)") then
+        error(message, 0)
+      end
+      tried[i] = ("no file '%s'"):format(path)
+    end
+    return table.concat(tried, "\n\t")
+  end
+end
+
+-- The script -----------------------------------------------------------------------------------
+
+---A fault in words: with file and line where there is one, else with the file.
+local function fault(path, thrown)
+  if errors.is(thrown) then return thrown end
+  local text = tostring(thrown)
+  if not text:find(":%d+: ") then text = ("%s: %s"):format(path, text) end
+  return errors.new(FAULT, text, debug.traceback("", 3))
+end
+
+local verb_names <const> = { "add", "del", "check", "gc", "status" }
+
+local function check_verbs(path, verbs)
+  if type(verbs) ~= "table" then
+    return nil, ("%s: must return a table of verbs, not %s"):format(path, type(verbs)), FAULT
+  end
+  for _, name in ipairs(verb_names) do
+    local verb <const> = verbs[name]
+    if verb ~= nil and type(verb) ~= "function" then
+      return nil, ("%s: %s: must be a function, not %s"):format(path, name, type(verb)), FAULT
+    end
+  end
+  return verbs
+end
+
+---Loads a plugin script.
+---@param path string
+---@return table? verbs, string? message, integer? code, string? details
+function M.load(path)
+  local text, message, code = trust.read(path)
+  if not text then return nil, message, code end
+  local chunk
+  chunk, message = load(text, "@" .. path, "t")
+  if not chunk then return nil, fault(path, message).msg, FAULT end
+  table.insert(package.searchers, 2, beside(path:match("^.*/") or "./"))
+  local ran <const>, verbs <const> =
+    xpcall(chunk, function(thrown) return fault(path, thrown) end, path)
+  if not ran then return nil, verbs.msg, verbs.code, verbs.details end
+  return check_verbs(path, verbs)
+end
+
+-- The verbs ------------------------------------------------------------------------------------
+
+---The script's path, and the call as the script sees it: there `script` is the rule script, as in
+---the configuration of any other plugin.
+local function given(call)
+  local path <const>, rules <const> = json.get(call.conf, "script"), json.get(call.conf, "rules")
+  if type(path) ~= "string" or path == "" then
+    return nil, "script: must be given, the path of the plugin's script", MISTAKE
+  end
+  if rules ~= nil and type(rules) ~= "string" then
+    return nil, "rules: must be a string, the path of a rule script", MISTAKE
+  end
+  local inner <const>, conf <const> = {}, setmetatable({}, getmetatable(call.conf))
+  for key, value in pairs(call) do inner[key] = value end
+  for key, value in pairs(call.conf) do conf[key] = value end
+  conf.script, conf.rules = rules, nil
+  inner.conf = conf
+  return path, inner
+end
+
+local function run(verbs, path, call)
+  local verb <const> = verbs[call.command:lower()]
+  if not verb then return true end
+  local outcome <const> =
+    table.pack(xpcall(verb, function(thrown) return fault(path, thrown) end, call))
+  if not outcome[1] then error(outcome[2], 0) end
+  return table.unpack(outcome, 2, outcome.n)
+end
+
+---What is wrong with the result of an ADD; what cannot be written is the script's fault too.
+local function wrong_with(value, call)
+  if type(value) ~= "table" then
+    return ("add: must return a result, not %s"):format(type(value))
+  end
+  local document <const>, message <const> =
+    require("ecmp.cni.result").write(value, call.version, call.form)
+  return not document and message or nil
+end
+
+local function add(verbs, path, call)
+  local value <const>, message <const>, code <const>, details <const> = run(verbs, path, call)
+  if not value and message ~= nil then return nil, message, code, details end
+  local wrong <const> = wrong_with(value, call)
+  if not wrong then return value end
+  call.command = "DEL"
+  local undone <const>, why = pcall(run, verbs, path, call)
+  if not undone then io.stderr:write(("ecmp: undo of a failed ADD: %s\n"):format(tostring(why))) end
+  return nil, ("%s: %s"):format(path, wrong), FAULT
+end
+
+---A script that is gone cannot be asked to free anything; what the flow knows of is freed.
+local function del_without(call)
+  local interface <const> = require "ecmp.flow.interface"
+  local conf <const> = json.get(call.conf, "ipam")
+  local known <const> = json.kind(conf) == "object" or require("ecmp.flow.record").load(call)
+  if not known then return true end
+  return require("ecmp.flow.del").run(call, { attach = true, detach = interface.detach })
+end
+
+for _, name in ipairs(verb_names) do
+  M[name] = function(call)
+    local path <const>, inner, code = given(call)
+    local verbs, message, details
+    if path then
+      verbs, message, code, details = M.load(path)
+    else
+      message, inner = inner, call
+    end
+    if verbs then return (name == "add" and add or run)(verbs, path, inner) end
+    if name ~= "del" then return nil, message, code, details end
+    io.stderr:write(("ecmp: DEL goes on: %s\n"):format(message))
+    return del_without(inner)
+  end
+end
+
+M.type, M.about = "lua", "runs a plugin that is a Lua script"
+
+return M

@@ -1,0 +1,242 @@
+local json = require "ecmp.json"
+local nft = require "ecmp.nft"
+local pod_of = require "spec.pod"
+local record = require "ecmp.flow.record"
+local sys = require "ecmp.sys"
+
+local function conf_of(changes, addresses, routes)
+  local conf <const> = {
+    cniVersion = "1.1.0", name = "lab", type = "ecmp-ptp", dad = "skip",
+    ipam = {
+      type = "ecmp-static", routes = json.array(routes or { { dst = "0.0.0.0/0" },
+        { dst = "::/0" } }),
+      addresses = addresses or {
+        { address = "10.0.0.9/24", gateway = "10.0.0.1" },
+        { address = "2001:db8::9/64", gateway = "2001:db8::1" },
+      },
+    },
+  }
+  for key, value in pairs(changes or {}) do conf[key] = value end
+  return conf
+end
+
+describe("ecmp-ptp #netns", function()
+  local pod
+
+  before_each(function() pod = pod_of.new() end)
+  after_each(function() pod:close() end)
+
+  local function refused(conf, changes)
+    local before <const> = pod:snapshot()
+    local outcome <const> = pod:call("ecmp-ptp", "ADD", conf, changes)
+    assert.equal(1, outcome.status)
+    assert.equal(before, pod:snapshot())
+    assert.same({}, sys.list(record.directory) or {})
+    return outcome.json
+  end
+
+  it("reaches the subnet through the gateway, which the host's end has", function()
+    local result <const> = pod:must("ecmp-ptp", "ADD", conf_of())
+    assert.same({
+      "default via 10.0.0.1 dev eth0", "10.0.0.0/24 via 10.0.0.1 dev eth0 src 10.0.0.9",
+      "10.0.0.1 dev eth0 scope link src 10.0.0.9",
+      "2001:db8::1 dev eth0 src 2001:db8::9 metric 1024",
+      "2001:db8::/64 via 2001:db8::1 dev eth0 src 2001:db8::9 metric 1024",
+      "default via 2001:db8::1 dev eth0 metric 1024",
+    }, pod:routes())
+    local name <const> = result.interfaces[1].name
+    assert.matches("10.0.0.1/32 scope global " .. name, pod:ip("host", "addr show dev " .. name))
+    assert.matches("10.0.0.9 dev " .. name .. " scope host", pod:ip("host", "route"))
+    assert.matches("2001:db8::9 dev " .. name, pod:ip("host", "-6 route"))
+    assert.same({ 1, 1 }, { result.ips[1].interface, result.ips[2].interface })
+    assert.same({ "eth0", pod.path }, { result.interfaces[2].name, result.interfaces[2].sandbox })
+  end)
+
+  it("lets packets pass between pod and host", function()
+    pod:must("ecmp-ptp", "ADD", conf_of())
+    for _, address in ipairs { "10.0.0.9", "2001:db8::9" } do
+      local receiver <close> = assert(sys.udp_bind(pod.path, address, 7))
+      assert.equal(1, sys.udp_send(pod.host_path, { { dst = address, dport = 7 } }))
+      assert.equal(receiver, sys.poll({ receiver }, 5)[1])
+    end
+  end)
+
+  it("forwards, in the families that the pod has addresses of", function()
+    pod:must("ecmp-ptp", "ADD", conf_of(nil, { { address = "10.0.0.9/24", gateway = "10.0.0.1" } },
+      {}))
+    assert.equal("1\n", pod:run("host", { "cat", "/proc/sys/net/ipv4/ip_forward" }))
+    assert.equal("0\n", pod:run("host", { "cat", "/proc/sys/net/ipv6/conf/all/forwarding" }))
+  end)
+
+  it("makes one multipath route of two gateways, in both families", function()
+    pod:must("ecmp-ptp", "ADD", conf_of(nil, nil, {
+      { dst = "0.0.0.0/0", gw = "10.0.0.1" }, { dst = "0.0.0.0/0", gw = "10.0.0.2" },
+      { dst = "::/0", gw = "2001:db8::1" }, { dst = "::/0", gw = "2001:db8::2" },
+    }))
+    local text <const> = table.concat(pod:routes(), "\n")
+    assert.is_truthy(text:find("default nexthop via 10.0.0.1 dev eth0 weight 1 "
+      .. "nexthop via 10.0.0.2 dev eth0 weight 1", 1, true), text)
+    assert.is_truthy(text:find("default metric 1024 nexthop via 2001:db8::1 dev eth0 weight 1 "
+      .. "nexthop via 2001:db8::2 dev eth0 weight 1", 1, true), text)
+  end)
+
+  it("gives both ends the mtu asked for", function()
+    local result <const> = pod:must("ecmp-ptp", "ADD", conf_of { mtu = 1400 })
+    assert.same({ 1400, 1400 }, { result.interfaces[1].mtu, result.interfaces[2].mtu })
+  end)
+
+  it("DEL takes both ends away, and again, and without the namespace", function()
+    local before <const> = pod:snapshot()
+    local result <const> = pod:must("ecmp-ptp", "ADD", conf_of())
+    local conf <const> = pod_of.after(conf_of(), result)
+    pod:must("ecmp-ptp", "DEL", conf)
+    assert.equal(before, pod:snapshot())
+    pod:must("ecmp-ptp", "DEL", conf)
+    pod:must("ecmp-ptp", "DEL", conf, { CNI_NETNS = "" })
+    pod:must("ecmp-ptp", "DEL", conf, { CNI_NETNS = "/run/netns/gone" })
+    pod:must("ecmp-ptp", "ADD", conf_of())
+  end)
+
+  describe("CHECK", function()
+    for name, case in pairs {
+      ["the host's end is gone"] = { "host", "link del %s", "interface eth0 is missing" },
+      ["the host's route is gone"] =
+        { "host", "route del 10.0.0.9", "the host's route to 10.0.0.9/32 is missing" },
+      ["the pod's route is gone"] = { "pod", "route del default", "route 0.0.0.0/0 is missing" },
+      ["the hardware address differs"] = { "pod", "link set eth0 address 02:00:00:00:00:99",
+        "has the hardware address 02:00:00:00:00:99, prevResult says" },
+    } do
+      it("fails when " .. name, function()
+        local result <const> = pod:must("ecmp-ptp", "ADD", conf_of())
+        local conf <const> = pod_of.after(conf_of(), result)
+        pod:must("ecmp-ptp", "CHECK", conf)
+        pod:ip(case[1], case[2]:format(result.interfaces[1].name))
+        local outcome <const> = pod:call("ecmp-ptp", "CHECK", conf)
+        assert.equal(1, outcome.status)
+        assert.is_truthy(outcome.json.msg:find(case[3], 1, true), outcome.json.msg)
+      end)
+    end
+  end)
+
+  describe("refuses, and leaves nothing behind,", function()
+    it("an address without gateway", function()
+      local err <const> = refused(conf_of(nil, { { address = "10.0.0.9/24" } }, {}))
+      assert.same({ 7, "ipam: address 10.0.0.9/24 has no gateway, which ptp gives the host's end" },
+        { err.code, err.msg })
+    end)
+
+    it("a configuration without IPAM", function()
+      assert.equal(7, refused(conf_of { ipam = {} }).code)
+    end)
+
+    it("an interface that exists, before IPAM is asked", function()
+      pod:ip("pod", "link add eth0 type veth peer name other")
+      local conf <const> = conf_of { ipam = { type = "ecmp-host-local", subnet = "10.0.0.0/24",
+        dataDir = "/run/ptp-pool" } }
+      assert.matches("exists already", refused(conf).msg)
+      assert.is_nil(sys.stat("/run/ptp-pool"))
+    end)
+
+    it("a route that the kernel refuses", function()
+      assert.matches("ENETUNREACH", refused(conf_of(nil, nil, {
+        { dst = "192.0.2.0/24", gw = "172.31.0.1" } })).msg)
+    end)
+
+    it("another backend of masquerading than nftables", function()
+      local err <const> = refused(conf_of { ipMasq = true, ipMasqBackend = "iptables" })
+      assert.same({ 7, "ipMasqBackend: must be nftables, not 'iptables'" }, { err.code, err.msg })
+    end)
+  end)
+end)
+
+-- Whether this kernel has nftables with masquerading is asked of the kernel.
+local function can_masquerade()
+  local filter <close> = nft.open()
+  return filter and filter:commit {
+    nft.table("probe"), nft.chain("probe", "c", { type = "nat", hook = "postrouting",
+      priority = 100 }), nft.rule("probe", "c", nft.masquerade(), "probe"),
+  } ~= nil
+end
+
+describe("ipMasq #netns", function()
+  local able <const> = can_masquerade()
+  local it_if <const> = able and it or function(name)
+    pending(name .. " (this kernel has no nftables)")
+  end
+  local pod
+
+  before_each(function() pod = pod_of.new() end)
+  after_each(function() pod:close() end)
+
+  --- The comments of the rules in the host, read by a process there.
+  local function rules()
+    local text <const> = pod:run("host", { "lua5.4", "-e", ([[
+      package.path, package.cpath = %q, %q
+      local filter <close> = assert(require("ecmp.nft").open())
+      for _, rule in ipairs(assert(filter:rules("ecmp_masquerade"))) do print(rule.comment) end
+    ]]):format(package.path, package.cpath) })
+    local list <const> = {}
+    for line in text:gmatch("[^\n]+") do list[#list + 1] = line end
+    return list
+  end
+
+  for _, plugin in ipairs { "ecmp-ptp", "ecmp-bridge" } do
+    local conf <const> = conf_of({ ipMasq = true, ipMasqBackend = "nftables", type = plugin,
+      isGateway = true })
+
+    it_if(plugin .. " gives each address a rule, and DEL takes it away", function()
+      local result <const> = pod:must(plugin, "ADD", conf)
+      local found <const> = rules()
+      assert.equal(2, #found)
+      assert.matches(" eth0 lab c1$", found[1])
+      pod:must(plugin, "CHECK", pod_of.after(conf, result))
+      pod:must(plugin, "ADD", conf_of({ ipMasq = true, isGateway = true, type = plugin },
+        { { address = "10.0.0.10/24", gateway = "10.0.0.1" } }, {}),
+        { CNI_CONTAINERID = "c2", CNI_IFNAME = "net1" })
+      assert.equal(3, #rules())
+      pod:must(plugin, "DEL", conf)
+      assert.equal(1, #rules())
+      pod:must(plugin, "DEL", conf, { CNI_CONTAINERID = "c2", CNI_IFNAME = "net1" })
+      assert.same({}, rules())
+      pod:must(plugin, "DEL", conf)
+    end)
+
+    it_if(plugin .. " drops the rules of attachments that GC does not list", function()
+      pod:must(plugin, "ADD", conf)
+      local gc <const> = conf_of { ipMasq = true, type = plugin }
+      gc["cni.dev/valid-attachments"] = json.array { { containerID = "c1", ifname = "eth0" } }
+      pod:must(plugin, "GC", gc)
+      assert.equal(2, #rules())
+      gc["cni.dev/valid-attachments"] = json.array()
+      pod:must(plugin, "GC", gc)
+      assert.same({}, rules())
+      assert.matches("0 of 2 addresses are masqueraded", pod:call(plugin, "CHECK",
+        pod_of.after(conf, { cniVersion = "1.1.0", ips = { { address = "10.0.0.9/24",
+          gateway = "10.0.0.1" }, { address = "2001:db8::9/64", gateway = "2001:db8::1" } } }))
+        .json.msg)
+    end)
+
+    it_if(plugin .. " gives what leaves the subnet the host's address, and nothing else", function()
+      local far <close> = pod_of.new()
+      pod:ip("host", "link add out0 type veth peer name far0")
+      pod:ip("host", "addr add 192.0.2.1/24 dev out0")
+      pod:ip("host", "link set out0 up")
+      pod:ip("host", "link set far0 netns " .. far.path)
+      far:ip("pod", "addr add 192.0.2.2/24 dev far0")
+      far:ip("pod", "link set far0 up")
+      -- It has no way back to the pod, and takes nothing that it could not answer.
+      far:run("pod", { "sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter" })
+      local receiver <close> = assert(sys.udp_bind(far.path, "192.0.2.2", 9))
+      local function arrives()
+        assert(sys.udp_send(pod.path, { { dst = "192.0.2.2", dport = 9 } }))
+        return #sys.poll({ receiver }, 1) == 1 and sys.udp_drain(receiver) > 0
+      end
+      local plain <const> = conf_of { type = plugin, isGateway = true }
+      pod:must(plugin, "ADD", plain)
+      assert.is_false(arrives())
+      pod:must(plugin, "DEL", plain)
+      pod:must(plugin, "ADD", conf)
+      assert.is_true(arrives())
+    end)
+  end
+end)

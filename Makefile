@@ -30,7 +30,7 @@ SCRIPTS := $(sort $(wildcard build-aux/*.sh)) .ci/run
 
 .PHONY: all lua-modules needs deps demo test spec lint lint-tools lint-lua lint-shell lint-rock \
 	lint-c format docs bench asan fuzz install dist \
-	rock rockspec env clean help
+	netconf rock rockspec env clean help
 all: ## Builds everything into build/.
 
 # --- C modules -----------------------------------------------------------------------------------
@@ -145,6 +145,13 @@ format: ## Lays out the C sources.
 docs: lint-tools all ## Makes the API reference, build/docs/index.html.
 	ldoc -q -p ecmp -t "ecmp: API reference" -d $(B)/docs lua
 
+# one source: the checks that the code itself uses. A spec fails when the files are out of date
+netconf: lua-modules ## Brings the reference of the network configuration in docs/ up to date.
+	@LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$(B)/lua/5.4/?.so;;" sh -c '\
+		$(LUA) build-aux/netconf.lua schema >$(B)/netconf.json && \
+		$(LUA) build-aux/netconf.lua md >$(B)/netconf.md' && \
+		cp $(B)/netconf.json docs/netconf.schema.json && cp $(B)/netconf.md docs/netconf.md
+
 bench: all ## Measures, and prints ratios to the peers that are installed.
 	@for file in bench/*.lua; do \
 		sh build-aux/sandbox.sh $(B)/bin/ecmp run $$file || exit 1; \
@@ -165,7 +172,7 @@ fuzz-%: fuzz/%.c
 	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(CPPFLAGS) \
 		-o $(B)/fuzz/$* $< $$(sed -n 's/.*SOURCES: *//p' $<)
 	$(B)/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ \
-		$(B)/fuzz/corpus-$* fuzz/corpus/$*
+		$(patsubst %,-dict=%,$(wildcard fuzz/$*.dict)) $(B)/fuzz/corpus-$* fuzz/corpus/$*
 
 install: all ## Installs below PREFIX (/usr/local) and DESTDIR.
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/ecmp $(DESTDIR)$(PREFIX)/lib/cni

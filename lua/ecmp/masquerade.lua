@@ -6,6 +6,7 @@
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
 local nft = require "ecmp.nft"
+local schema = require "ecmp.cni.schema"
 
 local M = {}
 
@@ -24,6 +25,7 @@ function M.backend(value, path)
   if value == "" then return nil end
   return nil, ("%s: must be nftables, not '%s'"):format(path, tostring(value))
 end
+schema.as({ enum = { "nftables", "" } }, M.backend)
 
 -- FNV-1a, 64 bit.
 local function digest(text)

@@ -146,6 +146,7 @@ function M.check(value, path)
   if not ok then return nil, message, MISTAKE end
   return drop_empty(route)
 end
+schema.as({ like = strict }, M.check)
 
 ---Checks a route object of a result: types and addresses, not what the numbers mean.
 ---@param value any
@@ -167,6 +168,7 @@ function M.list(value, path)
   if not routes then return nil, message, MISTAKE end
   return routes
 end
+schema.as({ like = schema.list(M.check) }, M.list)
 
 -- Results --------------------------------------------------------------------------------------
 

@@ -4,10 +4,27 @@
 -- canonical form, nil alone where the value counts as absent, or nil and a sentence that begins
 -- with the path. Records keep the keys nobody asked about: other plugins, or a later version of
 -- the specification, may own them.
+--
+-- What a check wants can be asked of it (`describe`), in the words of JSON Schema: the reference of
+-- configuration keys is made from the very checks that refuse a mistake.
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
 
 local M = {}
+
+-- What each check wants, by check.
+local described <const> = setmetatable({}, { __mode = "k" })
+
+---Notes what a check of one's own wants, for `describe`.
+---@param description table in the words of JSON Schema, and with checks in place of schemas:
+---`like` what that check wants, `any` what one of several does, `of` the elements of a list,
+---`fields` those of a record
+---@param check function
+---@return function check
+function M.as(description, check)
+  described[check] = description
+  return check
+end
 
 local function a(kind)
   return (kind:find("^[aeiou]") and "an " or "a ") .. kind
@@ -15,11 +32,11 @@ end
 
 ---A check for one kind of JSON value.
 local function kind_check(wanted)
-  return function(value, path)
+  return M.as({ type = wanted == "list" and "array" or wanted }, function(value, path)
     local kind <const> = json.kind(value)
     if kind == wanted then return value end
     return nil, ("%s: must be %s, not %s"):format(path, a(wanted), a(kind))
-  end
+  end)
 end
 
 M.string = kind_check("string")
@@ -32,27 +49,27 @@ M.array = kind_check("list")
 ---@param high? integer
 ---@return function check
 function M.integer(low, high)
-  return function(value, path)
+  return M.as({ type = "integer", minimum = low, maximum = high }, function(value, path)
     local number <const>, why <const> = json.integer(value)
     if not number then return nil, ("%s: %s"):format(path, why) end
     if low and number < low or high and number > high then
       return nil, ("%s: %d is not between %d and %d"):format(path, number, low, high)
     end
     return number
-  end
+  end)
 end
 
 ---One of several words.
 ---@param words string[]
 ---@return function check
 function M.word(words)
-  return function(value, path)
+  return M.as({ enum = words }, function(value, path)
     for _, word in ipairs(words) do
       if value == word then return value end
     end
     return nil, ("%s: must be one of %s, not '%s'")
       :format(path, table.concat(words, ", "), tostring(value))
-  end
+  end)
 end
 
 ---Reads an address with or without a prefix length, as `lengthy` says.
@@ -74,6 +91,7 @@ function M.address(value, path)
   if value == "" then return nil end
   return read_ip(value, path, false)
 end
+M.as({ type = "string", pattern = "^[0-9A-Fa-f:.]*$" }, M.address)
 
 ---An address with a prefix length; bits beyond the length stay.
 ---@param value any
@@ -82,12 +100,13 @@ end
 function M.prefix(value, path)
   return read_ip(value, path, true)
 end
+M.as({ type = "string", pattern = "^[0-9A-Fa-f:.]+/[0-9]+$" }, M.prefix)
 
 ---A list, each element checked. Null elements are refused by the element's check.
 ---@param check function
 ---@return function check
 function M.list(check)
-  return function(value, path)
+  return M.as({ type = "array", of = check }, function(value, path)
     -- An empty table that a script made carries no mark and may be meant as a list.
     if json.kind(value) ~= "list" and not (type(value) == "table" and next(value) == nil) then
       return M.array(value, path)
@@ -99,7 +118,7 @@ function M.list(check)
       checked[#checked + 1] = item
     end
     return checked
-  end
+  end)
 end
 
 local function join(path, key)
@@ -126,7 +145,7 @@ end
 function M.record(fields)
   local folded <const> = {}
   for _, field in ipairs(fields) do folded[field[1]:lower()] = field[1] end
-  return function(value, path)
+  return M.as({ type = "object", fields = fields }, function(value, path)
     local object <const>, wrong <const> = M.object(value, path)
     if wrong then return nil, wrong end
     local known <const>, checked <const> = sort_keys(object, folded)
@@ -141,7 +160,46 @@ function M.record(fields)
       checked[key] = item
     end
     return setmetatable(checked, getmetatable(object))
+  end)
+end
+
+-- Describing -----------------------------------------------------------------------------------
+
+local function describe_fields(fields)
+  local properties <const>, required <const> = {}, json.array()
+  for _, field in ipairs(fields) do
+    properties[field[1]] = M.describe(field[2])
+    if field.required then required[#required + 1] = field[1] end
   end
+  return properties, #required > 0 and required or nil
+end
+
+-- What stands for schemas in a note, and the words it is said in.
+local expand <const> = {
+  like = function(check) return M.describe(check) end,
+  of = function(check) return { items = M.describe(check) } end,
+  any = function(checks)
+    local list <const> = json.array()
+    for i, check in ipairs(checks) do list[i] = M.describe(check) end
+    return { anyOf = list }
+  end,
+  fields = function(fields)
+    local properties <const>, required <const> = describe_fields(fields)
+    return { properties = properties, required = required }
+  end,
+}
+
+---What a check wants, as a JSON Schema.
+---@param check function
+---@return table schema  raises where a check was never described
+function M.describe(check)
+  local schema <const> = {}
+  for word, noted in pairs(described[check] or error("check: nobody described it", 2)) do
+    for key, value in pairs(expand[word] and expand[word](noted) or { [word] = noted }) do
+      schema[key] = value
+    end
+  end
+  return schema
 end
 
 return M

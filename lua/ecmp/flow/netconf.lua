@@ -30,14 +30,19 @@ local hash_words <const> = {
 }
 
 -- A list names the packet fields, a word one of the kernel's own choices.
-local hash_list <const> = schema.list(schema.word(hash_words))
+local hash_field <const> = schema.word(hash_words)
+local hash_fields <const> = schema.list(hash_field)
 local hash_word <const> = schema.word { "l3", "l4", "inner" }
 
-local function hash(value, path)
-  if json.kind(value) ~= "list" then return hash_word(value, path) end
-  if #value == 0 then return nil, path .. ": must name at least one packet field" end
-  return hash_list(value, path)
-end
+local hash_list <const> = schema.as({ type = "array", of = hash_field, minItems = 1 },
+  function(value, path)
+    if #value == 0 then return nil, path .. ": must name at least one packet field" end
+    return hash_fields(value, path)
+  end)
+
+local hash <const> = schema.as({ any = { hash_word, hash_list } }, function(value, path)
+  return (json.kind(value) == "list" and hash_list or hash_word)(value, path)
+end)
 
 local multipath_keys <const> = {
   hash = true, useNeigh = true, ignoreLinkdown = true, nexthops = true,
@@ -50,7 +55,7 @@ local multipath_record <const> = schema.record {
 }
 
 -- Known keys come out of a record in their exact spelling, so a stranger is one that is left over.
-local function multipath(value, path)
+local function check_multipath(value, path)
   local checked, message = multipath_record(value, path)
   if not checked then return nil, message end
   for key in pairs(checked) do
@@ -63,7 +68,11 @@ local function multipath(value, path)
   return checked
 end
 
-local common <const> = schema.record {
+local multipath <const> =
+  schema.as({ like = multipath_record, additionalProperties = false }, check_multipath)
+
+---The keys that every plugin of ours understands.
+M.fields = schema.record {
   { "name", schema.string },
   { "type", schema.string },
   { "merge", schema.word(M.merges) },
@@ -94,7 +103,7 @@ end
 ---@param state table
 ---@return table? state, string? message, integer? code  nil, message naming the field, 7
 function M.run(state)
-  local conf, message = common(state.call.conf, "")
+  local conf, message = M.fields(state.call.conf, "")
   if conf and state.plugin.fields then conf, message = state.plugin.fields(conf, "") end
   if not conf then return nil, message, MISTAKE end
   state.conf = with_defaults(conf, state.call)

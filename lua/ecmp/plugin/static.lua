@@ -22,9 +22,10 @@ local used_address <const> = schema.record {
   { "gateway", schema.address },
 }
 
-local ipam_fields <const> = schema.record {
+---The keys of `ipam`.
+M.ipam_fields = schema.record {
   { "type", schema.string },
-  { "addresses", schema.list(any_address) },
+  { "addresses", schema.as({ like = schema.list(used_address) }, schema.list(any_address)) },
   { "routes", schema.list(route.check) },
   { "dns", result.check_dns },
 }
@@ -38,7 +39,7 @@ end
 
 local function read_ipam(call)
   if call.conf.ipam == nil then cni.refuse(codes.config, "ipam: must be given") end
-  return checked(ipam_fields, call.conf.ipam, "ipam")
+  return checked(M.ipam_fields, call.conf.ipam, "ipam")
 end
 
 -- Addresses ------------------------------------------------------------------------------------

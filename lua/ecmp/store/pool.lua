@@ -42,12 +42,20 @@ local function field(object, key, kind, path)
   return expect(json.get(object, key), kind, path and path .. "." .. key or key)
 end
 
+-- The keys of a range, all text, and those of `ipam` with the kinds of their values.
+local range_keys <const> = { "subnet", "rangeStart", "rangeEnd", "gateway" }
+local ipam_keys <const> = {
+  dataDir = "string", resolvConf = "string", idempotent = "boolean", ranges = "list",
+}
+
+local function ipam_field(ipam, key)
+  return field(ipam, key, assert(ipam_keys[key], key), "ipam")
+end
+
 local function range_spec(object, path)
   expect(object, "object", path)
   local spec <const> = {}
-  for _, key in ipairs { "subnet", "rangeStart", "rangeEnd", "gateway" } do
-    spec[key] = field(object, key, "string", path)
-  end
+  for _, key in ipairs(range_keys) do spec[key] = field(object, key, "string", path) end
   return spec
 end
 
@@ -106,7 +114,7 @@ local function sets_of(conf, ipam)
   local runtime <const> = expect(json.get(conf, "runtimeConfig"), "object", "runtimeConfig")
   add_sets(sets, field(runtime, "ipRanges", "list", "runtimeConfig"), "runtimeConfig.ipRanges")
   add_inline(sets, ipam)
-  add_sets(sets, field(ipam, "ranges", "list", "ipam"), "ipam.ranges")
+  add_sets(sets, ipam_field(ipam, "ranges"), "ipam.ranges")
   if #sets == 0 then refuse(MISTAKE, "ipam.ranges: no range is given") end
   refuse_overlaps(sets)
   local version <const> = json.get(conf, "cniVersion") or "0.1.0"
@@ -155,11 +163,11 @@ local function read(conf, asked)
   if not ipam then refuse(MISTAKE, "ipam: must be given") end
   return {
     network = field(conf, "name", "string"),
-    directory = text_or(field(ipam, "dataDir", "string", "ipam"), M.default_directory),
+    directory = text_or(ipam_field(ipam, "dataDir"), M.default_directory),
     sets = sets_of(conf, ipam),
     requested = requests_of(conf, asked),
-    resolv_conf = text_or(field(ipam, "resolvConf", "string", "ipam")),
-    idempotent = field(ipam, "idempotent", "boolean", "ipam") or false,
+    resolv_conf = text_or(ipam_field(ipam, "resolvConf")),
+    idempotent = ipam_field(ipam, "idempotent") or false,
   }
 end
 
@@ -172,6 +180,24 @@ function M.read(conf, asked)
   if done then return result end
   if type(result) ~= "table" then error(result, 0) end
   return nil, result.message, result.code
+end
+
+local function described_range()
+  local properties <const> = {}
+  for _, key in ipairs(range_keys) do properties[key] = { type = "string" } end
+  return properties
+end
+
+---What `ipam` may hold, in the words of JSON Schema.
+---@return table schema
+function M.describe()
+  local properties <const> = described_range()
+  for key, kind in pairs(ipam_keys) do properties[key] = { type = kind } end
+  local range <const> = {
+    type = "object", properties = described_range(), required = { "subnet" },
+  }
+  properties.ranges = { type = "array", items = { type = "array", minItems = 1, items = range } }
+  return { type = "object", properties = properties }
 end
 
 ---Where a configuration keeps its reservations, whatever else is wrong with it.

@@ -1,0 +1,347 @@
+---Writes the reference of the network configuration: docs/netconf.schema.json and docs/netconf.md.
+--
+-- What a key may hold comes from the very checks that refuse a mistake (ecmp.cni.schema); what it
+-- is for is said here, once for each key. A key without words, or words without a key, is an error.
+--
+--     lua5.4 build-aux/netconf.lua schema | md
+local json <const> = require "ecmp.json"
+local pool <const> = require "ecmp.store.pool"
+local programs <const> = require "ecmp.main"
+local route <const> = require "ecmp.cni.route"
+local schema <const> = require "ecmp.cni.schema"
+local version <const> = require "ecmp.cni.version"
+
+-- What keys are for --------------------------------------------------------------------------
+
+-- By where the key stands: all plugins, one type, a route, a hop, and so on.
+local words <const> = {
+  top = {
+    cniVersion = "version of the CNI specification; absent means 0.1.0",
+    name = "name of the network",
+    type = "the plugin",
+    args = "what the runtime knows of the pod; `args.cni` goes before the configuration",
+    capabilities = "which parts of `runtimeConfig` the runtime is to fill in",
+    runtimeConfig = "filled in by the runtime: `ips`, `mac`, `ipRanges`, and the keys of chained "
+      .. "`ecmp`",
+    prevResult = "result of the plugin before this one, written by the runtime",
+    disableGC = "GC frees nothing",
+  },
+  list = {
+    cniVersion = "version of the CNI specification",
+    cniVersions = "other versions that will do",
+    name = "name of the network",
+    disableCheck = "the runtime does not call CHECK",
+    disableGC = "the runtime does not call GC",
+    plugins = "the plugins of the chain, in order",
+  },
+  common = {
+    name = "name of the network",
+    type = "the plugin",
+    merge = "what several routes with one key become; default `ecmp`, `separate` under a reference "
+      .. "plugin's name",
+    script = "path of a rule script (docs/rules.md)",
+    trusted = "gives the rule script all of Lua; its budgets stay",
+    conflict = "what to do when another interface of the pod already has a route with that key; "
+      .. "default `yield`, `take` with `separate`",
+    result = "how the result writes several next hops: one route for each (`routes`, the default), "
+      .. "or one with `gws`",
+    multipath = "settings of multipath routes in the pod",
+    dad = "what to do about duplicate address detection; default `wait`",
+    ipam = "where addresses come from",
+    dns = "handed on in the result",
+  },
+  multipath = {
+    hash = "what flows are told apart by: a policy of the kernel, or the packet fields",
+    useNeigh = "leave out next hops whose neighbour is known to be unreachable (IPv4)",
+    ignoreLinkdown = "leave out next hops whose link has no carrier",
+    nexthops = "how routes hold their hops: themselves (`inline`, the default), or by next-hop "
+      .. "objects",
+  },
+  dns = {
+    nameservers = "addresses of name servers", domain = "local domain", search = "search list",
+    options = "resolver options",
+  },
+  route = {
+    dst = "destination prefix",
+    gw = "gateway",
+    gws = "several gateways: one multipath route under every rule",
+    nexthops = "the same with devices and weights",
+    priority = "metric; absent or 0 means the kernel's default",
+    table = "routing table; absent or 0 means main",
+    scope = "scope of an IPv4 route: 0 global, 253 link, 254 host",
+    mtu = "MTU towards the destination",
+    advmss = "MSS to tell peers",
+  },
+  hop = {
+    gw = "gateway", dev = "interface in the pod; the plugin's own where absent",
+    weight = "share of flows, in proportion to the other hops' weights; default 1",
+    onlink = "the gateway is on the link, whatever its address",
+  },
+  ipam_static = {
+    type = "`ecmp-static`", addresses = "the addresses to hand out", routes = "routes to hand out",
+    dns = "handed on in the result", address = "address with prefix length",
+    gateway = "gateway of that address's subnet",
+  },
+  ["ipam_host-local"] = {
+    type = "`ecmp-host-local`", routes = "routes to hand out",
+    ranges = "range sets; each gives one address", subnet = "subnet of a range",
+    rangeStart = "first address to hand out; default the first of the subnet",
+    rangeEnd = "last address to hand out; default the last but broadcast",
+    gateway = "never handed out; default the subnet's first address",
+    dataDir = "where reservations are kept; default /var/lib/cni/networks",
+    resolvConf = "file whose name servers go into the result",
+    idempotent = "a second ADD gets the addresses of the first",
+  },
+  bridge = {
+    bridge = "name of the bridge; default `cni0`",
+    isGateway = "give the bridge the gateway's address",
+    isDefaultGateway = "the same, and make it the pod's default gateway",
+    forceAddress = "take another address of the subnet off the bridge",
+    ipMasq = "masquerade what leaves the subnet", ipMasqBackend = "only nftables is there",
+    mtu = "MTU of the pair; 0 means the kernel's",
+    hairpinMode = "let a pod reach itself by the bridge",
+    promiscMode = "put the bridge into promiscuous mode",
+    vlan = "not supported: refused unless 0", vlanTrunk = "not supported: refused unless empty",
+    preserveDefaultVlan = "without effect, as there is no VLAN filtering",
+    disableContainerInterface = "not supported: refused unless false",
+    macspoofchk = "not supported: refused unless false",
+    portIsolation = "keep pods of one bridge apart", enabledad = "detect duplicate IPv6 addresses",
+  },
+  ptp = {
+    ipMasq = "masquerade what leaves the pod's subnet", ipMasqBackend = "only nftables is there",
+    mtu = "MTU of the pair; 0 means the kernel's",
+  },
+  macvlan = {
+    master = "interface of the host; default that of the default route",
+    mode = "macvlan mode; default `bridge`", mtu = "MTU; 0 means the master's",
+    mac = "hardware address", linkInContainer = "the master is in the pod's namespace",
+    bcqueuelen = "length of the broadcast queue",
+  },
+  ipvlan = {
+    master = "interface of the host; default that of the default route, in a chain the previous "
+      .. "plugin's",
+    mode = "ipvlan mode; default `l2`", mtu = "MTU; 0 means the master's",
+    linkInContainer = "the master is in the pod's namespace",
+  },
+  ecmp = {
+    routes = "more routes; without `gw` by the address's gateway",
+    addroutes = "more routes; without `gw` by the interface alone, as with route-override",
+    delroutes = "take away these routes, or of them the hops listed in `gws` and `nexthops`",
+    flushroutes = "take away all routes that have a gateway",
+    flushgateway = "take away the default routes, and the gateways in the result",
+    skipcheck = "CHECK looks at nothing",
+  },
+  lua = { script = "path of the plugin's script", rules = "path of a rule script" },
+}
+
+-- Putting words to schemas -------------------------------------------------------------------
+
+local used <const> = {}
+
+local function say(where, key)
+  local text <const> = (words[where] or {})[key]
+  if not text then error(("%s.%s: has no words in build-aux/netconf.lua"):format(where, key), 0) end
+  used[where .. "." .. key] = true
+  return text
+end
+
+-- Objects inside objects have words of their own where a place is named for them.
+local inner <const> = {
+  multipath = "multipath", dns = "dns", routes = "route", addroutes = "route", delroutes = "route",
+  nexthops = "hop",
+}
+
+local function annotate(one, where)
+  for key, value in pairs(one.properties or {}) do
+    local inside <const> = value.items or value
+    if where ~= "common" or key ~= "ipam" then annotate(inside, inner[key] or where) end
+    if inside.items then annotate(inside.items, where) end
+    value.description = say(where, key)
+  end
+  return one
+end
+
+local function check_unused()
+  for where, keys in pairs(words) do
+    for key in pairs(keys) do
+      if not used[where .. "." .. key] then
+        error(("%s.%s: is described but no key"):format(where, key), 0)
+      end
+    end
+  end
+end
+
+-- The parts ----------------------------------------------------------------------------------
+
+local STRING <const>, BOOLEAN <const> = { type = "string" }, { type = "boolean" }
+
+local function copy(value)
+  if type(value) ~= "table" then return value end
+  local new <const> = setmetatable({}, getmetatable(value))
+  for key, item in pairs(value) do new[key] = copy(item) end
+  return new
+end
+
+local function object(properties, required)
+  return { type = "object", properties = copy(properties), required = required }
+end
+
+local function names_of(kind)
+  return kind == "ecmp" and { "ecmp", "route-override" } or { "ecmp-" .. kind, kind }
+end
+
+local function ipam_static()
+  return annotate(schema.describe(require("ecmp.plugin.static").ipam_fields), "ipam_static")
+end
+
+local function ipam_host_local()
+  local one <const> = pool.describe()
+  one.properties.type, one.properties.routes = copy(STRING), schema.describe(route.list)
+  return annotate(one, "ipam_host-local")
+end
+
+-- The types with a check of their own keys, and the one that reads two keys by itself.
+local function plugin_keys()
+  local parts <const> = {}
+  for _, row in ipairs(programs.types()) do
+    local plugin <const> = row.type ~= "route-override" and programs.plugin("ecmp-" .. row.type)
+    local verbs <const> = plugin and require(plugin.module)
+    local fields <const> = verbs and verbs.plugin and verbs.plugin.fields
+    if fields then parts[row.type] = annotate(schema.describe(fields), row.type) end
+  end
+  parts.lua = annotate(object({ script = STRING, rules = STRING }, { "script" }), "lua")
+  return parts
+end
+
+local function top()
+  return annotate(object({
+    cniVersion = { enum = version.all }, name = STRING, type = STRING, args = { type = "object" },
+    capabilities = { type = "object" }, runtimeConfig = { type = "object" },
+    prevResult = { type = "object" }, disableGC = BOOLEAN,
+  }, { "type" }), "top")
+end
+
+local function list()
+  return annotate(object({
+    cniVersion = { enum = version.all }, name = STRING, disableCheck = BOOLEAN, disableGC = BOOLEAN,
+    cniVersions = { type = "array", items = STRING }, plugins = { type = "array", minItems = 1 },
+  }, { "name", "plugins" }), "list")
+end
+
+-- The whole ----------------------------------------------------------------------------------
+
+local function when_type(names, reference)
+  return {
+    ["if"] = { properties = { type = { enum = names } }, required = { "type" } },
+    ["then"] = { ["$ref"] = "#/definitions/" .. reference },
+  }
+end
+
+local function definitions()
+  local parts <const> = plugin_keys()
+  parts.common = annotate(schema.describe(require("ecmp.flow.netconf").fields), "common")
+  parts.top, parts.list = top(), list()
+  parts.ipam_static, parts["ipam_host-local"] = ipam_static(), ipam_host_local()
+  parts.common.properties.ipam.allOf = {
+    when_type({ "ecmp-static", "static" }, "ipam_static"),
+    when_type({ "ecmp-host-local", "host-local" }, "ipam_host-local"),
+  }
+  check_unused()
+  return parts
+end
+
+local function whole()
+  local parts <const> = definitions()
+  local all, ours <const> = { { ["$ref"] = "#/definitions/top" } }, {}
+  for _, row in ipairs(programs.types()) do
+    local kind <const> = row.type
+    if parts[kind] then
+      for _, name in ipairs(names_of(kind)) do
+        if kind ~= "lua" and programs.plugin(name) then ours[#ours + 1] = name end
+      end
+      all[#all + 1] = when_type(kind == "lua" and { "ecmp-lua" } or names_of(kind), kind)
+    end
+  end
+  table.insert(all, 2, when_type(ours, "common"))
+  parts.plugin = { allOf = all }
+  parts.list.properties.plugins.items = { ["$ref"] = "#/definitions/plugin" }
+  return {
+    ["$schema"] = "http://json-schema.org/draft-07/schema#",
+    title = "CNI network configuration for the ecmp plugins",
+    description = "Keys match in any case, and null counts as absent; written here is the usual "
+      .. "spelling. Keys that are not listed belong to others and are left alone.",
+    ["if"] = { required = { "plugins" } }, ["then"] = { ["$ref"] = "#/definitions/list" },
+    ["else"] = {
+      allOf = { { ["$ref"] = "#/definitions/plugin" }, { required = { "name" } } },
+    },
+    definitions = parts,
+  }
+end
+
+-- The same for people ------------------------------------------------------------------------
+
+local function each(values, format)
+  local texts <const> = {}
+  for i, value in ipairs(values) do texts[i] = format(value) end
+  return texts
+end
+
+local function quoted(word)
+  return ('`"%s"`'):format(word)
+end
+
+local function kind_of(one)
+  if one.enum then return table.concat(each(one.enum, quoted), " ") end
+  if one.anyOf then return table.concat(each(one.anyOf, kind_of), ", or ") end
+  if one.minimum then return ("%s %d..%d"):format(one.type, one.minimum, one.maximum) end
+  local items <const> = one.type == "array" and one.items
+  if not items then return one.type == "array" and "list" or one.type end
+  if items.enum then return "list of " .. kind_of(items) end
+  return items.type == "array" and "list of lists" or ("list of %ss"):format(items.type or "object")
+end
+
+local function write_table(title, one)
+  print(("\n## %s\n\n| key | value | what it is for |\n|---|---|---|"):format(title))
+  local keys <const> = {}
+  for key in pairs(one.properties) do keys[#keys + 1] = key end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    local value <const> = one.properties[key]
+    print(("| `%s` | %s | %s |"):format(key, kind_of(value), value.description))
+  end
+end
+
+local function write_markdown()
+  local parts <const> = whole().definitions
+  print [[
+# The network configuration, key by key
+
+Made by `make netconf` from the checks in the code; `docs/netconf.schema.json` is the same as a JSON
+Schema, for editors and pipelines. Keys match in any case, null counts as absent. Keys that are not
+listed belong to others and are left alone.]]
+  write_table("Every configuration", parts.top)
+  write_table("A list of plugins", parts.list)
+  write_table("Every plugin of ours that programs routes", parts.common)
+  write_table("`multipath`", parts.common.properties.multipath)
+  local routes <const> = parts.ecmp.properties.routes.items
+  write_table("A route", routes)
+  write_table("A next hop, in `nexthops` of a route", routes.properties.nexthops.items)
+  write_table("`dns`", parts.common.properties.dns)
+  for _, kind in ipairs { "bridge", "ptp", "macvlan", "ipvlan" } do
+    write_table("`ecmp-" .. kind .. "`", parts[kind])
+  end
+  write_table("Chained `ecmp`", parts.ecmp)
+  write_table("`ecmp-lua`", parts.lua)
+  write_table("`ipam` of `ecmp-static`", parts.ipam_static)
+  write_table("An address of `ecmp-static`", parts.ipam_static.properties.addresses.items)
+  write_table("`ipam` of `ecmp-host-local`", parts["ipam_host-local"])
+end
+
+if arg and arg[1] == "md" then
+  write_markdown()
+elseif arg and arg[1] == "schema" then
+  print(json.encode(whole(), { indent = 2 }))
+else
+  io.stderr:write("usage: lua5.4 build-aux/netconf.lua schema | md\n")
+  os.exit(2)
+end

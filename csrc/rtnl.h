@@ -122,6 +122,7 @@ bool field_present(const struct stretch *s, const struct field *f);
 bool push_field(lua_State *L, const struct stretch *s, const struct field *f, int names); /* pushes 0 or 1 */
 void push_stretch(lua_State *L, const struct stretch *s, int names);      /* [] -> [table of all it holds] */
 bool push_key(lua_State *L, const struct stretch *s, int key, int names, bool *known);
+bool push_row(lua_State *L, const struct stretch *s, int row, int key, int names, bool *known);
 int stretch_family(const uint8_t *data, size_t length);
 uint64_t read_uint(const uint8_t *data, size_t size, bool big);
 bool attr_uint(const struct nlattr *a, const struct field *f, uint64_t *value);
@@ -194,6 +195,7 @@ struct view {
 struct view *view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
 		       const uint8_t *data, size_t length, int names); /* [] -> [view] */
 struct view *view_test(lua_State *L, int index);
+void view_names(lua_State *L, int index);                            /* [] -> [names] of a view */
 struct stretch view_stretch(const struct view *v);
 bool same_stretch(const struct stretch *a, const struct stretch *b); /* by rows, leaving out what changes by itself */
 void push_text(lua_State *L, struct print p, const struct stretch *s); /* [] -> [text] */

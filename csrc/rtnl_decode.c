@@ -176,8 +176,11 @@ static bool push_prefix(lua_State *L, const struct stretch *s, const struct fiel
 			return false;
 	}
 	size_t n = ip_to_text(s->family, payload(a), text);
-	if (length != bits || address)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "/%u", length);
+	if (length != bits || address) {
+		text[n++] = '/';
+		for (unsigned unit = length > 99 ? 100 : length > 9 ? 10 : 1; unit; unit /= 10)
+			text[n++] = (char)('0' + length / unit % 10);
+	}
 	lua_pushlstring(L, text, n);
 	return true;
 }
@@ -520,7 +523,12 @@ static bool read_one(void *arg, const struct stretch *s, const struct field *f)
 bool push_key(lua_State *L, const struct stretch *s, int key, int names, bool *known)
 {
 	key = lua_absindex(L, key);
-	int row = index_lookup(L, s->schema, key);
+	return push_row(L, s, index_lookup(L, s->schema, key), key, names, known);
+}
+
+/* The same where the row of the key is known, -1 where no row of this schema has it. */
+bool push_row(lua_State *L, const struct stretch *s, int row, int key, int names, bool *known)
+{
 	struct reading r = {L, names, lua_tostring(L, key)};
 	*known = row >= 0;
 	if (row >= 0 && s->schema->rows[row].kind != K_NEST) {
@@ -545,14 +553,10 @@ static bool read_all(void *arg, const struct stretch *s, const struct field *f)
 	struct reading *r = arg;
 	if (f->flags & F_VOLATILE && f->kind == K_IFINDEX)
 		return false;
-	if (!push_field(r->L, s, f, r->names))
+	if ((r->key && strcmp(r->key, f->key) == 0) || !push_field(r->L, s, f, r->names))
 		return false;
-	if (lua_getfield(r->L, -2, f->key) == LUA_TNIL) {
-		lua_pop(r->L, 1);
-		lua_setfield(r->L, -2, f->key);
-	} else {
-		lua_pop(r->L, 2);
-	}
+	r->key = f->key; /* of rows with one key, which stand together, the first that is there */
+	lua_setfield(r->L, -2, f->key);
 	return false;
 }
 

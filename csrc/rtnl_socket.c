@@ -208,7 +208,7 @@ void encode_value(lua_State *L, struct encoder *e, const struct object *object, 
 		lua_replace(L, value);
 	} else if (v) {
 		bool same_kernel;
-		lua_getiuservalue(L, value, 1);
+		view_names(L, value);
 		lua_rawgeti(L, -1, 0);
 		lua_rawgeti(L, e->names, 0);
 		same_kernel = lua_rawequal(L, -1, -2) && lua_isuserdata(L, -1);

@@ -78,30 +78,55 @@ bool same_stretch(const struct stretch *a, const struct stretch *b)
 
 /* --- the userdata -------------------------------------------------------------------------------------------------- */
 
-/* [] -> [view]; the names at stack index `names` stay with it */
+/*
+ * The views of one operation share a metatable, which holds the names of that operation, so that a view is its bytes and
+ * nothing the collector has to walk through. The mark tells these metatables from all others.
+ */
+static const char mark;
+
+enum { NAMES = 1 };
+
+static void push_metatable(lua_State *L, const struct object *object, int names);
+
+/* [] -> [view] */
 struct view *view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
 		       const uint8_t *data, size_t length, int names)
 {
-	struct view *v = lua_newuserdatauv(L, sizeof(*v) + length, 1);
+	struct view *v = lua_newuserdatauv(L, sizeof(*v) + length, 0);
 	v->object = object;
 	v->length = (uint32_t)length;
 	v->type = type;
 	v->flags = flags;
 	memcpy(v->data, data, length);
-	luaL_setmetatable(L, RTNL_VIEW);
-	lua_pushvalue(L, names);
-	lua_setiuservalue(L, -2, 1);
+	push_metatable(L, object, names);
+	lua_setmetatable(L, -2);
 	return v;
 }
 
 struct view *view_test(lua_State *L, int index)
 {
-	return luaL_testudata(L, index, RTNL_VIEW);
+	struct view *v = lua_touserdata(L, index);
+	if (!v || !lua_getmetatable(L, index))
+		return NULL;
+	bool ours = lua_rawgetp(L, -1, &mark) == LUA_TBOOLEAN;
+	lua_pop(L, 2);
+	return ours ? v : NULL;
+}
+
+/* [] -> [names] */
+void view_names(lua_State *L, int index)
+{
+	lua_getmetatable(L, index);
+	lua_rawgeti(L, -1, NAMES);
+	lua_remove(L, -2);
 }
 
 static struct view *check_view(lua_State *L)
 {
-	return luaL_checkudata(L, 1, RTNL_VIEW);
+	struct view *v = view_test(L, 1);
+	if (!v)
+		luaL_typeerror(L, 1, RTNL_VIEW);
+	return v;
 }
 
 struct stretch view_stretch(const struct view *v)
@@ -138,7 +163,7 @@ static int view_text(lua_State *L)
 	struct view *v = check_view(L);
 	struct stretch s = view_stretch(v);
 	lua_settop(L, 2);
-	lua_getiuservalue(L, 1, 1);
+	view_names(L, 1);
 	struct print p = {.names = 3,
 			  .details = option(L, 2, "details"),
 			  .any_table = option(L, 2, "table"),
@@ -199,9 +224,14 @@ static const luaL_Reg methods[] = {
 	{"copy", view_copy}, {"object", view_object}, {NULL, NULL},
 };
 
+/* Upvalues of __index. */
+enum { METHODS = 1, NAMED, ROWS, OWN };
+
 static int view_index(lua_State *L)
 {
-	struct view *v = check_view(L);
+	if (!lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(OWN)))
+		luaL_typeerror(L, 1, RTNL_VIEW);
+	struct view *v = lua_touserdata(L, 1);
 	struct stretch s = view_stretch(v);
 	bool known;
 	lua_settop(L, 2);
@@ -209,15 +239,17 @@ static int view_index(lua_State *L)
 		lua_pushnil(L);
 		return 1;
 	}
-	lua_getiuservalue(L, 1, 1);
-	if (push_key(L, &s, 2, 3, &known))
+	lua_pushvalue(L, 2);
+	lua_rawget(L, lua_upvalueindex(ROWS));
+	int row = lua_isnil(L, -1) ? -1 : (int)lua_tointeger(L, -1);
+	if (push_row(L, &s, row, 2, lua_upvalueindex(NAMED), &known))
 		return 1;
 	if (known) {
 		lua_pushnil(L);
 		return 1;
 	}
 	lua_pushvalue(L, 2);
-	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL)
+	if (lua_rawget(L, lua_upvalueindex(METHODS)) != LUA_TNIL)
 		return 1;
 	if (s.schema == &schema_link) { /* what another kind of link has */
 		lua_pushnil(L);
@@ -301,7 +333,7 @@ static void push_all(lua_State *L, int view)
 {
 	const struct view *v = lua_touserdata(L, view);
 	struct stretch s = view_stretch(v);
-	lua_getiuservalue(L, view, 1);
+	view_names(L, view);
 	push_stretch(L, &s, lua_gettop(L));
 	lua_remove(L, -2);
 }
@@ -366,12 +398,40 @@ static const luaL_Reg metamethods[] = {
 	{"__pairs", view_pairs}, {NULL, NULL},
 };
 
+/* [metatable] -> [metatable] with its __index */
+static void set_index(lua_State *L, const struct object *object, int names)
+{
+	lua_getfield(L, LUA_REGISTRYINDEX, RTNL_VIEW);
+	lua_pushvalue(L, names);
+	push_index(L, object->schema);
+	lua_pushvalue(L, -4);
+	lua_pushcclosure(L, view_index, OWN);
+	lua_setfield(L, -2, "__index");
+}
+
+/* [] -> [metatable] for views with the names at stack index `names`, which keep it where no interface has its number */
+static void push_metatable(lua_State *L, const struct object *object, int names)
+{
+	lua_Integer place = -1 - (object - rtnl_objects);
+	if (lua_rawgeti(L, names, place) == LUA_TTABLE)
+		return;
+	lua_pop(L, 1);
+	luaL_checkstack(L, 8, "too many values");
+	lua_createtable(L, 1, 8);
+	luaL_setfuncs(L, metamethods, 0);
+	lua_pushliteral(L, RTNL_VIEW);
+	lua_setfield(L, -2, "__name");
+	set_index(L, object, names);
+	lua_pushvalue(L, names);
+	lua_rawseti(L, -2, NAMES);
+	lua_pushboolean(L, 1);
+	lua_rawsetp(L, -2, &mark);
+	lua_pushvalue(L, -1);
+	lua_rawseti(L, names, place);
+}
+
 void view_register(lua_State *L)
 {
-	luaL_newmetatable(L, RTNL_VIEW);
-	luaL_setfuncs(L, metamethods, 0);
 	luaL_newlib(L, methods);
-	lua_pushcclosure(L, view_index, 1);
-	lua_setfield(L, -2, "__index");
-	lua_pop(L, 1);
+	lua_setfield(L, LUA_REGISTRYINDEX, RTNL_VIEW);
 }

@@ -78,10 +78,19 @@ static size_t address_size(int family)
 
 static const struct schema payload_only = {"", 0, NULL};
 
+/* No message nests deeper than this; one that does was made to exhaust the stack. */
+static bool too_deep(const struct stretch *s)
+{
+	int depth = 0;
+	for (; s; s = s->outer)
+		depth++;
+	return depth > 16;
+}
+
 bool stretch_of_nest(const struct stretch *s, const struct field *f, struct stretch *inner)
 {
 	const struct nlattr *a = find_attr(s, f->attr);
-	if (!a)
+	if (!a || too_deep(s))
 		return false;
 	*inner = (struct stretch){f->sub ? f->sub : &payload_only, payload(a), payload_length(a), s->family, s};
 	return true;

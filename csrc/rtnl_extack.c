@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "rtnl.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error)
 	if (length < sizeof(int))
 		return false;
 	memcpy(&code, data, sizeof(code));
-	*error = code < 0 ? -code : 0;
+	*error = code >= 0 ? 0 : code == INT32_MIN ? EBADMSG : -code;
 	if (reply->nlmsg_type == NLMSG_ERROR) {
 		const struct nlmsgerr *e = NLMSG_DATA(reply);
 		if (length < sizeof(*e))

@@ -1,0 +1,142 @@
+-- Completion: names as far as they can be followed without running anything, fields of the object whose verb
+-- is being called, and devices.
+
+local M = {}
+
+local verbs <const> = {
+  route = { "add", "add_nexthop", "append", "change", "del", "del_nexthop", "each", "flush", "get", "list",
+            "prepend", "replace", "spread" },
+  other = { "add", "append", "change", "del", "each", "flush", "get", "list", "replace", "set" },
+  sysctl = { "get", "set" },
+}
+
+local fields <const> = {
+  route = { "advmss", "dev", "dport", "dst", "encap", "family", "flows", "iif", "mark", "metric", "mtu", "nexthops",
+            "nhid", "onlink", "proto", "scope", "sport", "src", "table", "tos", "type", "via", "weight" },
+  nexthop = { "blackhole", "buckets", "dev", "encap", "group", "id", "idle_timer", "onlink", "proto", "type",
+              "unbalanced_timer", "via" },
+  link = { "address", "dev", "master", "mtu", "name", "netns", "peer", "type", "up" },
+  addr = { "address", "broadcast", "dev", "family", "label", "nodad", "scope" },
+  rule = { "action", "family", "from", "fwmark", "iif", "oif", "priority", "table", "to" },
+  neigh = { "dev", "dst", "family", "lladdr", "state" },
+}
+
+local lab_options <const> = { "families", "gateways", "name", "shared" }
+local lab_methods <const> = { "close", "cut", "draw", "fail", "gateway", "heal", "hops", "path", "predict", "run",
+                              "send" }
+local send_options <const> = { "dport", "dst", "family", "flows", "src" }
+local nl_members <const> = { "addr", "batch", "begin", "close", "fd", "link", "monitor", "neigh", "nexthop", "route",
+                             "rule", "sysctl" }
+
+-- Of what cannot be listed by walking it.
+local members <const> = {
+  ["ecmp.Handle"] = nl_members, ["ecmp.Lab"] = lab_methods,
+}
+
+local function index(value, key)
+  local ok <const>, found <const> = pcall(function() return value[key] end)
+  return ok and found or nil
+end
+
+-- Follows `a.b.c`; nothing is called.
+local function follow(env, path)
+  local value = env
+  for name in path:gmatch "[%a_][%w_]*" do
+    local kind <const> = type(value)
+    if kind ~= "table" and kind ~= "userdata" then return nil end
+    value = index(value, name)
+  end
+  return value
+end
+
+local function add_keys(names, value)
+  if type(value) ~= "table" then return end
+  for key in next, value do
+    if type(key) == "string" and key:find "^[%a_][%w_]*$" then names[key] = true end
+  end
+end
+
+local function members_of(path, value)
+  local names <const> = {}
+  local object <const> = path:match "([%a_]+)$"
+  local mt <const> = getmetatable(value)
+  add_keys(names, value)
+  local known = mt and members[mt.__name]
+  if object == "sysctl" then
+    known = verbs.sysctl
+  elseif mt and (mt.__name == "ecmp.Object" or mt.__name == "ecmp.Route") then
+    known = verbs[object] or verbs.other
+  elseif mt and type(mt) == "table" then
+    add_keys(names, mt.__index)
+  end
+  for _, name in ipairs(known or {}) do names[name] = true end
+  if object == "ecmp" then
+    for _, name in ipairs { "group", "ip", "lab", "merge", "netns", "open", "plan", "rule" } do names[name] = true end
+  end
+  return names
+end
+
+local function globals(env)
+  local names <const> = {}
+  add_keys(names, env)
+  add_keys(names, _G)
+  return names
+end
+
+-- The call in whose table the cursor stands: `nl.route:add { dst = "x", me`
+local function fields_here(before)
+  local inside <const> = before:match "([%w_.:]+)%s*%(?%s*{[^{}]*$" or before:match "([%w_.:]+)%s*%(?%s*{[^}]*$"
+  if not inside then return nil end
+  local object <const> = inside:match "([%a_]+):[%a_]+$"
+  if fields[object] then return fields[object] end
+  if inside:find "%.lab$" then return lab_options end
+  if inside:find ":send$" or inside:find ":predict$" then return send_options end
+end
+
+local function devices(env)
+  local names <const> = {}
+  local nl <const> = env.nl
+  for _, link in ipairs(nl and nl.link:list() or {}) do names[link.name] = true end
+  return names
+end
+
+local function matching(names, prefix, head)
+  local found <const> = {}
+  for name in pairs(names) do
+    if name:sub(1, #prefix) == prefix then found[#found + 1] = head .. name end
+  end
+  table.sort(found)
+  return found
+end
+
+local function as_set(list)
+  local set <const> = {}
+  for _, name in ipairs(list) do set[name] = true end
+  return set
+end
+
+---What a word can become.
+---@param env table
+---@param line string
+---@param from integer where the word begins
+---@param to integer where the cursor is
+---@return string[]
+function M.candidates(env, line, from, to)
+  local word <const>, before <const> = line:sub(from, to), line:sub(1, from - 1)
+  if before:find 'dev%s*=%s*"$' then return matching(devices(env), word, "") end
+  local path <const>, sign <const>, prefix <const> = word:match "^([%w_.]+)([.:])([%w_]*)$"
+  if path then
+    local value <const> = follow(env, path)
+    if value == nil then return {} end
+    return matching(members_of(path, value), prefix, path .. sign)
+  end
+  if not word:find "^[%a_]?[%w_]*$" then return {} end
+  local here <const> = fields_here(before)
+  if here and before:find "[{,]%s*$" then
+    local found <const> = matching(as_set(here), word, "")
+    if #found > 0 then return found end
+  end
+  return matching(globals(env), word, "")
+end
+
+return M

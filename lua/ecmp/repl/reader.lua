@@ -1,0 +1,120 @@
+-- Lines from a terminal, with editing, history and completion where lua-readline is installed; from
+-- anything else as they come.
+--
+-- While a line is read SIGINT is something to be read too, so that it ends the line and not the program.
+
+local sys <const> = require "ecmp.sys"
+
+local M = {}
+
+local Reader <const> = {}
+Reader.__index = Reader
+
+local HISTORY <const> = 1000
+
+-- It is GNU readline, found where it lies on the machine and never part of us.
+local function find_readline()
+  if os.getenv "ECMP_READLINE" == "no" or os.getenv "TERM" == "dumb" then return nil end
+  local found <const>, readline <const> = pcall(require, "readline")
+  return found and readline or nil
+end
+
+local function history_file()
+  local state <const>, home <const> = os.getenv "XDG_STATE_HOME", os.getenv "HOME"
+  local dir <const> = state and state ~= "" and state or home and home .. "/.local/state"
+  if not dir or not sys.mkdir(dir .. "/ecmp", tonumber("700", 8)) and not sys.stat(dir .. "/ecmp") then return "" end
+  return dir .. "/ecmp/history"
+end
+
+---@param complete fun(line: string, from: integer, to: integer): string[]
+---@return table reader
+function M.new(complete)
+  local self <const> = setmetatable({ terminal = sys.isatty(0), pending = "", lines = {} }, Reader)
+  if self.terminal then self.readline = find_readline() end
+  if self.readline then
+    self.readline.set_options { histfile = history_file(), keeplines = HISTORY, auto_add = false }
+    self.readline.set_complete_function(complete)
+    self.readline.set_completion_append_character ""
+  end
+  return self
+end
+
+-- Colours take no room in the line that readline edits.
+local function invisible(prompt)
+  return (prompt:gsub("\27%[[%d;]*m", "\1%0\2"))
+end
+
+-- With readline: it is fed as characters come.
+function Reader:edit(prompt, signals)
+  local done, line = false, nil
+  self.readline.handler_install(invisible(prompt), function(text)
+    self.readline.handler_remove()
+    done, line = true, text
+  end)
+  while not done do
+    local ready <const> = assert(sys.poll { signals, 0 })
+    if ready[1] == signals then
+      signals:read()
+      self.readline.handler_remove()
+      io.write "^C\n"
+      return false
+    end
+    self.readline.read_char()
+  end
+  if line and line:find "%S" and line ~= self.last then
+    self.readline.add_history(line)
+    self.last = line
+  end
+  return line
+end
+
+-- Without: the terminal's own line editing, or a pipe.
+function Reader:take(signals)
+  while not self.pending:find "\n" do
+    local ready <const> = assert(sys.poll { signals, 0 })
+    if ready[1] == signals then
+      signals:read()
+      self.pending = ""
+      io.write "\n"
+      return false
+    end
+    local text <const> = sys.read_some(0)
+    if not text or text == "" then
+      local rest <const> = self.pending
+      self.pending = ""
+      return rest ~= "" and rest or nil
+    end
+    self.pending = self.pending .. text
+  end
+  local line <const>, rest <const> = self.pending:match "^([^\n]*)\n(.*)$"
+  self.pending = rest
+  return line
+end
+
+---Reads a line.
+---@param prompt string shown on a terminal only
+---@return string|false|nil line # false: interrupted; nil: the end
+function Reader:line(prompt)
+  io.flush()
+  local signals <close> = assert(sys.signals { "INT" })
+  if self.readline then
+    -- the editor draws on what is C's standard output
+    local line <const> = self:edit(prompt, signals)
+    if line == nil then io.write "\n" end
+    return line
+  end
+  if self.terminal then
+    io.write(prompt)
+    io.flush()
+  end
+  local line <const> = self:take(signals)
+  if line == nil and self.terminal then io.write "\n" end
+  return line
+end
+
+---Keeps the history for the next time.
+function Reader:close()
+  if self.readline then pcall(self.readline.save_history) end
+end
+
+return M

@@ -1,0 +1,143 @@
+-- What is at hand at the prompt: the library, the open handle, and words that are short to type.
+
+local changes <const> = require "ecmp.repl.changes"
+local help <const> = require "ecmp.repl.help"
+local identity <const> = require "ecmp.identity"
+local routefile <const> = require "ecmp.routefile"
+local snapshot <const> = require "ecmp.repl.snapshot"
+local terminal <const> = require "ecmp.terminal"
+
+local M = {}
+
+local function routes_of(entries)
+  if entries.mistakes[1] then return nil, entries.mistakes[1], "EINVAL" end
+  local routes <const> = {}
+  for i, entry in ipairs(entries) do routes[i] = entry.route end
+  return routes
+end
+
+-- What somebody wants, whichever way it is given.
+local function wanted_of(value)
+  if snapshot.is(value) then
+    local list <const> = {}
+    for _, route in ipairs(value.route) do
+      if route.proto == "boot" or route.proto == "static" then list[#list + 1] = route end
+    end
+    return list
+  end
+  if type(value) == "table" and (value.dst or value[1] == nil and next(value)) then return { value } end
+  if type(value) == "table" then return value end
+  if type(value) ~= "string" then error(("a list of routes, text or a file expected, got %s"):format(type(value)), 3) end
+  local file <const> = not value:find "\n" and io.open(value)
+  if not file then return routes_of(routefile.parse(value, "text")) end
+  file:close()
+  local entries <const>, message <const> = routefile.read(value)
+  if not entries then return nil, message, "EINVAL" end
+  return routes_of(entries)
+end
+
+local function tables_of(routes)
+  local tables <const> = {}
+  for _, route in ipairs(routes) do
+    local held <const> = identity.held(route)
+    if held then tables[held.table] = true end
+  end
+  return tables
+end
+
+local function plan(session, first, second)
+  local current, wanted, message, code
+  if second ~= nil then
+    current, message, code = wanted_of(first)
+    if not current then return nil, message, code end
+    first = second
+  end
+  wanted, message, code = wanted_of(first)
+  if not wanted then return nil, message, code end
+  if not current then
+    current, message, code = snapshot.owned(session.nl, tables_of(wanted))
+    if not current then return nil, message, code end
+  end
+  return require "ecmp.plan"(current, wanted)
+end
+
+local function is_plan(value)
+  local mt <const> = getmetatable(value)
+  return type(value) == "table" and mt ~= nil and mt.__name == "ecmp.plan"
+end
+
+local function apply(session, value, ...)
+  local changed, message, code = value, nil, nil
+  if not is_plan(value) then
+    changed, message, code = plan(session, value, ...)
+    if not changed then return nil, message, code end
+  end
+  local tell <const>, clear <const> = terminal.progress "applying change"
+  local ok
+  ok, message, code = session.journal:apply(session.nl, changed, tell)
+  clear()
+  if not ok then return nil, message, code end
+  return ("applied %d changes"):format(#changed)
+end
+
+-- undo and redo, so many times.
+local function repeated(session, way)
+  return function(count)
+    session.journal.current = nil
+    local lines <const> = {}
+    for i = 1, count or 1 do
+      local text <const>, message <const>, code <const> = session.journal[way](session.journal)
+      if not text then
+        if i > 1 then break end
+        return nil, message, code
+      end
+      lines[i] = ("%s: %s"):format(way == "undo" and "taken back" or "done again", text)
+    end
+    return table.concat(lines, "\n")
+  end
+end
+
+-- What can be typed, each a closure over the session.
+local function words(session)
+  return {
+    help = function(topic) return help.text(topic) end,
+    snapshot = function() return snapshot.take(session.nl) end,
+    diff = function(a, b)
+      if not snapshot.is(a) or b ~= nil and not snapshot.is(b) then
+        error("diff: snapshots expected, as snapshot() gives them", 2)
+      end
+      local now <const>, message <const>, code <const> = b or snapshot.take(session.nl)
+      if not now then return nil, message, code end
+      return snapshot.difference(a, now)
+    end,
+    plan = function(...) return plan(session, ...) end,
+    apply = function(...) return apply(session, ...) end,
+    undo = repeated(session, "undo"), redo = repeated(session, "redo"),
+    spread = function(flow)
+      return session.nl.route:spread(type(flow) == "string" and { dst = flow, flows = 1000 } or flow)
+    end,
+    use = function(handle)
+      if type(handle) ~= "table" or not handle.route then error("use: a handle expected, such as lab.pod", 2) end
+      session:use(handle.real or handle)
+      return ("nl is the handle of %s now"):format(session.place)
+    end,
+    source = function(path)
+      if type(path) ~= "string" then error("source: the name of a file expected", 2) end
+      return session:source(path)
+    end,
+  }
+end
+
+---The environment of what is typed.
+---@param session table with `nl`, `journal`
+---@return table env
+function M.new(session)
+  local env <const> = words(session)
+  env._G = env
+  env.ecmp = require "ecmp"
+  env.ip, env.journal = env.ecmp.ip, session.journal
+  env.nl = changes.handle(session.journal, session.nl)
+  return setmetatable(env, { __index = _G })
+end
+
+return M

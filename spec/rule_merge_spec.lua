@@ -248,6 +248,14 @@ describe("merging by a table of hooks", function()
       fault { dst = "default", nexthops = { a = 1 } })
   end)
 
+  it("refuses a route whose next hops are of two families, whatever its group is called", function()
+    local hops <const> = { { via = "10.0.0.1" }, { via = "fd00::1" } }
+    local mixed <const> = { { dst = "10.0.0.0/8", nexthops = hops } }
+    local message, code = refusal(rule.merge(mixed, "ecmp"))
+    assert.matches("nexthops%[2%]%.via: fd00::1 is not an IPv4 address", message)
+    assert.equal(7, code)
+  end)
+
   it("may return the group as it came", function()
     assert.same(four, rule.merge(four, function(routes) return routes end))
   end)

@@ -28,7 +28,7 @@ end
 local function name_of(routes)
   local dst <const> = routes.dst
   if dst == "0.0.0.0/0" or dst == "::/0" then return "default" end
-  return dst or ("IPv%d"):format(routes.family)
+  return dst or routes.family and ("IPv%d"):format(routes.family) or "mixed"
 end
 
 ---A rule may refuse by nil and a message; nothing at all is a return that was forgotten.

@@ -179,6 +179,8 @@ struct extack {
 
 bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error);
 bool push_field_path(lua_State *L, const struct schema *schema, const uint8_t *data, size_t length, size_t offset);
+void push_missing_path(lua_State *L, const struct schema *schema, const uint8_t *data, size_t length,
+		       const struct extack *x);
 int push_errno(lua_State *L, const char *request, const char *text, int error); /* -> nil, message, code */
 const char *errno_name(int error);
 

@@ -65,6 +65,7 @@ bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error)
 struct path {
 	char text[256];
 	size_t length;
+	const struct schema *nest; /* rows of what the attribute found holds; NULL where it holds no attributes */
 };
 
 static void path_add(struct path *p, const char *key, int index)
@@ -81,6 +82,13 @@ static const struct field *row_of_type(const struct schema *schema, uint16_t typ
 		if (!(f->flags & F_HEADER) && (f->attr == type || (f->kind == K_VIA && f->offset == type)))
 			return f;
 	return NULL;
+}
+
+/* The rows of what an attribute holds. */
+static const struct schema *inside(const struct stretch *s, const struct field *f)
+{
+	const struct variant *v = f->kind == K_ENCAP ? encap_of(s, f) : f->kind == K_UNION ? union_of(s, f) : NULL;
+	return v ? v->schema : f->kind == K_NEST || f->kind == K_PEER || f->kind == K_HOPS ? f->sub : NULL;
 }
 
 static bool walk(struct path *p, const struct schema *schema, const uint8_t *data, size_t length, size_t offset);
@@ -102,9 +110,24 @@ static bool walk_hops(struct path *p, const struct field *f, const uint8_t *data
 	return true;
 }
 
+/* Goes on inside an attribute, `offset` bytes behind its header. */
+static bool walk_into(struct path *p, const struct stretch *s, const struct field *f, const uint8_t *inner,
+		      size_t size, size_t offset)
+{
+	if (f->kind == K_HOPS)
+		return walk_hops(p, f, inner, size, offset);
+	if (f->key && !(f->flags & F_HOIST))
+		path_add(p, f->key, 0);
+	p->nest = inside(s, f);
+	if (p->nest)
+		walk(p, p->nest, inner, size, offset);
+	return true;
+}
+
 /* Names the attribute that the byte at `offset` belongs to. */
 static bool walk(struct path *p, const struct schema *schema, const uint8_t *data, size_t length, size_t offset)
 {
+	struct stretch s = {.schema = schema, .data = data, .length = length};
 	for (size_t at = (size_t)NLA_ALIGN(schema->head); at + NLA_HDRLEN <= length;) {
 		struct nlattr attr;
 		memcpy(&attr, data + at, sizeof(attr));
@@ -115,28 +138,43 @@ static bool walk(struct path *p, const struct schema *schema, const uint8_t *dat
 			continue;
 		}
 		const struct field *f = row_of_type(schema, attr.nla_type & NLA_TYPE_MASK);
-		const uint8_t *inner = data + at + NLA_HDRLEN;
-		size_t size = attr.nla_len - NLA_HDRLEN;
 		if (!f)
 			return false;
-		if (offset >= at + NLA_HDRLEN && f->kind == K_HOPS)
-			return walk_hops(p, f, inner, size, offset - at - NLA_HDRLEN);
+		if (offset >= at + NLA_HDRLEN)
+			return walk_into(p, &s, f, data + at + NLA_HDRLEN, attr.nla_len - NLA_HDRLEN,
+					 offset - at - NLA_HDRLEN);
 		if (f->key)
 			path_add(p, f->key, 0);
-		if (offset >= at + NLA_HDRLEN && f->kind == K_NEST)
-			walk(p, f->sub, inner, size, offset - at - NLA_HDRLEN);
-		return p->length > 0;
+		p->nest = inside(&s, f);
+		return true;
 	}
 	return false;
 }
 
+/* [] -> [path] and true, or [] and false: the field the kernel's offset points at */
 bool push_field_path(lua_State *L, const struct schema *schema, const uint8_t *data, size_t length, size_t offset)
 {
 	struct path p = {.length = 0};
-	if (offset < NLMSG_HDRLEN || !walk(&p, schema, data, length, offset - NLMSG_HDRLEN))
+	if (offset < NLMSG_HDRLEN || !walk(&p, schema, data, length, offset - NLMSG_HDRLEN) || p.length == 0)
 		return false;
 	lua_pushlstring(L, p.text, p.length);
 	return true;
+}
+
+/* [] -> [path]: the field the kernel misses, in the request itself or in a nest of it */
+void push_missing_path(lua_State *L, const struct schema *schema, const uint8_t *data, size_t length,
+		       const struct extack *x)
+{
+	char number[32];
+	struct path p = {.length = 0, .nest = schema};
+	if (x->missing_nest >= NLMSG_HDRLEN) {
+		p.nest = NULL;
+		walk(&p, schema, data, length, x->missing_nest - NLMSG_HDRLEN);
+	}
+	const struct field *f = p.nest ? row_of_type(p.nest, (uint16_t)x->missing) : NULL;
+	snprintf(number, sizeof(number), "attribute %u", x->missing);
+	path_add(&p, f && f->key ? f->key : number, 0);
+	lua_pushlstring(L, p.text, p.length);
 }
 
 /* nil, "REQUEST: TEXT (ESYM)", "ESYM" */

@@ -252,6 +252,10 @@ int refusal(lua_State *L, const struct extack *x, int error, const struct object
 		text = "No such route";
 	if (x && x->offset && push_field_path(L, object->schema, data, length, x->offset))
 		text = lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), text ? text : strerror(error));
+	if (x && x->missing) {
+		push_missing_path(L, object->schema, data, length, x);
+		text = lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), text ? text : "missing");
+	}
 	return push_errno(L, request, text, error);
 }
 

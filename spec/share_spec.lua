@@ -1,0 +1,173 @@
+local scratch <const> = require "spec.scratch"
+local share <const> = require "ecmp.share"
+
+-- `count` routes over `sets` sets of two next hops in the link of pair 1.
+local function changes(count, sets, verb, family)
+  local list <const> = {}
+  for i = 1, count do
+    local a <const>, b <const> = 2 + i % sets, 102 + i % sets
+    local six <const> = family == 6
+    list[i] = { verb or "route add", {
+      dst = six and ("2001:db8:%x::/48"):format(i) or ("20.%d.%d.0/24"):format(i >> 8, i & 255),
+      nexthops = {
+        { via = six and ("fd00:0:0:1::%x"):format(a) or "10.0.1." .. a },
+        { via = six and ("fd00:0:0:1::%x"):format(b) or "10.0.1." .. b, weight = 3 },
+      },
+    } }
+  end
+  return list
+end
+
+local function all_true(results)
+  for i, result in ipairs(results) do
+    assert.are.equal(true, result == true or ("[%d] %s"):format(i, result.message))
+  end
+end
+
+local function without_numbers(text)
+  return (text:gsub(" nhid %d+", ""):gsub("[ \t]+\n", "\n"))
+end
+
+-- A list of routes as text, leaving out what sharing adds.
+local function shown(nl, family)
+  return without_numbers(tostring(nl.route:list { proto = "boot", family = family }))
+end
+
+describe("a batch that shares next hops #netns", function()
+  local here, nl
+
+  before_each(function()
+    here = scratch.new(2)
+    nl = here.nl
+  end)
+
+  after_each(function() here:close() end)
+
+  for _, family in ipairs { 4, 6 } do
+    it(("leaves the IPv%d routes that one without leaves"):format(family), function()
+      all_true(nl:batch(changes(64, 2, nil, family)))
+      local plain <const> = shown(nl, family)
+      all_true(nl:batch(changes(64, 2, "route del", family)))
+      all_true(nl:batch(changes(64, 2, nil, family), { share = true }))
+      assert.are.equal(plain, shown(nl, family))
+      assert.is_not_nil(nl.route:list({ proto = "boot", family = family })[1].nhid)
+    end)
+
+    it(("makes one object for each IPv%d hop and one group for each set"):format(family), function()
+      all_true(nl:batch(changes(64, 2, nil, family), { share = true, order = "free" }))
+      local groups, hops = 0, 0
+      for _, object in ipairs(nl.nexthop:list()) do
+        assert.are.equal(share.PROTO, object.proto)
+        if object.group then groups = groups + 1 else hops = hops + 1 end
+      end
+      assert.are.same({ 2, 4 }, { groups, hops })
+    end)
+  end
+
+  it("uses the objects of an earlier batch again", function()
+    all_true(nl:batch(changes(64, 2), { share = true }))
+    local before <const> = tostring(nl.nexthop:list())
+    all_true(nl:batch(changes(64, 2, "route replace"), { share = true }))
+    assert.are.equal(before, tostring(nl.nexthop:list()))
+  end)
+
+  it("shares single next hops, and those of a named device", function()
+    local list <const> = {}
+    for i = 1, 64 do
+      list[i] = { "route add", { dst = ("20.0.%d.0/24"):format(i), via = "10.0.2.9", dev = "v2" } }
+    end
+    all_true(nl:batch(list, { share = true }))
+    local route <const> = nl.route:list({ dst = "20.0.1.0/24" })[1]
+    assert.are.same({ "10.0.2.9", "v2" }, { route.via, route.dev })
+    assert.is_not_nil(route.nhid)
+  end)
+
+  it("leaves alone what does not repeat", function()
+    all_true(nl:batch(changes(3, 3), { share = true }))
+    assert.are.equal(0, #nl.nexthop:list())
+  end)
+
+  it("takes numbers that nobody has", function()
+    all_true(nl:batch(changes(64, 1), { share = true }))
+    local taken <const> = nl.nexthop:list()
+    assert.are.equal(64, nl.route:flush { proto = "boot" })
+    for i = #taken, 1, -1 do assert(nl.nexthop:del { id = taken[i].id }) end
+    for _, object in ipairs(taken) do
+      assert(nl.nexthop:add { id = object.id, via = "10.0.2.7", dev = "v2" })
+    end
+    all_true(nl:batch(changes(64, 1), { share = true }))
+    assert.are.equal(2 * #taken, #nl.nexthop:list())
+    assert.are.equal("10.0.2.7", nl.nexthop:get({ id = taken[1].id }).via)
+  end)
+
+  it("gives each refused change its result, in the caller's words", function()
+    all_true(nl:batch { { "route add", { dst = "20.0.7.0/24", via = "10.0.2.2" } } })
+    local results <const> = nl:batch(changes(64, 1), { share = true })
+    assert.are.equal("EEXIST", results[7].code)
+    assert.are.equal("route add 20.0.7.0/24 nexthop via 10.0.1.2 weight 1 nexthop via 10.0.1.102 "
+      .. "weight 3: File exists (EEXIST)", without_numbers(results[7].message))
+    results[7] = true
+    all_true(results)
+  end)
+
+  it("deletes the objects of which no route came to be", function()
+    all_true(nl:batch(changes(64, 1)))
+    for _, result in ipairs(nl:batch(changes(64, 1), { share = true })) do
+      assert.are.equal("EEXIST", result.code)
+    end
+    assert.are.equal(0, #nl.nexthop:list())
+  end)
+
+  it("refuses unreachable gateways as the kernel does", function()
+    local list <const> = {}
+    for i = 1, 64 do
+      list[i] = { "route add", { dst = ("20.0.%d.0/24"):format(i), via = "192.0.2.1", dev = "v1" } }
+    end
+    local plain <const>, shared <const> = nl:batch(list), nl:batch(list, { share = true })
+    assert.are.equal("ENETUNREACH", shared[1].code)
+    assert.are.same(plain, shared)
+    assert.are.equal(0, #nl.nexthop:list())
+  end)
+
+  it("shares nothing by a gateway that the batch itself moves", function()
+    local list <const> = { { "route add", { dst = "10.0.1.64/26", dev = "v2" } } }
+    for i = 1, 64 do
+      list[#list + 1] = { "route add", { dst = ("20.0.%d.0/24"):format(i), via = "10.0.1.70" } }
+    end
+    all_true(nl:batch(list, { share = true }))
+    local route <const> = nl.route:list({ dst = "20.0.1.0/24" })[1]
+    assert.are.same({ "v2" }, { route.dev, route.nhid })
+  end)
+
+  it("throws for a wrong field at the caller's line, naming the change, and leaves no object",
+    function()
+      local list <const> = changes(64, 1)
+      list[40][2].mtuu = 1400
+      local ok, message = pcall(nl.batch, nl, list, { share = true })
+      assert.is_false(ok)
+      assert.matches("%[40%]%.mtuu: unknown field %(did you mean 'mtu'%?%)", message)
+      assert.are.equal(0, #nl.nexthop:list())
+    end)
+
+  it("does not overlook a misspelt field of a hop", function()
+    local list <const> = changes(64, 1)
+    list[5][2].nexthops[2].wieght = 2
+    local ok, message = pcall(nl.batch, nl, list, { share = true })
+    assert.is_false(ok)
+    assert.matches("%[5%]%.nexthops%[2%]%.wieght", message)
+  end)
+
+  it("does as much as any other batch with changes of other kinds", function()
+    local results <const> = nl:batch({
+      { "route add", "20.0.0.0/24 via 10.0.1.2" },
+      { "addr add", { address = "10.0.3.1/24", dev = "v1" } },
+      { "route add", { dst = "20.0.1.0/24", via = "10.0.3.2" } },
+    }, { share = true })
+    all_true(results)
+    assert.are.equal(2, #nl.route:list { proto = "boot" })
+  end)
+
+  it("is empty for an empty batch", function()
+    assert.are.same({}, nl:batch({}, { share = true }))
+  end)
+end)

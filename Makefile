@@ -26,11 +26,12 @@ say = $(if $(V)$(SILENT),,@echo "  $(1)")
 
 LUA_SOURCES := $(shell find lua -name '*.lua' | LC_ALL=C sort)
 C_SOURCES := $(sort $(wildcard csrc/*.c))
-SCRIPTS := $(sort $(wildcard build-aux/*.sh)) .ci/run
+SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard debian/tests/*)) \
+	$(wildcard deploy/*/*.sh) .ci/run
 
 .PHONY: all lua-modules needs deps demo test spec lint lint-tools lint-lua lint-shell lint-rock \
 	lint-c format docs bench asan fuzz install dist \
-	netconf rock rockspec env clean help
+	netconf man compile-commands deb rock rockspec env clean help
 all: ## Builds everything into build/.
 
 # --- C modules -----------------------------------------------------------------------------------
@@ -174,9 +175,24 @@ fuzz-%: fuzz/%.c
 	$(B)/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ \
 		$(patsubst %,-dict=%,$(wildcard fuzz/$*.dict)) $(B)/fuzz/corpus-$* fuzz/corpus/$*
 
-install: all ## Installs below PREFIX (/usr/local) and DESTDIR.
+# what the commands say of themselves, as a manual page
+man: $(B)/man/ecmp.8 ## Makes the manual page, build/man/ecmp.8.
+$(B)/man/ecmp.8: build-aux/man.lua $(LUA_SOURCES) | lua-modules
+	@mkdir -p $(@D)
+	$(Q)LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$(B)/lua/5.4/?.so;;" \
+		$(LUA) build-aux/man.lua >$@.new && mv $@.new $@
+
+# editors and clang tools want to know how each file is compiled
+compile-commands: ## Writes compile_commands.json for editors.
+	@for file in $(C_SOURCES); do \
+		printf '{"directory":"%s","file":"%s","command":"%s"}\n' "$(CURDIR)" $$file \
+			"$(CC) -std=c11 $(WARN) $(CPPFLAGS) $(CFLAGS) -c $$file"; \
+	done | sed '1s/^/[/; $$!s/$$/,/; $$s/$$/]/' >compile_commands.json
+
+install: all $(B)/man/ecmp.8 ## Installs below PREFIX (/usr/local) and DESTDIR.
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/ecmp $(DESTDIR)$(PREFIX)/lib/cni
 	install -m 755 $(B)/bin/ecmp $(DESTDIR)$(PREFIX)/bin/ecmp
+	install -D -m 644 $(B)/man/ecmp.8 $(DESTDIR)$(PREFIX)/share/man/man8/ecmp.8
 	install -m 644 $(C_MODULES) $(DESTDIR)$(PREFIX)/lib/lua/5.4/ecmp
 	for file in $(LUA_SOURCES:lua/%=%); do \
 		install -D -m 644 lua/$$file $(DESTDIR)$(PREFIX)/share/lua/5.4/$$file || exit 1; \
@@ -188,6 +204,16 @@ install: all ## Installs below PREFIX (/usr/local) and DESTDIR.
 dist: ## Packs the committed sources, dist/ecmp-scm.tar.gz.
 	@mkdir -p dist
 	git archive --format=tar --prefix=ecmp-scm/ HEAD | gzip -9n >dist/ecmp-scm.tar.gz
+
+# built from the committed and changed files in a copy, so that nothing is left behind in debian/
+VERSION := $(shell sed -n 's/^return "\(.*\)"/\1/p' lua/ecmp/version.lua)
+DEB_PACKAGES := debhelper lintian
+deb: ## Builds the Debian packages lua-ecmp and ecmp below build/deb, and runs lintian on them.
+	@sh build-aux/deps.sh $(PACKAGES) $(DEB_PACKAGES)
+	rm -rf $(B)/deb && mkdir -p $(B)/deb/ecmp-$(VERSION)
+	git ls-files -z | xargs -0 tar -cf - | tar -xf - -C $(B)/deb/ecmp-$(VERSION)
+	cd $(B)/deb/ecmp-$(VERSION) && dpkg-buildpackage -us -uc -b
+	lintian --fail-on error,warning $(B)/deb/*.changes
 
 # Debian's packages are no rocks: LuaRocks is told that they are there. It builds beside the sources,
 # hence in a copy

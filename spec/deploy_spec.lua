@@ -1,0 +1,214 @@
+-- What is in deploy/ and debian/ says what it should, and the configurations in it do what it says.
+local helper <const> = require "spec.helper"
+local json <const> = require "ecmp.json"
+local json_schema <const> = require "spec.json_schema"
+local sys <const> = require "ecmp.sys"
+
+local has_yaml <const>, yaml <const> = pcall(require, "lyaml")
+
+local function documents(path)
+  return yaml.load(assert(sys.read(path)), { all = true })
+end
+
+local function find(path, kind, name)
+  for _, document in ipairs(documents(path)) do
+    if document.kind == kind and (not name or document.metadata.name == name) then
+      return document
+    end
+  end
+  error(("%s: no %s %s"):format(path, kind, name or ""))
+end
+
+local function ecmp(...)
+  local outcome <const> = assert(sys.spawn { stderr = "capture", timeout = 60,
+    argv = { "lua5.4", "-e", helper.paths() .. "os.exit(require('ecmp.command').run(arg), true)",
+      "/dev/null", ... } })
+  return outcome.status, outcome.stdout, outcome.stderr
+end
+
+local ROUTERS <const>, DAEMONSET <const> =
+  "deploy/kubernetes/routers.yaml", "deploy/kubernetes/daemonset.yaml"
+
+local function when_yaml(name, test)
+  it(name, has_yaml and test or function() pending "lua-yaml is not installed" end)
+end
+
+describe("deploy/kubernetes", function()
+  local dir
+
+  before_each(function() dir = helper.directory() end)
+  after_each(function() helper.remove(dir) end)
+
+  local function plan(conf, ...)
+    local path <const> = dir .. "/net.conf"
+    assert(sys.replace(path, json.encode(conf), tonumber("644", 8)))
+    local status <const>, out <const>, err <const> = ecmp("plan", "--json", path, ...)
+    assert.equal(0, status, err)
+    return assert(json.decode(out))
+  end
+
+  local function config(name)
+    local nad <const> = find(ROUTERS, "NetworkAttachmentDefinition", name)
+    assert.equal("k8s.cni.cncf.io/v1", nad.apiVersion)
+    return assert(json.decode(nad.spec.config))
+  end
+
+  when_yaml("names kind, version and name in every document", function()
+    local count = 0
+    for _, path in ipairs { ROUTERS, DAEMONSET } do
+      for _, document in ipairs(documents(path)) do
+        for _, key in ipairs { "apiVersion", "kind", "metadata" } do
+          assert.is_truthy(document[key], path)
+        end
+        assert.matches("^[a-z][a-z0-9%-]*$", document.metadata.name)
+        count = count + 1
+      end
+    end
+    assert.equal(5, count)
+  end)
+
+  when_yaml("has only configurations that the schema takes", function()
+    local schema <const> = assert(json.decode(assert(sys.read "docs/netconf.schema.json")))
+    for _, name in ipairs { "routers", "routers-chained" } do
+      local conf <const> = config(name)
+      assert.equal(name, conf.name)
+      assert.is_nil(json_schema.check(conf, schema))
+    end
+  end)
+
+  when_yaml("gives the pod one route over all routers, with its annotation's addresses", function()
+    local conf <const> = config "routers"
+    local pod <const> = find(ROUTERS, "Pod")
+    local networks <const> =
+      assert(json.decode(pod.metadata.annotations["k8s.v1.cni.cncf.io/networks"]))
+    assert.equal(conf.name, networks[1].name)
+    assert.is_true(conf.capabilities.ips)
+    -- What Multus does with the annotation.
+    conf.runtimeConfig = { ips = networks[1].ips }
+    local made <const> = plan(conf, "--ifname", "net1")
+    assert.equal("10.20.0.77/16", made.addresses[1].address)
+    assert.equal(2, #made.routes)
+    for i, dst in ipairs { "172.16.0.0/12", "2001:db8:100::/40" } do
+      assert.equal(dst, made.routes[i].dst)
+      assert.equal(3, #made.routes[i].nexthops)
+    end
+    assert.equal("1", made.sysctls["net.ipv6.fib_multipath_hash_policy"])
+  end)
+
+  when_yaml("gives the same behind a foreign plugin, from that one's result", function()
+    local path <const> = dir .. "/result.json"
+    assert(sys.create(path, [[{ "cniVersion": "1.0.0", "ips": [ { "address": "10.20.0.78/16" },
+      { "address": "2001:db8:20::78/64" } ], "routes": [] }]]))
+    local made <const> =
+      plan(config "routers-chained", "--ifname", "net1", "--ipam-result", path)
+    assert.equal(2, #made.routes)
+    assert.equal(3, #made.routes[1].nexthops)
+    assert.equal(2, made.routes[2].nexthops[1].weight)
+  end)
+
+  when_yaml("mounts only volumes that are there, and selects the pods that it makes", function()
+    local set <const> = find(DAEMONSET, "DaemonSet")
+    local pod <const> = set.spec.template
+    assert.same(set.spec.selector.matchLabels, pod.metadata.labels)
+    local volumes <const>, mounted = {}, 0
+    for _, volume in ipairs(pod.spec.volumes) do volumes[volume.name] = volume end
+    for _, list in ipairs { pod.spec.initContainers, pod.spec.containers } do
+      for _, container in ipairs(list) do
+        assert.matches(":%d", container.image)
+        for _, mount in ipairs(container.volumeMounts) do
+          assert.is_truthy(volumes[mount.name], mount.name)
+          mounted = mounted + 1
+        end
+      end
+    end
+    assert.equal(3, mounted)
+    assert.equal(find(DAEMONSET, "ConfigMap").metadata.name, volumes.rules.configMap.name)
+    local install <const> = pod.spec.initContainers[1]
+    assert.same({ "install", install.volumeMounts[1].mountPath }, install.args)
+  end)
+
+  when_yaml("copies rule scripts whole, and again only when they have changed", function()
+    local script <const> = find(DAEMONSET, "DaemonSet").spec.template.spec.containers[1].command[3]
+    assert(sys.mkdir(dir .. "/rules", tonumber("755", 8)))
+    assert(sys.mkdir(dir .. "/host", tonumber("755", 8)))
+    for name, text in pairs(find(DAEMONSET, "ConfigMap").data) do
+      assert(sys.create(("%s/rules/%s"):format(dir, name), text))
+    end
+    local once <const> = script:gsub("/rules/", dir .. "/rules/")
+      :gsub("/host/etc/cni/ecmp", dir .. "/host"):gsub("sleep 30 & wait %$!", "exit 0")
+    local outputs <const> = {}
+    for i = 1, 2 do
+      local run <const> = assert(sys.spawn { argv = { "/bin/sh", "-euc", once }, timeout = 20 })
+      assert.equal(0, run.status)
+      outputs[i] = run.stdout
+    end
+    assert.same({ "installed rack-weights.lua\n", "" }, outputs)
+    assert.same({ "rack-weights.lua" }, sys.list(dir .. "/host"))
+    local status <const>, _, err <const> = ecmp("rule", "check", dir .. "/host/rack-weights.lua")
+    assert.equal(0, status, err)
+  end)
+end)
+
+describe("deploy/systemd-sysext", function()
+  it("makes a tree with the executable, every plugin link and libmnl", function()
+    local dir <const> = helper.directory()
+    if not sys.stat "build/bin/ecmp" then pending "build/bin/ecmp is not built" end
+    local run <const> = assert(sys.spawn { stderr = "capture", timeout = 60,
+      argv = { "sh", "deploy/systemd-sysext/build.sh", dir .. "/ecmp" } })
+    assert.equal(0, run.status, run.stderr)
+    local usr <const> = dir .. "/ecmp/usr"
+    assert.same(sys.list "build/cni", sys.list(usr .. "/lib/cni"))
+    for _, name in ipairs(sys.list(usr .. "/lib/cni")) do
+      assert.equal(sys.realpath(usr .. "/bin/ecmp"), sys.realpath(usr .. "/lib/cni/" .. name))
+    end
+    assert.matches("^ID=_any\nARCHITECTURE=[%w%-]+\n$",
+      sys.read(usr .. "/lib/extension-release.d/extension-release.ecmp"))
+    assert.is_truthy(sys.stat(usr .. "/lib64/libmnl.so.0"))
+    local again <const> = assert(sys.spawn { stderr = "capture",
+      argv = { "sh", "deploy/systemd-sysext/build.sh", dir .. "/ecmp" } })
+    assert.equal(1, again.status)
+    helper.remove(dir)
+  end)
+end)
+
+describe("debian/", function()
+  local function lines(path)
+    local list <const> = {}
+    for line in assert(sys.read(path)):gmatch "[^\n]+" do list[#list + 1] = line end
+    return list
+  end
+
+  it("has the version of the program", function()
+    assert.matches("^ecmp %(" .. require("ecmp.version"):gsub("%.", "%%.") .. "%) ",
+      lines("debian/changelog")[1])
+  end)
+
+  it("lists documents and examples that exist", function()
+    for _, name in ipairs { "ecmp.docs", "lua-ecmp.docs", "ecmp.examples" } do
+      for _, path in ipairs(lines("debian/" .. name)) do
+        assert.is_truthy(sys.stat(path), path)
+      end
+    end
+  end)
+
+  it("asks for the packages that the Makefile asks for to build", function()
+    local wanted <const> = {}
+    for name in table.concat(lines "debian/control", "\n"):match("Build%-Depends:(.-)\n%S")
+      :gmatch "\n ([%w.+-]+)" do wanted[name] = true end
+    local packages <const> = assert(sys.read "Makefile"):match "\nPACKAGES := (.-[^\\])\n"
+    local essential <const> = { gcc = true, ["libc6-dev"] = true, ["lua-readline"] = true }
+    for name in packages:gmatch "[%w.+-]+" do
+      assert.is_true(essential[name] or wanted[name] or false, name)
+    end
+  end)
+
+  it("tests with scripts that are there and parse", function()
+    for name in assert(sys.read "debian/tests/control"):gmatch "Tests: ([^\n]+)" do
+      for test in name:gmatch "%S+" do
+        local run <const> = assert(sys.spawn { argv = { "sh", "-n", "debian/tests/" .. test } })
+        assert.equal(0, run.status)
+        assert.equal(tonumber("755", 8), sys.stat("debian/tests/" .. test).mode & 511)
+      end
+    end
+  end)
+end)

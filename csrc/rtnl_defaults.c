@@ -1,0 +1,121 @@
+/*
+ * What a request does not say and ip(8) fills in.
+ */
+#define _GNU_SOURCE
+#include "rtnl_encode.h"
+
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/nexthop.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* Whether the table gives the row of a key. */
+static bool has(const struct schema *schema, const struct given *g, const char *key)
+{
+	for (uint64_t left = g->rows & ~((uint64_t)1 << SELECTOR); left; left &= left - 1) {
+		const char *given = schema->rows[__builtin_ctzll(left)].key;
+		if (given && *given == *key && strcmp(given, key) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* As ip(8): unicast, main, boot; a local route has scope host, one without a gateway scope link. */
+static void route_defaults(struct encoder *e, const struct given *g)
+{
+	struct rtmsg *r = (struct rtmsg *)(void *)header_of(e, e->start);
+	if (e->verb == VERB_DUMP || e->verb == VERB_PRINT)
+		return;
+	if (r->rtm_table == RT_TABLE_UNSPEC && !has(&schema_route, g, "table"))
+		r->rtm_table = RT_TABLE_MAIN;
+	if (e->verb == VERB_DEL && !has(&schema_route, g, "scope"))
+		r->rtm_scope = RT_SCOPE_NOWHERE;
+	if (e->verb != VERB_ADD)
+		return;
+	if (r->rtm_type == RTN_UNSPEC)
+		r->rtm_type = RTN_UNICAST;
+	if (r->rtm_protocol == RTPROT_UNSPEC)
+		r->rtm_protocol = RTPROT_BOOT;
+	if (has(&schema_route, g, "scope") || r->rtm_family == AF_INET6)
+		return;
+	if (r->rtm_type == RTN_LOCAL || r->rtm_type == RTN_NAT)
+		r->rtm_scope = RT_SCOPE_HOST;
+	else if (r->rtm_type == RTN_BROADCAST || r->rtm_type == RTN_MULTICAST ||
+		 r->rtm_type == RTN_ANYCAST)
+		r->rtm_scope = RT_SCOPE_LINK;
+	else if (r->rtm_type == RTN_UNICAST && !has(&schema_route, g, "via") &&
+		 !has(&schema_route, g, "nexthops") && !has(&schema_route, g, "nhid"))
+		r->rtm_scope = RT_SCOPE_LINK;
+}
+
+/* IFA_ADDRESS is the peer, or the address itself; an IPv4 broadcast is filled in for prefixes up to
+ * /30. */
+static void addr_defaults(struct encoder *e, const struct given *g)
+{
+	size_t attrs = e->start + sizeof(struct ifaddrmsg);
+	uint8_t bytes[16];
+	if (e->verb == VERB_DUMP || e->verb == VERB_PRINT)
+		return;
+	const uint8_t *local = written(e, attrs, IFA_LOCAL);
+	if (!local)
+		return;
+	size_t size = (size_t)address_size(e->family);
+	memcpy(bytes, local, size);
+	if (!written(e, attrs, IFA_ADDRESS))
+		put(e, IFA_ADDRESS, bytes, size);
+	unsigned length = header_of(e, e->start)[offsetof(struct ifaddrmsg, ifa_prefixlen)];
+	if (e->verb == VERB_ADD && e->family == AF_INET && length <= 30 &&
+	    !has(&schema_addr, g, "broadcast") && !has(&schema_addr, g, "peer")) {
+		for (unsigned i = length; i < 32; i++)
+			bytes[i / 8] |= (uint8_t)(0x80 >> i % 8);
+		put(e, IFA_BROADCAST, bytes, 4);
+	}
+}
+
+static void rule_defaults(struct encoder *e, const struct given *g)
+{
+	struct fib_rule_hdr *r = (struct fib_rule_hdr *)(void *)header_of(e, e->start);
+	if (e->verb != VERB_ADD)
+		return;
+	if (!r->action)
+		r->action = has(&schema_rule, g, "goto") ? FR_ACT_GOTO : FR_ACT_TO_TBL;
+	if (!has(&schema_rule, g, "table") && r->action == FR_ACT_TO_TBL &&
+	    !has(&schema_rule, g, "l3mdev"))
+		r->table = RT_TABLE_MAIN;
+}
+
+static void neigh_defaults(struct encoder *e, const struct given *g)
+{
+	struct ndmsg *n = (struct ndmsg *)(void *)header_of(e, e->start);
+	if (e->verb == VERB_ADD && !has(&schema_neigh, g, "state"))
+		n->ndm_state = has(&schema_neigh, g, "proxy") ? 0 : NUD_PERMANENT;
+}
+
+/* An object without an address still needs a family, except groups, which must have none (kernel.md
+ * 8). */
+static void nexthop_defaults(struct encoder *e, const struct given *g)
+{
+	struct nhmsg *n = (struct nhmsg *)(void *)header_of(e, e->start);
+	if (has(&schema_nexthop, g, "group") || e->verb != VERB_ADD)
+		n->nh_family = has(&schema_nexthop, g, "group") ? AF_UNSPEC : n->nh_family;
+	else if (n->nh_family == AF_UNSPEC)
+		n->nh_family = AF_INET;
+	if (e->verb == VERB_ADD && n->nh_protocol == RTPROT_UNSPEC)
+		n->nh_protocol = RTPROT_BOOT;
+}
+
+void fill_in(struct encoder *e, const struct schema *schema, const struct given *g)
+{
+	static const struct {
+		const struct schema *schema;
+		void (*fill)(struct encoder *e, const struct given *g);
+	} defaults[] = {
+		{&schema_route, route_defaults},     {&schema_addr, addr_defaults},
+		{&schema_rule, rule_defaults},	     {&schema_neigh, neigh_defaults},
+		{&schema_nexthop, nexthop_defaults},
+	};
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		if (defaults[i].schema == schema)
+			defaults[i].fill(e, g);
+}

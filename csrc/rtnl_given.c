@@ -1,0 +1,79 @@
+/*
+ * Views given back: a message of the kernel as a request, without what only the kernel sets.
+ */
+#define _GNU_SOURCE
+#include "rtnl_encode.h"
+
+#include <linux/nexthop.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static const struct field *row_of_attr(const struct schema *schema, uint16_t type)
+{
+	for (const struct field *f = schema->rows; f->kind != K_NONE; f++)
+		if (!(f->flags & F_HEADER) && f->attr == type)
+			return f;
+	return NULL;
+}
+
+static void clear_readonly(uint8_t *header, const struct schema *schema)
+{
+	for (const struct field *f = schema->rows; f->kind != K_NONE; f++)
+		if ((f->flags & F_HEADER) && (f->flags & F_READONLY) && f->kind == K_BIT)
+			store_uint(header + f->offset,
+				   read_uint(header + f->offset, f->size, false) & ~f->mask,
+				   f->size, false);
+}
+
+static void clear_hops(uint8_t *data, size_t length)
+{
+	while (length >= sizeof(struct rtnexthop)) {
+		uint16_t n;
+		memcpy(&n, data, sizeof(n));
+		if (n < sizeof(struct rtnexthop) || n > length)
+			return;
+		clear_readonly(data, &schema_hop);
+		size_t step = NLA_ALIGN(n);
+		if (step >= length)
+			return;
+		data += step;
+		length -= step;
+	}
+}
+
+/*
+ * Appends what a view holds, without what only the kernel sets. Routes of a next-hop object come
+ * back with the hops of the object beside its id; the kernel takes either, not both (kernel.md 8),
+ * so the id is kept.
+ */
+void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *data, size_t length)
+{
+	struct stretch s = {.schema = schema,
+			    .data = data,
+			    .length = length,
+			    .family = stretch_family(data, length)};
+	bool by_id = schema == &schema_route && find_attr(&s, RTA_NH_ID);
+	e->start = e->out->length;
+	e->family = s.family;
+	memcpy(arena_reserve(e->L, e->out, schema->head), data, schema->head);
+	clear_readonly(header_of(e, e->start), schema);
+	for (size_t at = schema->head; at + NLA_HDRLEN <= length;) {
+		struct nlattr attr;
+		memcpy(&attr, data + at, sizeof(attr));
+		if (attr.nla_len < NLA_HDRLEN || attr.nla_len > length - at)
+			return;
+		uint16_t type = attr.nla_type & NLA_TYPE_MASK;
+		const struct field *f = row_of_attr(schema, type);
+		bool alias = schema == &schema_route && (type == RTA_VIA || type == RTA_ENCAP_TYPE);
+		bool of_object =
+			by_id && (type == RTA_MULTIPATH || type == RTA_GATEWAY || type == RTA_OIF ||
+				  type == RTA_VIA || type == RTA_ENCAP || type == RTA_ENCAP_TYPE);
+		if (!of_object && (alias || (f && !(f->flags & F_READONLY)))) {
+			uint8_t *room = put_room(e, attr.nla_type, attr.nla_len - NLA_HDRLEN);
+			memcpy(room, data + at + NLA_HDRLEN, attr.nla_len - NLA_HDRLEN);
+			if (f && f->kind == K_HOPS)
+				clear_hops(room, attr.nla_len - NLA_HDRLEN);
+		}
+		at += NLA_ALIGN(attr.nla_len);
+	}
+}

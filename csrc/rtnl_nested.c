@@ -1,0 +1,316 @@
+/*
+ * Writing the kinds that hold others: nests, next hops, groups, encapsulations; and the table of
+ * all writers.
+ */
+#define _GNU_SOURCE
+#include "rtnl_encode.h"
+
+#include <linux/mpls_iptunnel.h>
+#include <linux/nexthop.h>
+#include <linux/seg6.h>
+#include <linux/seg6_iptunnel.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* --- kinds that hold others
+ * ---------------------------------------------------------------------------------- */
+
+static void put_fields(struct encoder *e, const struct place *p, const struct field *rows);
+
+/* Collects and writes the table at p->table. */
+static void put_table_rows(struct encoder *e, const struct place *p, const struct schema *schema)
+{
+	struct given g;
+	collect(e, schema, p->table, &g);
+	put_rows(e, p, schema, &g);
+	lua_settop(e->L, g.top);
+}
+
+static void put_nest(struct encoder *e, const struct place *p, const struct field *f)
+{
+	size_t at = open_attr(e, f->attr | (f->flags & F_NESTED ? NLA_F_NESTED : 0));
+	struct place inner = {p->header, e->out->length, p->table};
+	put_fields(e, &inner, f->sub->rows);
+	close_attr(e, at, f->key);
+}
+
+/* Writes the fields that rows and table share: hoisted nests, whose strangers were refused outside.
+ */
+static void put_fields(struct encoder *e, const struct place *p, const struct field *rows)
+{
+	for (const struct field *f = rows; f->kind != K_NONE; f++) {
+		if (f > rows && f->key && f[-1].key && strcmp(f[-1].key, f->key) == 0 &&
+		    f->kind == f[-1].kind)
+			continue; /* the same field in another family: its first row has seen to it
+				   */
+		lua_getfield(e->L, p->table, f->key);
+		if (!lua_isnil(e->L, -1))
+			put_field(e, p, f);
+		lua_pop(e->L, 1);
+	}
+}
+
+static void put_union(struct encoder *e, const struct place *p, const struct field *f)
+{
+	const struct variant *v = variant_by_name(f->variants, lua_tostring(e->L, -1));
+	if (!v || v->schema->rows[0].kind == K_NONE)
+		return;
+	size_t at = open_attr(e, f->attr);
+	struct place inner = {p->header, e->out->length, p->table};
+	put_fields(e, &inner, v->schema->rows);
+	if (e->out->length == inner.attrs)
+		e->out->length = at; /* nothing of it was given: no empty attribute */
+	else
+		close_attr(e, at, f->key);
+}
+
+static void put_hop(struct encoder *e, const struct field *f, int index)
+{
+	lua_State *L = e->L;
+	enter(e, f->key, index);
+	if (lua_type(L, -1) != LUA_TTABLE)
+		fail(e, NULL, "table expected, got %s", luaL_typename(L, -1));
+	size_t header = e->out->length;
+	arena_reserve(L, e->out, sizeof(struct rtnexthop));
+	struct place inner = {header, e->out->length, lua_gettop(L)};
+	put_table_rows(e, &inner, f->sub);
+	size_t length = e->out->length - header;
+	if (length > ATTR_MAX)
+		fail(e, NULL, "takes more bytes than a message has room for");
+	uint16_t n = (uint16_t)length;
+	memcpy(header_of(e, header) + offsetof(struct rtnexthop, rtnh_len), &n, sizeof(n));
+	leave(e);
+}
+
+/* The hops as lua_next finds them, which for nearly all lists is their order; -1 where it is not.
+ */
+static int put_hops_in_sequence(struct encoder *e, const struct field *f)
+{
+	lua_State *L = e->L;
+	int n = 0;
+	lua_pushnil(L);
+	while (lua_next(L, -2)) {
+		if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) != n + 1) {
+			lua_pop(L, 2);
+			return -1;
+		}
+		put_hop(e, f, ++n);
+		lua_pop(L, 1);
+	}
+	return n;
+}
+
+static int put_hops_by_number(struct encoder *e, const struct field *f)
+{
+	lua_State *L = e->L;
+	int n = 0;
+	while (lua_geti(L, -1, n + 1) != LUA_TNIL) {
+		put_hop(e, f, ++n);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	if (n == 0)
+		return 0;
+	lua_pushnil(L);
+	for (int keys = 0; lua_next(L, -2); keys++) {
+		if (keys == n)
+			fail(e, f->key, "a list of next hops expected, found other keys");
+		lua_pop(L, 1);
+	}
+	return n;
+}
+
+static void put_hops(struct encoder *e, const struct place *p, const struct field *f)
+{
+	(void)p;
+	expect(e, f, LUA_TTABLE, "list of next hops");
+	size_t at = open_attr(e, f->attr);
+	int n = put_hops_in_sequence(e, f);
+	if (n < 0) {
+		e->out->length = at + NLA_HDRLEN;
+		n = put_hops_by_number(e, f);
+	}
+	if (n == 0)
+		fail(e, f->key, "an empty list: a route needs at least one next hop");
+	close_attr(e, at, f->key);
+}
+
+static lua_Integer member_number(struct encoder *e, const char *key, lua_Integer low,
+				 lua_Integer high, lua_Integer none)
+{
+	int exact;
+	if (lua_getfield(e->L, -1, key) == LUA_TNIL) {
+		lua_pop(e->L, 1);
+		return none;
+	}
+	lua_Integer n = lua_tointegerx(e->L, -1, &exact);
+	if (!exact || n < low || n > high)
+		fail(e, key, "integer in %I..%I expected, got %s", (LUAI_UACINT)low,
+		     (LUAI_UACINT)high, shown(e));
+	lua_pop(e->L, 1);
+	return n;
+}
+
+/* { { id = 1, weight = 2 }, 3 }: weights of 1..65536, 16 bits on newer kernels (kernel.md 2.3). */
+static void put_group(struct encoder *e, const struct place *p, const struct field *f)
+{
+	lua_State *L = e->L;
+	(void)p;
+	expect(e, f, LUA_TTABLE, "list of next-hop ids");
+	size_t at = open_attr(e, f->attr);
+	for (int i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
+		enter(e, f->key, i);
+		lua_Integer id, weight = 1;
+		if (lua_istable(L, -1)) {
+			id = member_number(e, "id", 1, UINT32_MAX, 0);
+			weight = member_number(e, "weight", 1, 65535, 1);
+		} else {
+			int exact;
+			id = lua_tointegerx(L, -1, &exact);
+			if (!exact || id < 1 || id > UINT32_MAX)
+				fail(e, NULL, "id of a next hop expected, got %s", shown(e));
+		}
+		if (id == 0)
+			fail(e, "id", "missing");
+		uint8_t *member = arena_reserve(L, e->out, sizeof(struct nexthop_grp));
+		store_uint(member, (uint64_t)id, 4, false);
+		member[4] = (uint8_t)(weight - 1);
+		member[5] = (uint8_t)((weight - 1) >> 8);
+		leave(e);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	close_attr(e, at, f->key);
+}
+
+static void put_encap(struct encoder *e, const struct place *p, const struct field *f)
+{
+	lua_State *L = e->L;
+	expect(e, f, LUA_TTABLE, "table");
+	enter(e, f->key, 0);
+	if (lua_getfield(L, -1, "type") != LUA_TSTRING)
+		fail(e, "type", "missing: one of mpls, ip, ip6, seg6, seg6local");
+	const struct variant *v = variant_by_name(f->variants, lua_tostring(L, -1));
+	if (!v)
+		fail(e, "type", "%s is none of mpls, ip, ip6, seg6, seg6local", shown(e));
+	lua_pop(L, 1);
+	size_t at = open_attr(e, f->attr | NLA_F_NESTED);
+	struct place inner = {p->header, e->out->length, lua_gettop(L)};
+	put_table_rows(e, &inner, v->schema);
+	close_attr(e, at, f->key);
+	put(e, f->offset, &v->number, sizeof(v->number));
+	leave(e);
+}
+
+static void put_peer(struct encoder *e, const struct place *p, const struct field *f)
+{
+	(void)p;
+	expect(e, f, LUA_TTABLE, "table");
+	enter(e, f->key, 0);
+	size_t at = open_attr(e, f->attr);
+	size_t header = e->out->length;
+	arena_reserve(e->L, e->out, f->sub->head);
+	struct place inner = {header, e->out->length, lua_gettop(e->L)};
+	put_table_rows(e, &inner, f->sub);
+	close_attr(e, at, f->key);
+	leave(e);
+}
+
+/*
+ * A segment routing header with the segments in reverse (RFC 8754); with the mode before it, struct
+ * seg6_iptunnel_encap. [mode or segments] -> [the same]
+ */
+static void put_segments(struct encoder *e, const struct place *p, const struct field *f)
+{
+	lua_State *L = e->L;
+	uint32_t mode = f->words ? (uint32_t)check_uint(e, f, 4) : SEG6_IPTUN_MODE_ENCAP;
+	if (lua_getfield(L, p->table, "segs") != LUA_TTABLE)
+		fail(e, "segs", "list of addresses expected");
+	lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+	if (n < 1 || n > 127)
+		fail(e, "segs", "1..127 segments expected, got %I", (LUAI_UACINT)n);
+	bool room_for_dst =
+		mode == SEG6_IPTUN_MODE_INLINE; /* the kernel puts the packet's own address there */
+	size_t count = (size_t)n + (room_for_dst ? 1 : 0);
+	size_t header = 8 + 16 * count;
+	uint8_t *room = put_room(e, f->attr, f->size + header);
+	if (f->size)
+		memcpy(room, &mode, sizeof(mode));
+	uint8_t *srh = room + f->size;
+	srh[1] = (uint8_t)(2 * count); /* hdrlen, in 8 bytes */
+	srh[2] = 4;		       /* type */
+	srh[3] = (uint8_t)(count - 1); /* segments left */
+	srh[4] = (uint8_t)(count - 1); /* first segment */
+	for (lua_Integer i = 1; i <= n; i++) {
+		size_t length;
+		enter(e, "segs", (int)i);
+		lua_rawgeti(L, -1, i);
+		const char *text = lua_tolstring(L, -1, &length);
+		if (!text ||
+		    text_to_ip6(text, length, srh + 8 + 16 * (count - (size_t)i)) != (int)length)
+			fail(e, NULL, "IPv6 address expected");
+		leave(e);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+}
+
+static void put_labels(struct encoder *e, const struct place *p, const struct field *f)
+{
+	lua_State *L = e->L;
+	(void)p;
+	expect(e, f, LUA_TTABLE, "list of labels");
+	lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+	if (n < 1 || n > 30)
+		fail(e, f->key, "1..30 labels expected, got %I", (LUAI_UACINT)n);
+	size_t at = open_attr(e, f->attr);
+	for (lua_Integer i = 1; i <= n; i++) {
+		int exact;
+		enter(e, f->key, (int)i);
+		lua_rawgeti(L, -1, i);
+		lua_Integer label = lua_tointegerx(L, -1, &exact);
+		if (!exact || label < 0 || label > 0xfffff)
+			fail(e, NULL, "label in 0..1048575 expected");
+		leave(e);
+		lua_pop(L, 1);
+		store_uint(arena_reserve(L, e->out, 4),
+			   (uint64_t)label << 12 | (i == n ? 0x100 : 0), 4, true);
+	}
+	close_attr(e, at, f->key);
+}
+
+static void put_family(struct encoder *e, const struct place *p, const struct field *f)
+{
+	header_of(e, p->header)[f->offset] = (uint8_t)e->family;
+}
+
+/* Only the kernel sets it: refused before, or left out of what is only printed. */
+static void put_nothing(struct encoder *e, const struct place *p, const struct field *f)
+{
+	(void)e;
+	(void)p;
+	(void)f;
+}
+
+static put_fn *const writers[] = {
+	[K_INT] = put_int,	 [K_SIGNED] = put_signed,   [K_SCALED] = put_scaled,
+	[K_HEX] = put_hex,	 [K_BIT] = put_bit,	    [K_BITS] = put_bits,
+	[K_FLAG] = put_flag,	 [K_BOOL] = put_boolean,    [K_STRING] = put_string,
+	[K_FAMILY] = put_family, [K_ADDRESS] = put_address, [K_PREFIX] = put_prefix,
+	[K_VIA] = put_via,	 [K_LLADDR] = put_lladdr,   [K_IFINDEX] = put_ifindex,
+	[K_WEIGHT] = put_weight, [K_TABLE] = put_table,	    [K_NEST] = put_nest,
+	[K_HOPS] = put_hops,	 [K_GROUP] = put_group,	    [K_ENCAP] = put_encap,
+	[K_UNION] = put_union,	 [K_PEER] = put_peer,	    [K_SEGMENTS] = put_segments,
+	[K_LABELS] = put_labels, [K_RANGE] = put_range,	    [K_MEMBER] = put_member,
+	[K_NETNS] = put_netns,	 [K_REALM] = put_realm,	    [K_NAMES] = put_nothing,
+};
+
+/* [value] -> [value] */
+void put_field(struct encoder *e, const struct place *p, const struct field *f)
+{
+	if ((f->flags & F_READONLY) && f->kind != K_SEGMENTS && e->verb != VERB_PRINT)
+		fail(e, f->key, "only the kernel sets this");
+	if (f->kind == K_SEGMENTS && (f->flags & F_READONLY))
+		return; /* written together with the mode */
+	writers[f->kind](e, p, f);
+}

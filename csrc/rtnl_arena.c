@@ -1,6 +1,7 @@
 /*
- * The memory messages are built in. It comes from the state's allocator and hangs on a userdata, so a Lua error
- * in the middle of a message leaks nothing and a memory limit on the state holds for messages too.
+ * The memory messages are built in. It comes from the state's allocator and hangs on a userdata, so
+ * a Lua error in the middle of a message leaks nothing and a memory limit on the state holds for
+ * messages too.
  */
 #include "rtnl.h"
 

@@ -1,8 +1,8 @@
 /*
- * Many changes with many in flight. Messages are encoded into the arena in windows, sent 64 KiB at a time with an ACK
- * asked for on the last of each send only: errors come by themselves and name their message by its sequence number
- * (kernel.md 11). Where the changes do not depend on each other they are sent in stripes, the order the kernel's IPv4
- * table likes best.
+ * Many changes with many in flight. Messages are encoded into the arena in windows, sent 64 KiB at
+ * a time with an ACK asked for on the last of each send only: errors come by themselves and name
+ * their message by its sequence number (kernel.md 11). Where the changes do not depend on each
+ * other they are sent in stripes, the order the kernel's IPv4 table likes best.
  */
 #define _GNU_SOURCE
 #include "rtnl_socket.h"
@@ -14,34 +14,34 @@
 #include <sys/socket.h>
 
 enum {
-	WINDOW_BYTES = 16 << 20,  /* encoded before the first is sent: memory stays bounded */
+	WINDOW_BYTES = 16 << 20, /* encoded before the first is sent: memory stays bounded */
 	WINDOW_COUNT = 1 << 17,
 	SEND_BYTES = 64 << 10,
-	REPLY_BYTES = 832,        /* what one queued answer costs of the receive buffer */
+	REPLY_BYTES = 832, /* what one queued answer costs of the receive buffer */
 	STRIPES = 64,
 };
 
 struct change {
-	uint32_t at;              /* of the nlmsghdr in the window */
-	uint8_t object, verb;     /* rows of their tables */
-	bool ipv4;                /* a route of that family */
+	uint32_t at;	      /* of the nlmsghdr in the window */
+	uint8_t object, verb; /* rows of their tables */
+	bool ipv4;	      /* a route of that family */
 };
 
 struct batch {
 	lua_State *L;
 	struct sock *s;
-	struct arena *changes;    /* of the window: struct change */
+	struct arena *changes; /* of the window: struct change */
 	struct arena *send;
-	struct arena *order;      /* of the window: numbers of changes */
+	struct arena *order; /* of the window: numbers of changes */
 	struct encoder encoder;
-	const char *said;         /* the text of the last change's verb, kept at stack index `verbs` */
-	uint8_t object, verb;     /* what it means */
-	size_t first;             /* index of the window's first change, from 0 */
+	const char *said;     /* the text of the last change's verb, kept at stack index `verbs` */
+	uint8_t object, verb; /* what it means */
+	size_t first;	      /* index of the window's first change, from 0 */
 	size_t count;
-	uint32_t seq;             /* of the window's first message */
-	size_t room;              /* answers the receive buffer holds */
+	uint32_t seq; /* of the window's first message */
+	size_t room;  /* answers the receive buffer holds */
 	int list, results, names, verbs;
-	bool free;                /* the changes do not depend on each other */
+	bool free; /* the changes do not depend on each other */
 };
 
 static const struct change *change_at(const struct batch *b, size_t i)
@@ -74,7 +74,8 @@ static void read_verb(struct batch *b, size_t i, struct change *c)
 		const struct object *o = object_by_name(object);
 		const struct verb_row *v = verb_by_name(verb);
 		if (!o || !v || v->verb == VERB_GET || !o->add)
-			bad_change(L, i, lua_pushfstring(L, "'%s' is nothing a batch can do", said));
+			bad_change(L, i,
+				   lua_pushfstring(L, "'%s' is nothing a batch can do", said));
 		b->object = (uint8_t)(o - rtnl_objects);
 		b->verb = (uint8_t)(v - verb_rows);
 		b->said = said;
@@ -115,7 +116,8 @@ static void encode_change(struct batch *b, size_t i)
 	read_verb(b, i, &c);
 	const struct object *o = &rtnl_objects[c.object];
 	const struct verb_row *v = &verb_rows[c.verb];
-	c.at = (uint32_t)begin_message(L, b->s, v->verb == VERB_DEL ? o->del : o->add, NLM_F_REQUEST | v->flags);
+	c.at = (uint32_t)begin_message(L, b->s, v->verb == VERB_DEL ? o->del : o->add,
+				       NLM_F_REQUEST | v->flags);
 	b->encoder.verb = v->verb;
 	b->encoder.base = (int)i + 1;
 	lua_geti(L, -1, 2);
@@ -132,7 +134,8 @@ static bool take_answers(struct batch *b, uint32_t last, ssize_t n)
 	lua_State *L = b->L;
 	bool done = false;
 	int left = (int)n, top = lua_gettop(L);
-	for (const struct nlmsghdr *h = (void *)b->s->buffer; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+	for (const struct nlmsghdr *h = (void *)b->s->buffer; mnl_nlmsg_ok(h, left);
+	     h = mnl_nlmsg_next(h, &left)) {
 		struct extack x;
 		int error = 0;
 		size_t i = h->nlmsg_seq - b->seq;
@@ -196,9 +199,10 @@ static void add_to_order(struct batch *b, size_t i)
 }
 
 /*
- * In which order the window is sent: as given, or where nothing depends on anything, IPv4 routes in stripes (0 64 128
- * ... 1 65 ...). Neighbours in the table share a node of its trie, which is built anew for each of a row of neighbours;
- * IPv6 keeps a plain tree and likes neighbours best.
+ * In which order the window is sent: as given, or where nothing depends on anything, IPv4 routes in
+ * stripes (0 64 128
+ * ... 1 65 ...). Neighbours in the table share a node of its trie, which is built anew for each of
+ * a row of neighbours; IPv6 keeps a plain tree and likes neighbours best.
  */
 static void find_order(struct batch *b)
 {
@@ -220,13 +224,15 @@ static void send_window(struct batch *b)
 	const uint32_t *order = (const void *)b->order->base;
 	for (size_t n = 0; n < b->count; n++) {
 		const struct nlmsghdr *m = message_at(b, order[n]);
-		if (gathered == b->room || b->send->length + NLMSG_ALIGN(m->nlmsg_len) > SEND_BYTES) {
+		if (gathered == b->room ||
+		    b->send->length + NLMSG_ALIGN(m->nlmsg_len) > SEND_BYTES) {
 			flush(b, last, last_at);
 			gathered = 0;
 		}
 		last_at = b->send->length;
 		last = m->nlmsg_seq;
-		memcpy(arena_room(b->L, b->send, NLMSG_ALIGN(m->nlmsg_len)), m, NLMSG_ALIGN(m->nlmsg_len));
+		memcpy(arena_room(b->L, b->send, NLMSG_ALIGN(m->nlmsg_len)), m,
+		       NLMSG_ALIGN(m->nlmsg_len));
 		gathered++;
 	}
 	flush(b, last, last_at);
@@ -243,8 +249,8 @@ static size_t reply_room(int fd)
 
 /*
  * socket:batch(changes, free) -> results
- * Each change is { "OBJECT VERB", value }; results[i] is true or { message =, code = }. With `free` the changes do not
- * depend on each other and are sent in the order that costs the kernel least.
+ * Each change is { "OBJECT VERB", value }; results[i] is true or { message =, code = }. With `free`
+ * the changes do not depend on each other and are sent in the order that costs the kernel least.
  */
 int socket_batch(lua_State *L)
 {
@@ -267,7 +273,8 @@ int socket_batch(lua_State *L)
 		b.first = i;
 		b.s->out->length = b.changes->length = b.send->length = 0;
 		b.seq = b.s->seq + 1;
-		while (i < (size_t)total && i - b.first < WINDOW_COUNT && b.s->out->length < WINDOW_BYTES) {
+		while (i < (size_t)total && i - b.first < WINDOW_COUNT &&
+		       b.s->out->length < WINDOW_BYTES) {
 			lua_pushboolean(L, 1);
 			set_result(&b, i);
 			encode_change(&b, i++);

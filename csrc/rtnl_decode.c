@@ -1,6 +1,7 @@
 /*
- * Messages -> Lua values, driven by the rows. Nothing of a message is trusted: every attribute's length is checked
- * against what its kind needs before its payload is read, and one that does not fit reads as absent.
+ * Messages -> Lua values, driven by the rows. Nothing of a message is trusted: every attribute's
+ * length is checked against what its kind needs before its payload is read, and one that does not
+ * fit reads as absent.
  */
 #define _GNU_SOURCE
 #include "rtnl.h"
@@ -13,7 +14,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* --- attributes ------------------------------------------------------------------------------------------------ */
+/* --- attributes
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* Attributes are 4-byte aligned in every message we keep, so the header may be read in place. */
 static const struct nlattr *attr_at(const uint8_t *data, size_t length, size_t at)
@@ -54,7 +57,8 @@ uint64_t read_uint(const uint8_t *data, size_t size, bool big)
 	return value;
 }
 
-/* The integer an attribute holds, if it has exactly the size of the row (8 for 4 is what newer kernels send). */
+/* The integer an attribute holds, if it has exactly the size of the row (8 for 4 is what newer
+ * kernels send). */
 bool attr_uint(const struct nlattr *a, const struct field *f, uint64_t *value)
 {
 	size_t size = payload_length(a);
@@ -74,7 +78,8 @@ static size_t address_size(int family)
 	return family == AF_INET6 ? 16 : 4;
 }
 
-/* --- what nests hold ------------------------------------------------------------------------------------------- */
+/* --- what nests hold
+ * ------------------------------------------------------------------------------------------- */
 
 static const struct schema payload_only = {"", 0, NULL};
 
@@ -92,7 +97,8 @@ bool stretch_of_nest(const struct stretch *s, const struct field *f, struct stre
 	const struct nlattr *a = find_attr(s, f->attr);
 	if (!a || too_deep(s))
 		return false;
-	*inner = (struct stretch){f->sub ? f->sub : &payload_only, payload(a), payload_length(a), s->family, s};
+	*inner = (struct stretch){f->sub ? f->sub : &payload_only, payload(a), payload_length(a),
+				  s->family, s};
 	return true;
 }
 
@@ -136,7 +142,9 @@ struct hop_cursor hops_of(const struct stretch *s, const struct field *f)
 	return (struct hop_cursor){payload(a), payload_length(a), f->sub, s};
 }
 
-/* --- kinds ------------------------------------------------------------------------------------------------------ */
+/* --- kinds
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void push_word(lua_State *L, const struct field *f, uint64_t value)
 {
@@ -154,7 +162,8 @@ static void push_ip(lua_State *L, int family, const uint8_t *bytes)
 	lua_pushlstring(L, text, n);
 }
 
-static bool push_address(lua_State *L, const struct stretch *s, const struct field *f, const struct nlattr *a)
+static bool push_address(lua_State *L, const struct stretch *s, const struct field *f,
+			 const struct nlattr *a)
 {
 	int family = f->size == 4 ? AF_INET : f->size == 16 ? AF_INET6 : s->family;
 	if (payload_length(a) != address_size(family))
@@ -163,11 +172,14 @@ static bool push_address(lua_State *L, const struct stretch *s, const struct fie
 	return true;
 }
 
-/* A host's prefix length is left out and a zero one is "default", as ip(8) does; an address keeps its length. */
-static bool push_prefix(lua_State *L, const struct stretch *s, const struct field *f, const struct nlattr *a)
+/* A host's prefix length is left out and a zero one is "default", as ip(8) does; an address keeps
+ * its length. */
+static bool push_prefix(lua_State *L, const struct stretch *s, const struct field *f,
+			const struct nlattr *a)
 {
 	unsigned length = s->data[f->offset], bits = 8 * (unsigned)address_size(s->family);
-	bool address = s->schema->rows[1].attr == IFA_LOCAL && s->schema->rows[1].kind == K_PREFIX &&
+	bool address = s->schema->rows[1].attr == IFA_LOCAL &&
+		       s->schema->rows[1].kind == K_PREFIX &&
 		       strcmp(s->schema->name, "address") == 0;
 	char text[64];
 	if (!a) {
@@ -178,7 +190,8 @@ static bool push_prefix(lua_State *L, const struct stretch *s, const struct fiel
 	}
 	if (payload_length(a) != address_size(s->family) || length > bits)
 		return false;
-	if (address && strcmp(f->key, "peer") == 0) { /* an address without a peer repeats itself here */
+	if (address &&
+	    strcmp(f->key, "peer") == 0) { /* an address without a peer repeats itself here */
 		const struct nlattr *local = find_attr(s, IFA_LOCAL);
 		if (!local || payload_length(local) != payload_length(a) ||
 		    memcmp(payload(local), payload(a), payload_length(a)) == 0)
@@ -207,7 +220,8 @@ static bool push_via(lua_State *L, const struct stretch *s, const struct field *
 	if (!a || payload_length(a) < 2)
 		return false;
 	int family = (int)read_uint(payload(a), 2, false);
-	if ((family != AF_INET && family != AF_INET6) || payload_length(a) != 2 + address_size(family))
+	if ((family != AF_INET && family != AF_INET6) ||
+	    payload_length(a) != 2 + address_size(family))
 		return false;
 	push_ip(L, family, payload(a) + 2);
 	return true;
@@ -247,8 +261,6 @@ static void push_bits(lua_State *L, const struct field *f, uint64_t bits)
 		lua_rawseti(L, -2, ++n);
 	}
 }
-
-
 
 static bool push_hops(lua_State *L, const struct stretch *s, const struct field *f, int names)
 {
@@ -302,7 +314,8 @@ static bool push_peer(lua_State *L, const struct stretch *s, const struct field 
 	return true;
 }
 
-/* The mode, or the segments in the order of travel; `size` bytes of mode stand before the header. */
+/* The mode, or the segments in the order of travel; `size` bytes of mode stand before the header.
+ */
 static bool push_segments(lua_State *L, const struct field *f, const struct nlattr *a)
 {
 	size_t length = payload_length(a), before = f->size;
@@ -350,7 +363,8 @@ static bool push_names(lua_State *L, const struct stretch *s, const struct field
 	const struct nlattr *a;
 	int n = 0;
 	lua_newtable(L);
-	for (size_t at = NLA_ALIGN(s->schema->head); (a = attr_at(s->data, s->length, at)); at += NLA_ALIGN(a->nla_len)) {
+	for (size_t at = NLA_ALIGN(s->schema->head); (a = attr_at(s->data, s->length, at));
+	     at += NLA_ALIGN(a->nla_len)) {
 		if ((a->nla_type & NLA_TYPE_MASK) != f->attr)
 			continue;
 		push_string(L, a);
@@ -386,7 +400,8 @@ static bool push_member(lua_State *L, const struct field *f, const struct nlattr
 	return true;
 }
 
-static bool push_table(lua_State *L, const struct stretch *s, const struct field *f, const struct nlattr *a)
+static bool push_table(lua_State *L, const struct stretch *s, const struct field *f,
+		       const struct nlattr *a)
 {
 	uint64_t table = s->data[f->offset];
 	if (a && payload_length(a) == 4)
@@ -399,7 +414,8 @@ static bool push_table(lua_State *L, const struct stretch *s, const struct field
 
 static bool push_uint(lua_State *L, const struct field *f, uint64_t value)
 {
-	if ((value == 0 && (f->flags & F_DEFAULT0)) || ((int32_t)value < 0 && (f->flags & F_NEGATIVE)))
+	if ((value == 0 && (f->flags & F_DEFAULT0)) ||
+	    ((int32_t)value < 0 && (f->flags & F_NEGATIVE)))
 		return false;
 	if (f->kind == K_BIT) {
 		if (!(value & f->mask))
@@ -443,29 +459,45 @@ static bool push_header(lua_State *L, const struct stretch *s, const struct fiel
 	return push_uint(L, f, value);
 }
 
-static bool push_attr(lua_State *L, const struct stretch *s, const struct field *f, const struct nlattr *a, int names)
+static bool push_attr(lua_State *L, const struct stretch *s, const struct field *f,
+		      const struct nlattr *a, int names)
 {
 	uint64_t value;
 	switch (f->kind) {
-	case K_ADDRESS: return push_address(L, s, f, a);
-	case K_LLADDR: return push_lladdr(L, a);
-	case K_STRING: return push_string(L, a);
-	case K_GROUP: return push_group(L, a);
-	case K_SEGMENTS: return push_segments(L, f, a);
-	case K_LABELS: return push_labels(L, a);
-	case K_RANGE: return push_range(L, f, a);
-	case K_MEMBER: return push_member(L, f, a);
-	case K_HOPS: return push_hops(L, s, f, names);
-	case K_PEER: return push_peer(L, s, f, names);
-	case K_FLAG: lua_pushboolean(L, 1); return true;
-	case K_NAMES: return push_names(L, s, f);
-	case K_NETNS: return false;
+	case K_ADDRESS:
+		return push_address(L, s, f, a);
+	case K_LLADDR:
+		return push_lladdr(L, a);
+	case K_STRING:
+		return push_string(L, a);
+	case K_GROUP:
+		return push_group(L, a);
+	case K_SEGMENTS:
+		return push_segments(L, f, a);
+	case K_LABELS:
+		return push_labels(L, a);
+	case K_RANGE:
+		return push_range(L, f, a);
+	case K_MEMBER:
+		return push_member(L, f, a);
+	case K_HOPS:
+		return push_hops(L, s, f, names);
+	case K_PEER:
+		return push_peer(L, s, f, names);
+	case K_FLAG:
+		lua_pushboolean(L, 1);
+		return true;
+	case K_NAMES:
+		return push_names(L, s, f);
+	case K_NETNS:
+		return false;
 	case K_IFINDEX:
 		if (payload_length(a) != 4 || (value = read_uint(payload(a), 4, false)) == 0)
 			return false;
 		names_name(L, names, (uint32_t)value);
 		return true;
-	default: return attr_uint(a, f, &value) && push_uint(L, f, value);
+	default:
+		return attr_uint(a, f, &value) && push_uint(L, f, value);
 	}
 }
 
@@ -490,11 +522,13 @@ bool push_field(lua_State *L, const struct stretch *s, const struct field *f, in
 	return true;
 }
 
-/* --- by key, and all of them ------------------------------------------------------------------------------------ */
+/* --- by key, and all of them
+ * ------------------------------------------------------------------------------------ */
 
 typedef bool visit_fn(void *arg, const struct stretch *s, const struct field *f);
 
-/* Calls `fn` for every row with a key, through hoisted nests and unions; stops when it returns true. */
+/* Calls `fn` for every row with a key, through hoisted nests and unions; stops when it returns
+ * true. */
 static bool visit(const struct stretch *s, visit_fn *fn, void *arg)
 {
 	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++) {
@@ -528,7 +562,8 @@ static bool read_one(void *arg, const struct stretch *s, const struct field *f)
 	return strcmp(f->key, r->key) == 0 && push_field(r->L, s, f, r->names);
 }
 
-/* Pushes the value of a key, nil where the message lacks it; `known` says whether any row has the key. */
+/* Pushes the value of a key, nil where the message lacks it; `known` says whether any row has the
+ * key. */
 bool push_key(lua_State *L, const struct stretch *s, int key, int names, bool *known)
 {
 	key = lua_absindex(L, key);

@@ -1,6 +1,6 @@
 /*
- * What the kernel says when it refuses: a number, often a sentence, sometimes the place in the request. The place is
- * turned back into the field's path by the rows that wrote it.
+ * What the kernel says when it refuses: a number, often a sentence, sometimes the place in the
+ * request. The place is turned back into the field's path by the rows that wrote it.
  */
 #define _GNU_SOURCE
 #include "rtnl.h"
@@ -50,28 +50,37 @@ bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error)
 			x->text = (const char *)payload;
 			x->text_length = strnlen(x->text, size);
 			break;
-		case NLMSGERR_ATTR_OFFS: x->offset = number; break;
-		case NLMSGERR_ATTR_MISS_TYPE: x->missing = number; break;
-		case NLMSGERR_ATTR_MISS_NEST: x->missing_nest = number; break;
-		default: break;
+		case NLMSGERR_ATTR_OFFS:
+			x->offset = number;
+			break;
+		case NLMSGERR_ATTR_MISS_TYPE:
+			x->missing = number;
+			break;
+		case NLMSGERR_ATTR_MISS_NEST:
+			x->missing_nest = number;
+			break;
+		default:
+			break;
 		}
 		at += (size_t)NLA_ALIGN(attr.nla_len);
 	}
 	return true;
 }
 
-/* --- from an offset to a path ------------------------------------------------------------------------------------ */
+/* --- from an offset to a path
+ * ------------------------------------------------------------------------------------ */
 
 struct path {
 	char text[256];
 	size_t length;
-	const struct schema *nest; /* rows of what the attribute found holds; NULL where it holds no attributes */
+	const struct schema *nest; /* rows of what the attribute found holds; NULL where it holds no
+				      attributes */
 };
 
 static void path_add(struct path *p, const char *key, int index)
 {
-	int n = snprintf(p->text + p->length, sizeof(p->text) - p->length, index ? "%s%s[%d]" : "%s%s",
-			 p->length ? "." : "", key, index);
+	int n = snprintf(p->text + p->length, sizeof(p->text) - p->length,
+			 index ? "%s%s[%d]" : "%s%s", p->length ? "." : "", key, index);
 	if (n > 0 && p->length + (size_t)n < sizeof(p->text))
 		p->length += (size_t)n;
 }
@@ -79,7 +88,8 @@ static void path_add(struct path *p, const char *key, int index)
 static const struct field *row_of_type(const struct schema *schema, uint16_t type)
 {
 	for (const struct field *f = schema->rows; f->kind != K_NONE; f++)
-		if (!(f->flags & F_HEADER) && (f->attr == type || (f->kind == K_VIA && f->offset == type)))
+		if (!(f->flags & F_HEADER) &&
+		    (f->attr == type || (f->kind == K_VIA && f->offset == type)))
 			return f;
 	return NULL;
 }
@@ -87,13 +97,19 @@ static const struct field *row_of_type(const struct schema *schema, uint16_t typ
 /* The rows of what an attribute holds. */
 static const struct schema *inside(const struct stretch *s, const struct field *f)
 {
-	const struct variant *v = f->kind == K_ENCAP ? encap_of(s, f) : f->kind == K_UNION ? union_of(s, f) : NULL;
-	return v ? v->schema : f->kind == K_NEST || f->kind == K_PEER || f->kind == K_HOPS ? f->sub : NULL;
+	const struct variant *v = f->kind == K_ENCAP   ? encap_of(s, f)
+				  : f->kind == K_UNION ? union_of(s, f)
+						       : NULL;
+	return v							     ? v->schema
+	       : f->kind == K_NEST || f->kind == K_PEER || f->kind == K_HOPS ? f->sub
+									     : NULL;
 }
 
-static bool walk(struct path *p, const struct schema *schema, const uint8_t *data, size_t length, size_t offset);
+static bool walk(struct path *p, const struct schema *schema, const uint8_t *data, size_t length,
+		 size_t offset);
 
-static bool walk_hops(struct path *p, const struct field *f, const uint8_t *data, size_t length, size_t offset)
+static bool walk_hops(struct path *p, const struct field *f, const uint8_t *data, size_t length,
+		      size_t offset)
 {
 	struct stretch outer = {.schema = &schema_route, .data = data, .length = length};
 	struct hop_cursor c = {data, length, f->sub, &outer};
@@ -111,8 +127,8 @@ static bool walk_hops(struct path *p, const struct field *f, const uint8_t *data
 }
 
 /* Goes on inside an attribute, `offset` bytes behind its header. */
-static bool walk_into(struct path *p, const struct stretch *s, const struct field *f, const uint8_t *inner,
-		      size_t size, size_t offset)
+static bool walk_into(struct path *p, const struct stretch *s, const struct field *f,
+		      const uint8_t *inner, size_t size, size_t offset)
 {
 	if (f->kind == K_HOPS)
 		return walk_hops(p, f, inner, size, offset);
@@ -125,7 +141,8 @@ static bool walk_into(struct path *p, const struct stretch *s, const struct fiel
 }
 
 /* Names the attribute that the byte at `offset` belongs to. */
-static bool walk(struct path *p, const struct schema *schema, const uint8_t *data, size_t length, size_t offset)
+static bool walk(struct path *p, const struct schema *schema, const uint8_t *data, size_t length,
+		 size_t offset)
 {
 	struct stretch s = {.schema = schema, .data = data, .length = length};
 	for (size_t at = (size_t)NLA_ALIGN(schema->head); at + NLA_HDRLEN <= length;) {
@@ -141,8 +158,8 @@ static bool walk(struct path *p, const struct schema *schema, const uint8_t *dat
 		if (!f)
 			return false;
 		if (offset >= at + NLA_HDRLEN)
-			return walk_into(p, &s, f, data + at + NLA_HDRLEN, attr.nla_len - NLA_HDRLEN,
-					 offset - at - NLA_HDRLEN);
+			return walk_into(p, &s, f, data + at + NLA_HDRLEN,
+					 attr.nla_len - NLA_HDRLEN, offset - at - NLA_HDRLEN);
 		if (f->key)
 			path_add(p, f->key, 0);
 		p->nest = inside(&s, f);
@@ -152,18 +169,20 @@ static bool walk(struct path *p, const struct schema *schema, const uint8_t *dat
 }
 
 /* [] -> [path] and true, or [] and false: the field the kernel's offset points at */
-bool push_field_path(lua_State *L, const struct schema *schema, const uint8_t *data, size_t length, size_t offset)
+bool push_field_path(lua_State *L, const struct schema *schema, const uint8_t *data, size_t length,
+		     size_t offset)
 {
 	struct path p = {.length = 0};
-	if (offset < NLMSG_HDRLEN || !walk(&p, schema, data, length, offset - NLMSG_HDRLEN) || p.length == 0)
+	if (offset < NLMSG_HDRLEN || !walk(&p, schema, data, length, offset - NLMSG_HDRLEN) ||
+	    p.length == 0)
 		return false;
 	lua_pushlstring(L, p.text, p.length);
 	return true;
 }
 
 /* [] -> [path]: the field the kernel misses, in the request itself or in a nest of it */
-void push_missing_path(lua_State *L, const struct schema *schema, const uint8_t *data, size_t length,
-		       const struct extack *x)
+void push_missing_path(lua_State *L, const struct schema *schema, const uint8_t *data,
+		       size_t length, const struct extack *x)
 {
 	char number[32];
 	struct path p = {.length = 0, .nest = schema};

@@ -1,6 +1,7 @@
 /*
- * From keys to rows. Each schema has one Lua table (key -> row number) in the registry: Lua's interned strings
- * are the hash, and two Lua states share nothing. Also here: what to say about a key that no row has.
+ * From keys to rows. Each schema has one Lua table (key -> row number) in the registry: Lua's
+ * interned strings are the hash, and two Lua states share nothing. Also here: what to say about a
+ * key that no row has.
  */
 #define _GNU_SOURCE
 #include "rtnl.h"
@@ -60,12 +61,14 @@ int index_lookup(lua_State *L, const struct schema *schema, int key)
 static const struct {
 	const char *theirs, *ours;
 } synonyms[] = {
-	{"gateway", "via"},     {"gw", "via"},          {"oif", "dev"},        {"interface", "dev"},
-	{"ifname", "dev"},      {"priority", "metric"}, {"preference", "metric"}, {"protocol", "proto"},
-	{"hops", "nexthops"},   {"multipath", "nexthops"}, {"nexthop", "nexthops"}, {"destination", "dst"},
-	{"prefix", "dst"},      {"prefsrc", "src"},     {"local", "address"},  {"mac", "address"},
-	{"kind", "type"},       {"gws", "nexthops"},    {"gatway", "via"},     {"lookup", "table"},
-	{"to", "dst"},          {"mss", "advmss"},      {"device", "dev"},
+	{"gateway", "via"},	   {"gw", "via"},	    {"oif", "dev"},
+	{"interface", "dev"},	   {"ifname", "dev"},	    {"priority", "metric"},
+	{"preference", "metric"},  {"protocol", "proto"},   {"hops", "nexthops"},
+	{"multipath", "nexthops"}, {"nexthop", "nexthops"}, {"destination", "dst"},
+	{"prefix", "dst"},	   {"prefsrc", "src"},	    {"local", "address"},
+	{"mac", "address"},	   {"kind", "type"},	    {"gws", "nexthops"},
+	{"gatway", "via"},	   {"lookup", "table"},	    {"to", "dst"},
+	{"mss", "advmss"},	   {"device", "dev"},
 };
 
 static size_t min3(size_t a, size_t b, size_t c)
@@ -86,7 +89,8 @@ static size_t distance(const char *a, const char *b)
 		size_t *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
 		now[0] = i;
 		for (size_t j = 1; j <= m; j++) {
-			now[j] = min3(last[j] + 1, now[j - 1] + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+			now[j] = min3(last[j] + 1, now[j - 1] + 1,
+				      last[j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
 			    before[j - 2] + 1 < now[j])
 				now[j] = before[j - 2] + 1;
@@ -128,9 +132,9 @@ const char *nearest_key(lua_State *L, const struct schema *schema, const char *k
 }
 
 /*
- * A wrong call is reported at the line that made it: the nearest frame that is a Lua function outside this
- * library. Library chunks register their source once (`rtnl.own()`).
- * [message] -> raises
+ * A wrong call is reported at the line that made it: the nearest frame that is a Lua function
+ * outside this library. Library chunks register their source once (`rtnl.own()`). [message] ->
+ * raises
  */
 _Noreturn void throw_at_caller(lua_State *L)
 {

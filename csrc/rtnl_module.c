@@ -26,7 +26,8 @@ static int parse(lua_State *L)
 	return 2;
 }
 
-/* rtnl.view(object, table) -> view: the message a table encodes to, without a kernel; raises on wrong fields */
+/* rtnl.view(object, table) -> view: the message a table encodes to, without a kernel; raises on
+ * wrong fields */
 static int view(lua_State *L)
 {
 	const struct object *o = check_object_name(L, 1);
@@ -50,8 +51,8 @@ static int decode(lua_State *L)
 	const char *bytes = luaL_checklstring(L, 2, &length);
 	if (length < o->schema->head) {
 		luaL_pushfail(L);
-		lua_pushfstring(L, "%d bytes are no %s: its header takes %d", (int)length, o->schema->name,
-				(int)o->schema->head);
+		lua_pushfstring(L, "%d bytes are no %s: its header takes %d", (int)length,
+				o->schema->name, (int)o->schema->head);
 		return 2;
 	}
 	lua_settop(L, 2);
@@ -60,29 +61,34 @@ static int decode(lua_State *L)
 	return 1;
 }
 
-/* rtnl.explain(object, request, reply) -> nil, message, code: a refusal read from bytes: the request's from its fixed header
- * on, the reply's with its netlink header. For captured traffic, and for answers no kernel gives on demand. */
+/* rtnl.explain(object, request, reply) -> nil, message, code: a refusal read from bytes: the
+ * request's from its fixed header on, the reply's with its netlink header. For captured traffic,
+ * and for answers no kernel gives on demand. */
 static int explain(lua_State *L)
 {
 	const struct object *o = check_object_name(L, 1);
 	size_t request_length, length;
-	const char *request = luaL_checklstring(L, 2, &request_length), *reply = luaL_checklstring(L, 3, &length);
+	const char *request = luaL_checklstring(L, 2, &request_length),
+		   *reply = luaL_checklstring(L, 3, &length);
 	struct nlmsghdr head;
 	struct extack x;
 	int error;
 	luaL_argcheck(L, request_length >= o->schema->head, 2, "shorter than its header");
 	luaL_argcheck(L, length >= sizeof(head), 3, "shorter than its header");
 	memcpy(&head, reply, sizeof(head));
-	luaL_argcheck(L, head.nlmsg_len >= sizeof(head) && head.nlmsg_len <= length, 3, "its length lies");
+	luaL_argcheck(L, head.nlmsg_len >= sizeof(head) && head.nlmsg_len <= length, 3,
+		      "its length lies");
 	lua_settop(L, 3);
 	names_new(L, 0);
 	struct arena *a = arena_new(L); /* strings need not lie where a message may */
 	memcpy(arena_reserve(L, a, NLMSG_ALIGN(length)), reply, length);
-	luaL_argcheck(L, read_extack((const void *)a->base, &x, &error), 3, "too short for an answer");
+	luaL_argcheck(L, read_extack((const void *)a->base, &x, &error), 3,
+		      "too short for an answer");
 	return refusal(L, &x, error, o, "add", (const uint8_t *)request, request_length, 4);
 }
 
-/* rtnl.own(level): the chunk of the calling function belongs to the library; errors are reported at its callers */
+/* rtnl.own(level): the chunk of the calling function belongs to the library; errors are reported at
+ * its callers */
 static int own(lua_State *L)
 {
 	lua_Debug ar;
@@ -95,7 +101,7 @@ static int own(lua_State *L)
 }
 
 /* rtnl.throw(message): raises at the line of the library's caller */
-static int throw(lua_State *L)
+static int throw(lua_State * L)
 {
 	luaL_checkstring(L, 1);
 	lua_settop(L, 1);
@@ -118,9 +124,9 @@ static int nearest(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"open", socket_open}, {"parse", parse},   {"view", view},       {"decode", decode}, {"own", own},
-	{"throw", throw},      {"is_view", is_view}, {"nearest", nearest}, {"explain", explain},
-	{NULL, NULL},
+	{"open", socket_open}, {"parse", parse}, {"view", view},       {"decode", decode},
+	{"own", own},	       {"throw", throw}, {"is_view", is_view}, {"nearest", nearest},
+	{"explain", explain},  {NULL, NULL},
 };
 
 int luaopen_ecmp_rtnl(lua_State *L);

@@ -1,7 +1,8 @@
 /*
- * Interfaces: names in Lua, numbers on the wire. One table serves one operation, so nothing grows stale: a link that
- * was renamed or made again gets its number asked anew by the next request. The question goes over the
- * request's own socket, never through libc, which would answer for the thread's namespace.
+ * Interfaces: names in Lua, numbers on the wire. One table serves one operation, so nothing grows
+ * stale: a link that was renamed or made again gets its number asked anew by the next request. The
+ * question goes over the request's own socket, never through libc, which would answer for the
+ * thread's namespace.
  */
 #define _GNU_SOURCE
 #include "rtnl.h"

@@ -1,7 +1,8 @@
 /*
- * What people type after `ip route add` -> the table that the encoder takes. The words are those of the rows; beside
- * them stand the few spellings of ip(8) that are no row's word. What ip(8) prints is read as well: words for what only the
- * kernel sets (dead, linkdown, ...) describe a state and are passed over.
+ * What people type after `ip route add` -> the table that the encoder takes. The words are those of
+ * the rows; beside them stand the few spellings of ip(8) that are no row's word. What ip(8) prints
+ * is read as well: words for what only the kernel sets (dead, linkdown, ...) describe a state and
+ * are passed over.
  */
 #include "rtnl.h"
 
@@ -9,15 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKEN_MAX = 255 };
+enum {
+	TOKEN_MAX = 255
+};
 
 struct scan {
 	lua_State *L;
 	const struct object *object;
 	const char *at, *end;
-	char token[TOKEN_MAX + 1];   /* the token read last */
+	char token[TOKEN_MAX + 1]; /* the token read last */
 	size_t length;
-	const char *fault;           /* first error: a format for `culprit` */
+	const char *fault; /* first error: a format for `culprit` */
 	char culprit[TOKEN_MAX + 1];
 };
 
@@ -72,7 +75,8 @@ static bool need(struct scan *s, const char *what)
 	return fault(s, "a value is missing behind '%s'");
 }
 
-/* --- values: each leaves one value on the stack ------------------------------------------------------------------- */
+/* --- values: each leaves one value on the stack
+ * ------------------------------------------------------------------- */
 
 static bool parse_fields(struct scan *s, const struct schema *schema, bool whole);
 
@@ -155,12 +159,14 @@ static bool parse_group(struct scan *s)
 	return true;
 }
 
-/* fc00::1 fc00::2 ] -> list; inline, the last is the place of the packet's own address and no segment. [table] -> [table, list] */
+/* fc00::1 fc00::2 ] -> list; inline, the last is the place of the packet's own address and no
+ * segment. [table] -> [table, list] */
 static void parse_printed_segs(struct scan *s)
 {
 	lua_State *L = s->L;
 	lua_Integer n = 0;
-	bool inlined = lua_getfield(L, -1, "mode") == LUA_TSTRING && strcmp(lua_tostring(L, -1), "inline") == 0;
+	bool inlined = lua_getfield(L, -1, "mode") == LUA_TSTRING &&
+		       strcmp(lua_tostring(L, -1), "inline") == 0;
 	lua_pop(L, 1);
 	lua_newtable(L);
 	while (need(s, "segs [") && strcmp(s->token, "]") != 0) {
@@ -173,7 +179,8 @@ static void parse_printed_segs(struct scan *s)
 	}
 }
 
-/* "segs fc00::1,fc00::2" as typed, "segs 2 [ fc00::1 fc00::2 ]" as printed: into `segs` of the table on top. */
+/* "segs fc00::1,fc00::2" as typed, "segs 2 [ fc00::1 fc00::2 ]" as printed: into `segs` of the
+ * table on top. */
 static bool parse_segs(struct scan *s)
 {
 	if (!need(s, "segs"))
@@ -190,7 +197,8 @@ static bool parse_encap(struct scan *s, const struct field *f)
 {
 	const struct variant *v = variant_by_name(f->variants, s->token);
 	if (!v)
-		return fault(s, "'%s' is no encapsulation: mpls, ip, ip6, seg6 or seg6local expected");
+		return fault(s,
+			     "'%s' is no encapsulation: mpls, ip, ip6, seg6 or seg6local expected");
 	lua_newtable(s->L);
 	lua_pushstring(s->L, v->name);
 	lua_setfield(s->L, -2, "type");
@@ -218,7 +226,8 @@ static bool parse_switch(struct scan *s, const struct field *f)
 	bool value = true;
 	if (take(s, "off") || (f->kind == K_BOOL && (take(s, "0") || take(s, "disabled"))))
 		value = false;
-	else if (!take(s, "on") && f->kind == K_BOOL && !take(s, "1") && !take(s, "enabled") && !(f->flags & F_ALONE))
+	else if (!take(s, "on") && f->kind == K_BOOL && !take(s, "1") && !take(s, "enabled") &&
+		 !(f->flags & F_ALONE))
 		return fault(s, "on or off is missing behind '%s'");
 	lua_pushboolean(s->L, value);
 	return true;
@@ -236,17 +245,28 @@ static bool parse_value(struct scan *s, const struct field *f, bool bare)
 	if (!bare && !need(s, s->token))
 		return false;
 	switch (f->kind) {
-	case K_SCALED: return parse_scaled(s, f);
-	case K_ENCAP: return parse_encap(s, f);
-	case K_VIA: return parse_via(s);
-	case K_GROUP: return parse_group(s);
-	case K_BITS: push_split(s, ','); return true;
+	case K_SCALED:
+		return parse_scaled(s, f);
+	case K_ENCAP:
+		return parse_encap(s, f);
+	case K_VIA:
+		return parse_via(s);
+	case K_GROUP:
+		return parse_group(s);
+	case K_BITS:
+		push_split(s, ',');
+		return true;
 	case K_INT:
 		if (f->unit)
 			return parse_scaled(s, f);
 		push_number_or_text(s);
 		return true;
-	case K_HEX: case K_SIGNED: case K_WEIGHT: case K_TABLE: case K_SEGMENTS: case K_REALM:
+	case K_HEX:
+	case K_SIGNED:
+	case K_WEIGHT:
+	case K_TABLE:
+	case K_SEGMENTS:
+	case K_REALM:
 		push_number_or_text(s);
 		return true;
 	case K_MEMBER: /* 100, 100sec, forever */
@@ -254,30 +274,61 @@ static bool parse_value(struct scan *s, const struct field *f, bool bare)
 			return parse_scaled(s, f);
 		lua_pushliteral(s->L, "forever");
 		return true;
-	default: lua_pushlstring(s->L, s->token, s->length); return true;
+	default:
+		lua_pushlstring(s->L, s->token, s->length);
+		return true;
 	}
 }
 
-/* --- words -> fields ------------------------------------------------------------------------------------------------ */
+/* --- words -> fields
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* Spellings of ip(8) beside the words of the rows. */
 static const struct spelling {
 	const char *object, *word, *row;
 } spellings[] = {
-	{"route", "to", "dst"},        {"route", "protocol", "proto"}, {"route", "preference", "metric"},
-	{"route", "priority", "metric"}, {"route", "oif", "dev"},      {"route", "dsfield", "tos"},
-	{"route", "realms", "realm"},  {"next hop", "oif", "dev"},     {"next hop", "realms", "realm"},
-	{"flow", "to", "dst"},         {"flow", "dev", "dev"},         {"flow", "dsfield", "tos"},
-	{"flow", "oif", "dev"},        {"flow", "from", "src"},        {"nexthop", "protocol", "proto"},
-	{"nexthop", "oif", "dev"},     {"link", "arp", "noarp"},       {"link", "txqlen", "txqueuelen"},
-	{"link", "qlen", "txqueuelen"}, {"link", "ifname", "name"},    {"link", "brd", "broadcast"},
-	{"address", "local", "address"}, {"address", "broadcast", "broadcast"}, {"rule", "table", "table"},
-	{"rule", "pref", "priority"},  {"rule", "preference", "priority"}, {"rule", "order", "priority"},
-	{"rule", "dsfield", "tos"},    {"rule", "dev", "iif"},         {"rule", "realms", "realm"},
-	{"rule", "type", "action"},    {"neighbour", "to", "dst"},     {"neighbour", "state", "state"},
-	{"vxlan", "group", "remote"},  {"vxlan", "port", "dstport"},   {"vxlan", "vni", "id"},
-	{"rule", "sup_pl", "suppress_prefixlength"}, {"rule", "suppress_prefix", "suppress_prefixlength"},
-	{"rule", "protocol", "proto"}, {"neighbour", "protocol", "proto"}, {"address", "brd", "broadcast"},
+	{"route", "to", "dst"},
+	{"route", "protocol", "proto"},
+	{"route", "preference", "metric"},
+	{"route", "priority", "metric"},
+	{"route", "oif", "dev"},
+	{"route", "dsfield", "tos"},
+	{"route", "realms", "realm"},
+	{"next hop", "oif", "dev"},
+	{"next hop", "realms", "realm"},
+	{"flow", "to", "dst"},
+	{"flow", "dev", "dev"},
+	{"flow", "dsfield", "tos"},
+	{"flow", "oif", "dev"},
+	{"flow", "from", "src"},
+	{"nexthop", "protocol", "proto"},
+	{"nexthop", "oif", "dev"},
+	{"link", "arp", "noarp"},
+	{"link", "txqlen", "txqueuelen"},
+	{"link", "qlen", "txqueuelen"},
+	{"link", "ifname", "name"},
+	{"link", "brd", "broadcast"},
+	{"address", "local", "address"},
+	{"address", "broadcast", "broadcast"},
+	{"rule", "table", "table"},
+	{"rule", "pref", "priority"},
+	{"rule", "preference", "priority"},
+	{"rule", "order", "priority"},
+	{"rule", "dsfield", "tos"},
+	{"rule", "dev", "iif"},
+	{"rule", "realms", "realm"},
+	{"rule", "type", "action"},
+	{"neighbour", "to", "dst"},
+	{"neighbour", "state", "state"},
+	{"vxlan", "group", "remote"},
+	{"vxlan", "port", "dstport"},
+	{"vxlan", "vni", "id"},
+	{"rule", "sup_pl", "suppress_prefixlength"},
+	{"rule", "suppress_prefix", "suppress_prefixlength"},
+	{"rule", "protocol", "proto"},
+	{"neighbour", "protocol", "proto"},
+	{"address", "brd", "broadcast"},
 	{NULL, NULL, NULL},
 };
 
@@ -314,7 +365,8 @@ static const struct field *row_of_kind(struct scan *s, const struct field *rows,
 		const struct schema *kind = f->kind == K_UNION ? variant_so_far(s, f) : NULL;
 		if (f->kind == K_NEST && (f->flags & F_HOIST))
 			inner = row_of_kind(s, f->sub->rows, word);
-		for (const struct field *g = kind ? kind->rows : NULL; g && g->kind != K_NONE && !inner; g++)
+		for (const struct field *g = kind ? kind->rows : NULL;
+		     g && g->kind != K_NONE && !inner; g++)
 			if (same_word(g, word, spelled(kind, word)))
 				inner = g;
 		if (inner)
@@ -346,18 +398,27 @@ static bool parse_fixed(struct scan *s, const struct schema *schema)
 		int boolean;
 		const char *text;
 	} fixed[] = {
-		{"link", "down", "up", 0, NULL},           {"link", "nomaster", "master", 0, NULL},
-		{"link", "nolearning", "learning", 0, NULL}, {"link", "noudpcsum", "udpcsum", 0, NULL},
-		{"link", "noproxy", "proxy", 0, NULL},     {"link", "norsc", "rsc", 0, NULL},
-		{"link", "nol2miss", "l2miss", 0, NULL},   {"link", "nol3miss", "l3miss", 0, NULL},
-		{"link", "noexternal", "external", 0, NULL}, {"seg6local encap", "srh", NULL, 0, NULL},
-		{"rule", "[l3mdev-table]", "l3mdev", 1, NULL}, {"rule", "[detached]", NULL, 0, NULL},
+		{"link", "down", "up", 0, NULL},
+		{"link", "nomaster", "master", 0, NULL},
+		{"link", "nolearning", "learning", 0, NULL},
+		{"link", "noudpcsum", "udpcsum", 0, NULL},
+		{"link", "noproxy", "proxy", 0, NULL},
+		{"link", "norsc", "rsc", 0, NULL},
+		{"link", "nol2miss", "l2miss", 0, NULL},
+		{"link", "nol3miss", "l3miss", 0, NULL},
+		{"link", "noexternal", "external", 0, NULL},
+		{"seg6local encap", "srh", NULL, 0, NULL},
+		{"rule", "[l3mdev-table]", "l3mdev", 1, NULL},
+		{"rule", "[detached]", NULL, 0, NULL},
 		{"rule", "[unresolved]", NULL, 0, NULL},
-		{"rule", "blackhole", "action", -1, "blackhole"}, {"rule", "prohibit", "action", -1, "prohibit"},
-		{"rule", "unreachable", "action", -1, "unreachable"}, {"rule", "nop", "action", -1, "nop"},
+		{"rule", "blackhole", "action", -1, "blackhole"},
+		{"rule", "prohibit", "action", -1, "prohibit"},
+		{"rule", "unreachable", "action", -1, "unreachable"},
+		{"rule", "nop", "action", -1, "nop"},
 	};
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
-		if (strcmp(fixed[i].word, s->token) != 0 || strcmp(fixed[i].schema, schema->name) != 0)
+		if (strcmp(fixed[i].word, s->token) != 0 ||
+		    strcmp(fixed[i].schema, schema->name) != 0)
 			continue;
 		if (!fixed[i].key)
 			return true;
@@ -427,7 +488,8 @@ static void split_mark(struct scan *s)
 	push_number_or_text(s);
 }
 
-/* Stores a value under its key, where ip(8) has ways of its own to say it. [table, value] -> [table] */
+/* Stores a value under its key, where ip(8) has ways of its own to say it. [table, value] ->
+ * [table] */
 static void set_value(struct scan *s, const struct field *f, bool inverse)
 {
 	lua_State *L = s->L;
@@ -438,11 +500,13 @@ static void set_value(struct scan *s, const struct field *f, bool inverse)
 	if (f->kind == K_HEX && strcmp(f->key, "fwmark") == 0)
 		split_mark(s);
 	bool text = lua_type(L, -1) == LUA_TSTRING;
-	if (text && strcmp(f->key, "type") == 0 && strcmp(lua_tostring(L, -1), "bridge_slave") == 0) {
+	if (text && strcmp(f->key, "type") == 0 &&
+	    strcmp(lua_tostring(L, -1), "bridge_slave") == 0) {
 		lua_pop(L, 1);
 		lua_pushliteral(L, "bridge");
 		lua_setfield(L, -2, "port");
-	} else if (text && strcmp(f->key, "broadcast") == 0 && strcmp(lua_tostring(L, -1), "+") == 0) {
+	} else if (text && strcmp(f->key, "broadcast") == 0 &&
+		   strcmp(lua_tostring(L, -1), "+") == 0) {
 		lua_pop(L, 1); /* the prefix's own, as without the word */
 	} else {
 		lua_setfield(L, -2, f->key);
@@ -451,7 +515,8 @@ static void set_value(struct scan *s, const struct field *f, bool inverse)
 
 static bool parse_row(struct scan *s, const struct field *f, bool bare)
 {
-	bool metric = s->object->schema == &schema_route && !(f->flags & F_HEADER) && word_by_name(words_locks, f->key);
+	bool metric = s->object->schema == &schema_route && !(f->flags & F_HEADER) &&
+		      word_by_name(words_locks, f->key);
 	bool inverse = strcmp(s->token, "arp") == 0;
 	if (f->kind == K_HOPS)
 		return parse_hop(s, f);
@@ -459,7 +524,8 @@ static bool parse_row(struct scan *s, const struct field *f, bool bare)
 		return parse_segs(s);
 	if (metric && take(s, "lock"))
 		note_lock(s, f);
-	if (s->object->schema == &schema_link && !bare && f->kind == K_STRING && strcmp(f->key, "name") == 0)
+	if (s->object->schema == &schema_link && !bare && f->kind == K_STRING &&
+	    strcmp(f->key, "name") == 0)
 		rename_link(s->L);
 	if (!parse_value(s, f, bare))
 		return false;
@@ -478,12 +544,16 @@ static bool given(struct scan *s, const struct field *f)
 	return there;
 }
 
-/* The field that a word without a keyword before it fills: a route's type and destination, a link's name, ... */
+/* The field that a word without a keyword before it fills: a route's type and destination, a link's
+ * name, ... */
 static const struct field *bare_field(struct scan *s, const struct schema *schema)
 {
 	for (const struct field *f = schema->rows; f->kind != K_NONE; f++) {
-		bool name = schema == &schema_link && f->kind == K_STRING && strcmp(f->key, "name") == 0;
-		const struct schema *inner = f->kind == K_UNION ? variant_so_far(s, f) : f->flags & F_HOIST ? f->sub : NULL;
+		bool name = schema == &schema_link && f->kind == K_STRING &&
+			    strcmp(f->key, "name") == 0;
+		const struct schema *inner = f->kind == K_UNION	  ? variant_so_far(s, f)
+					     : f->flags & F_HOIST ? f->sub
+								  : NULL;
 		const struct field *bare = inner ? bare_field(s, inner) : NULL;
 		if (bare)
 			return bare;
@@ -498,8 +568,8 @@ static const struct field *bare_field(struct scan *s, const struct schema *schem
 }
 
 /*
- * Reads fields into the table on top of the stack. `whole`: every word must be understood; otherwise the first one
- * that is not ends the part (a next hop inside a route).
+ * Reads fields into the table on top of the stack. `whole`: every word must be understood;
+ * otherwise the first one that is not ends the part (a next hop inside a route).
  */
 static bool parse_fields(struct scan *s, const struct schema *schema, bool whole)
 {
@@ -513,11 +583,13 @@ static bool parse_fields(struct scan *s, const struct schema *schema, bool whole
 		bool bare = false;
 		if (!f)
 			f = row_of_word(schema->rows, s->token, row);
-		if (f && schema->head == 0 && given(s, f)) { /* the second tos is no longer the tunnel's */
+		if (f && schema->head == 0 &&
+		    given(s, f)) { /* the second tos is no longer the tunnel's */
 			*s = before;
 			return true;
 		}
-		if (!f && schema == &schema_rule && s->length > 1 && s->token[s->length - 1] == ':') { /* 50: from all ... */
+		if (!f && schema == &schema_rule && s->length > 1 &&
+		    s->token[s->length - 1] == ':') { /* 50: from all ... */
 			s->token[--s->length] = 0;
 			f = row_of_word(schema->rows, "priority", NULL);
 			bare = true;

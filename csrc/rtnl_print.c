@@ -1,6 +1,6 @@
 /*
- * Messages as the text that ip(8) prints, driven by the rows: what a route looks like is what every operator
- * already reads. Differences by intention: no blank at the end of a line.
+ * Messages as the text that ip(8) prints, driven by the rows: what a route looks like is what every
+ * operator already reads. Differences by intention: no blank at the end of a line.
  */
 #include "rtnl.h"
 
@@ -61,7 +61,8 @@ static const char *shown_as(const struct field *f)
 	return f->show ? f->show : f->key;
 }
 
-/* --- values that ip(8) leaves out -------------------------------------------------------------------------------- */
+/* --- values that ip(8) leaves out
+ * -------------------------------------------------------------------------------- */
 
 static bool left_out(const struct print *p, const struct stretch *s, const struct field *f)
 {
@@ -75,16 +76,20 @@ static bool left_out(const struct print *p, const struct stretch *s, const struc
 		return false;
 	const struct rtmsg *r = (const struct rtmsg *)(const void *)s->data;
 	switch (f->flags & F_HEADER ? f->offset : SIZE_MAX) {
-	case offsetof(struct rtmsg, rtm_type): return r->rtm_type == RTN_UNICAST;
-	case offsetof(struct rtmsg, rtm_protocol): return r->rtm_protocol == RTPROT_BOOT;
+	case offsetof(struct rtmsg, rtm_type):
+		return r->rtm_type == RTN_UNICAST;
+	case offsetof(struct rtmsg, rtm_protocol):
+		return r->rtm_protocol == RTPROT_BOOT;
 	case offsetof(struct rtmsg, rtm_scope):
 		return r->rtm_scope == RT_SCOPE_UNIVERSE || r->rtm_scope == RT_SCOPE_NOWHERE ||
 		       (p->request && r->rtm_scope == RT_SCOPE_LINK);
-	default: return false;
+	default:
+		return false;
 	}
 }
 
-/* The main table is named neither by `ip route show` nor in a request; others where several are listed. */
+/* The main table is named neither by `ip route show` nor in a request; others where several are
+ * listed. */
 static bool is_main(const struct stretch *s, const struct field *f)
 {
 	const struct nlattr *a = find_attr(s, f->attr);
@@ -94,7 +99,8 @@ static bool is_main(const struct stretch *s, const struct field *f)
 	return table == RT_TABLE_MAIN;
 }
 
-/* --- kinds that need more than word and value -------------------------------------------------------------------- */
+/* --- kinds that need more than word and value
+ * -------------------------------------------------------------------- */
 
 static void print_via(struct print *p, const struct stretch *s, const struct field *f)
 {
@@ -134,7 +140,8 @@ static void print_encap(struct print *p, const struct stretch *s, const struct f
 	print_stretch(p, &inner);
 }
 
-/* mode encap segs 2 [ fc00::1 fc00::2 ]; inline, with the place the kernel keeps for the packet's own address */
+/* mode encap segs 2 [ fc00::1 fc00::2 ]; inline, with the place the kernel keeps for the packet's
+ * own address */
 static void print_segments(struct print *p, const struct stretch *s, const struct field *f)
 {
 	lua_State *L = p->L;
@@ -172,7 +179,8 @@ static void print_group(struct print *p, const struct stretch *s, const struct f
 	for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
 		lua_getfield(L, -1, "id");
 		lua_getfield(L, -2, "weight");
-		unsigned id = (unsigned)lua_tointeger(L, -2), weight = (unsigned)lua_tointeger(L, -1);
+		unsigned id = (unsigned)lua_tointeger(L, -2),
+			 weight = (unsigned)lua_tointeger(L, -1);
 		int n = weight == 1 ? snprintf(text, sizeof(text), "%u", id)
 				    : snprintf(text, sizeof(text), "%u,%u", id, weight);
 		add(p, i > 1 ? "/" : " ", 1);
@@ -228,7 +236,8 @@ static void print_time(struct print *p, const struct stretch *s, const struct fi
 	print_word(p, shown_as(f));
 	if (locked(s, f))
 		print_word(p, "lock");
-	snprintf(text, sizeof(text), ms >= 1000 ? "%gs" : "%gms", ms >= 1000 ? (double)ms / 1000 : (double)ms);
+	snprintf(text, sizeof(text), ms >= 1000 ? "%gs" : "%gms",
+		 ms >= 1000 ? (double)ms / 1000 : (double)ms);
 	print_word(p, text);
 }
 
@@ -302,7 +311,8 @@ static void print_hops(struct print *p, const struct stretch *s, const struct fi
 
 static void print_table(struct print *p, const struct stretch *s, const struct field *f)
 {
-	if (s->schema == &schema_route && (!(p->any_table || p->request) || (is_main(s, f) && !p->details)))
+	if (s->schema == &schema_route &&
+	    (!(p->any_table || p->request) || (is_main(s, f) && !p->details)))
 		return;
 	print_plain(p, s, f);
 }
@@ -318,20 +328,23 @@ static void print_names(struct print *p, const struct stretch *s, const struct f
 typedef void print_fn(struct print *p, const struct stretch *s, const struct field *f);
 
 static print_fn *const printers[] = {
-	[K_INT] = print_plain,      [K_SIGNED] = print_plain,   [K_SCALED] = print_time,   [K_HEX] = print_hex,
-	[K_BIT] = print_switch,     [K_BITS] = print_bits,      [K_FLAG] = print_switch,   [K_BOOL] = print_switch,
-	[K_STRING] = print_plain,   [K_FAMILY] = print_plain,   [K_ADDRESS] = print_plain, [K_PREFIX] = print_plain,
-	[K_VIA] = print_via,        [K_LLADDR] = print_plain,   [K_IFINDEX] = print_plain, [K_WEIGHT] = print_plain,
-	[K_TABLE] = print_table,    [K_NEST] = print_nested,    [K_HOPS] = print_hops,     [K_GROUP] = print_group,
-	[K_ENCAP] = print_encap,    [K_UNION] = print_nested,   [K_PEER] = print_nested,   [K_SEGMENTS] = print_segments,
-	[K_LABELS] = print_labels,  [K_RANGE] = print_plain,    [K_MEMBER] = print_plain,  [K_NETNS] = print_plain,
-	[K_REALM] = print_realm,    [K_NAMES] = print_names,
+	[K_INT] = print_plain,	   [K_SIGNED] = print_plain,  [K_SCALED] = print_time,
+	[K_HEX] = print_hex,	   [K_BIT] = print_switch,    [K_BITS] = print_bits,
+	[K_FLAG] = print_switch,   [K_BOOL] = print_switch,   [K_STRING] = print_plain,
+	[K_FAMILY] = print_plain,  [K_ADDRESS] = print_plain, [K_PREFIX] = print_plain,
+	[K_VIA] = print_via,	   [K_LLADDR] = print_plain,  [K_IFINDEX] = print_plain,
+	[K_WEIGHT] = print_plain,  [K_TABLE] = print_table,   [K_NEST] = print_nested,
+	[K_HOPS] = print_hops,	   [K_GROUP] = print_group,   [K_ENCAP] = print_encap,
+	[K_UNION] = print_nested,  [K_PEER] = print_nested,   [K_SEGMENTS] = print_segments,
+	[K_LABELS] = print_labels, [K_RANGE] = print_plain,   [K_MEMBER] = print_plain,
+	[K_NETNS] = print_plain,   [K_REALM] = print_realm,   [K_NAMES] = print_names,
 };
 
 /* A row whose key the row before already showed (one field in two shapes) is passed over. */
 static bool shown_before(struct print *p, const struct stretch *s, const struct field *f)
 {
-	if (f == s->schema->rows || !f->key || !f[-1].key || strcmp(f->key, f[-1].key) != 0 || f->kind == K_UNION)
+	if (f == s->schema->rows || !f->key || !f[-1].key || strcmp(f->key, f[-1].key) != 0 ||
+	    f->kind == K_UNION)
 		return false;
 	if (!push_field(p->L, s, f - 1, p->names))
 		return false;

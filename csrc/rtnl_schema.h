@@ -1,9 +1,9 @@
 /*
  * The rows: one line describes one field of one kernel message, in both directions.
  *
- * Encoding, decoding, comparing, printing, parsing and the reading of extended ACKs all walk these rows and
- * know nothing else about messages. A new attribute is a new row; a new way for bytes and values to correspond
- * is a new kind. Rows stand in the order in which iproute2 prints them.
+ * Encoding, decoding, comparing, printing, parsing and the reading of extended ACKs all walk these
+ * rows and know nothing else about messages. A new attribute is a new row; a new way for bytes and
+ * values to correspond is a new kind. Rows stand in the order in which iproute2 prints them.
  */
 #ifndef ECMP_RTNL_SCHEMA_H
 #define ECMP_RTNL_SCHEMA_H
@@ -14,53 +14,56 @@
 
 /* How the bytes of a field and a Lua value correspond. */
 enum kind {
-	K_NONE,    /* end of the rows */
-	K_INT,     /* unsigned integer of `size` bytes; with `words`, a word where one is known */
-	K_SIGNED,  /* signed integer of 4 bytes */
-	K_SCALED,  /* unsigned integer stored times `mask` */
-	K_HEX,     /* like K_INT, printed as 0x..; may be written as text */
-	K_BIT,     /* boolean: the bits `mask` of an integer of `size` bytes */
-	K_BITS,    /* list of words: the bits of an integer, `words` holding masks */
-	K_FLAG,    /* boolean: an attribute without payload */
-	K_BOOL,    /* boolean: an integer of `size` bytes, 0 or 1, that is printed either way (on, off) */
+	K_NONE,	  /* end of the rows */
+	K_INT,	  /* unsigned integer of `size` bytes; with `words`, a word where one is known */
+	K_SIGNED, /* signed integer of 4 bytes */
+	K_SCALED, /* unsigned integer stored times `mask` */
+	K_HEX,	  /* like K_INT, printed as 0x..; may be written as text */
+	K_BIT,	  /* boolean: the bits `mask` of an integer of `size` bytes */
+	K_BITS,	  /* list of words: the bits of an integer, `words` holding masks */
+	K_FLAG,	  /* boolean: an attribute without payload */
+	K_BOOL, /* boolean: an integer of `size` bytes, 0 or 1, that is printed either way (on, off)
+		 */
 	K_STRING,  /* text, zero terminated on the wire */
 	K_FAMILY,  /* 4 or 6: the first byte of the header */
 	K_ADDRESS, /* address of the message's family */
 	K_PREFIX,  /* address with its length in the header byte at `offset` */
-	K_VIA,     /* gateway: this attribute, or RTA_VIA when its family is not the route's */
+	K_VIA,	   /* gateway: this attribute, or RTA_VIA when its family is not the route's */
 	K_LLADDR,  /* hardware address */
 	K_IFINDEX, /* interface: a name in Lua, an index on the wire */
 	K_WEIGHT,  /* 1..256, one less on the wire */
-	K_TABLE,   /* routing table: header byte at `offset`, or the attribute when it does not fit */
-	K_NEST,    /* nested attributes: a table, or with F_HOIST fields of the table itself */
-	K_HOPS,    /* list of rtnexthop */
-	K_GROUP,   /* list of nexthop_grp */
-	K_ENCAP,   /* lightweight tunnel: a table whose `type` selects the rows */
-	K_UNION,   /* attributes whose rows the field `type` selects (link kinds) */
-	K_PEER,    /* a whole message inside an attribute (the other end of a veth) */
-	K_SEGMENTS,/* seg6: mode and segment list */
-	K_LABELS,  /* mpls label stack */
-	K_REALM,   /* routing realm: a number, or "from/to" */
-	K_NAMES,   /* list of texts: one attribute each, inside a nest */
-	K_RANGE,   /* two integers of `size` bytes: "first-last" */
-	K_MEMBER,  /* a 4-byte member at `offset` of a structure of `whole` bytes; divided by `mask` */
-	K_NETNS,   /* a namespace given by path, name or pid; a descriptor on the wire */
+	K_TABLE, /* routing table: header byte at `offset`, or the attribute when it does not fit */
+	K_NEST,	 /* nested attributes: a table, or with F_HOIST fields of the table itself */
+	K_HOPS,	 /* list of rtnexthop */
+	K_GROUP, /* list of nexthop_grp */
+	K_ENCAP, /* lightweight tunnel: a table whose `type` selects the rows */
+	K_UNION, /* attributes whose rows the field `type` selects (link kinds) */
+	K_PEER,	 /* a whole message inside an attribute (the other end of a veth) */
+	K_SEGMENTS, /* seg6: mode and segment list */
+	K_LABELS,   /* mpls label stack */
+	K_REALM,    /* routing realm: a number, or "from/to" */
+	K_NAMES,    /* list of texts: one attribute each, inside a nest */
+	K_RANGE,    /* two integers of `size` bytes: "first-last" */
+	K_MEMBER, /* a 4-byte member at `offset` of a structure of `whole` bytes; divided by `mask`
+		   */
+	K_NETNS,  /* a namespace given by path, name or pid; a descriptor on the wire */
 };
 
 enum {
-	F_HEADER   = 1 << 0,  /* in the fixed header, at `offset` */
-	F_READONLY = 1 << 1,  /* what the kernel tells; refused in requests, left out of what is given back */
+	F_HEADER = 1 << 0,    /* in the fixed header, at `offset` */
+	F_READONLY = 1 << 1,  /* what the kernel tells; refused in requests, left out of what is
+				 given back */
 	F_VOLATILE = 1 << 2,  /* not compared: changes by itself */
-	F_HOIST    = 1 << 3,  /* K_NEST: its fields are fields of the outer table */
-	F_BE       = 1 << 4,  /* network byte order */
-	F_QUERY    = 1 << 5,  /* only in lookups: refused elsewhere */
-	F_SILENT   = 1 << 6,  /* never printed */
-	F_DETAIL   = 1 << 7,  /* printed in details only */
-	F_BARE     = 1 << 8,  /* printed without its word */
+	F_HOIST = 1 << 3,     /* K_NEST: its fields are fields of the outer table */
+	F_BE = 1 << 4,	      /* network byte order */
+	F_QUERY = 1 << 5,     /* only in lookups: refused elsewhere */
+	F_SILENT = 1 << 6,    /* never printed */
+	F_DETAIL = 1 << 7,    /* printed in details only */
+	F_BARE = 1 << 8,      /* printed without its word */
 	F_DEFAULT0 = 1 << 9,  /* zero on the wire means "not given" */
-	F_NESTED   = 1 << 10, /* the kernel wants NLA_F_NESTED */
-	F_ABSENT0  = 1 << 11, /* the kernel leaves it out when it is zero: absent reads as zero */
-	F_ALONE    = 1 << 13, /* K_BOOL: in text, the word alone means on */
+	F_NESTED = 1 << 10,   /* the kernel wants NLA_F_NESTED */
+	F_ABSENT0 = 1 << 11,  /* the kernel leaves it out when it is zero: absent reads as zero */
+	F_ALONE = 1 << 13,    /* K_BOOL: in text, the word alone means on */
 	F_NEGATIVE = 1 << 12, /* negative on the wire means "not given" */
 };
 
@@ -72,25 +75,26 @@ struct word {
 struct schema;
 
 struct field {
-	const char *key;               /* what scripts write, read, and see in errors */
+	const char *key; /* what scripts write, read, and see in errors */
 	enum kind kind;
-	uint16_t attr;                 /* attribute number; unused in the header */
-	uint16_t offset;               /* in the header (F_HEADER, K_PREFIX, K_TABLE) or the structure (K_MEMBER) */
+	uint16_t attr;	 /* attribute number; unused in the header */
+	uint16_t offset; /* in the header (F_HEADER, K_PREFIX, K_TABLE) or the structure (K_MEMBER)
+			  */
 	uint16_t flags;
-	uint8_t size;                  /* bytes of an integer */
-	uint8_t whole;                 /* K_MEMBER: bytes of the structure around it */
-	uint32_t mask;                 /* K_BIT: which bits; K_SCALED: the factor */
-	const struct schema *sub;      /* K_NEST, K_HOPS, K_PEER */
-	const struct word *words;      /* K_INT, K_BITS */
-	const struct variant *variants;/* K_ENCAP, K_UNION: rows by type */
-	const char *show;              /* the word before the value in text; the key where this is NULL */
-	const char *unit;              /* written behind the number in text */
+	uint8_t size;			/* bytes of an integer */
+	uint8_t whole;			/* K_MEMBER: bytes of the structure around it */
+	uint32_t mask;			/* K_BIT: which bits; K_SCALED: the factor */
+	const struct schema *sub;	/* K_NEST, K_HOPS, K_PEER */
+	const struct word *words;	/* K_INT, K_BITS */
+	const struct variant *variants; /* K_ENCAP, K_UNION: rows by type */
+	const char *show; /* the word before the value in text; the key where this is NULL */
+	const char *unit; /* written behind the number in text */
 };
 
 struct schema {
-	const char *name;              /* "route", "next hop", "link", ... as errors say it */
-	uint16_t head;                 /* bytes of the fixed header */
-	const struct field *rows;      /* ends with K_NONE */
+	const char *name;	  /* "route", "next hop", "link", ... as errors say it */
+	uint16_t head;		  /* bytes of the fixed header */
+	const struct field *rows; /* ends with K_NONE */
 };
 
 /* One alternative of a union: its word, its number where the wire has one, its rows. */
@@ -102,14 +106,14 @@ struct variant {
 
 /* One kind of kernel object: its rows and the message numbers of its verbs. */
 struct object {
-	const char *name;              /* "route", as in `nl.route` and `ip route` */
+	const char *name; /* "route", as in `nl.route` and `ip route` */
 	const struct schema *schema;
-	uint16_t add, del, get;        /* RTM_NEW*, RTM_DEL*, RTM_GET* */
+	uint16_t add, del, get; /* RTM_NEW*, RTM_DEL*, RTM_GET* */
 };
 
 extern const struct object rtnl_objects[];
-extern const struct schema schema_route, schema_hop, schema_link, schema_addr, schema_nexthop, schema_rule,
-	schema_neigh;
+extern const struct schema schema_route, schema_hop, schema_link, schema_addr, schema_nexthop,
+	schema_rule, schema_neigh;
 
 const struct object *object_by_name(const char *name);
 const struct object *object_by_type(uint16_t type);
@@ -119,6 +123,7 @@ const char *word_by_value(const struct word *list, uint32_t value);
 const struct word *word_by_name(const struct word *list, const char *name);
 
 /* The words of numbers, as /etc/iproute2 ships them. */
-extern const struct word words_table[], words_proto[], words_scope[], words_type[], words_pref[], words_locks[];
+extern const struct word words_table[], words_proto[], words_scope[], words_type[], words_pref[],
+	words_locks[];
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Objects as `ip OBJECT show` prints them where that is no plain row of words: links, addresses and rules. Routes, next
- * hops and neighbours are (rtnl_print.c).
+ * Objects as `ip OBJECT show` prints them where that is no plain row of words: links, addresses and
+ * rules. Routes, next hops and neighbours are (rtnl_print.c).
  */
 #include "rtnl.h"
 
@@ -44,7 +44,8 @@ static uint32_t flags_of(const struct stretch *s)
 	return ((const struct ifinfomsg *)(const void *)s->data)->ifi_flags;
 }
 
-/* --- links: 3: v1@p1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 ... -------------------------------------------------- */
+/* --- links: 3: v1@p1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 ...
+ * -------------------------------------------------- */
 
 /* [] -> []: @p1, @if7 where the other end is in another namespace, @NONE */
 static void show_lower(struct print *p, const struct stretch *s)
@@ -57,7 +58,8 @@ static void show_lower(struct print *p, const struct stretch *s)
 	if (lower == 0)
 		print_text(p, "NONE");
 	else if (find_attr(s, IFLA_LINK_NETNSID))
-		print_text(p, lua_pushfstring(p->L, "if%d", (int)lower)); /* of another namespace: no name here */
+		print_text(p, lua_pushfstring(p->L, "if%d",
+					      (int)lower)); /* of another namespace: no name here */
 	else
 		print_text(p, names_name(p->L, p->names, lower));
 	if (lower)
@@ -169,7 +171,8 @@ static void show_link(struct print *p, const struct stretch *s)
 		show_altnames(p, s);
 }
 
-/* --- addresses:     inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0 -------------------------------------------------- */
+/* --- addresses:     inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0
+ * -------------------------------------------------- */
 
 static void show_lifetime(struct print *p, const struct stretch *s, const char *key)
 {
@@ -232,7 +235,8 @@ static void show_addr(struct print *p, const struct stretch *s)
 	show_lifetime(p, s, "preferred_lft");
 }
 
-/* --- rules: 32766:	from all lookup main --------------------------------------------------------------------------------- */
+/* --- rules: 32766:	from all lookup main
+ * --------------------------------------------------------------------------------- */
 
 static void show_mark(struct print *p, const struct stretch *s)
 {
@@ -277,14 +281,16 @@ static void show_action(struct print *p, const struct stretch *s)
 		say(p, s, NULL, "action");
 	}
 	if (push(p, s, "proto")) {
-		bool kernel = lua_type(p->L, -1) == LUA_TSTRING && strcmp(lua_tostring(p->L, -1), "kernel") == 0;
+		bool kernel = lua_type(p->L, -1) == LUA_TSTRING &&
+			      strcmp(lua_tostring(p->L, -1), "kernel") == 0;
 		lua_pop(p->L, 1);
 		if (!kernel || p->details)
 			say(p, s, "proto", "proto");
 	}
 }
 
-static void show_interface(struct print *p, const struct stretch *s, const char *key, uint32_t detached)
+static void show_interface(struct print *p, const struct stretch *s, const char *key,
+			   uint32_t detached)
 {
 	const struct fib_rule_hdr *r = (const struct fib_rule_hdr *)(const void *)s->data;
 	say(p, s, key, key);
@@ -328,7 +334,8 @@ void print_object(struct print *p, const struct stretch *s)
 	static const struct {
 		const struct schema *schema;
 		void (*show)(struct print *p, const struct stretch *s);
-	} shows[] = {{&schema_link, show_link}, {&schema_addr, show_addr}, {&schema_rule, show_rule}};
+	} shows[] = {
+		{&schema_link, show_link}, {&schema_addr, show_addr}, {&schema_rule, show_rule}};
 
 	luaL_checkstack(p->L, 12, "too many values");
 	for (size_t i = 0; i < sizeof(shows) / sizeof(shows[0]) && !p->request; i++) {

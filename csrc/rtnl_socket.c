@@ -1,6 +1,6 @@
 /*
- * A netlink socket in one namespace: requests, dumps, notifications. The socket is made by a thread of its own that moved
- * into the namespace, so nothing of the caller's namespace ever changes.
+ * A netlink socket in one namespace: requests, dumps, notifications. The socket is made by a thread
+ * of its own that moved into the namespace, so nothing of the caller's namespace ever changes.
  */
 #define _GNU_SOURCE
 #include "rtnl_socket.h"
@@ -14,7 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- life ----------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static void drop_held(struct sock *s)
 {
@@ -62,7 +64,8 @@ static int make_socket(void *arg)
 	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 }
 
-/* As much room for answers as we may have: every message of a batch may be refused (kernel.md 11). */
+/* As much room for answers as we may have: every message of a batch may be refused (kernel.md 11).
+ */
 static void widen(int fd)
 {
 	int bytes = 4 << 20;
@@ -111,11 +114,12 @@ ssize_t receive(struct sock *s)
 	return n;
 }
 
-/* One receive with a big buffer before any dump: otherwise the kernel builds small messages and a large multipath route
- * silently ends the dump (kernel.md 2.2). A no-op with an ACK is enough. */
+/* One receive with a big buffer before any dump: otherwise the kernel builds small messages and a
+ * large multipath route silently ends the dump (kernel.md 2.2). A no-op with an ACK is enough. */
 static int warm(struct sock *s)
 {
-	struct nlmsghdr noop = {.nlmsg_len = NLMSG_HDRLEN, .nlmsg_type = NLMSG_NOOP,
+	struct nlmsghdr noop = {.nlmsg_len = NLMSG_HDRLEN,
+				.nlmsg_type = NLMSG_NOOP,
 				.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK};
 	if (mnl_socket_sendto(s->nl, &noop, sizeof(noop)) < 0)
 		return -1;
@@ -139,17 +143,21 @@ int socket_open(lua_State *L)
 	if (ref && (s->ns = netns_open(ref)) < 0) {
 		int error = errno;
 		lua_pushfstring(L, "open network namespace %s", ref);
-		return push_errno(L, lua_tostring(L, -1), error == EINVAL ? "not a network namespace" : NULL, error);
+		return push_errno(L, lua_tostring(L, -1),
+				  error == EINVAL ? "not a network namespace" : NULL, error);
 	}
 	if (!(s->nl = open_in(s->ns, true)) || warm(s) < 0) {
 		int error = errno;
-		lua_pushfstring(L, "open netlink socket%s%s", ref ? " in namespace " : "", ref ? ref : "");
+		lua_pushfstring(L, "open netlink socket%s%s", ref ? " in namespace " : "",
+				ref ? ref : "");
 		return push_errno(L, lua_tostring(L, -1), NULL, error);
 	}
 	return 1;
 }
 
-/* --- requests ------------------------------------------------------------------------------------------------------- */
+/* --- requests
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 const struct verb_row verb_rows[] = {
 	{"add", VERB_ADD, NLM_F_CREATE | NLM_F_EXCL},
@@ -213,7 +221,8 @@ void encode_value(lua_State *L, struct encoder *e, const struct object *object, 
 		lua_rawgeti(L, e->names, 0);
 		same_kernel = lua_rawequal(L, -1, -2) && lua_isuserdata(L, -1);
 		lua_pop(L, 3);
-		if (same_kernel && v->object->schema == object->schema && object->schema != &schema_link) {
+		if (same_kernel && v->object->schema == object->schema &&
+		    object->schema != &schema_link) {
 			encode_view(e, object->schema, v->data, v->length);
 			return;
 		}
@@ -226,21 +235,21 @@ void encode_value(lua_State *L, struct encoder *e, const struct object *object, 
 }
 
 /* "route add 10.9.0.0/16 via 10.0.0.1": the request in the words of ip(8). [] -> [text] */
-const char *push_request(lua_State *L, const struct object *object, const char *verb, const uint8_t *data,
-			 size_t length, int names)
+const char *push_request(lua_State *L, const struct object *object, const char *verb,
+			 const uint8_t *data, size_t length, int names)
 {
 	struct stretch s = {object->schema, data, length, stretch_family(data, length), NULL};
 	struct print p = {.names = names, .one_line = true, .request = true};
 	push_text(L, p, &s);
-	lua_pushfstring(L, "%s %s %s", strcmp(object->name, "flow") == 0 ? "route" : object->name, verb,
-			lua_tostring(L, -1));
+	lua_pushfstring(L, "%s %s %s", strcmp(object->name, "flow") == 0 ? "route" : object->name,
+			verb, lua_tostring(L, -1));
 	lua_remove(L, -2);
 	return lua_tostring(L, -1);
 }
 
 /* The kernel's refusal of the request at `data`. -> nil, message, code */
-int refusal(lua_State *L, const struct extack *x, int error, const struct object *object, const char *verb,
-	    const uint8_t *data, size_t length, int names)
+int refusal(lua_State *L, const struct extack *x, int error, const struct object *object,
+	    const char *verb, const uint8_t *data, size_t length, int names)
 {
 	const char *request = push_request(L, object, verb, data, length, names);
 	const char *text = NULL;
@@ -251,7 +260,8 @@ int refusal(lua_State *L, const struct extack *x, int error, const struct object
 	else if (error == ESRCH && object->schema == &schema_route)
 		text = "No such route";
 	if (x && x->offset && push_field_path(L, object->schema, data, length, x->offset))
-		text = lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), text ? text : strerror(error));
+		text = lua_pushfstring(L, "%s: %s", lua_tostring(L, -1),
+				       text ? text : strerror(error));
 	if (x && x->missing) {
 		push_missing_path(L, object->schema, data, length, x);
 		text = lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), text ? text : "missing");
@@ -259,11 +269,14 @@ int refusal(lua_State *L, const struct extack *x, int error, const struct object
 	return push_errno(L, request, text, error);
 }
 
-/* What the world lacked while the message was built: a device, a namespace. -> nil, message, code */
-static int lacking(lua_State *L, const struct encoder *e, const struct object *object, const char *verb)
+/* What the world lacked while the message was built: a device, a namespace. -> nil, message, code
+ */
+static int lacking(lua_State *L, const struct encoder *e, const struct object *object,
+		   const char *verb)
 {
 	const uint8_t *data = e->out->base + e->start;
-	const char *request = push_request(L, object, verb, data, e->out->length - e->start, e->names);
+	const char *request =
+		push_request(L, object, verb, data, e->out->length - e->start, e->names);
 	const char *text = e->refused == ENODEV ? "Cannot find device" : NULL;
 	if (strcmp(e->lacking, "namespace") == 0)
 		text = lua_pushfstring(L, "cannot open the namespace: %s", strerror(e->refused));
@@ -275,7 +288,8 @@ static int send_out(struct sock *s, size_t at)
 	return mnl_socket_sendto(s->nl, s->out->base + at, s->out->length - at) < 0 ? -1 : 0;
 }
 
-/* Reads answers until the ACK or error of `seq`; a message that comes before it is pushed as a view (the last one). */
+/* Reads answers until the ACK or error of `seq`; a message that comes before it is pushed as a view
+ * (the last one). */
 static int await(lua_State *L, struct sock *s, uint32_t seq, const struct object *object, int names,
 		 struct extack *x, int *error, bool *answered)
 {
@@ -287,7 +301,8 @@ static int await(lua_State *L, struct sock *s, uint32_t seq, const struct object
 			return -1;
 		}
 		int left = (int)n;
-		for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left);
+		     h = mnl_nlmsg_next(h, &left)) {
 			if (h->nlmsg_seq != seq)
 				continue;
 			if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE) {
@@ -299,8 +314,8 @@ static int await(lua_State *L, struct sock *s, uint32_t seq, const struct object
 				continue;
 			if (*answered)
 				lua_pop(L, 1);
-			view_push(L, object, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
-				  mnl_nlmsg_get_payload_len(h), names);
+			view_push(L, object, h->nlmsg_type, h->nlmsg_flags,
+				  mnl_nlmsg_get_payload(h), mnl_nlmsg_get_payload_len(h), names);
 			*answered = true;
 		}
 	}
@@ -308,8 +323,8 @@ static int await(lua_State *L, struct sock *s, uint32_t seq, const struct object
 
 /*
  * socket:request(object, verb, value) -> true | view | nil, message, code
- * `verb` says which flags go along; "get" answers with what was asked for; new next-hop objects and links come back
- * as a second value, since the kernel may have chosen their numbers.
+ * `verb` says which flags go along; "get" answers with what was asked for; new next-hop objects and
+ * links come back as a second value, since the kernel may have chosen their numbers.
  */
 static int socket_request(lua_State *L)
 {
@@ -332,7 +347,8 @@ static int socket_request(lua_State *L)
 	drop_held(s);
 	s->out->length = 0;
 	size_t at = begin_message(L, s, type,
-				  (uint16_t)(NLM_F_REQUEST | (get ? 0 : NLM_F_ACK | verb->flags) | (echo ? NLM_F_ECHO : 0)));
+				  (uint16_t)(NLM_F_REQUEST | (get ? 0 : NLM_F_ACK | verb->flags) |
+					     (echo ? NLM_F_ECHO : 0)));
 	struct encoder e = {.L = L, .out = s->out, .names = 5, .verb = verb->verb, .held = s->held};
 	encode_value(L, &e, object, 4);
 	end_message(s, at);
@@ -340,7 +356,8 @@ static int socket_request(lua_State *L)
 		return lacking(L, &e, object, verb->name);
 	uint32_t seq = s->seq;
 	if (send_out(s, at) < 0)
-		return refusal(L, NULL, errno, object, verb->name, s->out->base + e.start, s->out->length - e.start, 5);
+		return refusal(L, NULL, errno, object, verb->name, s->out->base + e.start,
+			       s->out->length - e.start, 5);
 	if (get) { /* no ACK: the answer itself ends it */
 		ssize_t n = receive(s);
 		struct nlmsghdr *h = (void *)s->buffer;
@@ -362,16 +379,19 @@ static int socket_request(lua_State *L)
 	int failed = await(L, s, seq, answer, 5, &x, &error, &answered);
 	drop_held(s);
 	if (failed)
-		return refusal(L, &x, error, object, verb->name, s->out->base + e.start, s->out->length - e.start, 5);
+		return refusal(L, &x, error, object, verb->name, s->out->base + e.start,
+			       s->out->length - e.start, 5);
 	lua_pushboolean(L, 1);
 	if (answered)
 		lua_insert(L, -2);
 	return answered ? 2 : 1;
 }
 
-/* --- links by name or number --------------------------------------------------------------------------------------- */
+/* --- links by name or number
+ * --------------------------------------------------------------------------------------- */
 
-/* Asks the kernel for the link named `name`, or with an empty name for number *index; fills in the other. */
+/* Asks the kernel for the link named `name`, or with an empty name for number *index; fills in the
+ * other. */
 bool socket_link(lua_State *L, int socket, uint32_t *index, char name[16])
 {
 	struct sock *s = lua_touserdata(L, socket);
@@ -394,7 +414,8 @@ bool socket_link(lua_State *L, int socket, uint32_t *index, char name[16])
 	if (n < 0 || !mnl_nlmsg_ok(r, (int)n) || r->nlmsg_type != RTM_NEWLINK ||
 	    mnl_nlmsg_get_payload_len(r) < sizeof(*link))
 		return false;
-	struct stretch got = {&schema_link, mnl_nlmsg_get_payload(r), mnl_nlmsg_get_payload_len(r), 0, NULL};
+	struct stretch got = {&schema_link, mnl_nlmsg_get_payload(r), mnl_nlmsg_get_payload_len(r),
+			      0, NULL};
 	const struct nlattr *a = find_attr(&got, IFLA_IFNAME);
 	if (!a || a->nla_len - NLA_HDRLEN > 16)
 		return false;
@@ -404,14 +425,18 @@ bool socket_link(lua_State *L, int socket, uint32_t *index, char name[16])
 	return true;
 }
 
-/* --- dumps ---------------------------------------------------------------------------------------------------------- */
+/* --- dumps
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
-/* IPv6 route dumps restart by count after a change and may then miss routes without saying so (kernel.md 10): a second
- * socket hears of changes, and a dump during which one came is made again. */
+/* IPv6 route dumps restart by count after a change and may then miss routes without saying so
+ * (kernel.md 10): a second socket hears of changes, and a dump during which one came is made again.
+ */
 static bool changed(struct sock *s)
 {
 	bool any = false;
-	while (recv(mnl_socket_get_fd(s->watch), s->buffer, RECEIVE_SIZE, MSG_DONTWAIT | MSG_TRUNC) >= 0 ||
+	while (recv(mnl_socket_get_fd(s->watch), s->buffer, RECEIVE_SIZE,
+		    MSG_DONTWAIT | MSG_TRUNC) >= 0 ||
 	       errno == ENOBUFS || errno == EINTR)
 		any = true;
 	return any;
@@ -440,7 +465,8 @@ struct dump {
 static bool take_dump(lua_State *L, struct sock *s, struct dump *d, ssize_t n)
 {
 	int left = (int)n;
-	for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+	for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left);
+	     h = mnl_nlmsg_next(h, &left)) {
 		if (h->nlmsg_seq != s->seq)
 			continue;
 		if (h->nlmsg_flags & NLM_F_DUMP_INTR)
@@ -491,7 +517,9 @@ static int run_dump(lua_State *L, struct sock *s, struct dump *d, size_t at)
  */
 static int socket_dump(lua_State *L)
 {
-	enum { TRIES = 32 };
+	enum {
+		TRIES = 32
+	};
 	struct sock *s = check_socket(L);
 	struct dump d = {.object = check_object(L, 2)};
 	luaL_checktype(L, 3, LUA_TTABLE);
@@ -509,7 +537,8 @@ static int socket_dump(lua_State *L)
 		return lacking(L, &e, d.object, "list");
 	bool watched = d.object->schema == &schema_route && e.family != AF_INET;
 	if (watched && start_watch(s) < 0)
-		return refusal(L, NULL, errno, d.object, "list", s->out->base + e.start, s->out->length - e.start, 4);
+		return refusal(L, NULL, errno, d.object, "list", s->out->base + e.start,
+			       s->out->length - e.start, 4);
 	for (int i = 0; i < TRIES; i++) {
 		if (watched)
 			changed(s);
@@ -523,18 +552,24 @@ static int socket_dump(lua_State *L)
 	}
 	d.x.text = "changes came in between every time";
 	d.x.text_length = strlen(d.x.text);
-	return refusal(L, &d.x, EINTR, d.object, "list", s->out->base + e.start, s->out->length - e.start, 4);
+	return refusal(L, &d.x, EINTR, d.object, "list", s->out->base + e.start,
+		       s->out->length - e.start, 4);
 }
 
-/* --- notifications -------------------------------------------------------------------------------------------------- */
+/* --- notifications
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static const struct {
 	const char *object;
 	int groups[2];
 } groups[] = {
-	{"route", {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE}}, {"nexthop", {RTNLGRP_NEXTHOP, 0}},
-	{"link", {RTNLGRP_LINK, 0}},                         {"addr", {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR}},
-	{"neigh", {RTNLGRP_NEIGH, 0}},                       {"rule", {RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE}},
+	{"route", {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE}},
+	{"nexthop", {RTNLGRP_NEXTHOP, 0}},
+	{"link", {RTNLGRP_LINK, 0}},
+	{"addr", {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR}},
+	{"neigh", {RTNLGRP_NEIGH, 0}},
+	{"rule", {RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE}},
 };
 
 /* socket:subscribe(object) -> true | nil, message, code */
@@ -547,7 +582,8 @@ static int socket_subscribe(lua_State *L)
 			continue;
 		for (int j = 0; j < 2; j++) {
 			int group = groups[i].groups[j];
-			if (group && mnl_socket_setsockopt(s->nl, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
+			if (group && mnl_socket_setsockopt(s->nl, NETLINK_ADD_MEMBERSHIP, &group,
+							   sizeof(group)) < 0) {
 				lua_pushfstring(L, "monitor %s", object);
 				return push_errno(L, lua_tostring(L, -1), NULL, errno);
 			}
@@ -560,8 +596,8 @@ static int socket_subscribe(lua_State *L)
 
 /*
  * socket:receive(timeout?) -> list of views | nil, message, "EAGAIN" | nil, message, "ENOBUFS"
- * Waits for the next notifications: for ever without a timeout (seconds), not at all with 0. Names of interfaces are asked
- * over `names`, a socket of requests, since this one is busy listening.
+ * Waits for the next notifications: for ever without a timeout (seconds), not at all with 0. Names
+ * of interfaces are asked over `names`, a socket of requests, since this one is busy listening.
  */
 static int socket_receive(lua_State *L)
 {
@@ -577,16 +613,19 @@ static int socket_receive(lua_State *L)
 				  ready == 0 ? EAGAIN : errno);
 	ssize_t n = receive(s);
 	if (n < 0)
-		return push_errno(L, "monitor", errno == ENOBUFS ? "events were lost" : NULL, errno);
+		return push_errno(L, "monitor", errno == ENOBUFS ? "events were lost" : NULL,
+				  errno);
 	names_new(L, lua_isnil(L, 3) ? 0 : 3);
 	lua_newtable(L);
 	int left = (int)n;
 	lua_Integer count = 0;
-	for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+	for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left);
+	     h = mnl_nlmsg_next(h, &left)) {
 		const struct object *o = object_by_type(h->nlmsg_type);
 		if (!o || mnl_nlmsg_get_payload_len(h) < o->schema->head)
 			continue;
-		view_push(L, o, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h), mnl_nlmsg_get_payload_len(h), 4);
+		view_push(L, o, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
+			  mnl_nlmsg_get_payload_len(h), 4);
 		lua_rawseti(L, 5, ++count);
 	}
 	return 1;
@@ -627,13 +666,18 @@ static int socket_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-	{"request", socket_request}, {"dump", socket_dump},   {"batch", socket_batch},   {"subscribe", socket_subscribe},
-	{"receive", socket_receive}, {"buffer", socket_buffer}, {"fd", socket_fd},       {"netns", socket_netns},
+	{"request", socket_request}, {"dump", socket_dump},
+	{"batch", socket_batch},     {"subscribe", socket_subscribe},
+	{"receive", socket_receive}, {"buffer", socket_buffer},
+	{"fd", socket_fd},	     {"netns", socket_netns},
 	{"close", socket_close},     {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
-	{"__gc", socket_close}, {"__close", socket_close}, {"__tostring", socket_tostring}, {NULL, NULL},
+	{"__gc", socket_close},
+	{"__close", socket_close},
+	{"__tostring", socket_tostring},
+	{NULL, NULL},
 };
 
 void socket_register(lua_State *L)

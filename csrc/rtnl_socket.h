@@ -8,18 +8,20 @@
 
 #include <sys/types.h>
 
-enum { RECEIVE_SIZE = 72 * 1024 }; /* the largest notification is 65 632 bytes (kernel.md 2.1) */
+enum {
+	RECEIVE_SIZE = 72 * 1024
+}; /* the largest notification is 65 632 bytes (kernel.md 2.1) */
 
 struct mnl_socket;
 
 struct sock {
-	struct mnl_socket *nl;    /* NULL: closed */
+	struct mnl_socket *nl;	  /* NULL: closed */
 	struct mnl_socket *watch; /* hears IPv6 route changes during dumps; NULL until needed */
-	int ns;                   /* the namespace, or -1 for the process's own */
+	int ns;			  /* the namespace, or -1 for the process's own */
 	uint32_t seq;
-	int held[HELD_MAX];       /* descriptors the request in hand refers to */
-	struct arena *out;        /* user value 1 */
-	uint8_t *buffer;          /* user value 2 */
+	int held[HELD_MAX]; /* descriptors the request in hand refers to */
+	struct arena *out;  /* user value 1 */
+	uint8_t *buffer;    /* user value 2 */
 };
 
 struct verb_row {
@@ -38,10 +40,10 @@ ssize_t receive(struct sock *s);
 size_t begin_message(lua_State *L, struct sock *s, uint16_t type, uint16_t flags);
 void end_message(struct sock *s, size_t at);
 void encode_value(lua_State *L, struct encoder *e, const struct object *object, int value);
-const char *push_request(lua_State *L, const struct object *object, const char *verb, const uint8_t *data,
-			 size_t length, int names);
-int refusal(lua_State *L, const struct extack *x, int error, const struct object *object, const char *verb,
-	    const uint8_t *data, size_t length, int names);
+const char *push_request(lua_State *L, const struct object *object, const char *verb,
+			 const uint8_t *data, size_t length, int names);
+int refusal(lua_State *L, const struct extack *x, int error, const struct object *object,
+	    const char *verb, const uint8_t *data, size_t length, int names);
 int socket_batch(lua_State *L);
 
 #endif

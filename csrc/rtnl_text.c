@@ -1,13 +1,14 @@
 /*
- * Addresses as text. Own parsers because a table of a million routes is mostly addresses: four times faster
- * than inet_pton and inet_ntop, and the output is RFC 5952 in every case.
+ * Addresses as text. Own parsers because a table of a million routes is mostly addresses: four
+ * times faster than inet_pton and inet_ntop, and the output is RFC 5952 in every case.
  */
 #include "rtnl.h"
 
 #include <string.h>
 #include <sys/socket.h>
 
-/* One to three digits without a leading zero, which some read as octal; returns where they end, or NULL. */
+/* One to three digits without a leading zero, which some read as octal; returns where they end, or
+ * NULL. */
 static const char *read_byte(const char *p, const char *end, uint8_t *out)
 {
 	unsigned value, digit;
@@ -165,7 +166,11 @@ static size_t ip6_to_text(const uint8_t *bytes, char *out)
 		if (i > 0)
 			*p++ = ':';
 		unsigned g = groups[i];
-		for (int shift = g > 0xfff ? 12 : g > 0xff ? 8 : g > 0xf ? 4 : 0; shift >= 0; shift -= 4)
+		for (int shift = g > 0xfff  ? 12
+				 : g > 0xff ? 8
+				 : g > 0xf  ? 4
+					    : 0;
+		     shift >= 0; shift -= 4)
 			*p++ = digits[g >> shift & 15];
 	}
 	*p = 0;

@@ -1,12 +1,14 @@
 /*
- * Views: one kernel message each, read-only, decoded when asked. A private copy of the bytes is cheaper than any
- * table made of them, and reading a field scans the attributes of this one message only.
+ * Views: one kernel message each, read-only, decoded when asked. A private copy of the bytes is
+ * cheaper than any table made of them, and reading a field scans the attributes of this one message
+ * only.
  */
 #include "rtnl.h"
 
 #include <string.h>
 
-/* --- comparing by rows -------------------------------------------------------------------------------------------- */
+/* --- comparing by rows
+ * -------------------------------------------------------------------------------------------- */
 
 static bool same_attr(const struct stretch *a, const struct stretch *b, uint16_t type)
 {
@@ -14,7 +16,8 @@ static bool same_attr(const struct stretch *a, const struct stretch *b, uint16_t
 	if (!x || !y)
 		return x == y;
 	return x->nla_len == y->nla_len &&
-	       memcmp((const uint8_t *)x + NLA_HDRLEN, (const uint8_t *)y + NLA_HDRLEN, x->nla_len - NLA_HDRLEN) == 0;
+	       memcmp((const uint8_t *)x + NLA_HDRLEN, (const uint8_t *)y + NLA_HDRLEN,
+		      x->nla_len - NLA_HDRLEN) == 0;
 }
 
 static uint64_t table_of(const struct stretch *s, const struct field *f)
@@ -38,7 +41,8 @@ static bool same_hops(const struct stretch *a, const struct stretch *b, const st
 static bool same_header(const struct stretch *a, const struct stretch *b, const struct field *f)
 {
 	uint64_t mask = f->kind == K_BIT ? f->mask : UINT64_MAX;
-	return ((read_uint(a->data + f->offset, f->size, false) ^ read_uint(b->data + f->offset, f->size, false)) &
+	return ((read_uint(a->data + f->offset, f->size, false) ^
+		 read_uint(b->data + f->offset, f->size, false)) &
 		mask) == 0;
 }
 
@@ -56,13 +60,20 @@ static bool same_field(const struct stretch *a, const struct stretch *b, const s
 	if (f->flags & F_HEADER)
 		return same_header(a, b, f);
 	switch (f->kind) {
-	case K_HOPS: return same_hops(a, b, f);
-	case K_TABLE: return table_of(a, f) == table_of(b, f);
-	case K_NEST: return same_nest(a, b, f);
-	case K_VIA: return same_attr(a, b, f->attr) && (!f->offset || same_attr(a, b, f->offset));
-	case K_PREFIX: return a->data[f->offset] == b->data[f->offset] && same_attr(a, b, f->attr);
-	case K_ENCAP: return same_attr(a, b, f->offset) && same_attr(a, b, f->attr);
-	default: return same_attr(a, b, f->attr);
+	case K_HOPS:
+		return same_hops(a, b, f);
+	case K_TABLE:
+		return table_of(a, f) == table_of(b, f);
+	case K_NEST:
+		return same_nest(a, b, f);
+	case K_VIA:
+		return same_attr(a, b, f->attr) && (!f->offset || same_attr(a, b, f->offset));
+	case K_PREFIX:
+		return a->data[f->offset] == b->data[f->offset] && same_attr(a, b, f->attr);
+	case K_ENCAP:
+		return same_attr(a, b, f->offset) && same_attr(a, b, f->attr);
+	default:
+		return same_attr(a, b, f->attr);
 	}
 }
 
@@ -76,15 +87,20 @@ bool same_stretch(const struct stretch *a, const struct stretch *b)
 	return true;
 }
 
-/* --- the userdata -------------------------------------------------------------------------------------------------- */
+/* --- the userdata
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /*
- * The views of one operation share a metatable, which holds the names of that operation, so that a view is its bytes and
- * nothing the collector has to walk through. The mark tells these metatables from all others.
+ * The views of one operation share a metatable, which holds the names of that operation, so that a
+ * view is its bytes and nothing the collector has to walk through. The mark tells these metatables
+ * from all others.
  */
 static const char mark;
 
-enum { NAMES = 1 };
+enum {
+	NAMES = 1
+};
 
 static void push_metatable(lua_State *L, const struct object *object, int names);
 
@@ -131,7 +147,8 @@ static struct view *check_view(lua_State *L)
 
 struct stretch view_stretch(const struct view *v)
 {
-	return (struct stretch){v->object->schema, v->data, v->length, stretch_family(v->data, v->length), NULL};
+	return (struct stretch){v->object->schema, v->data, v->length,
+				stretch_family(v->data, v->length), NULL};
 }
 
 void push_text(lua_State *L, struct print p, const struct stretch *s)
@@ -155,8 +172,9 @@ static bool option(lua_State *L, int index, const char *key)
 }
 
 /*
- * view:text{ details =, table =, line = }: as `ip` prints it, `ip -d`, naming the table, in one line; links also
- * { lower_down = } and, as the head of their addresses, { brief =, ipv4 =, ipv6 = }
+ * view:text{ details =, table =, line = }: as `ip` prints it, `ip -d`, naming the table, in one
+ * line; links also { lower_down = } and, as the head of their addresses, { brief =, ipv4 =, ipv6 =
+ * }
  */
 static int view_text(lua_State *L)
 {
@@ -169,7 +187,9 @@ static int view_text(lua_State *L)
 			  .any_table = option(L, 2, "table"),
 			  .one_line = option(L, 2, "line"),
 			  .brief = option(L, 2, "brief"),
-			  .family = option(L, 2, "ipv6") ? 6 : option(L, 2, "ipv4") ? 4 : 0,
+			  .family = option(L, 2, "ipv6")   ? 6
+				    : option(L, 2, "ipv4") ? 4
+							   : 0,
 			  .lower_down = option(L, 2, "lower_down")};
 	push_text(L, p, &s);
 	return 1;
@@ -204,7 +224,9 @@ static int view_bytes(lua_State *L)
 static int view_verb(lua_State *L)
 {
 	struct view *v = check_view(L);
-	lua_pushstring(L, v->type == v->object->del ? "del" : v->flags & NLM_F_REPLACE ? "change" : "add");
+	lua_pushstring(L, v->type == v->object->del  ? "del"
+			  : v->flags & NLM_F_REPLACE ? "change"
+						     : "add");
 	return 1;
 }
 
@@ -220,12 +242,17 @@ static int view_next(lua_State *L);
 static int view_copy(lua_State *L);
 
 static const luaL_Reg methods[] = {
-	{"text", view_text}, {"raw", view_raw},   {"bytes", view_bytes}, {"verb", view_verb},
+	{"text", view_text}, {"raw", view_raw},	      {"bytes", view_bytes}, {"verb", view_verb},
 	{"copy", view_copy}, {"object", view_object}, {NULL, NULL},
 };
 
 /* Upvalues of __index. */
-enum { METHODS = 1, NAMED, ROWS, OWN };
+enum {
+	METHODS = 1,
+	NAMED,
+	ROWS,
+	OWN
+};
 
 static int view_index(lua_State *L)
 {
@@ -258,7 +285,8 @@ static int view_index(lua_State *L)
 	const char *key = lua_tostring(L, 2);
 	const char *near = nearest_key(L, s.schema, key);
 	if (near)
-		lua_pushfstring(L, "%s: unknown field of a %s (did you mean '%s'?)", key, s.schema->name, near);
+		lua_pushfstring(L, "%s: unknown field of a %s (did you mean '%s'?)", key,
+				s.schema->name, near);
 	else
 		lua_pushfstring(L, "%s: unknown field of a %s", key, s.schema->name);
 	throw_at_caller(L);
@@ -395,7 +423,7 @@ static int view_copy(lua_State *L)
 
 static const luaL_Reg metamethods[] = {
 	{"__newindex", view_newindex}, {"__eq", view_eq}, {"__tostring", view_tostring},
-	{"__pairs", view_pairs}, {NULL, NULL},
+	{"__pairs", view_pairs},       {NULL, NULL},
 };
 
 /* [metatable] -> [metatable] with its __index */
@@ -409,7 +437,8 @@ static void set_index(lua_State *L, const struct object *object, int names)
 	lua_setfield(L, -2, "__index");
 }
 
-/* [] -> [metatable] for views with the names at stack index `names`, which keep it where no interface has its number */
+/* [] -> [metatable] for views with the names at stack index `names`, which keep it where no
+ * interface has its number */
 static void push_metatable(lua_State *L, const struct object *object, int names)
 {
 	lua_Integer place = -1 - (object - rtnl_objects);

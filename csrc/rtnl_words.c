@@ -1,6 +1,6 @@
 /*
- * Numbers and their words, as iproute2 says them. Lists end with a NULL name; the first word of a number is the
- * one that is read back.
+ * Numbers and their words, as iproute2 says them. Lists end with a NULL name; the first word of a
+ * number is the one that is read back.
  */
 #include "rtnl_schema.h"
 
@@ -15,28 +15,17 @@ const struct word words_table[] = {
 };
 
 const struct word words_proto[] = {
-	{"redirect", RTPROT_REDIRECT},
-	{"kernel", RTPROT_KERNEL},
-	{"boot", RTPROT_BOOT},
-	{"static", RTPROT_STATIC},
-	{"gated", RTPROT_GATED},
-	{"ra", RTPROT_RA},
-	{"mrt", RTPROT_MRT},
-	{"zebra", RTPROT_ZEBRA},
-	{"bird", RTPROT_BIRD},
-	{"dnrouted", RTPROT_DNROUTED},
-	{"xorp", RTPROT_XORP},
-	{"ntk", RTPROT_NTK},
-	{"dhcp", RTPROT_DHCP},
-	{"keepalived", RTPROT_KEEPALIVED},
-	{"babel", RTPROT_BABEL},
-	{"openr", RTPROT_OPENR},
-	{"bgp", RTPROT_BGP},
-	{"isis", RTPROT_ISIS},
-	{"ospf", RTPROT_OSPF},
-	{"rip", RTPROT_RIP},
-	{"eigrp", RTPROT_EIGRP},
-	{NULL, 0},
+	{"redirect", RTPROT_REDIRECT}, {"kernel", RTPROT_KERNEL},
+	{"boot", RTPROT_BOOT},	       {"static", RTPROT_STATIC},
+	{"gated", RTPROT_GATED},       {"ra", RTPROT_RA},
+	{"mrt", RTPROT_MRT},	       {"zebra", RTPROT_ZEBRA},
+	{"bird", RTPROT_BIRD},	       {"dnrouted", RTPROT_DNROUTED},
+	{"xorp", RTPROT_XORP},	       {"ntk", RTPROT_NTK},
+	{"dhcp", RTPROT_DHCP},	       {"keepalived", RTPROT_KEEPALIVED},
+	{"babel", RTPROT_BABEL},       {"openr", RTPROT_OPENR},
+	{"bgp", RTPROT_BGP},	       {"isis", RTPROT_ISIS},
+	{"ospf", RTPROT_OSPF},	       {"rip", RTPROT_RIP},
+	{"eigrp", RTPROT_EIGRP},       {NULL, 0},
 };
 
 const struct word words_scope[] = {

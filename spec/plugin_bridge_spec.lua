@@ -293,7 +293,9 @@ describe("ecmp-bridge #netns", function()
         { dst = "::/0", gw = "2001:db8::1" }, { dst = "::/0", gw = "2001:db8::1" },
       } },
       ["bits of the host in dst"] = { { { dst = "192.0.2.7/24", gw = "10.0.0.1" } } },
-      ["bits of the host in an IPv6 dst"] = { { { dst = "2001:db8:f::7/64", gw = "2001:db8::1" } } },
+      ["bits of the host in an IPv6 dst"] = {
+        { { dst = "2001:db8:f::7/64", gw = "2001:db8::1" } },
+      },
       ["a gateway out of reach"] = { { { dst = "0.0.0.0/0", gw = "172.31.0.1" } } },
       ["isDefaultGateway"] = { {}, { isDefaultGateway = true } },
       ["isDefaultGateway beside a default of its own"] = {

@@ -1,7 +1,7 @@
 --- A scratch host and a scratch pod, each a network namespace, in which plugins are run for real.
 --
--- The plugin runs as a process of its own in the host's namespace, the way a runtime starts it; what
--- came of it is asked of the kernel, through iproute2 where a second opinion is worth it.
+-- The plugin runs as a process of its own in the host's namespace, the way a runtime starts it;
+-- what came of it is asked of the kernel, through iproute2 where a second opinion is worth it.
 local ecmp = require "ecmp"
 local helper = require "spec.helper"
 local json = require "ecmp.json"

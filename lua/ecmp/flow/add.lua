@@ -24,12 +24,13 @@ local function refuse_existing(state)
     :format(name, state.call.netns), 999
 end
 
----Rules speak of the interface that is about to be made, so it is listed as it will be.
+---Rules speak of the interface that is about to be made, so it is listed as it will be. A pod that
+---is not there (a preview, a comparison) has the interface of a chained plugin, too.
 ---@param state table
 ---@return true
 function M.expect_interface(state)
   local links <const>, name <const> = state.ctx.links, state.call.ifname
-  if not links[name] then
+  if not links[name] and (state.plugin.attach or not state.nl) then
     local mtu <const> = state.conf.mtu
     links[name] = { up = true, carrier = true, mtu = mtu ~= 0 and mtu or nil }
   end

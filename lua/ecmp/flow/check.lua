@@ -83,6 +83,7 @@ local function all_differences(state, planned, later)
   routes, message, code = context.routes(nl)
   if not routes then return nil, message, code end
   append(found, compare.routes(still_ours(planned.wanted, later), routes))
+  append(found, compare.deleted(still_ours(planned.found or {}, later), planned.wanted, routes))
   append(found, sysctl_differences(nl, planned))
   return found
 end

@@ -175,6 +175,24 @@ function M.routes(planned, current)
   return differences
 end
 
+---Looks for routes that were taken away and are there again.
+---@param found table[] canonical routes that were there before
+---@param planned table[] canonical routes
+---@param current table[] canonical routes of all tables
+---@return string[] differences
+function M.deleted(found, planned, current)
+  local gone <const>, differences <const> = {}, {}
+  for _, route in ipairs(found) do gone[identity.slot(route)] = true end
+  for _, route in ipairs(planned) do gone[identity.slot(route)] = nil end
+  local devices <const> = devices_of(found)
+  for _, route in ipairs(current) do
+    if gone[identity.slot(route)] and next(hops_on(route, devices)) then
+      differences[#differences + 1] = route_name(route) .. " was deleted and is there again"
+    end
+  end
+  return differences
+end
+
 ---Compares planned addresses with the kernel's.
 ---@param planned table[] `{ address, dev }`
 ---@param current table[] addresses as `nl.addr:list` gives them: `{ address = "10.0.0.9/24", dev }`

@@ -6,7 +6,6 @@
 -- say, grouped by `merge`, and put into the kernel in place of what was there.
 local changes = require "ecmp.flow.changes"
 local cni_route = require "ecmp.cni.route"
-local conf_value = require("ecmp.cni").pod_value
 local flow = require "ecmp.flow"
 local identity = require "ecmp.identity"
 local ip = require "ecmp.ip"
@@ -29,6 +28,12 @@ local own_keys <const> = {
 
 M.fields = schema.record(own_keys)
 
+-- A value under `args.cni`, where false counts as something said.
+local function args_cni(conf, key)
+  local args <const> = json.get(conf, "args")
+  return json.get(json.get(args, "cni"), key)
+end
+
 ---What a pod's own `args.cni` says about these keys goes before the configuration, as with
 ---route-override.
 ---@param conf table
@@ -37,9 +42,9 @@ M.fields = schema.record(own_keys)
 function M.check_conf(conf, call)
   for _, field in ipairs(own_keys) do
     local key <const>, check <const> = field[1], field[2]
-    local value <const>, path = conf_value(call, key)
+    local value <const> = args_cni(call.conf, key)
     if value ~= nil then
-      local checked <const>, message = check(value, path)
+      local checked <const>, message = check(value, "args.cni." .. key)
       if message then return nil, message, 7 end
       conf[key] = checked
     end
@@ -73,13 +78,12 @@ local function read_previous(state)
   return state
 end
 
----The parts of the pod's routes that plugins sent out of our interface, oldest first where the
----kernel keeps several in one place: it lists the newest first.
+---The parts of the pod's routes that plugins sent out of our interface, as the kernel lists them.
 local function found_on(state)
   local found <const> = {}
   for _, route in ipairs(state.current) do
     local own <const> = changes.part(route, state.call.ifname)
-    if own then table.insert(found, 1, own) end
+    if own then found[#found + 1] = own end
   end
   return found
 end
@@ -127,12 +131,14 @@ local function meant(state, found)
   return list, complete
 end
 
----Appends what the kernel has and prevResult does not tell of, unless it told all.
+---Appends what the kernel has and prevResult does not tell of, unless it told all. The oldest goes
+---first, as if it had been listed: of several in one place the kernel lists the newest first.
 local function add_unlisted(list, complete, found)
   local canonical <const> = {}
   for i, route in ipairs(list) do canonical[i] = assert(identity.canonical(route)) end
   local listed <const> = hops_by_slot(canonical)
-  for _, route in ipairs(found) do
+  for i = #found, 1, -1 do
+    local route <const> = found[i]
     local slot <const> = identity.slot(route)
     local known <const> = listed[slot] or {}
     local rest <const> = not complete[slot]

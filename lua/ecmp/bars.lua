@@ -30,7 +30,8 @@ local function pad(text, width, right)
 end
 
 ---Lines up hops; columns in which nothing stands are left out.
----@param hops { name: string?, via: string?, dev: string?, weight: integer?, flows: integer, share: number }[]
+---@param hops { name: string?, via: string?, dev: string?, weight: integer?, flows: integer,
+--- share: number }[]
 ---@param options? { width: integer, colour: fun(word: string, text: string): string }
 ---@return string
 function M.text(hops, options)
@@ -52,7 +53,8 @@ function M.text(hops, options)
   return table.concat(lines, "\n")
 end
 
-local list_mt <const> = { __name = "ecmp.Shares", __tostring = function(list) return M.text(list) end }
+local list_mt <const> = { __name = "ecmp.Shares",
+  __tostring = function(list) return M.text(list) end }
 
 ---Makes a list of hops print as bars.
 ---@param hops table[]

@@ -1,5 +1,5 @@
--- The guardian: a process of a session of its own that brings routes back when the one that changed them
--- was killed, in the middle or before the change was confirmed.
+-- The guardian: a process of a session of its own that brings routes back when the one that changed
+-- them was killed, in the middle or before the change was confirmed.
 
 local ecmp <const> = require "ecmp"
 local rollback <const> = require "ecmp.rollback"
@@ -14,7 +14,8 @@ local STARTING <const> = 10  -- how long a guardian may take to begin
 -- This program again: the executable, or the interpreter with the same paths.
 local function command(base)
   local program <const> = assert(sys.readlink "/proc/self/exe"):gsub(" %(deleted%)$", "")
-  if not program:match("[^/]*$"):find "^lua" then return { program, "apply", "--guardian", base } end
+  if not program:match("[^/]*$"):find "^lua" then return { program, "apply", "--guardian",
+    base } end
   local chunk <const> = ("package.path=%q package.cpath=%q require('ecmp.guardian').main(%q)")
     :format(package.path, package.cpath, base)
   return { program, "-e", chunk }
@@ -39,8 +40,8 @@ function M.start(base, netns)
   return child.pid
 end
 
--- Takes over when the lock becomes free: its holder has ended or died. A holder that lives and is far too
--- late (stopped, or blocked by its terminal) is not waited for.
+-- Takes over when the lock becomes free: its holder has ended or died. A holder that lives and is
+-- far too late (stopped, or blocked by its terminal) is not waited for.
 local function take_over(base)
   while true do
     local lock <const> = rollback.lock(base, SLICE)

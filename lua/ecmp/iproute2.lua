@@ -11,7 +11,8 @@ local flags_of_hops <const> = {
 }
 
 local metric_words <const> = {
-  "mtu", "window", "rtt", "rttvar", "ssthresh", "cwnd", "advmss", "reordering", "hoplimit", "initcwnd",
+  "mtu", "window", "rtt", "rttvar", "ssthresh", "cwnd", "advmss", "reordering", "hoplimit",
+    "initcwnd",
   "features", "rto_min", "initrwnd", "quickack", "congctl", "fastopen_no_cookie",
 }
 
@@ -120,7 +121,8 @@ local function link(view)
   end
   return {
     ifindex = view.index, ifname = view.name, flags = list, mtu = view.mtu, qdisc = view.qdisc,
-    master = view.master, operstate = view.operstate, txqlen = view.txqueuelen, address = view.address,
+    master = view.master, operstate = view.operstate, txqlen = view.txqueuelen,
+      address = view.address,
     broadcast = view.broadcast, link = not view.link_netnsid and view.link or nil,
     link_netnsid = view.link_netnsid, link_type = view.loopback and "loopback" or "ether",
     linkinfo = view.type and { info_kind = view.type } or nil,
@@ -138,7 +140,8 @@ local function addr(view)
   return {
     dev = view.dev, family = address:family() == 6 and "inet6" or "inet",
     ["local"] = (view.address:gsub("/.*", "")), prefixlen = address:length(),
-    address = view.peer and (view.peer:gsub("/.*", "")) or nil, broadcast = view.broadcast, scope = view.scope, label = view.label,
+    address = view.peer and (view.peer:gsub("/.*", "")) or nil, broadcast = view.broadcast,
+      scope = view.scope, label = view.label,
     tentative = view.tentative or nil, dadfailed = view.dadfailed or nil, nodad = view.nodad or nil,
     valid_life_time = lifetime(view.valid_lft), preferred_life_time = lifetime(view.preferred_lft),
   }
@@ -157,7 +160,8 @@ local function rule(view)
            action = unless(view.action, "to_tbl") }
 end
 
-local kinds <const> = { route = route, nexthop = nexthop, link = link, addr = addr, neigh = neigh, rule = rule }
+local kinds <const> = { route = route, nexthop = nexthop, link = link, addr = addr, neigh = neigh,
+  rule = rule }
 
 ---One view in the words of `ip -j`.
 ---@param view ecmp.View

@@ -1,4 +1,5 @@
--- A scratch network to try routes in: a pod, routers, and a server behind them, wired with real veths.
+-- A scratch network to try routes in: a pod, routers, and a server behind them, wired with real
+-- veths.
 --
 --     local lab <close> = assert(ecmp.lab { gateways = 3 })
 --     lab.pod.route:add { dst = "default", nexthops = lab:hops(4) }
@@ -91,7 +92,8 @@ function methods:gateway(name)
   for _, each in ipairs(self.gateways) do
     if each.name == name then return each end
   end
-  error(("gateway: there is no %s; there are gw1 to gw%d"):format(tostring(name), #self.gateways), 2)
+  error(("gateway: there is no %s; there are gw1 to gw%d"):format(tostring(name), #self.gateways),
+    2)
 end
 
 ---The gateways as next hops of a route.
@@ -131,8 +133,8 @@ function methods:cut(name, what)
   return failure.cut(self, gateway, what)
 end
 
----Mends what `fail` and `cut` broke. Routes that the pod lost meanwhile stay lost: that is what there
----is to see.
+---Mends what `fail` and `cut` broke. Routes that the pod lost meanwhile stay lost: that is what
+---there is to see.
 ---@param ... string|integer names; none: all
 ---@return true|nil, string? message, string? code
 function methods:heal(...)
@@ -150,11 +152,13 @@ end
 
 ---Sends real UDP flows, one datagram each, from the pod to the server, and counts what each gateway
 ---forwards and what the server gets.
----@param options? { flows: integer, proto: string, family: integer, dst: string, dport: integer, src: string }
+---@param options? { flows: integer, proto: string, family: integer, dst: string, dport: integer,
+--- src: string }
 --- 100 flows to the server's address unless said otherwise; `dst` may be a prefix of the server's
 --- (`lab.prefix[4]`), whose addresses are varied; flows differ in their source ports, and have the
 --- pod's own address as source, which belongs to none of its wires
----@return table|nil result # `{ sent, delivered, gateways = { { name, via, dev, flows, share } } }`; prints as bars
+---@return table|nil result # `{ sent, delivered, gateways = { { name, via, dev, flows, share } }
+--- }`; prints as bars
 ---@return string? message
 ---@return string? code
 function methods:send(options)
@@ -185,8 +189,8 @@ function methods:run(where, argv)
   return require "ecmp.netns".run(space, argv)
 end
 
----The path of one of the lab's namespaces, for other programs (`nsenter --net=PATH`, `--netns PATH`);
----it is there as long as the lab is.
+---The path of one of the lab's namespaces, for other programs (`nsenter --net=PATH`, `--netns
+---PATH`); it is there as long as the lab is.
 ---@param where string "pod", "server", "gw1", ...
 ---@return string
 function methods:path(where)

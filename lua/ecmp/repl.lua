@@ -15,13 +15,15 @@ local Session <const> = {}
 Session.__index = Session
 
 ---A session on a handle.
----@param options { label: string, echo: boolean? } what the prompt calls the place; echo: print the statements, too
+---@param options { label: string, echo: boolean? } what the prompt calls the place; echo: print
+--- the statements, too
 ---@return table|nil session, string? message
 function M.new(options)
   local nl <const>, message <const> = ecmp.open()
   if not nl then return nil, message end
   local self <const> = setmetatable({
-    label = options.label, echo = options.echo, nl = nl, journal = changes.new(), colour = terminal.colour(),
+    label = options.label, echo = options.echo, nl = nl, journal = changes.new(),
+      colour = terminal.colour(),
   }, Session)
   self.env = scope.new(self)
   return self
@@ -50,11 +52,12 @@ function Session:name_of(handle)
 end
 
 function Session:prompt(more)
-  local place <const> = self.place and self.place ~= "" and ("%s:%s"):format(self.label, self.place) or self.label
+  local place <const> = self.place and self.place ~= ""
+    and ("%s:%s"):format(self.label, self.place) or self.label
   return self.colour("prompt", more and (" "):rep(#place - 1) .. ">> " or place .. "> ")
 end
 
--- Statements -----------------------------------------------------------------------------------------------
+-- Statements -------------------------------------------------------------------------------------
 
 -- Every statement is a chunk of its own, in which a local would live no longer than the statement.
 local function globalize(text)
@@ -81,7 +84,9 @@ local function compile(text, env)
 end
 
 local function one_line(message)
-  return (tostring(message):gsub("^prompt:1: ", ""):gsub("^prompt:(%d+): ", "line %1: "):gsub("%s*\n%s*", " "))
+  if tostring(message):find "interrupted$" then return "interrupted" end
+  return (tostring(message):gsub("^prompt:1: ", ""):gsub("^prompt:(%d+): ", "line %1: ")
+    :gsub("^[^%s:]*%.lua:%d+: ", ""):gsub("%s*\n%s*", " "))
 end
 
 function Session:fail(message)
@@ -109,7 +114,8 @@ function Session:run(text)
     self:fail(results[2])
     return false
   end
-  local printed <const>, why <const> = sys.interruptible(show, self, table.pack(table.unpack(results, 2, results.n)))
+  local printed <const>, why <const> = sys.interruptible(show, self,
+    table.pack(table.unpack(results, 2, results.n)))
   if not printed then self:fail(why) end
   return printed
 end
@@ -165,7 +171,8 @@ function Session:source(path)
     return not well
   end)
   self.journal.current = current
-  if not well then return nil, ("%s: statement %d went wrong, the rest was not run"):format(path, count), "EINVAL" end
+  if not well then return nil, ("%s: statement %d went wrong, the rest was not run"):format(path,
+    count), "EINVAL" end
   return nil
 end
 
@@ -177,7 +184,8 @@ function Session:interact()
   end)
   sys.interruptible(function() end) -- from now on an interrupt ends statements only
   if input.terminal then
-    io.write(("ecmp %s. help() shows what there is; Ctrl-D leaves.\n"):format(require "ecmp.version"))
+    local version <const> = require "ecmp.version"
+    io.write(("ecmp %s. help() shows what there is; Ctrl-D leaves.\n"):format(version))
   end
   self:feed(function(prompt) return input:line(prompt) end, function(text)
     if not input.terminal then self:say(text) end

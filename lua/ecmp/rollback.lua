@@ -1,10 +1,10 @@
--- What it takes to bring routes back after the process that changed them is gone: a journal on disk, and
--- restoring from it.
+-- What it takes to bring routes back after the process that changed them is gone: a journal on
+-- disk, and restoring from it.
 --
 -- A journal lies in files of one name, `BASE.lock`, `BASE.undo`, `BASE.state`, `BASE.verdict`, in a
--- directory of the user's own; the name is that of the network namespace. The lock is held by whoever is
--- responsible for the routes: the process that changes them, and after its death the guardian. Whether
--- the change stays is decided once, by whoever creates the verdict.
+-- directory of the user's own; the name is that of the network namespace. The lock is held by
+-- whoever is responsible for the routes: the process that changes them, and after its death the
+-- guardian. Whether the change stays is decided once, by whoever creates the verdict.
 
 local identity <const> = require "ecmp.identity"
 local plan <const> = require "ecmp.plan"
@@ -27,7 +27,8 @@ local function directory()
   local candidates <const> = { os.getenv "ECMP_RUN_DIR" or "/run/ecmp" }
   local runtime <const> = os.getenv "XDG_RUNTIME_DIR"
   if runtime and runtime ~= "" then table.insert(candidates, runtime .. "/ecmp") end
-  table.insert(candidates, ("/tmp/ecmp-%d-%d"):format(sys.getuid(), user_namespace and user_namespace.ino or 0))
+  table.insert(candidates, ("/tmp/ecmp-%d-%d"):format(sys.getuid(),
+    user_namespace and user_namespace.ino or 0))
   local message, code
   for _, path in ipairs(candidates) do
     local ok
@@ -55,11 +56,12 @@ end
 ---@param timeout number seconds
 ---@return table|nil lock, string? message, string? code # "EAGAIN": another is
 function M.lock(base, timeout)
-  local lock, message, code = sys.lock(base .. ".lock", { timeout = timeout, mode = FILE, create = true })
+  local lock, message, code = sys.lock(base .. ".lock",
+    { timeout = timeout, mode = FILE, create = true })
   return lock, message, code
 end
 
--- What is remembered -----------------------------------------------------------------------------------
+-- What is remembered -----------------------------------------------------------------------------
 
 local function slots_of(changes)
   local slots <const> = {}
@@ -171,7 +173,7 @@ function M.restore(nl, journal)
   local changes, message, code = M.difference(nl, journal)
   local why
   if changes and #changes > 0 then
-    _, why, code = changes:apply(nl)
+    why, code = select(2, changes:apply(nl))
     changes, message = M.difference(nl, journal)
   end
   if not changes then return nil, message, code end
@@ -180,7 +182,7 @@ function M.restore(nl, journal)
     (tostring(changes):gsub("\n", "; "))), code or "EAGAIN"
 end
 
--- Who decides, and how far it is -------------------------------------------------------------------------
+-- Who decides, and how far it is -----------------------------------------------------------------
 
 ---Notes how far it is: "applying", "waiting DEADLINE APPLIER GUARDIAN", "done".
 ---@return true|nil, string? message, string? code
@@ -194,7 +196,8 @@ function M.state(base)
   if not text then return nil end
   local word <const>, deadline <const>, applier <const>, guardian <const> =
     text:match "^(%S+) ?(%S*) ?(%S*) ?(%S*)"
-  return word, tonumber(deadline), math.tointeger(tonumber(applier)), math.tointeger(tonumber(guardian))
+  return word, tonumber(deadline), math.tointeger(tonumber(applier)),
+    math.tointeger(tonumber(guardian))
 end
 
 ---Decides, unless that has been done.
@@ -213,7 +216,8 @@ end
 
 ---Forgets a journal. The lock's file stays: who waits for it has it open.
 function M.forget(base)
-  for _, part in ipairs { ".undo", ".state", ".verdict", ".guardian" } do sys.unlink(base .. part) end
+  for _, part in ipairs { ".undo", ".state", ".verdict",
+    ".guardian" } do sys.unlink(base .. part) end
 end
 
 return M

@@ -1,5 +1,5 @@
--- Reading the routes somebody wants from a file: lines as `ip route` prints and takes them, or a script
--- that returns a list. Every mistake names its line, and one mistake refuses the whole file.
+-- Reading the routes somebody wants from a file: lines as `ip route` prints and takes them, or a
+-- script that returns a list. Every mistake names its line, and one mistake refuses the whole file.
 
 local identity <const> = require "ecmp.identity"
 local rtnl <const> = require "ecmp.rtnl"
@@ -15,7 +15,8 @@ local function is_ipv6(route)
   return (route.src or route.from or ""):find(":", 1, true) ~= nil
 end
 
--- What is printed of a route through a next-hop object shows the object's hops too: they are its own.
+-- What is printed of a route through a next-hop object shows the object's hops too: they are its
+-- own.
 local function settle(route)
   if route.nhid then route.via, route.dev, route.nexthops = nil, nil, nil end
   if route.dst == "default" and not route.family then route.family = is_ipv6(route) and 6 or 4 end
@@ -95,7 +96,7 @@ local function run_script(path)
   local list <const> = { mistakes = {} }
   for i, route in ipairs(routes) do add(list, route, ("%s: [%d]"):format(path, i)) end
   if #routes == 0 and next(routes) ~= nil then
-    return nil, ("%s: it should return a list of routes, and returns a table with no [1]"):format(path)
+    return nil, ("%s: it should return a list of routes; its table has no [1]"):format(path)
   end
   return list
 end
@@ -125,7 +126,8 @@ function M.read(path)
   if not list then return nil, message end
   local count <const> = #list.mistakes
   if count == 0 then return list end
-  return nil, list.mistakes[1] .. (count > 1 and (" (and %d more mistakes)"):format(count - 1) or "")
+  return nil, list.mistakes[1] .. (count > 1 and (" (and %d more mistakes)"):format(count - 1)
+    or "")
 end
 
 return M

@@ -1,8 +1,8 @@
 ---ecmp apply: makes the routes of a namespace those of a file, by as few changes as it takes.
 --
--- What it does in which order: read and check the whole file; read the kernel's tables; plan; write down
--- what will be changed and start a guardian; change; wait for the confirmation. Whatever ends it on the
--- way, SIGKILL too, the routes are then either the new ones or the old ones.
+-- What it does in which order: read and check the whole file; read the kernel's tables; plan; write
+-- down what will be changed and start a guardian; change; wait for the confirmation. Whatever ends
+-- it on the way, SIGKILL too, the routes are then either the new ones or the old ones.
 local ecmp <const> = require "ecmp"
 local guardian <const> = require "ecmp.guardian"
 local identity <const> = require "ecmp.identity"
@@ -26,29 +26,32 @@ end
 local function protocol(text)
   local fits <const>, view <const> = pcall(rtnl.view, "route", { dst = "10.0.0.0/8", proto = text })
   local number <const> = math.tointeger(tonumber(text))
-  if number and number >= 0 and number < 256 then return tostring(rtnl.view("route", { proto = number }).proto) end
+  if number and number >= 0 and number < 256 then
+    return tostring(rtnl.view("route", { proto = number }).proto)
+  end
   if not fits then return nil, ("'%s' is no routing protocol"):format(text) end
   return tostring(view.proto)
 end
 
 function M.setup(parser)
-  parser:argument("file", "lines as ip route prints them, or NAME.lua that returns a list; - is standard input")
-    :args("?")
+  parser:argument("file",
+    "lines as ip route prints them, or NAME.lua that returns a list; - is standard input"):args("?")
   parser:option("--netns", "a namespace: a name, a path or a pid"):argname("N")
-  parser:option("--confirm", "take the change back unless it is confirmed in time"):argname("SECONDS")
-    :convert(seconds)
+  parser:option("--confirm", "take the change back unless it is confirmed in time")
+    :argname("SECONDS"):convert(seconds)
   parser:flag("--confirmed", "confirm a change that waits for it, from elsewhere")
-  parser:flag("--undo", "take back what an apply left that was cut off together with its guardian")
+  parser:flag("--undo", "take back what an apply left that was killed with its guardian")
   parser:flag("--dry-run", "show the changes, and make none"):target("dry_run")
-  parser:option("--proto", "own the routes of this protocol, instead of boot and static; may be repeated")
+  parser:option("--proto", "own routes of this protocol, not of boot and static; may be repeated")
     :argname("P"):count("*"):convert(protocol)
   parser:flag("--json", "print the changes as JSON")
   parser:option("--guardian", "the process that watches another"):argname("BASE"):hidden(true)
-  parser:epilog("In the tables that FILE names, routes of the owned protocols that are not in FILE are deleted. "
-    .. "A change waiting to be confirmed takes a line 'yes' on its terminal, or ecmp apply --confirmed.")
+  parser:epilog("In the tables that FILE names, routes of the owned protocols that are not in FILE "
+    .. "are deleted. A change waiting to be confirmed takes a line 'yes' on its terminal, or "
+    .. "ecmp apply --confirmed.")
 end
 
--- What is wanted, and what is there --------------------------------------------------------------------
+-- What is wanted, and what is there --------------------------------------------------------------
 
 local function table_of(route)
   return assert(identity.held(route)).table
@@ -94,13 +97,14 @@ end
 local function is_wanted(route, entries)
   local held <const> = identity.held(route)
   for _, entry in ipairs(entries) do
-    if identity.matches(held, assert(identity.canonical(entry.route)), entry.route) then return true end
+    local canonical <const> = assert(identity.canonical(entry.route))
+    if identity.matches(held, canonical, entry.route) then return true end
   end
   return false
 end
 
--- Routes of others stay, unless FILE says just what they are; a place that one of them holds cannot be
--- taken by another route.
+-- Routes of others stay, unless FILE says just what they are; a place that one of them holds cannot
+-- be taken by another route.
 local function consider(route, current, wanted, owned)
   local at <const> = wanted.at[identity.slot(route)]
   if owned[tostring(route.proto)] then
@@ -108,8 +112,9 @@ local function consider(route, current, wanted, owned)
   elseif at and is_wanted(route, at) then
     current[#current + 1] = route
   elseif at then
-    return nil, ("%s: %s is held by a route of proto %s, which apply leaves alone (--proto %s would own it)")
-      :format(at[1].where, tostring(route.dst), route.proto, route.proto)
+    local words <const> = "%s: %s is held by a route of proto %s, which apply leaves alone "
+      .. "(--proto %s would own it)"
+    return nil, words:format(at[1].where, tostring(route.dst), route.proto, route.proto)
   end
   return true
 end
@@ -157,7 +162,7 @@ local function plan_of(nl, args)
   end))
 end
 
--- Telling ------------------------------------------------------------------------------------------------
+-- Telling ----------------------------------------------------------------------------------------
 
 local function counts_of(plan)
   local counts <const> = { add = 0, replace = 0, del = 0 }
@@ -190,7 +195,7 @@ local function tell(args, plan, word)
   io.flush()
 end
 
--- Doing --------------------------------------------------------------------------------------------------
+-- Doing ------------------------------------------------------------------------------------------
 
 -- What ended the wait: "keep", "undo", and why.
 local function read_line(buffer)
@@ -199,8 +204,9 @@ local function read_line(buffer)
   return buffer .. text
 end
 
--- Waits for `yes`, a confirmation from elsewhere, a signal, or the end of the time. The end of input is
--- no confirmation, and a signal that stands for another process's confirmation is looked up.
+-- Waits for `yes`, a confirmation from elsewhere, a signal, or the end of the time. The end of
+-- input is no confirmation, and a signal that stands for another process's confirmation is looked
+-- up.
 local function await_confirmation(base, deadline, signals)
   local sources, buffer = { signals, 0 }, ""
   while sys.monotonic() < deadline do
@@ -227,7 +233,8 @@ end
 local function confirm(nl, args, state)
   local deadline <const> = sys.monotonic() + args.confirm
   assert(rollback.note(state.base, "waiting", deadline, sys.getpid(), state.guardian))
-  io.stderr:write(("type yes within %g s to keep this (or run: ecmp apply --confirmed)\n"):format(args.confirm))
+  io.stderr:write(("type yes within %g s to keep this (or run: ecmp apply --confirmed)\n")
+    :format(args.confirm))
   local word, why = await_confirmation(state.base, deadline, state.signals)
   local decided <const> = rollback.decide(state.base, word)
   if decided == "keep" then return true end
@@ -254,7 +261,8 @@ local function carry_out(nl, plan, state)
 end
 
 local function begin(nl, base, plan, netns)
-  local state <const> = { base = base, signals = assert(sys.signals { "INT", "TERM", "HUP", "USR1" }) }
+  local signals <const> = assert(sys.signals { "INT", "TERM", "HUP", "USR1" })
+  local state <const> = { base = base, signals = signals }
   local message, ok
   state.journal, message = rollback.remember(nl, plan)
   if not state.journal then return nil, message end
@@ -282,7 +290,7 @@ local function perform(nl, base, plan, args)
   return 0
 end
 
--- The other two jobs -------------------------------------------------------------------------------------
+-- The other two jobs -----------------------------------------------------------------------------
 
 -- Wakes a process that waits, if it is one of ours still: numbers are given anew.
 local function wake(pid, word)
@@ -304,7 +312,9 @@ local function undo_leftover(nl, base)
   local lock <close> = rollback.lock(base, 0)
   if not lock then return nil, "an apply is at work in this namespace" end
   local word <const> = rollback.state(base)
-  if not word or word == "done" then return nil, "nothing is left to be taken back in this namespace" end
+  if not word or word == "done" then
+    return nil, "nothing is left to be taken back in this namespace"
+  end
   local journal, message = rollback.read(base)
   local ok
   if journal then ok, message = rollback.restore(nl, journal) end
@@ -317,7 +327,8 @@ end
 local function apply_file(nl, base, args)
   local lock <close>, message, code = rollback.lock(base, 0)
   if not lock then
-    return nil, code == "EAGAIN" and "another apply is at work in this namespace, or waits to be confirmed"
+    return nil, code == "EAGAIN"
+      and "another apply is at work in this namespace, or waits to be confirmed"
       or message
   end
   local word <const> = rollback.state(base)
@@ -340,7 +351,8 @@ function M.run(args)
   if args.guardian then return guardian.main(args.guardian) end
   local jobs <const> = (args.file and 1 or 0) + (args.confirmed and 1 or 0) + (args.undo and 1 or 0)
   if jobs ~= 1 then
-    io.stderr:write "ecmp: apply: one of FILE, --confirmed and --undo is needed (see ecmp apply --help)\n"
+    io.stderr:write("ecmp: apply: one of FILE, --confirmed and --undo is needed ",
+      "(see ecmp apply --help)\n")
     return 2
   end
   local nl <close>, message = ecmp.open { netns = args.netns }

@@ -18,7 +18,8 @@ local function positive(text)
 end
 
 function M.setup(parser)
-  parser:argument("object", "what to watch: " .. table.concat(objects, ", ")):args("*"):choices(objects)
+  parser:argument("object", "what to watch: " .. table.concat(objects,
+    ", ")):args("*"):choices(objects)
   parser:option("--netns", "a namespace: a name, a path or a pid"):argname("N")
   parser:option("--count", "end after so many events"):argname("K"):convert(positive)
   parser:flag("--json", "print one JSON object a line, in the words of ip -j")
@@ -31,7 +32,8 @@ local function text_of(event, colour)
     return colour("note", "! some events were lost; what changed meanwhile follows")
   end
   local line <const> = ("%s %s %s"):format(signs[event.verb], event.object,
-    event.value:text { line = true, table = event.object == "route" and event.value.table ~= "main" })
+    event.value:text { line = true, table = event.object == "route"
+      and event.value.table ~= "main" })
   return colour(event.verb, (line:gsub("%s*\\?%s*\t%s*", " ")))
 end
 

@@ -7,7 +7,7 @@ function M.setup(parser)
   parser:flag("--host", "work in this namespace, for real")
   parser:flag("--batch", "end after SCRIPT")
   parser:flag("--echo", "print the statements that are run, too")
-  parser:epilog("Without --netns and --host it works in a namespace of its own, which ends with it.")
+  parser:epilog("Without --netns and --host it works in a scratch namespace, which ends with it.")
 end
 
 local function run(args, label)

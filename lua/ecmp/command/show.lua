@@ -19,7 +19,8 @@ end
 ---@return table? list, string? message
 function M.routes(nl, args)
   return nl.route:list {
-    table = args.table and (math.tointeger(tonumber(args.table)) or args.table), family = args.family,
+    table = args.table and (math.tointeger(tonumber(args.table)) or args.table),
+      family = args.family,
   }
 end
 

@@ -3,7 +3,8 @@
 local M = {}
 
 local reasons <const> = {
-  link = "pod's link is down", carrier = "no carrier", packets = "packets lost", uplink = "no uplink",
+  link = "pod's link is down", carrier = "no carrier", packets = "packets lost",
+  uplink = "no uplink",
   dead = "failed",
 }
 
@@ -50,13 +51,14 @@ function M.text(lab)
   return table.concat(lines, "\n")
 end
 
--- SVG ------------------------------------------------------------------------------------------------
+-- SVG --------------------------------------------------------------------------------------------
 
 local ROW <const>, TOP <const> = 90, 40
 local POD_X <const>, GATEWAY_X <const>, SERVER_X <const>, BOX <const> = 20, 300, 620, 200
 
 local function escape(text)
-  return (text:gsub("[&<>\"]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }))
+  return (text:gsub("[&<>\"]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;",
+    ['"'] = "&quot;" }))
 end
 
 local function box(x, y, title, lines, class)
@@ -101,7 +103,8 @@ function M.svg(lab)
   local height <const> = TOP * 2 + ROW * count
   local middle <const> = height // 2
   local out <const> = {
-    ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img">'):format(SERVER_X + BOX + 20, height),
+    ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img">')
+      :format(SERVER_X + BOX + 20, height),
     "<title>pod, gateways, server</title>", STYLE,
   }
   for i, gateway in ipairs(lab.gateways) do
@@ -110,7 +113,8 @@ function M.svg(lab)
     out[#out + 1] = wire(POD_X + BOX, middle, GATEWAY_X, y + 30, breaks_near(cut), gateway.dev)
     out[#out + 1] = wire(GATEWAY_X + BOX, y + 30, SERVER_X, middle, breaks_far(cut))
     local title <const> = gateway.name .. (cut and ": " .. reasons[cut] or "")
-    out[#out + 1] = box(GATEWAY_X, y, title, addresses(lab, gateway.via), cut and "gateway cut" or "gateway")
+    out[#out + 1] = box(GATEWAY_X, y, title, addresses(lab, gateway.via),
+      cut and "gateway cut" or "gateway")
   end
   out[#out + 1] = box(POD_X, middle - 30, "pod", addresses(lab, lab.source), "pod")
   out[#out + 1] = box(SERVER_X, middle - 30, "server", addresses(lab, lab.prefix), "server")

@@ -39,8 +39,8 @@ end
 
 local function pod_link_down(lab, gateway)
   if lab.shared then
-    return nil, "cut: on a shared segment the pod has one link to all gateways; cut 'carrier' or 'packets'",
-      "EOPNOTSUPP"
+    return nil, "cut: on a shared segment the pod has one link to all gateways; "
+      .. "cut 'carrier' or 'packets'", "EOPNOTSUPP"
   end
   return lab.pod.link:set { dev = gateway.dev, up = false }
 end
@@ -83,7 +83,8 @@ function M.cut(lab, gateway, kind)
   return true
 end
 
--- Packets that wait for a dead neighbour would be sent when it is back, and be counted among others.
+-- Packets that wait for a dead neighbour would be sent when it is back, and be counted among
+-- others.
 local function forget_neighbour(lab, gateway)
   for _, via in pairs(gateway.via) do
     lab.pod.neigh:del { dev = gateway.dev, dst = via } -- often there is none

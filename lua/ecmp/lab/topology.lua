@@ -49,9 +49,9 @@ local function add_space(lab, role)
   return ecmp.open { netns = netns.path(space) }
 end
 
--- A namespace begins with what the machine's own has for these, so none is taken for granted. A router
--- whose link-local address is still being probed for duplicates asks for no neighbour, and its first
--- packets would wait for seconds: there is nobody here to have the same address.
+-- A namespace begins with what the machine's own has for these, so none is taken for granted. A
+-- router whose link-local address is still being probed for duplicates asks for no neighbour, and
+-- its first packets would wait for seconds: there is nobody here to have the same address.
 local function settle(nl, forwards)
   local steps <const> = {
     { "sysctl", "set", "net.ipv6.conf.all.accept_dad", 0 },
@@ -75,7 +75,8 @@ end
 
 local function add_address(steps, dev, text, length)
   table.insert(steps, { "addr", "replace", {
-    dev = dev, address = ("%s/%d"):format(text, length), nodad = text:find(":", 1, true) and true or nil,
+    dev = dev, address = ("%s/%d"):format(text, length),
+    nodad = text:find(":", 1, true) and true or nil,
   } })
 end
 
@@ -93,8 +94,8 @@ local function pod_prefixes(lab, family)
   return { ("%s/%d"):format(lab.source[family], own[family].host) }
 end
 
----Everything a gateway needs beside its links; may be repeated, to mend what an interface lost while
----it was down.
+---Everything a gateway needs beside its links; may be repeated, to mend what an interface lost
+---while it was down.
 ---@return true|nil, string? message, string? code
 function M.configure_gateway(lab, gateway)
   local steps <const> = {
@@ -105,10 +106,12 @@ function M.configure_gateway(lab, gateway)
     add_address(steps, "lan", near, length)
     add_address(steps, "wan", address(family, "wan", gateway.number, 1), length)
     table.insert(steps, { "route", "replace", {
-      dst = server_prefix[family], via = (address(family, "wan", gateway.number, 2)), dev = "wan" } })
+      dst = server_prefix[family], via = (address(family, "wan", gateway.number, 2)),
+      dev = "wan" } })
     if not lab.shared then
       table.insert(steps, { "route", "replace", {
-        dst = pod_prefixes(lab, family)[1], via = (near_addresses(lab, gateway, family)), dev = "lan" } })
+        dst = pod_prefixes(lab, family)[1], via = (near_addresses(lab, gateway, family)),
+        dev = "lan" } })
     end
   end
   return carry_out(gateway.nl, steps)
@@ -146,7 +149,8 @@ end
 
 local function add_gateway(lab, number)
   local gateway <const> = {
-    number = number, name = "gw" .. number, dev = lab.shared and "eth0" or "eth" .. number, via = {},
+    number = number, name = "gw" .. number, dev = lab.shared and "eth0" or "eth" .. number,
+    via = {},
   }
   for _, family in ipairs(lab.families) do
     gateway.via[family] = select(2, near_addresses(lab, gateway, family))
@@ -162,13 +166,15 @@ local function add_gateway(lab, number)
   return ok, message, code
 end
 
--- The server's addresses, and its way back: over all gateways, as the way there is the pod's choice.
+-- The server's addresses, and its way back: over all gateways, as the way there is the pod's
+-- choice.
 local function configure_server(lab)
   local steps <const> = {}
   for _, family in ipairs(lab.families) do
     local back <const> = {}
     for i, gateway in ipairs(lab.gateways) do
-      add_address(steps, gateway.name, address(family, "wan", gateway.number, 2), own[family].length)
+      add_address(steps, gateway.name, address(family, "wan", gateway.number, 2),
+        own[family].length)
       back[i] = { via = (address(family, "wan", gateway.number, 1)), dev = gateway.name }
     end
     add_address(steps, "lo", server_address[family], own[family].host)
@@ -229,7 +235,8 @@ function M.build(lab, count)
   lab.address, lab.prefix, lab.source = {}, {}, {}
   for _, family in ipairs(lab.families) do
     lab.address[family], lab.prefix[family] = server_address[family], server_prefix[family]
-    lab.source[family] = lab.shared and (address(family, "lan", 0, POD_ON_SEGMENT)) or own[family].pod
+    lab.source[family] = lab.shared and (address(family, "lan", 0, POD_ON_SEGMENT))
+      or own[family].pod
   end
   local ok, message, code = add_ends(lab)
   if ok and lab.shared then

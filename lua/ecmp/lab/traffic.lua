@@ -12,7 +12,8 @@ local BATCH <const> = 100        -- as many as an unresolved neighbour's queue t
 local QUIET <const> = 0.3        -- seconds without an arrival after which the rest is lost
 local DPORT <const> = 4000
 
-local known <const> = { flows = true, proto = true, family = true, dst = true, dport = true, src = true }
+local known <const> = { flows = true, proto = true, family = true, dst = true, dport = true,
+  src = true }
 
 local function check_options(lab, options)
   for key in pairs(options) do
@@ -32,13 +33,15 @@ local function check_options(lab, options)
     family = prefix:family()
   end
   family = family or lab.families[1]
-  if not lab.address[family] then error(("family: this lab has no %s"):format(tostring(family)), 4) end
+  if not lab.address[family] then
+    error(("family: this lab has no %s"):format(tostring(family)), 4)
+  end
   return { flows = flows, family = family, dst = options.dst or lab.address[family],
            dport = options.dport or DPORT, src = options.src or lab.source[family] }
 end
 
--- The same flows that `nl.route:spread` asks about: prediction and traffic are to be comparable flow
--- by flow.
+-- The same flows that `nl.route:spread` asks about: prediction and traffic are to be comparable
+-- flow by flow.
 local function destinations(dst)
   local prefix <const> = assert(ip.parse(dst))
   local bits <const> = prefix:family() == 6 and 128 or 32
@@ -54,7 +57,8 @@ end
 local function flow_list(order)
   local list <const>, dst_of <const> = {}, destinations(order.dst)
   for i = 1, order.flows do
-    list[i] = { dst = dst_of(i), dport = order.dport, src = order.src, sport = 1024 + i * 7919 % MOST_FLOWS }
+    list[i] = { dst = dst_of(i), dport = order.dport, src = order.src,
+      sport = 1024 + i * 7919 % MOST_FLOWS }
   end
   return list
 end
@@ -116,7 +120,8 @@ end
 function M.send(lab, options)
   local order <const> = check_options(lab, options or {})
   local any <const> = order.family == 6 and "::" or "0.0.0.0"
-  local listener <close>, message, code = sys.udp_bind(netns.path(lab.spaces.server), any, order.dport)
+  local listener <close>, message, code = sys.udp_bind(netns.path(lab.spaces.server), any,
+    order.dport)
   if not listener then return nil, "send: " .. message, code end
   local before <const> = forwarded(lab, order.family)
   local result

@@ -1,5 +1,5 @@
--- What was changed at the prompt, so that it can be taken back and done again: the handle whose changing
--- verbs are noted down, and the journal of the statements that used them.
+-- What was changed at the prompt, so that it can be taken back and done again: the handle whose
+-- changing verbs are noted down, and the journal of the statements that used them.
 
 local rtnl <const> = require "ecmp.rtnl"
 local transaction <const> = require "ecmp.transaction"
@@ -46,7 +46,8 @@ end
 
 -- Deleting a link, or moving it away, cannot be taken back.
 local function is_final(kind, verb, value)
-  return kind == "link" and (verb == "del" or verb == "flush" or type(value) == "table" and value.netns ~= nil)
+  local moves <const> = type(value) == "table" and value.netns ~= nil
+  return kind == "link" and (verb == "del" or verb == "flush" or moves)
 end
 
 ---Carries out one change and notes it.
@@ -64,7 +65,8 @@ local function change(journal, nl, kind, verb, ...)
   end
   local results <const> = table.pack(redo())
   if results[1] then
-    note(journal, { what = ("%s %s"):format(kind, verb), redo = redo, undo = function() return tx:rollback() end })
+    note(journal, { what = ("%s %s"):format(kind, verb), redo = redo,
+      undo = function() return tx:rollback() end })
   end
   return table.unpack(results, 1, results.n)
 end
@@ -80,7 +82,9 @@ local function recorded(journal, nl, kind)
     end
     rawset(self, verb, call)
     return call
-  end, __tostring = function() return ("nl.%s: its verbs are in help '%s'"):format(kind, kind) end })
+  end, __tostring = function()
+    return ("nl.%s: its verbs are in help '%s'"):format(kind, kind)
+  end })
 end
 
 local function recorded_sysctl(journal, nl)
@@ -101,7 +105,8 @@ function Journal:apply(nl, plan, progress)
   end
   local ok <const>, message <const>, code <const> = redo()
   if ok and #plan > 0 then
-    note(self, { what = ("apply, %d changes"):format(#plan), redo = redo, undo = function() return tx:close() end })
+    note(self, { what = ("apply, %d changes"):format(#plan), redo = redo,
+      undo = function() return tx:close() end })
   end
   return ok, message, code
 end
@@ -115,7 +120,8 @@ local function batch(journal, nl, changes, options)
   local after <const> = assert(nl.route:list { table = "all" })
   local back <const> = require "ecmp.plan"(after, before)
   if back and #back > 0 then
-    note(journal, { what = ("batch, %d routes"):format(#back), undo = function() return back:apply(nl) end,
+    note(journal, { what = ("batch, %d routes"):format(#back),
+      undo = function() return back:apply(nl) end,
                     redo = function() return nl:batch(changes, options) end })
   end
   return results
@@ -139,13 +145,13 @@ function M.handle(journal, nl)
   })
 end
 
--- Taking back and doing again ------------------------------------------------------------------------------
+-- Taking back and doing again --------------------------------------------------------------------
 
 -- Steps in order, or newest first; the first refusal is reported, the rest is done all the same.
 local function walk(entry, way)
   local steps <const>, message, code = entry.steps, nil, nil
-  local first <const>, last <const>, by <const> = way == "undo" and #steps or 1, way == "undo" and 1 or #steps,
-    way == "undo" and -1 or 1
+  local first, last, by = 1, #steps, 1
+  if way == "undo" then first, last, by = #steps, 1, -1 end
   for i = first, last, by do
     local ok, why, symbol = nil, steps[i].what .. ": this cannot be taken back", "EOPNOTSUPP"
     if steps[i][way] then ok, why, symbol = steps[i][way]() end
@@ -189,7 +195,8 @@ function Journal:__tostring()
   if #self.entries == 0 then return "nothing was changed yet" end
   local lines <const> = {}
   for i, entry in ipairs(self.entries) do
-    lines[i] = ("%s %d  %s"):format(i > self.position and "-" or "+", i, (entry.text:gsub("%s*\n%s*", " ")))
+    lines[i] = ("%s %d  %s"):format(i > self.position and "-" or "+", i,
+      (entry.text:gsub("%s*\n%s*", " ")))
   end
   return table.concat(lines, "\n")
 end

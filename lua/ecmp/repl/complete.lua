@@ -1,32 +1,38 @@
--- Completion: names as far as they can be followed without running anything, fields of the object whose verb
--- is being called, and devices.
+-- Completion: names as far as they can be followed without running anything, fields of the object
+-- whose verb is being called, and devices.
 
 local M = {}
 
+local function words(text)
+  local list <const> = {}
+  for word in text:gmatch "%S+" do list[#list + 1] = word end
+  return list
+end
+
 local verbs <const> = {
-  route = { "add", "add_nexthop", "append", "change", "del", "del_nexthop", "each", "flush", "get", "list",
-            "prepend", "replace", "spread" },
-  other = { "add", "append", "change", "del", "each", "flush", "get", "list", "replace", "set" },
-  sysctl = { "get", "set" },
+  route = words [[add add_nexthop append change del del_nexthop each flush get list prepend replace
+    spread]],
+  other = words "add append change del each flush get list replace set",
+  sysctl = words "get set",
 }
 
 local fields <const> = {
-  route = { "advmss", "dev", "dport", "dst", "encap", "family", "flows", "iif", "mark", "metric", "mtu", "nexthops",
-            "nhid", "onlink", "proto", "scope", "sport", "src", "table", "tos", "type", "via", "weight" },
-  nexthop = { "blackhole", "buckets", "dev", "encap", "group", "id", "idle_timer", "onlink", "proto", "type",
-              "unbalanced_timer", "via" },
-  link = { "address", "dev", "master", "mtu", "name", "netns", "peer", "type", "up" },
-  addr = { "address", "broadcast", "dev", "family", "label", "nodad", "scope" },
-  rule = { "action", "family", "from", "fwmark", "iif", "oif", "priority", "table", "to" },
-  neigh = { "dev", "dst", "family", "lladdr", "state" },
+  route = words [[advmss dev dport dst encap family flows iif mark metric mtu nexthops nhid onlink
+    proto scope sport src table tos type via weight]],
+  nexthop = words [[blackhole buckets dev encap group id idle_timer onlink proto type
+    unbalanced_timer via]],
+  link = words "address dev master mtu name netns peer type up",
+  addr = words "address broadcast dev family label nodad scope",
+  rule = words "action family from fwmark iif oif priority table to",
+  neigh = words "dev dst family lladdr state",
 }
 
-local lab_options <const> = { "families", "gateways", "name", "shared" }
-local lab_methods <const> = { "close", "cut", "draw", "fail", "gateway", "heal", "hops", "path", "predict", "run",
-                              "send" }
-local send_options <const> = { "dport", "dst", "family", "flows", "src" }
-local nl_members <const> = { "addr", "batch", "begin", "close", "fd", "link", "monitor", "neigh", "nexthop", "route",
-                             "rule", "sysctl" }
+local lab_options <const> = words "families gateways name shared"
+local lab_methods <const> = words "close cut draw fail gateway heal hops path predict run send"
+local send_options <const> = words "dport dst family flows src"
+local nl_members <const> =
+  words "addr batch begin close fd link monitor neigh nexthop route rule sysctl"
+local ecmp_members <const> = words "group ip lab merge netns open plan rule"
 
 -- Of what cannot be listed by walking it.
 local members <const> = {
@@ -71,7 +77,7 @@ local function members_of(path, value)
   end
   for _, name in ipairs(known or {}) do names[name] = true end
   if object == "ecmp" then
-    for _, name in ipairs { "group", "ip", "lab", "merge", "netns", "open", "plan", "rule" } do names[name] = true end
+    for _, name in ipairs(ecmp_members) do names[name] = true end
   end
   return names
 end
@@ -85,7 +91,8 @@ end
 
 -- The call in whose table the cursor stands: `nl.route:add { dst = "x", me`
 local function fields_here(before)
-  local inside <const> = before:match "([%w_.:]+)%s*%(?%s*{[^{}]*$" or before:match "([%w_.:]+)%s*%(?%s*{[^}]*$"
+  local inside <const> = before:match "([%w_.:]+)%s*%(?%s*{[^{}]*$"
+    or before:match "([%w_.:]+)%s*%(?%s*{[^}]*$"
   if not inside then return nil end
   local object <const> = inside:match "([%a_]+):[%a_]+$"
   if fields[object] then return fields[object] end

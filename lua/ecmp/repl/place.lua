@@ -4,8 +4,8 @@ local sys <const> = require "ecmp.sys"
 
 local M = {}
 
----Moves this process to where it is to work. Everything that is typed later is confined to that, programs
----it starts too; a scratch namespace ends with the last process in it.
+---Moves this process to where it is to work. Everything that is typed later is confined to that,
+---programs it starts too; a scratch namespace ends with the last process in it.
 ---@param options { netns: string?, host: boolean? }
 ---@return string|nil label # what the prompt calls the place
 ---@return string? message

@@ -1,5 +1,5 @@
--- How results look: what has a text of its own prints as that, lists of hops as bars, plain tables as
--- columns, and anything else as Lua.
+-- How results look: what has a text of its own prints as that, lists of hops as bars, plain tables
+-- as columns, and anything else as Lua.
 
 local bars <const> = require "ecmp.bars"
 local rtnl <const> = require "ecmp.rtnl"
@@ -29,8 +29,8 @@ local function literal_table(value, depth)
   end
   for _, key in ipairs(sorted_keys(value)) do
     if not (math.type(key) == "integer" and key >= 1 and key <= listed) then
-      local name <const> = type(key) == "string" and key:find "^[%a_][%w_]*$" and key or ("[%s]"):format(
-        literal(key, depth + 1))
+      local is_word <const> = type(key) == "string" and key:find "^[%a_][%w_]*$"
+      local name <const> = is_word and key or ("[%s]"):format(literal(key, depth + 1))
       parts[#parts + 1] = ("%s = %s"):format(name, literal(value[key], depth + 1))
     end
   end
@@ -83,7 +83,9 @@ end
 
 local function row(columns, cell)
   local cells <const> = {}
-  for i, column in ipairs(columns) do cells[i] = ("%-" .. column.width .. "s"):format(cell(column)) end
+  for i, column in ipairs(columns) do
+    cells[i] = ("%-" .. column.width .. "s"):format(cell(column))
+  end
   return (table.concat(cells, "  "):gsub("%s+$", ""))
 end
 
@@ -132,7 +134,9 @@ function M.text(value, colour)
   if type(value) == "table" and not (mt and mt.__tostring) then return table_text(value, colour) end
   local text <const> = tostring(value)
   if mt and mt.__name == "ecmp.plan" then return terminal.changes(text, colour) end
-  if mt and (mt.__name == "ecmp.List" or rtnl.is_view(value)) then return terminal.routes(text, colour) end
+  if mt and (mt.__name == "ecmp.List" or rtnl.is_view(value)) then
+    return terminal.routes(text, colour)
+  end
   return text
 end
 

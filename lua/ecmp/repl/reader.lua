@@ -1,7 +1,8 @@
 -- Lines from a terminal, with editing, history and completion where lua-readline is installed; from
 -- anything else as they come.
 --
--- While a line is read SIGINT is something to be read too, so that it ends the line and not the program.
+-- While a line is read SIGINT is something to be read too, so that it ends the line and not the
+-- program.
 
 local sys <const> = require "ecmp.sys"
 
@@ -22,8 +23,9 @@ end
 local function history_file()
   local state <const>, home <const> = os.getenv "XDG_STATE_HOME", os.getenv "HOME"
   local dir <const> = state and state ~= "" and state or home and home .. "/.local/state"
-  if not dir or not sys.mkdir(dir .. "/ecmp", tonumber("700", 8)) and not sys.stat(dir .. "/ecmp") then return "" end
-  return dir .. "/ecmp/history"
+  if not dir then return "" end
+  sys.mkdir(dir .. "/ecmp", tonumber("700", 8))
+  return sys.stat(dir .. "/ecmp") and dir .. "/ecmp/history" or ""
 end
 
 ---@param complete fun(line: string, from: integer, to: integer): string[]
@@ -33,8 +35,11 @@ function M.new(complete)
   if self.terminal then self.readline = find_readline() end
   if self.readline then
     self.readline.set_options { histfile = history_file(), keeplines = HISTORY, auto_add = false }
-    self.readline.set_complete_function(complete)
-    self.readline.set_completion_append_character ""
+    local readline <const> = self.readline
+    readline.set_complete_function(function(...)
+      readline.set_completion_append_character "" -- it forgets that with every word
+      return complete(...)
+    end)
   end
   return self
 end

@@ -25,9 +25,12 @@ local function wanted_of(value)
     end
     return list
   end
-  if type(value) == "table" and (value.dst or value[1] == nil and next(value)) then return { value } end
+  local is_route <const> = type(value) == "table" and (value.dst or value[1] == nil and next(value))
+  if is_route then return { value } end
   if type(value) == "table" then return value end
-  if type(value) ~= "string" then error(("a list of routes, text or a file expected, got %s"):format(type(value)), 3) end
+  if type(value) ~= "string" then
+    error(("a list of routes, text or a file expected, got %s"):format(type(value)), 3)
+  end
   local file <const> = not value:find "\n" and io.open(value)
   if not file then return routes_of(routefile.parse(value, "text")) end
   file:close()
@@ -46,14 +49,14 @@ local function tables_of(routes)
 end
 
 local function plan(session, first, second)
-  local current, wanted, message, code
+  local current, message, code
   if second ~= nil then
     current, message, code = wanted_of(first)
     if not current then return nil, message, code end
     first = second
   end
-  wanted, message, code = wanted_of(first)
-  if not wanted then return nil, message, code end
+  local wanted <const>, why <const>, symbol <const> = wanted_of(first)
+  if not wanted then return nil, why, symbol end
   if not current then
     current, message, code = snapshot.owned(session.nl, tables_of(wanted))
     if not current then return nil, message, code end
@@ -67,14 +70,14 @@ local function is_plan(value)
 end
 
 local function apply(session, value, ...)
-  local changed, message, code = value, nil, nil
+  local changed = value
   if not is_plan(value) then
+    local message, code
     changed, message, code = plan(session, value, ...)
     if not changed then return nil, message, code end
   end
   local tell <const>, clear <const> = terminal.progress "applying change"
-  local ok
-  ok, message, code = session.journal:apply(session.nl, changed, tell)
+  local ok <const>, message <const>, code <const> = session.journal:apply(session.nl, changed, tell)
   clear()
   if not ok then return nil, message, code end
   return ("applied %d changes"):format(#changed)
@@ -106,7 +109,8 @@ local function words(session)
       if not snapshot.is(a) or b ~= nil and not snapshot.is(b) then
         error("diff: snapshots expected, as snapshot() gives them", 2)
       end
-      local now <const>, message <const>, code <const> = b or snapshot.take(session.nl)
+      if b then return snapshot.difference(a, b) end
+      local now <const>, message <const>, code <const> = snapshot.take(session.nl)
       if not now then return nil, message, code end
       return snapshot.difference(a, now)
     end,
@@ -114,10 +118,13 @@ local function words(session)
     apply = function(...) return apply(session, ...) end,
     undo = repeated(session, "undo"), redo = repeated(session, "redo"),
     spread = function(flow)
-      return session.nl.route:spread(type(flow) == "string" and { dst = flow, flows = 1000 } or flow)
+      return session.nl.route:spread(type(flow) == "string" and { dst = flow, flows = 1000 }
+        or flow)
     end,
     use = function(handle)
-      if type(handle) ~= "table" or not handle.route then error("use: a handle expected, such as lab.pod", 2) end
+      if type(handle) ~= "table" or not handle.route then
+        error("use: a handle expected, such as lab.pod", 2)
+      end
       session:use(handle.real or handle)
       return ("nl is the handle of %s now"):format(session.place)
     end,

@@ -18,7 +18,8 @@ local volatile <const> = { "valid_lft %S+", "preferred_lft %S+", "expires %S+" }
 function M.take(nl)
   local self <const> = setmetatable({}, Snapshot)
   for _, kind in ipairs(kinds) do
-    local list <const>, message <const>, code <const> = nl[kind]:list(kind == "route" and { table = "all" } or nil)
+    local list <const>, message <const>, code <const> =
+      nl[kind]:list(kind == "route" and { table = "all" } or nil)
     if not list then return nil, message, code end
     self[kind] = list
   end
@@ -27,7 +28,9 @@ end
 
 function Snapshot:__tostring()
   local words <const> = {}
-  for i, kind in ipairs(kinds) do words[i] = ("%d %s"):format(#self[kind], kind .. (#self[kind] == 1 and "" or "s")) end
+  for i, kind in ipairs(kinds) do
+    words[i] = ("%d %s%s"):format(#self[kind], kind, #self[kind] == 1 and "" or "s")
+  end
   return "snapshot: " .. table.concat(words, ", ")
 end
 
@@ -94,7 +97,8 @@ function M.owned(nl, tables)
   local owned <const> = object.list_of {}
   for number in pairs(tables) do
     for _, proto in ipairs { "boot", "static" } do
-      local list <const>, message <const>, code <const> = nl.route:list { table = number, proto = proto }
+      local list <const>, message <const>, code <const> =
+        nl.route:list { table = number, proto = proto }
       if not list then return nil, message, code end
       table.move(list, 1, #list, #owned + 1, owned)
     end

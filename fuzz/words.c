@@ -16,7 +16,7 @@ static const char chunk[] =
 	"local back, why = rtnl.parse(object, printed)\n"
 	"must(back, printed .. ': ' .. tostring(why))\n"
 	"back.family = view.family\n"
-	"local same = rtnl.view(object, back, true):text { table = true, line = true }\n"
+	"local same = rtnl.view(object, back):text { table = true, line = true }\n"
 	"must(same == printed, printed .. '\\n' .. same)\n";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

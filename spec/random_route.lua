@@ -11,6 +11,9 @@ local TABLES <const> = { "main", "main", "main", 100, 1000, 70000, "default" }
 local METRICS <const> = { "mtu", "advmss", "window", "ssthresh", "cwnd", "reordering", "initcwnd",
   "initrwnd", "quickack",
                           "hoplimit", "rtt", "rttvar", "rto_min" }
+-- In the order the kernel's bits have, which is how they are read back.
+local LOCKS <const> = { "mtu", "window", "rtt", "rttvar", "ssthresh", "cwnd", "advmss", "reordering",
+                        "hoplimit", "rto_min" }
 local LIMITS <const> = { hoplimit = 255, quickack = 1, advmss = 9000, mtu = 9000 }
 
 local Source <const> = {}
@@ -64,21 +67,21 @@ end
 
 -- IPv4 takes each metric; IPv6 too, but the kernel prints none it does not know.
 local function add_metrics(source, route)
-  local lock <const> = {}
+  local locked <const> = {}
   for _ = 1, source:number(1, 4) do
     local name <const> = source:pick(METRICS)
     route[name] = source:number(1, LIMITS[name] or 3000)
     if name == "mtu" then route.mtu = source:number(1280, 9000) end
     if name ~= "quickack" and name ~= "initcwnd" and name ~= "initrwnd" and source:once_in(4) then
-      lock[#lock + 1] = name
+      locked[name] = true
     end
   end
   if source:once_in(3) then route.features = { "ecn" } end
   if source:once_in(3) then route.congctl = "reno" end
   if source:once_in(5) then route.fastopen_no_cookie = 1 end
-  table.sort(lock)
-  for i = #lock, 2, -1 do
-    if lock[i] == lock[i - 1] then table.remove(lock, i) end
+  local lock <const> = {}
+  for _, name in ipairs(LOCKS) do
+    if locked[name] then lock[#lock + 1] = name end
   end
   if lock[1] then route.lock = lock end
 end

@@ -157,7 +157,7 @@ local function delete_exactly(self, entry)
   local hops = hops_of(entry)
   local route = {
     dst = entry.dst, table = entry.table, metric = entry.metric, family = entry.family,
-    type = entry.type, proto = entry.proto, tos = entry.tos,
+    type = entry.type, proto = entry.proto, tos = entry.tos, from = entry.from,
     scope = entry.family == 4 and entry.scope or nil,
   }
   if entry.family == 4 and (hops[1].via or hops[1].dev) and entry.type == "unicast" then

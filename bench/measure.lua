@@ -88,6 +88,18 @@ function M.print(title, unit, rows, values)
   io.stdout:flush()
 end
 
+---Prints a target that is not a ratio of two rows, and whether it is met.
+function M.check(text, met)
+  if met then M.met = M.met + 1 else M.missed[#M.missed + 1] = text end
+  print(("  %s: %s"):format(text, met and "met" or "MISSED"))
+end
+
+---Says how many targets were met, and which were not.
+function M.summary()
+  print(("\n%d targets met, %d missed"):format(M.met, #M.missed))
+  for _, line in ipairs(M.missed) do print("  missed: " .. line) end
+end
+
 ---Prints a line that is no table.
 function M.say(text, ...)
   print(text:format(...))

@@ -1,0 +1,73 @@
+--- Grouping and planning in Lua alone: no kernel.
+local measure <const> = require "bench.measure"
+local group <const> = require "ecmp.group"
+local plan <const> = require "ecmp.plan"
+local shape <const> = require "bench.shape"
+
+local M = {}
+
+local function bytes_of(fn)
+  collectgarbage() collectgarbage()
+  local before <const> = collectgarbage "count"
+  local value <const> = fn()
+  collectgarbage() collectgarbage()
+  return (collectgarbage "count" - before) * 1024, value
+end
+
+-- What the kernel would list for a route: the same with what it fills in.
+local function held(route)
+  local copy <const> = { family = 4, table = "main", proto = "boot", scope = "global", type = "unicast" }
+  for key, value in pairs(route) do copy[key] = value end
+  copy.nexthops = {}
+  for i, hop in ipairs(route.nexthops) do copy.nexthops[i] = { via = hop.via, dev = "eth0", weight = 1 } end
+  return copy
+end
+
+local function seconds(rounds, fn)
+  local times <const> = {}
+  for i = 1, rounds do
+    collectgarbage()
+    times[i] = measure.time(fn) / 1e9
+  end
+  return measure.median(times)
+end
+
+local function one_size(count, rounds)
+  local wanted <const> = shape.routes { family = 4, hops = 2, count = count, sets = 16 }
+  local current <const>, moved <const> = {}, {}
+  for i, route in ipairs(wanted) do
+    current[i] = held(route)
+    moved[i] = { dst = route.dst, nexthops = { { via = "10.9.9.9" }, { via = "10.9.9.10" } } }
+  end
+  local grouping <const> = seconds(rounds, function() group.group(wanted) end)
+  local nothing <const> = seconds(rounds, function() assert(#plan(current, wanted) == 0) end)
+  local all <const> = seconds(rounds, function() assert(#plan(current, moved) == count) end)
+  local group_bytes <const> = bytes_of(function() return group.group(wanted) end)
+  local plan_bytes <const> = bytes_of(function() return plan(current, moved) end)
+  return { grouping, nothing, all, group_bytes / count, plan_bytes / count }
+end
+
+function M.run(_, options)
+  local sizes <const>, results = { options.million // 10, options.million }, {}
+  measure.say("\ngrouping and planning, IPv4, 2 next hops: seconds (us/route)")
+  measure.say("  %-10s%20s%20s%20s%26s", "routes", "group", "plan, no change", "plan, all change",
+    "bytes/route, groups, plan")
+  for i, count in ipairs(sizes) do
+    local r <const> = one_size(count, math.min(options.rounds, 3))
+    results[i] = r
+    local function cell(s) return ("%.2f (%.2f)"):format(s, s * 1e6 / count) end
+    measure.say("  %-10d%20s%20s%20s%26s", count, cell(r[1]), cell(r[2]), cell(r[3]),
+      ("%.0f, %.0f"):format(r[4], r[5]))
+    collectgarbage()
+  end
+  local last <const>, us = results[#results], 1e6 / sizes[#sizes]
+  measure.check(("group + plan with nothing to change: %.2f us/route (target <= 1.5)"):format((last[1] + last[2]) * us),
+    (last[1] + last[2]) * us <= 1.5)
+  measure.check(("group + plan with all to change: %.2f us/route (target <= 3)"):format((last[1] + last[3]) * us),
+    (last[1] + last[3]) * us <= 3)
+  local growth <const> = (last[2] + last[3]) / (results[1][2] + results[1][3]) / (sizes[2] / sizes[1])
+  measure.check(("linear: a route costs %.2f times what it costs in a tenth of the list (target <= 1.3)"):format(growth),
+    growth <= 1.3)
+end
+
+return M

@@ -1,0 +1,36 @@
+--- `make bench`: everything compared in one run. `n=` routes, `rounds=`, `only=core|sets|growth|plan|plugins`, `quick=1`.
+package.path = "./?.lua;" .. package.path
+local machine <const> = require "bench.machine"
+local measure <const> = require "bench.measure"
+local sys <const> = require "ecmp.sys"
+
+local SECTIONS <const> = { "core", "sets", "growth", "plan", "plugins" }
+
+local function read_options(args)
+  local given <const> = {}
+  for _, word in ipairs(args) do
+    local key <const>, value <const> = word:match "^(%w+)=(.*)$"
+    if value ~= "" then given[key or word] = value end
+  end
+  local quick <const> = given.quick ~= nil
+  return {
+    n = math.tointeger(tonumber(given.n or quick and 10000 or 100000)),
+    rounds = math.tointeger(tonumber(given.rounds or quick and 3 or 5)),
+    million = quick and 50000 or 1000000, only = given.only, quick = quick,
+  }
+end
+
+local function main(args)
+  local options <const> = read_options(args)
+  local start <const> = sys.monotonic()
+  measure.say("%d routes, medians of %d interleaved rounds, kernel %s", options.n, options.rounds,
+    (assert(sys.read "/proc/sys/kernel/osrelease"):gsub("%s+$", "")))
+  local nl <close> = machine.open()
+  for _, name in ipairs(SECTIONS) do
+    if not options.only or options.only == name then require("bench." .. name).run(nl, options) end
+  end
+  measure.summary()
+  measure.say("%.0f seconds", sys.monotonic() - start)
+end
+
+main(arg)

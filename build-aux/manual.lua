@@ -1,0 +1,186 @@
+--- Writes what can be told from the commands' own parsers: man/*.1 and completion/*.
+---
+---   build/bin/ecmp run build-aux/manual.lua [DIRECTORY]
+---
+--- Run it when a command gets another option; a spec holds the files to it.
+
+local argparse <const> = require "argparse"
+local sys <const> = require "ecmp.sys"
+
+local TARGET <const> = arg[1] or "."
+
+-- What a parser does not know.
+local examples <const> = {
+  plan = { { "ecmp plan /etc/cni/net.d/10-pods.conflist", "what the next pod would get" } },
+  rule = { { "ecmp rule check near.lua 10-pods.conflist",
+             "try a site's rule on a configuration" } },
+  show = { { "ecmp show --netns blue", "the routes of the namespace blue" },
+           { "ecmp show --table all >routes", "all routes, as ecmp apply takes them" } },
+  spread = { { "ecmp spread 192.0.2.1", "where a thousand flows to one server go" },
+             { "ecmp spread --flows 5000 2001:db8::/32", "with destinations varied" } },
+  monitor = { { "ecmp monitor --json route | jq .dst", "destinations whose routes change" } },
+  apply = { { "ecmp apply --dry-run routes", "show what would be changed" },
+            { "ecmp apply --confirm 30 routes", "take it back unless it is confirmed within 30 s" },
+            { "ecmp apply --confirmed", "confirm it, from another terminal" } },
+  repl = { { "ecmp repl", "a prompt in a scratch namespace" },
+           { "ecmp repl examples/experiments/03-weights.lua", "run it, and go on from there" } },
+  run = { { "ecmp run examples/demo.lua", "run a script" } },
+  gc = { { "ecmp gc --network pods", "free the addresses of pods that are gone" } },
+  install = { { "ecmp install /opt/cni/bin", "install the plugins" } },
+  version = { { "ecmp version", "say which version this is" } },
+}
+
+local files <const> = {
+  apply = { { "/run/ecmp/apply-*", "what a running apply would take back; $XDG_RUNTIME_DIR/ecmp or "
+    .. "/tmp/ecmp-* where /run/ecmp cannot be written" } },
+  repl = { { "~/.local/state/ecmp/history", "what was typed, where lua-readline is installed" } },
+}
+
+local function commands()
+  local list <const> = {}
+  for _, file in ipairs(assert(sys.list "lua/ecmp/command")) do
+    local name <const> = file:match "^(.*)%.lua$"
+    if name and name ~= "init" then list[#list + 1] = require("ecmp.command." .. name) end
+  end
+  return list
+end
+
+local function parser_of(list)
+  local parser <const> = argparse("ecmp", "Multipath routes and CNI plugins.")
+  for _, command in ipairs(list) do
+    command.parser = parser:command(command.name, command.summary)
+    command.setup(command.parser)
+  end
+  return parser
+end
+
+-- Completion would offer what --help does not.
+local function drop_hidden(parser)
+  for i = #parser._options, 1, -1 do
+    if parser._options[i]._hidden then table.remove(parser._options, i) end
+  end
+end
+
+-- Man pages ---------------------------------------------------------------------------------------
+
+local function escape(text)
+  return (text:gsub("\\", "\\e"):gsub("%-", "\\-"):gsub("^([.'])", "\\&%1"))
+end
+
+local function option_head(option)
+  local names <const> = {}
+  for i, alias in ipairs(option._aliases) do names[i] = "\\fB" .. escape(alias) .. "\\fR" end
+  local choices <const> = option._choices and table.concat(option._choices, "|")
+  local value <const> = option._argname or choices
+  local head <const> = table.concat(names, ", ")
+  return option._maxargs > 0 and value and ("%s \\fI%s\\fR"):format(head, escape(value)) or head
+end
+
+local function description(element)
+  local text <const> = element._description or ""
+  return element._default and ("%s (default: %s)"):format(text, element._default) or text
+end
+
+local function add_items(out, title, items)
+  if #items == 0 then return end
+  out[#out + 1] = ".SH " .. title
+  for _, item in ipairs(items) do
+    out[#out + 1] = (".TP\n%s\n%s"):format(item[1], escape(item[2]))
+  end
+end
+
+local function arguments_of(parser)
+  local items <const> = {}
+  for _, argument in ipairs(parser._arguments) do
+    items[#items + 1] = { ("\\fI%s\\fR"):format(argument._name:upper()), description(argument) }
+  end
+  return items
+end
+
+local function options_of(parser)
+  local items <const> = {}
+  for _, option in ipairs(parser._options) do
+    if not option._hidden then items[#items + 1] = { option_head(option), description(option) } end
+  end
+  return items
+end
+
+local function literal(items)
+  local out <const> = {}
+  for i, item in ipairs(items or {}) do out[i] = { "\\fB" .. escape(item[1]) .. "\\fR", item[2] } end
+  return out
+end
+
+local STATUS <const> = { { "0", "done" }, { "1", "refused, or failed" }, { "2", "wrong usage" } }
+
+local function usage(parser)
+  return escape((parser:get_usage():gsub("^Usage: ", ""):gsub("%s*\n%s*", " ")))
+end
+
+local function page_of(command)
+  local parser <const> = command.parser
+  local title <const> = "ecmp-" .. command.name
+  local out <const> = {
+    (".TH %s 1"):format(title:upper()), ".SH NAME",
+    ("%s \\- %s"):format(escape(title), escape(command.summary)), ".SH SYNOPSIS", ".nh", ".ad l",
+    usage(parser), ".ad", ".hy",
+  }
+  if parser._epilog then
+    out[#out + 1] = ".SH DESCRIPTION\n" .. escape(parser._epilog)
+  end
+  add_items(out, "ARGUMENTS", arguments_of(parser))
+  add_items(out, "OPTIONS", options_of(parser))
+  for _, sub in ipairs(parser._commands) do
+    local title_of <const> = ("%s %s"):format(command.name, sub._name):upper()
+    add_items(out, title_of .. ": ARGUMENTS", arguments_of(sub))
+    add_items(out, title_of .. ": OPTIONS", options_of(sub))
+  end
+  add_items(out, "EXIT STATUS", STATUS)
+  add_items(out, "FILES", literal(files[command.name]))
+  add_items(out, "EXAMPLES", literal(examples[command.name]))
+  out[#out + 1] = ".SH SEE ALSO\n.BR ecmp (1),\n.BR ip\\-route (8)"
+  return table.concat(out, "\n") .. "\n"
+end
+
+local function main_page(list)
+  local out <const> = {
+    ".TH ECMP 1", ".SH NAME", "ecmp \\- multipath routes and CNI plugins", ".SH SYNOPSIS",
+    ".B ecmp\n.I COMMAND\n[...]", ".SH DESCRIPTION",
+    "Shows, plans, applies and tries out multipath routes of both IP versions, and is the CNI "
+    .. "plugins of its name when a container runtime calls it.",
+  }
+  local items <const> = {}
+  for i, command in ipairs(list) do
+    items[i] = { ("\\fB%s\\fR"):format(command.name), command.summary }
+  end
+  add_items(out, "COMMANDS", items)
+  add_items(out, "ENVIRONMENT", {
+    { "NO_COLOR", "if it is set and not empty, nothing is coloured; nor is it where nobody looks" },
+    { "CNI_COMMAND", "if it is set and there are no arguments, this is the chained CNI plugin" },
+  })
+  add_items(out, "EXIT STATUS", STATUS)
+  local also <const> = {}
+  for i, command in ipairs(list) do also[i] = (".BR ecmp\\-%s (1)"):format(command.name) end
+  out[#out + 1] = ".SH SEE ALSO\n" .. table.concat(also, ",\n")
+  return table.concat(out, "\n") .. "\n"
+end
+
+-- ------------------------------------------------------------------------------------------------
+
+local function write(path, text)
+  local file <close> = assert(io.open(("%s/%s"):format(TARGET, path), "w"))
+  assert(file:write(text))
+end
+
+local list <const> = commands()
+local parser <const> = parser_of(list)
+for _, directory in ipairs { "man", "completion" } do
+  sys.mkdir(("%s/%s"):format(TARGET, directory), tonumber("755", 8))
+end
+write("man/ecmp.1", main_page(list))
+for _, command in ipairs(list) do
+  write(("man/ecmp-%s.1"):format(command.name), page_of(command))
+end
+for _, command in ipairs(list) do drop_hidden(command.parser) end
+write("completion/ecmp.bash", parser:get_bash_complete())
+write("completion/_ecmp", parser:get_zsh_complete())

@@ -1,0 +1,247 @@
+_ecmp() {
+    local IFS=$' \t\n'
+    local args cur prev cmd opts arg
+    args=("${COMP_WORDS[@]}")
+    cur="${COMP_WORDS[COMP_CWORD]}"
+    prev="${COMP_WORDS[COMP_CWORD-1]}"
+    opts="-h --help"
+
+    args=("${args[@]:1}")
+    for arg in "${args[@]}"; do
+        case "$arg" in
+            apply)
+                cmd="apply"
+                opts="$opts -h --help --netns --confirm --confirmed --undo --dry-run --proto --json"
+                break
+                ;;
+            gc)
+                cmd="gc"
+                opts="$opts -h --help --network --data-dir --cache-dir --valid --all"
+                break
+                ;;
+            install)
+                cmd="install"
+                opts="$opts -h --help --replace --force"
+                break
+                ;;
+            monitor)
+                cmd="monitor"
+                opts="$opts -h --help --netns --count --json"
+                break
+                ;;
+            plan)
+                cmd="plan"
+                opts="$opts -h --help --ifname --args --ipam-result --json"
+                break
+                ;;
+            repl)
+                cmd="repl"
+                opts="$opts -h --help --netns --host --batch --echo"
+                break
+                ;;
+            rule)
+                cmd="rule"
+                opts="$opts -h --help"
+                args=("${args[@]:1}")
+                for arg in "${args[@]}"; do
+                    case "$arg" in
+                        check)
+                            cmd="$cmd check"
+                            opts="$opts -h --help --ifname --args --ipam-result --trusted --json"
+                            break
+                            ;;
+                    esac
+                done
+                break
+                ;;
+            run)
+                cmd="run"
+                opts="$opts -h --help"
+                break
+                ;;
+            show)
+                cmd="show"
+                opts="$opts -h --help --netns --table --family --json"
+                break
+                ;;
+            spread)
+                cmd="spread"
+                opts="$opts -h --help --netns --flows --src --proto --dport --iif --mark --json"
+                break
+                ;;
+            version)
+                cmd="version"
+                opts="$opts -h --help"
+                break
+                ;;
+        esac
+    done
+
+    case "$cmd" in
+        '')
+            COMPREPLY=($(compgen -W "apply gc install monitor plan repl rule run show spread version" -- "$cur"))
+            ;;
+        'apply')
+            case "$prev" in
+                --netns)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --confirm)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --proto)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+        'gc')
+            case "$prev" in
+                --network)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --cache-dir)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --valid)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+        'install')
+            case "$prev" in
+                --replace)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+        'monitor')
+            case "$prev" in
+                --netns)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+        'plan')
+            case "$prev" in
+                --ifname)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --args)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --ipam-result)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+        'repl')
+            case "$prev" in
+                --netns)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+        'rule')
+            COMPREPLY=($(compgen -W "check" -- "$cur"))
+            ;;
+        'rule check')
+            case "$prev" in
+                --ifname)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --args)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --ipam-result)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+        'show')
+            case "$prev" in
+                --netns)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --table)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --family)
+                    COMPREPLY=($(compgen -W "4 6" -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+        'spread')
+            case "$prev" in
+                --netns)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --flows)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --src)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --proto)
+                    COMPREPLY=($(compgen -W "udp tcp" -- "$cur"))
+                    return 0
+                    ;;
+                --dport)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --iif)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --mark)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+    esac
+
+    if [[ "$cur" = -* ]]; then
+        COMPREPLY=($(compgen -W "$opts" -- "$cur"))
+    fi
+}
+
+complete -F _ecmp -o bashdefault -o default ecmp

@@ -102,7 +102,7 @@ static int ip_canonical(lua_State *L)
 	return read_text(L, &ip) ? push_text(L, &ip) : 2;
 }
 
-/* mask(text) -> the prefix it is in, always with its length | nil, message */
+/* mask(text) -> the prefix it is in, always with its length, and 4 or 6 | nil, message */
 static int ip_mask(lua_State *L)
 {
 	struct ip ip;
@@ -110,7 +110,9 @@ static int ip_mask(lua_State *L)
 	if (!read_text(L, &ip))
 		return 2;
 	ip = ip_network(&ip);
-	return push_text(L, &ip);
+	push_text(L, &ip);
+	lua_pushinteger(L, ip.family);
+	return 2;
 }
 
 static int ip_tostring(lua_State *L)

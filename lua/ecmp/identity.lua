@@ -75,13 +75,11 @@ local function prefix_of(route)
     local family <const> = default_family(route)
     return DEFAULT[family], family
   end
-  local masked <const> = type(dst) == "string" and ip.mask(dst)
-  if not masked then
-    return nil, dst == nil and "dst: missing" or ("dst: '%s' is no prefix"):format(tostring(dst))
+  if type(dst) == "string" then
+    local masked <const>, family <const> = ip.mask(dst)
+    if masked then return masked, family end
   end
-  local family <const> = hop.family(masked)
-  if masked:find("/", 1, true) then return masked, family end
-  return masked .. (family == 4 and "/32" or "/128"), family
+  return nil, dst == nil and "dst: missing" or ("dst: '%s' is no prefix"):format(tostring(dst))
 end
 
 local function table_number(value)

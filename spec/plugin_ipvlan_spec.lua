@@ -1,5 +1,7 @@
+local helper = require "spec.helper"
 local json = require "ecmp.json"
 local pod_of = require "spec.pod"
+local record = require "ecmp.flow.record"
 local rtnl = require "ecmp.rtnl"
 local stacked = require "ecmp.flow.stacked"
 
@@ -62,10 +64,18 @@ describe("ecmp-ipvlan #netns", function()
 
   before_each(function()
     pod = pod_of.new()
+    -- Its own addresses would settle while snapshots are compared.
+    pod:run("host", { "sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6" })
     pod:ip("host", "link add m0 type veth peer name m1")
     for _, name in ipairs { "m0", "m1" } do pod:ip("host", "link set up dev " .. name) end
+    helper.eventually(function()
+      return not pod:ip("host", "-o link show type veth"):find("state [DL]O")
+    end)
   end)
-  after_each(function() pod:close() end)
+  after_each(function()
+    pod:close()
+    record.sweep("lab", function() return false end)
+  end)
 
   --- A spec that needs a kernel with ipvlan.
   local function kernel_it(name, body)

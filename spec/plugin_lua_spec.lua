@@ -1,6 +1,7 @@
 local helper = require "spec.helper"
 local json = require "ecmp.json"
 local pod_of = require "spec.pod"
+local record = require "ecmp.flow.record"
 local runtime = require "spec.runtime"
 local sys = require "ecmp.sys"
 
@@ -102,7 +103,8 @@ describe("ecmp-lua", function()
           beside.name, tostring(beside.value), require "pack.inner", require "pack",
           cjson.encode { 1 } } } }
       end }]])
-    assert.same({ "beside", "42", "deep", "init", "[1]" }, { table.unpack(outcome.json.dns.search) })
+    assert.same({ "beside", "42", "deep", "init", "[1]" },
+      { table.unpack(outcome.json.dns.search) })
     assert.equal("10.0.0.9/24", outcome.json.ips[1].address)
   end)
 
@@ -202,7 +204,10 @@ describe("the example plugin #netns", function()
   local pod
 
   before_each(function() pod = pod_of.new() end)
-  after_each(function() pod:close() end)
+  after_each(function()
+    pod:close()
+    record.sweep("lab", function() return false end)
+  end)
 
   local function example(name, changes)
     local conf <const> = {
@@ -218,12 +223,14 @@ describe("the example plugin #netns", function()
 
   --- ADD, CHECK, then what `body` looks at, DEL; nothing may be left of it.
   local function lives(conf, body)
-    local before <const> = pod:snapshot()
+    local before <const> = pod:ip("pod", "addr show")
     local result <const> = pod:must("ecmp-lua", "ADD", conf)
     pod:must("ecmp-lua", "CHECK", pod_of.after(conf, result))
     body(result)
     pod:must("ecmp-lua", "DEL", pod_of.after(conf, result))
-    assert.equal(before, (pod:snapshot():gsub("[^\n]*br0[^\n]*\n?", "")))
+    assert.equal(before, pod:ip("pod", "addr show"))
+    assert.equal("", pod:ip("host", "link show type veth"))
+    assert.is_nil(sys.stat(record.path { conf = conf, containerid = "c1", ifname = "eth0" }))
   end
 
   local both <const> = "default nexthop via 10.0.0.1 dev eth0 weight 1 "
@@ -254,7 +261,7 @@ describe("the example plugin #netns", function()
     local conf <const> = example("known-neighbours", { bridge = "br0", neighbours = neighbours })
     lives(conf, function(result)
       assert.same({ both }, pod:routes())
-      assert.matches("10.0.0.1 lladdr 02:00:00:00:00:01 PERMANENT", pod:ip("pod", "neigh"))
+      assert.matches("10.0.0.1 dev eth0 lladdr 02:00:00:00:00:01 PERMANENT", pod:ip("pod", "neigh"))
       pod:ip("pod", "neigh del 10.0.0.1 dev eth0")
       assert.matches("neighbour 10.0.0.1 is not", pod:call("ecmp-lua", "CHECK",
         pod_of.after(conf, result)).json.msg)
@@ -267,12 +274,14 @@ describe("the example plugin #netns", function()
   it("site-dns lets another plugin work and reworks its result", function()
     for _, other in ipairs { "ecmp-bridge", "bridge" } do
       if other:find("^ecmp") or sys.stat(pod_of.reference .. "/bridge") then
-        local conf <const> = example("site-dns", { delegate = other, bridge = "br0" })
+        local conf <const> = example("site-dns",
+          { delegate = other, bridge = "br0", search = json.array { "site.example" } })
         if other == "bridge" then conf.cniVersion, conf.ipam.type = "1.0.0", "static" end
         lives(conf, function(result)
           assert.same({ "10.0.0.1" }, { table.unpack(result.dns.nameservers) })
-          assert.same({ 1, "eth0", 0 }, { #result.interfaces, result.interfaces[1].name,
-            result.ips[1].interface })
+          assert.same({ "site.example" }, { table.unpack(result.dns.search) })
+          assert.same({ "br0", "eth0", 2 }, { result.interfaces[1].name,
+            result.interfaces[3].name, result.ips[1].interface })
         end)
       end
     end

@@ -1,3 +1,4 @@
+local helper = require "spec.helper"
 local json = require "ecmp.json"
 local nft = require "ecmp.nft"
 local pod_of = require "spec.pod"
@@ -24,7 +25,10 @@ describe("ecmp-ptp #netns", function()
   local pod
 
   before_each(function() pod = pod_of.new() end)
-  after_each(function() pod:close() end)
+  after_each(function()
+    pod:close()
+    record.sweep("lab", function() return false end)
+  end)
 
   local function refused(conf, changes)
     local before <const> = pod:snapshot()
@@ -56,8 +60,11 @@ describe("ecmp-ptp #netns", function()
     pod:must("ecmp-ptp", "ADD", conf_of())
     for _, address in ipairs { "10.0.0.9", "2001:db8::9" } do
       local receiver <close> = assert(sys.udp_bind(pod.path, address, 7))
-      assert.equal(1, sys.udp_send(pod.host_path, { { dst = address, dport = 7 } }))
-      assert.equal(receiver, sys.poll({ receiver }, 5)[1])
+      -- The host's end needs a moment until its own address may be used.
+      helper.eventually(function()
+        sys.udp_send(pod.host_path, { { dst = address, dport = 7 } })
+        return sys.poll({ receiver }, 0.2)[1]
+      end, 10)
     end
   end)
 
@@ -166,7 +173,10 @@ describe("ipMasq #netns", function()
   local pod
 
   before_each(function() pod = pod_of.new() end)
-  after_each(function() pod:close() end)
+  after_each(function()
+    pod:close()
+    record.sweep("lab", function() return false end)
+  end)
 
   --- The comments of the rules in the host, read by a process there.
   local function rules()
@@ -191,7 +201,7 @@ describe("ipMasq #netns", function()
       assert.matches(" eth0 lab c1$", found[1])
       pod:must(plugin, "CHECK", pod_of.after(conf, result))
       pod:must(plugin, "ADD", conf_of({ ipMasq = true, isGateway = true, type = plugin },
-        { { address = "10.0.0.10/24", gateway = "10.0.0.1" } }, {}),
+        { { address = "10.0.7.10/24", gateway = "10.0.7.1" } }, {}),
         { CNI_CONTAINERID = "c2", CNI_IFNAME = "net1" })
       assert.equal(3, #rules())
       pod:must(plugin, "DEL", conf)

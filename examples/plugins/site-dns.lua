@@ -1,6 +1,7 @@
--- Lets another plugin do the work and reworks what it says: the name servers are the gateways of the
--- pod, and the runtime hears of the interface in the pod only.
---   { "type": "ecmp-lua", "script": "/etc/cni/ecmp/site-dns.lua", "delegate": "bridge", ... }
+-- Lets another plugin do the work and reworks what it says: pods ask their own gateways for names,
+-- unless the plugin knows name servers itself.
+--   { "type": "ecmp-lua", "script": "/etc/cni/ecmp/site-dns.lua", "delegate": "bridge",
+--     "search": [ "site.example" ], ... }
 local cni = require "ecmp.cni"
 local delegate = require "ecmp.cni.delegate"
 
@@ -12,18 +13,15 @@ end
 
 function P.add(call)
   local result = cni.try(delegate.add(call, name_of(call)))
-  local servers, inside, moved = {}, {}, {}
-  for i, interface in ipairs(result.interfaces) do
-    if (interface.sandbox or "") ~= "" then
-      inside[#inside + 1] = interface
-      moved[i - 1] = #inside - 1 -- addresses name their interface by its place, from 0
+  local dns = result.dns or {}
+  if #(dns.nameservers or {}) == 0 then
+    dns.nameservers = {}
+    for _, address in ipairs(result.ips) do
+      dns.nameservers[#dns.nameservers + 1] = address.gateway
     end
   end
-  for _, address in ipairs(result.ips) do
-    servers[#servers + 1] = address.gateway
-    address.interface = moved[address.interface]
-  end
-  result.interfaces, result.dns = inside, { nameservers = servers, search = { "site.example" } }
+  dns.search = dns.search or call.conf.search
+  result.dns = dns
   return result
 end
 

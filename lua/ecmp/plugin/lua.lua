@@ -79,7 +79,7 @@ end
 -- The verbs ------------------------------------------------------------------------------------
 
 ---The script's path, and the call as the script sees it: there `script` is the rule script, as in
----the configuration of any other plugin.
+---the configuration of any other plugin. So it is for plugins that the script delegates to.
 local function given(call)
   local path <const>, rules <const> = json.get(call.conf, "script"), json.get(call.conf, "rules")
   if type(path) ~= "string" or path == "" then
@@ -92,7 +92,7 @@ local function given(call)
   for key, value in pairs(call) do inner[key] = value end
   for key, value in pairs(call.conf) do conf[key] = value end
   conf.script, conf.rules = rules, nil
-  inner.conf = conf
+  inner.conf, inner.stdin = conf, json.encode(conf)
   return path, inner
 end
 

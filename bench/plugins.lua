@@ -1,0 +1,188 @@
+--- CNI verbs against the stock plugins: each verb a process, as a container runtime runs it.
+local json <const> = require "ecmp.json"
+local machine <const> = require "bench.machine"
+local measure <const> = require "bench.measure"
+local netns <const> = require "ecmp.netns"
+local sys <const> = require "ecmp.sys"
+
+local M = {}
+
+local OURS <const>, STOCK <const> = "build/cni", "/usr/lib/cni"
+
+local function environment(changes)
+  local vars <const> = { CNI_CONTAINERID = "bench", CNI_NETNS = "/run/bench.none", CNI_IFNAME = "eth0", CNI_ARGS = "",
+                         PATH = os.getenv "PATH" }
+  for name, value in pairs(changes) do vars[name] = value end
+  local list <const> = {}
+  for name, value in pairs(vars) do list[#list + 1] = name .. "=" .. value end
+  return list
+end
+
+-- One verb of one plugin: milliseconds and MiB at its peak; for a failure, its error is raised.
+local function call(directory, plugin, command, conf, changes)
+  local env <const> = environment(changes or {})
+  env[#env + 1] = "CNI_COMMAND=" .. command
+  env[#env + 1] = "CNI_PATH=" .. directory .. ":" .. STOCK
+  local done <const> = assert(sys.spawn { env = env, stdin = json.encode(conf), stderr = "capture", timeout = 120,
+    argv = { machine.programs .. "timed", "/run/timed", directory .. "/" .. plugin } })
+  local ns <const>, kb <const>, status <const> = assert(sys.read "/run/timed"):match "(%d+) (%d+) (%d+)"
+  if done.status ~= 0 or status ~= "0" then
+    error(("%s/%s %s: %s%s"):format(directory, plugin, command, done.stdout, done.stderr), 0)
+  end
+  return tonumber(ns) / 1e6, tonumber(kb) / 1024
+end
+
+local function ipam(kind)
+  local routes <const> = { { dst = "0.0.0.0/0" } }
+  if kind == "static" then
+    return { type = "static", addresses = { { address = "10.88.0.5/16", gateway = "10.88.0.1" } }, routes = routes }
+  end
+  local ranges <const> = { { { subnet = "10.88.0.0/16" } } }
+  if kind == "dual" then
+    ranges[2] = { { subnet = "fd88::/64" } }
+    routes[2] = { dst = "::/0" }
+  end
+  return { type = "host-local", dataDir = "/run/bench.cni", ranges = ranges, routes = routes }
+end
+
+-- ADD and DEL of an interface plugin in a fresh namespace, and what they took.
+local function add_and_del(directory, plugin, conf)
+  local space <close> = assert(netns.create())
+  local where <const> = { CNI_NETNS = netns.path(space) }
+  local ms <const>, mb <const> = call(directory, plugin, "ADD", conf, where)
+  local del <const> = call(directory, plugin, "DEL", conf, where)
+  return { add = ms, memory = mb, del = del }
+end
+
+local CASES <const> = {
+  { title = "ptp + host-local, IPv4", plugin = "ptp", kind = "host-local", add = 0.60, memory = 0.60, del = 1.0 },
+  { title = "bridge + static, IPv4", plugin = "bridge", kind = "static", add = 0.60, memory = 0.60, del = 1.0,
+    conf = { bridge = "benchbr0", isGateway = false } },
+  { title = "ptp + host-local, IPv4 and IPv6, ours with dad: skip", plugin = "ptp", kind = "dual", faster = 40,
+    ours = { dad = "skip" }, rounds = 3 },
+}
+
+local function conf_of(case, extra)
+  local conf <const> = { cniVersion = "1.0.0", name = "bench", type = case.plugin, ipam = ipam(case.kind) }
+  for _, from in ipairs { case.conf or {}, extra or {} } do
+    for key, value in pairs(from) do conf[key] = value end
+  end
+  return conf
+end
+
+local COLUMNS <const> = { { "add", "ADD, ms", "ms" }, { "memory", "ADD, memory", "MiB" }, { "del", "DEL, ms", "ms" } }
+
+local function interface(case, rounds)
+  local stock <const>, ours <const> = "stock " .. case.plugin, "ecmp-" .. case.plugin
+  local rows <const> = {
+    { name = stock, run = function() return add_and_del(STOCK, case.plugin, conf_of(case)) end },
+    { name = ours, run = function() return add_and_del(OURS, ours, conf_of(case, case.ours)) end },
+  }
+  local values <const> = measure.rounds(rows, case.rounds or rounds)
+  for _, column in ipairs(COLUMNS) do
+    local key <const>, list <const> = column[1], {}
+    for name, of in pairs(values) do list[name] = of[key] end
+    rows[1].target = key == "add" and case.faster and { of = ours, least = case.faster } or nil
+    rows[2].target = case[key] and { of = stock, most = case[key] } or nil
+    measure.print(("%s: %s"):format(case.title, column[2]), column[3], rows, list)
+  end
+end
+
+-- Starting -----------------------------------------------------------------------------------------
+
+local function version(directory, plugin)
+  return function()
+    local ms <const>, mb <const> = call(directory, plugin, "VERSION", { cniVersion = "1.0.0" })
+    return { ms = ms, memory = mb }
+  end
+end
+
+local function starting(rounds)
+  local rows <const> = {
+    { name = "stock static", run = version(STOCK, "static") },
+    { name = "stock ptp", run = version(STOCK, "ptp") },
+    { name = "ecmp-static", run = version(OURS, "ecmp-static") },
+    { name = "ecmp-ptp", run = version(OURS, "ecmp-ptp") },
+  }
+  local values <const>, ms <const>, mb <const> = measure.rounds(rows, rounds), {}, {}
+  for name, of in pairs(values) do ms[name], mb[name] = of.ms, of.memory end
+  rows[3].target = { of = "stock static", most = 0.45 }
+  measure.print("VERSION: time", "ms", rows, ms)
+  rows[3].target = { of = "stock static", most = 0.60 }
+  measure.print("VERSION: memory", "MiB", rows, mb)
+  local size <const> = assert(sys.stat "build/bin/ecmp").size
+  measure.say("  build/bin/ecmp: %.0f KiB; stock static: %.0f KiB", size / 1024,
+    assert(sys.stat(STOCK .. "/static")).size / 1024)
+end
+
+-- host-local with many reservations ------------------------------------------------------------------
+
+local function reserve(directory, count)
+  assert(sys.mkdir(directory .. "/bench", 493))
+  for i = 0, count - 1 do
+    local n <const> = 2 + i
+    local file <close> = assert(io.open(("%s/bench/10.88.%d.%d"):format(directory, n >> 8, n & 255), "w"))
+    file:write("c", i, "\r\neth0")
+  end
+end
+
+local function crowded(count, rounds)
+  local conf <const> = { cniVersion = "1.0.0", name = "bench", type = "ptp", ipam = ipam "host-local" }
+  conf.ipam.dataDir = "/run/bench.cni." .. count
+  reserve(conf.ipam.dataDir, count)
+  local function one(directory, plugin)
+    return function()
+      local ms <const> = call(directory, plugin, "ADD", conf)
+      call(directory, plugin, "DEL", conf)
+      return ms
+    end
+  end
+  local rows <const> = {
+    { name = "stock host-local", run = one(STOCK, "host-local"),
+      target = count >= 50000 and { of = "ecmp-host-local", least = 20 } or nil },
+    { name = "ecmp-host-local", run = one(OURS, "ecmp-host-local") },
+  }
+  local column <const> = {}
+  for name, value in pairs(measure.rounds(rows, rounds)) do column[name] = value.value end
+  measure.print(("host-local ADD with %d reservations"):format(count), "ms", rows, column)
+end
+
+-- Rule scripts ---------------------------------------------------------------------------------------
+
+local RULE <const> = [[
+local rule = require "ecmp.rule"
+return { merge = function(group, ctx) return rule.ecmp(group, ctx) end }
+]]
+
+local function script(rounds)
+  assert(sys.create("/run/bench.rule.lua", RULE, 420))
+  local case <const> = CASES[1]
+  local rows <const> = {
+    { name = "without a rule script",
+      run = function() return add_and_del(OURS, "ecmp-ptp", conf_of(case)).add end },
+    { name = "with one", run = function()
+      return add_and_del(OURS, "ecmp-ptp", conf_of(case, { script = "/run/bench.rule.lua" })).add
+    end },
+  }
+  local column <const> = {}
+  for name, value in pairs(measure.rounds(rows, rounds)) do column[name] = value.value end
+  measure.print("ADD of ecmp-ptp and a rule script", "ms", rows, column)
+  local cost <const> = column["with one"] - column["without a rule script"]
+  measure.check(("a rule script costs %.2f ms (target <= 1)"):format(cost), cost <= 1)
+end
+
+function M.run(_, options)
+  if not sys.stat(STOCK .. "/ptp") then
+    measure.say("\nno stock plugins: apt-get install containernetworking-plugins")
+    return
+  end
+  local rounds <const> = options.quick and 5 or 21
+  starting(options.quick and 11 or 51)
+  for _, case in ipairs(CASES) do interface(case, rounds) end
+  for _, count in ipairs(options.quick and { 0, 1000 } or { 0, 1000, 50000 }) do
+    crowded(count, count > 1000 and 5 or rounds)
+  end
+  script(rounds)
+end
+
+return M

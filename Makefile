@@ -153,10 +153,16 @@ netconf: lua-modules ## Brings the reference of the network configuration in doc
 		$(LUA) build-aux/netconf.lua md >$(B)/netconf.md' && \
 		cp $(B)/netconf.json docs/netconf.schema.json && cp $(B)/netconf.md docs/netconf.md
 
+# N routes, ROUNDS interleaved rounds, ONLY=core|sets|growth|plan|plugins, QUICK=1 for a first look
+N :=
+ROUNDS :=
+ONLY :=
+QUICK :=
 bench: all ## Measures, and prints ratios to the peers that are installed.
-	@for file in bench/*.lua; do \
-		sh build-aux/sandbox.sh $(B)/bin/ecmp run $$file || exit 1; \
-	done
+	@$(MAKE) --no-print-directory -s -C bench B=$(abspath $(B))/bench
+	@LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$(B)/lua/5.4/?.so;;" ECMP_BENCH=$(B)/bench \
+		sh build-aux/sandbox.sh $(LUA) bench/run.lua \
+		n=$(N) rounds=$(ROUNDS) only=$(ONLY) quick=$(QUICK)
 
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan: needs ## Runs all specs under the address and undefined-behaviour sanitizers.

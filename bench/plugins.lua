@@ -126,11 +126,12 @@ local function reserve(directory, count)
   end
 end
 
+-- Each has a directory of its own: beside a stranger ours has to read everything anew, as the stranger does.
 local function crowded(count, rounds)
-  local conf <const> = { cniVersion = "1.0.0", name = "bench", type = "ptp", ipam = ipam "host-local" }
-  conf.ipam.dataDir = "/run/bench.cni." .. count
-  reserve(conf.ipam.dataDir, count)
   local function one(directory, plugin)
+    local conf <const> = { cniVersion = "1.0.0", name = "bench", type = "ptp", ipam = ipam "host-local" }
+    conf.ipam.dataDir = ("/run/bench.cni.%s.%d"):format(plugin, count)
+    reserve(conf.ipam.dataDir, count)
     return function()
       local ms <const> = call(directory, plugin, "ADD", conf)
       call(directory, plugin, "DEL", conf)

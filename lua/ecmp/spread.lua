@@ -36,6 +36,7 @@ local function hop_key(route)
 end
 
 -- The hops of the route that covers the destination, so that one no flow takes is listed with zero.
+-- IPv6 answers with the hop that was chosen first; by address, their order is the same each time.
 local function listed(nl, flow)
   local dst = flow.dst:gsub("/.*", "")
   local route = nl.route:get { dst = dst, family = flow.family, fibmatch = true }
@@ -43,6 +44,9 @@ local function listed(nl, flow)
   for _, hop in ipairs(route and (route.nexthops or { route }) or {}) do
     local entry = { via = hop.via, dev = hop.dev, weight = hop.weight, flows = 0, share = 0 }
     list[#list + 1], index[hop_key(hop)] = entry, entry
+  end
+  if route and route.family == 6 then
+    table.sort(list, function(a, b) return hop_key(a) < hop_key(b) end)
   end
   return list, index
 end

@@ -1,0 +1,162 @@
+--- One meaning for both families: what del, replace, add_nexthop and del_nexthop leave behind.
+local scratch <const> = require "spec.scratch"
+
+local families <const> = {
+  { number = 4, dst = "10.60.0.0/16", gw = "10.0.1.", metric = 0 },
+  { number = 6, dst = "fd60::/32", gw = "fd00:0:0:1::", metric = 1024 },
+}
+
+for _, family in ipairs(families) do
+  local dst <const> = family.dst
+  local function gw(n) return family.gw .. n end
+  local function hop(n, weight) return { via = gw(n), dev = "v1", weight = weight } end
+
+  describe(("one meaning in IPv%d #netns"):format(family.number), function()
+    local space, nl
+
+    -- The gateways of the routes to `dst`: one text for each route.
+    local function held()
+      local texts <const> = {}
+      for i, route in ipairs(nl.route:list { dst = dst }) do
+        local gateways <const> = {}
+        for n, one in ipairs(route.nexthops or { route }) do
+          local weight <const> = route.nexthops and one.weight or 1
+          gateways[n] = tostring(one.via):match "[^.:]*$" .. (weight > 1 and "*" .. weight or "")
+        end
+        texts[i] = table.concat(gateways, "+")
+      end
+      return texts
+    end
+
+    before_each(function()
+      space = scratch.new(1)
+      nl = space.nl
+    end)
+
+    after_each(function() space:close() end)
+
+    it("add_nexthop makes a multipath route and keeps weights", function()
+      assert(nl.route:add { dst = dst, via = gw(2), dev = "v1" })
+      assert(nl.route:add_nexthop(dst, hop(3, 5)))
+      assert.same({ "2+3*5" }, held())
+      assert(nl.route:add_nexthop(dst, ("via %s weight 2"):format(gw(4))))
+      assert.same({ "2+3*5+4*2" }, held())
+    end)
+
+    it("add_nexthop refuses a hop that is there, and a route that is not", function()
+      assert(nl.route:add { dst = dst, nexthops = { hop(2), hop(3) } })
+      local ok, message, code = nl.route:add_nexthop(dst, { via = gw(3) })
+      assert.is_nil(ok)
+      assert.equal("EEXIST", code)
+      assert.matches("has that next hop", message)
+      ok, message, code = nl.route:add_nexthop("default", { via = gw(3) })
+      assert.is_nil(ok)
+      assert.equal("ESRCH", code)
+      assert.matches("No such route", message)
+      assert.same({ "2+3" }, held())
+    end)
+
+    for first = 2, 4 do
+      it(("del_nexthop takes hop %d of three and no other"):format(first - 1), function()
+        assert(nl.route:add { dst = dst, nexthops = { hop(2), hop(3), hop(4) } })
+        assert(nl.route:del_nexthop(dst, { via = gw(first) }))
+        local left <const> = {}
+        for n = 2, 4 do
+          if n ~= first then left[#left + 1] = n end
+        end
+        assert.same({ table.concat(left, "+") }, held())
+      end)
+    end
+
+    it("del_nexthop of the last hop takes the route", function()
+      assert(nl.route:add { dst = dst, via = gw(2), dev = "v1" })
+      assert(nl.route:del_nexthop(dst, { via = gw(2) }))
+      assert.same({}, held())
+    end)
+
+    it("del by gateway takes that gateway, be it the first of a multipath route", function()
+      assert(nl.route:add { dst = dst, nexthops = { hop(2), hop(3) } })
+      assert(nl.route:del { dst = dst, via = gw(2) })
+      assert.same({ "3" }, held())
+    end)
+
+    it("del by a gateway that no route has takes nothing", function()
+      assert(nl.route:add { dst = dst, nexthops = { hop(2), hop(3) } })
+      local ok, _, code = nl.route:del { dst = dst, via = gw(9) }
+      assert.is_nil(ok)
+      assert.equal("ESRCH", code)
+      assert.same({ "2+3" }, held())
+    end)
+
+    it("del by a list of hops takes the route that has just these, in any order", function()
+      assert(nl.route:add { dst = dst, nexthops = { hop(2), hop(3) } })
+      assert.is_nil((nl.route:del { dst = dst, nexthops = { hop(3) } }))
+      assert.is_nil((nl.route:del { dst = dst, nexthops = { hop(2), hop(3), hop(4) } }))
+      assert.same({ "2+3" }, held())
+      assert(nl.route:del { dst = dst, nexthops = { hop(3), hop(2) } })
+      assert.same({}, held())
+    end)
+
+    it("del with a metric leaves other metrics alone", function()
+      assert(nl.route:add { dst = dst, via = gw(2), dev = "v1", metric = 700 })
+      assert(nl.route:add { dst = dst, via = gw(2), dev = "v1", metric = 800 })
+      assert(nl.route:del { dst = dst, via = gw(2), metric = 800 })
+      local list <const> = nl.route:list { dst = dst }
+      assert.equal(1, #list)
+      assert.equal(700, list[1].metric)
+    end)
+
+    it("replace leaves one route, whatever was there", function()
+      for n = 2, 4 do assert(nl.route:prepend { dst = dst, via = gw(n), dev = "v1" }) end
+      assert(nl.route:replace { dst = dst, nexthops = { hop(3), hop(2) } })
+      assert.same({ "3+2" }, held())
+      assert(nl.route:replace { dst = dst, via = gw(4), dev = "v1" })
+      assert.same({ "4" }, held())
+    end)
+
+    it("names the hop for which a multipath route is refused", function()
+      local far <const> = family.number == 4 and "172.31.9.9" or "fd99::9"
+      local ok, message = nl.route:add { dst = dst, nexthops = { hop(2), { via = far } } }
+      assert.is_nil(ok)
+      assert.matches(("nexthops%%[2%%] via %s is not reachable %%(E%%u+%%)$")
+        :format(far:gsub("%.", "%%.")), message)
+      assert.same({}, held())
+    end)
+
+    it("spread follows the weights, and lists a hop that no flow takes", function()
+      assert(nl.sysctl:set("net.ipv4.fib_multipath_hash_policy", 1))
+      assert(nl.sysctl:set("net.ipv6.fib_multipath_hash_policy", 1))
+      assert(nl.route:add { dst = dst, nexthops = { hop(2, 3), hop(3) } })
+      local target <const> = family.number == 4 and "10.60.1.1" or "fd60::1"
+      local hops <const> = assert(nl.route:spread { dst = target, flows = 200 })
+      assert.equal(2, #hops)
+      assert.equal(200, hops[1].flows + hops[2].flows)
+      assert.is_true(hops[1].share > 0.6 and hops[1].share < 0.9, hops[1].share)
+      local one <const> = assert(nl.route:spread { dst = target, flows = 20, sport = 7 })
+      assert.equal(20, math.max(one[1].flows, one[2].flows))
+    end)
+  end)
+end
+
+describe("spread", function()
+  local space
+
+  before_each(function() space = scratch.new(1) end)
+  after_each(function() space:close() end)
+
+  it("says why when no flow finds a way #netns", function()
+    local hops, message, code = space.nl.route:spread { dst = "203.0.113.1", flows = 3 }
+    assert.is_nil(hops)
+    assert.equal("ENETUNREACH", code)
+    assert.matches("route get 203.0.113.1", message, 1, true)
+  end)
+
+  it("refuses what it does not know at the caller's line #netns", function()
+    local _, message <const> = pcall(function()
+      space.nl.route:spread { dst = "10.0.0.1", flos = 1 }
+    end)
+    assert.matches("nl_meaning_spec.lua:%d+: flos: unknown option", message)
+    assert.error_matches(function() space.nl.route:spread { dst = "10.0.0.1", flows = 0 } end,
+      "flows: a positive integer expected")
+  end)
+end)

@@ -6,8 +6,10 @@ local json = require "ecmp.json"
 
 local M = {}
 
--- A generator of its own (xorshift), so that nobody else's draws change what a number means.
-local function dice(seed)
+--- A generator of its own (xorshift), so that nobody else's draws change what a seed means.
+---@param seed integer
+---@return fun(n: integer): integer roll from 1 to n
+function M.dice(seed)
   local state = (seed * 0x9E3779B97F4A7C15) ~ 0x2545F4914F6CDD1D
   return function(n)
     state = state ~ state << 13
@@ -122,7 +124,7 @@ local main_names <const> = { "bridge", "ptp", "macvlan" }
 ---@param number integer
 ---@return table conf
 function M.draw(number)
-  local roll <const> = dice(number)
+  local roll <const> = M.dice(number)
   local main <const> = pick(roll, main_names)
   local which <const> = pick(roll, { { 1 }, { 2 }, { 1, 2 }, { 1, 2 }, { 1, 1 }, { 2, 1, 2 } })
   local subnets <const> = {}

@@ -12,6 +12,8 @@ local record = require "ecmp.flow.record"
 
 local M = {}
 
+local MAIN <const> = 254
+
 local function sorted_keys(map)
   local keys <const> = {}
   for key in pairs(map) do keys[#keys + 1] = key end
@@ -130,6 +132,36 @@ local function await_addresses(state)
   return dad.wait(state.nl, state.call.ifname)
 end
 
+-- The subnets to which the kernel makes a route with the address, by their text.
+local function connected_subnets(state)
+  local subnets <const> = {}
+  for _, entry in ipairs(state.plugin.attach and state.plan.addresses or {}) do
+    local address <const> = assert(ip.parse(entry.address))
+    if address:family() == 4 then subnets[tostring(address:network())] = true end
+  end
+  return subnets
+end
+
+-- In IPv4 a listed route to such a subnet stands where the kernel's is. One that says no more is
+-- there already; any other goes in front of it, as with the reference plugins.
+local function beside_connected(state, wanted)
+  local subnets <const>, list <const> = connected_subnets(state), {}
+  for _, route in ipairs(wanted) do
+    local clash <const> = subnets[route.dst] and route.table == MAIN and route.metric == 0
+      and not route.separate
+    local hop <const> = route.nexthops[1]
+    local bare <const> = #route.nexthops == 1 and not hop.via and hop.dev == state.call.ifname
+    if not clash then
+      list[#list + 1] = route
+    elseif not bare then
+      local marked <const> = { separate = true }
+      for key, value in pairs(route) do marked[key] = value end
+      list[#list + 1] = marked
+    end
+  end
+  return list
+end
+
 local function plan_routes(state, wanted)
   local before <const>, after <const> =
     changes.of(state.current, state.found or {}, wanted, state.call.ifname)
@@ -146,7 +178,7 @@ end
 local function routes(state)
   local made, message, code = objects.make(state)
   if not made then return nil, message, code end
-  return plan_routes(state, objects.use(state, state.wanted))
+  return plan_routes(state, beside_connected(state, objects.use(state, state.wanted)))
 end
 
 local function settle(state)

@@ -50,8 +50,10 @@ static int row_of_key(struct encoder *e, const struct schema *schema)
 	if (lua_type(L, -1) != LUA_TSTRING)
 		return -1;
 	const char *key = lua_tostring(L, -1);
-	struct known_key *known =
-		&e->known[((uintptr_t)key >> 4 ^ (uintptr_t)schema >> 5) % KNOWN_KEYS];
+	size_t place = ((uintptr_t)key >> 4 ^ (uintptr_t)schema >> 5) % KNOWN_KEYS;
+	struct known_key *known = &e->known[place];
+	if (known->key && (known->key != key || known->schema != schema))
+		known = &e->known[place ^ 1]; /* taken by another key */
 	if (known->key == key && known->schema == schema)
 		return known->row;
 	int row = index_lookup(L, schema, -1);

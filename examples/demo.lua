@@ -40,7 +40,7 @@ local function run(where, command, stdin, env)
 end
 
 local function must(where, command)
-  local output <const>, status <const>, message <const> = run(where, command)
+  local output <const>, status <const>, message <const> = run(where, "set -e; " .. command)
   if status ~= 0 then error(("%s: %s"):format(command, message), 0) end
   return output
 end
@@ -49,15 +49,13 @@ end
 local function add_router(n)
   local router <const> = assert(netns.create())
   routers[n] = router
-  must(host, ("ip link add gw%d type veth peer name eth0 netns %s"):format(n, netns.path(router)))
-  must(host, ("ip link set gw%d master br0 up"):format(n))
-  for _, command in ipairs {
-    "ip link set lo up", "ip link set eth0 up", "ip addr add 10.0.0.%d/24 dev eth0",
-    "ip addr add 2001:db8::%d/64 dev eth0 nodad", "ip route add local 198.51.100.0/24 dev lo",
-    "ip -6 route add local 2001:db8:ffff::/64 dev lo",
-  } do
-    must(router, command:format(n))
-  end
+  must(host, ("ip link add gw%d type veth peer name eth0 netns %s; ip link set gw%d master br0 up")
+    :format(n, netns.path(router), n))
+  must(router, ([[
+    ip link set lo up; ip link set eth0 up
+    ip addr add 10.0.0.N/24 dev eth0; ip addr add 2001:db8::N/64 dev eth0 nodad
+    ip route add local 198.51.100.0/24 dev lo; ip route add local 2001:db8:ffff::/64 dev lo]])
+    :gsub("N", n))
 end
 
 -- A plugin, run as a container runtime runs it.
@@ -97,16 +95,17 @@ end
 
 -- Asks the kernel which gateway each flow takes, and shows a few of its answers.
 local function ask(family)
-  local counts <const> = {}
+  local questions <const>, counts <const> = {}, {}
+  for i = 1, FLOWS do questions[i] = "route get " .. family.flow:format(i) end
   print(("\n  $ ip route get   (%s)"):format(family.name))
-  for i = 1, FLOWS do
-    local answer <const> = must(pod, "ip -o route get " .. family.flow:format(i))
-    local via <const> = answer:match("via (%S+)")
-    local n <const> = tonumber(via:match("(%d+)$"))
+  local answers <const> = run(pod, "ip -oneline -batch -", table.concat(questions, "\n"))
+  local shown = 0
+  for target, via, n in answers:gmatch("(%S+) [^\n]-via (%S-(%d+)) [^\n]*") do
+    n, shown = tonumber(n), shown + 1
     counts[n] = (counts[n] or 0) + 1
-    if i <= 4 then print(("  %s via %s"):format(answer:match("^%S+"), via)) end
+    if shown <= 4 then print(("  %s via %s"):format(target, via)) end
   end
-  print(("  ... %d flows in all:       %s"):format(FLOWS, tally(counts)))
+  print(("  ... %d flows in all:       %s"):format(shown, tally(counts)))
   return counts
 end
 
@@ -189,7 +188,7 @@ print "\n  Somebody takes a next hop away:"
 show(pod, "ip route replace default via 10.0.0.1 dev eth0; ip route show default")
 local ok <const>, refusal <const> = cni("CHECK", checked)
 assert(not ok, "CHECK did not notice")
-print("\n  CHECK -> " .. json.decode(refusal).msg)
+print("\n  CHECK -> failure:\n  " .. json.decode(refusal).msg)
 
 title "4. DEL leaves nothing behind"
 must_cni("DEL", checked)

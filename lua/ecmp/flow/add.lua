@@ -58,7 +58,11 @@ function M.prepare(state)
     ok, message, code = step(state)
     if not ok then return nil, message, code end
   end
-  return flow.run(state, "ipam", "plan")
+  local details
+  ok, message, code, details = flow.run(state, "ipam", "plan")
+  -- The script has had its last word; its process need not wait for addresses and links.
+  if state.script and not state.dry then state.script:close() end
+  return ok, message, code, details
 end
 
 ---@param call table

@@ -76,10 +76,12 @@ static void addr_defaults(struct encoder *e, const struct given *g)
 static void rule_defaults(struct encoder *e, const struct given *g)
 {
 	struct fib_rule_hdr *r = (struct fib_rule_hdr *)(void *)header_of(e, e->start);
+	if (!r->action && has(&schema_rule, g, "goto"))
+		r->action = FR_ACT_GOTO;
 	if (e->verb != VERB_ADD)
 		return;
 	if (!r->action)
-		r->action = has(&schema_rule, g, "goto") ? FR_ACT_GOTO : FR_ACT_TO_TBL;
+		r->action = FR_ACT_TO_TBL;
 	if (!has(&schema_rule, g, "table") && r->action == FR_ACT_TO_TBL &&
 	    !has(&schema_rule, g, "l3mdev"))
 		r->table = RT_TABLE_MAIN;

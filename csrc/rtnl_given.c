@@ -8,12 +8,16 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* The row of an attribute; of several, one that may be sent: an IPv6 address is read by a row that may
+ * not. */
 static const struct field *row_of_attr(const struct schema *schema, uint16_t type)
 {
+	const struct field *found = NULL;
 	for (const struct field *f = schema->rows; f->kind != K_NONE; f++)
-		if (!(f->flags & F_HEADER) && f->attr == type)
-			return f;
-	return NULL;
+		if (!(f->flags & F_HEADER) && f->attr == type &&
+		    (!found || found->flags & F_READONLY))
+			found = f;
+	return found;
 }
 
 static void clear_readonly(uint8_t *header, const struct schema *schema)

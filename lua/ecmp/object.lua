@@ -220,6 +220,9 @@ local function check_filter(kind, filter)
   return filter
 end
 
+-- Of these the kernel dumps one family at a time.
+local by_family <const> = { route = true, addr = true, rule = true, neigh = true }
+
 -- Fields that may be written in more than one way.
 local spelled <const> = {
   "dst", "via", "src", "address", "table", "proto", "type", "scope", "state", "action",
@@ -232,6 +235,9 @@ local function canonical(kind, filter)
     wanted[key] = value
   end
   wanted.family = nil
+  if filter.family and not by_family[kind] then
+    wanted.family = families[filter.family][1]
+  end
   if kind == "route" and wanted.table == "all" then
     wanted.table = nil
   end
@@ -289,8 +295,6 @@ local function dump(self, query, wanted, into)
   end
   return into
 end
-
-local by_family <const> = { route = true, addr = true, rule = true, neigh = true }
 
 ---Lists objects. The whole list is read before the first is handed out.
 ---@param filter? table|string fields that must be equal; `dev` and `via` of routes look into their

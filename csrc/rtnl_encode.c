@@ -128,17 +128,20 @@ static int family_of_text(lua_State *L, int index)
 
 static int explicit_family(struct encoder *e, int table)
 {
+	static const struct word families[] = {
+		{"4", AF_INET}, {"inet", AF_INET}, {"6", AF_INET6}, {"inet6", AF_INET6}, {NULL, 0}};
 	lua_State *L = e->L;
+	const struct word *w = NULL;
 	int family = 0, type = lua_getfield(L, table, "family");
-	if (type == LUA_TNUMBER || type == LUA_TSTRING) {
-		const char *text = lua_tostring(L, -1);
-		family = strcmp(text, "4") == 0 || strcmp(text, "inet") == 0	? AF_INET
-			 : strcmp(text, "6") == 0 || strcmp(text, "inet6") == 0 ? AF_INET6
-										: -1;
-	} else if (type != LUA_TNIL) {
-		family = -1;
-	}
-	if (family < 0)
+	if (type == LUA_TSTRING)
+		w = word_by_name(families, lua_tostring(L, -1));
+	else if (lua_isinteger(L, -1))
+		family = lua_tointeger(L, -1) == 4   ? AF_INET
+			 : lua_tointeger(L, -1) == 6 ? AF_INET6
+						     : 0;
+	if (w)
+		family = (int)w->value;
+	if (!family && type != LUA_TNIL)
 		fail(e, "family", "4 or 6 expected, got %s", shown(e));
 	lua_pop(L, 1);
 	return family;

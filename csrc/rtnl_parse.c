@@ -137,7 +137,7 @@ static bool parse_group(struct scan *s)
 {
 	char *p = s->token;
 	lua_newtable(s->L);
-	for (int i = 1; p && *p; i++) {
+	for (int i = 1; p; i++) {
 		char *rest;
 		unsigned long id = strtoul(p, &rest, 10), weight = 1;
 		if (rest == p)

@@ -30,7 +30,7 @@ SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard 
 	$(wildcard deploy/*/*.sh) .ci/run
 
 .PHONY: all lua-modules needs deps demo test spec lint lint-tools lint-lua lint-shell lint-rock \
-	lint-c format docs bench asan fuzz install dist \
+	test-clients lint-c format docs bench asan fuzz install dist \
 	netconf man compile-commands deb rock rockspec env clean help
 all: ## Builds everything into build/.
 
@@ -121,6 +121,14 @@ FILE := spec
 spec: ## Runs the specs of FILE=spec/NAME_spec.lua, on what can be built.
 	-@$(MAKE) --no-print-directory -k -s all
 	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh $(FILE)
+
+# libcni is the library of the real runtimes; Debian packages its source
+test-clients: needs ## Runs our plugins under libcni, as container runtimes do; installs it and Go.
+	@sh build-aux/deps.sh golang-go golang-github-appc-cni-dev containernetworking-plugins
+	@$(MAKE) --no-print-directory -s all
+	cd spec/client && GO111MODULE=off GOPATH=/usr/share/gocode CGO_ENABLED=0 \
+		go build -trimpath -o $(CURDIR)/$(B)/client .
+	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh spec/clients_spec.lua
 
 lint: lint-tools lint-lua lint-shell lint-rock lint-c ## Checks Lua, C, shell and the rockspec.
 lint-tools:

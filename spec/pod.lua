@@ -119,8 +119,13 @@ function Pod:snapshot()
     for _, what in ipairs { "link show", "addr show", "-4 route show table all",
       "-6 route show table all", "nexthop show" } do
       local text <const> = self:ip(which, "-o " .. what)
-      -- Numbers of interfaces grow, and lifetimes pass, without anybody having changed anything.
-      parts[#parts + 1] = text:gsub("^%d+:", ""):gsub("\n%d+:", "\n"):gsub("@if%d+", "")
+      -- Numbers of interfaces grow, links and link-local addresses settle, without anybody's doing.
+      for line in text:gmatch("[^\n]+") do
+        if not line:find("fe80::", 1, true) and not line:find("^multicast") then
+          parts[#parts + 1] = line:gsub("^%d+: ", ""):gsub("@if%d+", ""):gsub(" tentative", "")
+            :gsub(" linkdown", ""):gsub(" state %u+", "")
+        end
+      end
     end
   end
   return table.concat(parts, "\n")

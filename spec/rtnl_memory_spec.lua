@@ -1,0 +1,217 @@
+--- Memory: what happens when it ends, and how little of it routes take.
+--
+-- ECMP_FULL=1 sweeps every allocation and repeats 200 000 times; otherwise a part of that.
+local ecmp <const> = require "ecmp"
+local helper <const> = require "spec.helper"
+local rtnl <const> = require "ecmp.rtnl"
+local scratch <const> = require "spec.scratch"
+local sys <const> = require "ecmp.sys"
+
+local FULL <const> = os.getenv "ECMP_FULL" ~= nil
+
+-- The module that makes states with little memory, built where the run may write.
+local function build(directory)
+  local path <const> = directory .. "/failing_alloc.so"
+  local done <const> = assert(sys.spawn {
+    argv = { os.getenv "CC" or "cc", "-shared", "-fPIC", "-O1", "-I/usr/include/lua5.4", "-o", path,
+             "spec/failing_alloc.c" },
+    stderr = "capture", timeout = 60,
+  })
+  assert(done.status == 0, done.stderr)
+  return assert(package.loadlib(path, "luaopen_failing_alloc"))()
+end
+
+-- Entry points that need no kernel.
+local PURE <const> = {
+  parse = [[assert(rtnl.parse("route", "10.0.0.0/8 via 10.0.0.1 mtu lock 1400 nexthop via 10.0.0.2 "
+    .. "encap seg6 mode encap segs fc00::1,fc00::2 weight 3"))
+    assert(not rtnl.parse("route", "10.0.0.0/8 nonsense"))]],
+  view = [[local view = rtnl.view("route", { dst = "10.0.0.0/8", mtu = 1400, lock = { "mtu" },
+    nexthops = { { via = "10.0.0.1", dev = "a" }, { dev = "b", encap = { type = "mpls",
+      labels = { 1 } } } } })
+    assert(view == rtnl.view("route", view:copy()))
+    assert(rtnl.is_view(view) and #tostring(view) > 10 and #view:text { details = true } > 10)
+    for key in pairs(view) do assert(view[key] ~= nil) end
+    assert(view:raw(1) and view:object() == "route" and view:verb() == "add")]],
+  link = [[local view = rtnl.view("link", { name = "a", type = "veth", peer = { name = "b" },
+    up = true })
+    assert(view.peer.name == "b" and tostring(view))]],
+  decode = [[local bytes = rtnl.view("addr", { address = "10.0.0.1/8", dev = "a" }, true):bytes()
+    assert(tostring(rtnl.decode("addr", bytes)))]],
+  large = [[local hops = {} for i = 1, 500 do hops[i] = { via = "10.0.0.1", dev = "a" } end
+    assert(#rtnl.view("route", { dst = "10.0.0.0/8", nexthops = hops }):bytes() > 8000)]],
+  wrong = [[local ok, message = pcall(rtnl.view, "route", { gatway = 1 })
+    if not ok and not message:find "did you mean" then error(message, 0) end]],
+  explain = [[local request = rtnl.view("route", { dst = "10.0.0.0/8" }, true):bytes()
+    local reply = string.pack("<I4I2I2I4I4i4I4I2I2I4I4I2I2c4", 44, 2, 0x300, 1, 2, -22, 16, 24, 5,
+      1, 2, 8, 1, "bad")
+    assert(select(3, rtnl.explain("route", request, reply)) == "EINVAL")]],
+  nearest = [[assert(rtnl.nearest("route", "metirc") == "metric")]],
+}
+
+-- Entry points of a socket; `path` is a namespace that has v1.
+local KERNEL <const> = {
+  open = [[local socket <close> = assert(rtnl.open(path))
+    assert(socket:fd() >= 0 and socket:netns() >= 0 and tostring(socket))
+    assert(not rtnl.open "/nowhere/at/all")]],
+  request = [[local socket <close> = assert(rtnl.open(path))
+    assert(socket:request("route", "replace", { dst = "10.60.0.0/16", via = "10.0.1.2",
+      dev = "v1" }))
+    assert(socket:request("route", "get", { dst = "10.60.0.1" }) == nil)
+    assert(tostring(socket:request("flow", "get", { dst = "10.60.0.1" })))
+    assert(not socket:request("route", "add", { dst = "10.61.0.0/16", via = "192.0.2.1" }))
+    assert(not socket:request("link", "set", { dev = "v1", netns = "/nowhere" }))
+    assert(socket:request("link", "set", { dev = "v1", netns = path }))]],
+  dump = [[local socket <close> = assert(rtnl.open(path))
+    local n = 0
+    for _, object in ipairs { "route", "link", "addr", "rule", "neigh", "nexthop" } do
+      for _, view in ipairs(assert(socket:dump(object, {}))) do n = n + #tostring(view) end
+    end
+    assert(n > 100)]],
+  batch = [[local socket <close> = assert(rtnl.open(path))
+    local list = {}
+    for i = 1, 20 do
+      list[i] = { "route replace", { dst = "10.62." .. i .. ".0/24", via = i % 7 == 0
+        and "192.0.2.1" or "10.0.1.2" } }
+    end
+    local results = socket:batch(list, true)
+    assert(results[1] == true and results[7].code == "ENETUNREACH")]],
+  receive = [[local socket <close> = assert(rtnl.open(path))
+    local writer <close> = assert(rtnl.open(path))
+    assert(socket:subscribe "route")
+    assert(writer:request("route", "append", { dst = "10.63.0.0/16", via = "10.0.1.2" }))
+    assert(writer:request("route", "del", { dst = "10.63.0.0/16", via = "10.0.1.2" }))
+    for _, view in ipairs(assert(socket:receive(1, writer))) do assert(#tostring(view) > 5) end
+    assert(not socket:receive(0.01))]],
+}
+
+-- Lets the memory of `chunk` end at one allocation after the other, until it gets by.
+local function sweep(run, setup, name, chunk, once)
+  local n, step, memory = 0, 1, 0
+  local descriptors <const> = helper.descriptors()
+  local done <const>, why <const>, total <const>, left <const> = run(setup, chunk, 1 << 40, false)
+  assert.are.same({ "done", 0 }, { done, left }, name .. ": " .. tostring(why))
+  repeat
+    n = n + step
+    if not FULL and n > 60 then step = 1 + n // 20 end
+    local outcome <const>, message <const>, _, leaked <const> = run(setup, chunk, n, once)
+    assert(outcome ~= "error" or tostring(message):find "not enough memory"
+      or tostring(message):find "ENOMEM",
+      ("%s, allocation %d: %s"):format(name, n, message))
+    assert.are.equal(0, leaked, ("%s, allocation %d: bytes lost"):format(name, n))
+    memory = memory + (outcome == "memory" and 1 or 0)
+  until n > total or once and n > 40 and not FULL
+  assert(once or memory > 0 or total < 3, name .. ": memory never ended")
+  assert.are.equal(descriptors, helper.descriptors(), name .. ": descriptors lost")
+end
+
+describe("when memory ends", function()
+  local directory, run, setup_text
+
+  setup(function()
+    directory = helper.directory()
+    run = build(directory)
+    setup_text = helper.paths() .. "rtnl = require 'ecmp.rtnl' "
+  end)
+
+  teardown(function() helper.remove(directory) end)
+
+  for name, chunk in pairs(PURE) do
+    for _, once in ipairs { false, true } do
+      it(name .. (once and " gets by after one failure" or " raises, and loses nothing"), function()
+        sweep(run, setup_text, name, chunk, once)
+      end)
+    end
+  end
+
+  it("loading the module raises, and loses nothing", function()
+    sweep(run, helper.paths(), "require", "rtnl = require 'ecmp.rtnl'", false)
+  end)
+
+  for name, chunk in pairs(KERNEL) do
+    it(name .. " of a socket raises, and loses nothing #netns", function()
+      local space <close> = scratch.new(1)
+      sweep(run, setup_text .. ("path = %q "):format(space.path), name, chunk, false)
+    end)
+  end
+end)
+
+describe("handles #netns", function()
+  it("opened and closed, or forgotten, lose no descriptor and no memory", function()
+    local space <close> = scratch.new(1)
+    local count <const> = FULL and 200000 or 300
+    local function once(i)
+      local nl <const> = assert(ecmp.open { netns = space.path })
+      nl.route:list { family = 6 } -- opens the second socket
+      if i % 2 == 0 then nl:close() end
+    end
+    for i = 1, 20 do once(i) end
+    local descriptors <const> = helper.descriptors()
+    local before <const> = collectgarbage "count"
+    for i = 1, count do
+      once(i)
+      if i % 50 == 0 then collectgarbage() end -- sockets are dear and userdata small
+    end
+    assert.are.equal(descriptors, helper.descriptors())
+    assert.is_true(collectgarbage "count" < before + 64)
+  end)
+
+  it("refused over and over lose no descriptor and no memory", function()
+    local space <close> = scratch.new(1)
+    local count <const> = FULL and 1000000 or 3000
+    local nl <const> = space.nl
+    local function once()
+      assert(not nl.route:add { dst = "10.70.0.0/16", via = "192.0.2.1" })
+      assert(not nl.link:set { dev = "v1", netns = "/nowhere" })
+      assert(not pcall(nl.route.add, nl.route, { dst = "10.70.0.0/16", gatway = "10.0.1.2" }))
+    end
+    for _ = 1, 100 do once() end
+    local descriptors <const> = helper.descriptors()
+    local before <const> = collectgarbage "count"
+    for _ = 1, count do once() end
+    assert.are.equal(descriptors, helper.descriptors())
+    assert.is_true(collectgarbage "count" < before + 64)
+  end)
+end)
+
+-- Adds routes of two hops and forgets what they were made of.
+local function add_routes(nl, count)
+  local changes <const> = {}
+  for i = 1, count do
+    changes[i] = { "route add", {
+      dst = ("172.%d.%d.0/24"):format(16 + i // 256, i % 256), proto = "static",
+      nexthops = { { via = "10.0.1.2", dev = "v1" }, { via = "10.0.2.2", dev = "v2" } },
+    } }
+  end
+  for i, result in ipairs(nl:batch(changes)) do assert(result == true, i) end
+end
+
+-- Bytes that what `make` returns takes.
+local function weigh(make)
+  collectgarbage()
+  local before <const> = collectgarbage "count"
+  local kept <const> = make()
+  collectgarbage()
+  return (collectgarbage "count" - before) * 1024, kept
+end
+
+describe("a list of views #netns", function()
+  it("takes at most 150 bytes for an IPv4 route of two hops", function()
+    local space <close> = scratch.new(2)
+    local count <const> = 5000
+    add_routes(space.nl, count)
+    local bytes <const>, list <const> = weigh(function()
+      return space.nl.route:list { proto = "static" }
+    end)
+    assert.are.equal(count, #list)
+    assert.is_true(rtnl.is_view(list[1]))
+    local as_tables <const> = weigh(function()
+      local tables <const> = {}
+      for i, view in ipairs(list) do tables[i] = view:copy() end
+      return tables
+    end)
+    print(("memory per IPv4 route of two hops: %.0f bytes as a view, %.0f as a table"):format(
+      bytes / count, as_tables / count))
+    assert.is_true(bytes / count <= 150, ("%.1f bytes"):format(bytes / count))
+  end)
+end)

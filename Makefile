@@ -31,7 +31,7 @@ SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard 
 
 .PHONY: all lua-modules needs deps demo test spec lint lint-tools lint-lua lint-shell lint-rock \
 	test-clients lint-c format docs bench asan fuzz install dist \
-	netconf man compile-commands deb rock rockspec env clean help
+	netconf manual compile-commands deb rock rockspec env clean help
 all: ## Builds everything into build/.
 
 # --- C modules -----------------------------------------------------------------------------------
@@ -161,16 +161,17 @@ netconf: lua-modules ## Brings the reference of the network configuration in doc
 		$(LUA) build-aux/netconf.lua md >$(B)/netconf.md' && \
 		cp $(B)/netconf.json docs/netconf.schema.json && cp $(B)/netconf.md docs/netconf.md
 
-# N routes, ROUNDS interleaved rounds, ONLY=core|sets|growth|plan|plugins, QUICK=1 for a first look
+# N routes, ROUNDS interleaved rounds, ONLY=core|sets|growth|plan|plugins, PEERS=no, QUICK=1
 N :=
 ROUNDS :=
 ONLY :=
+PEERS :=
 QUICK :=
 bench: all ## Measures, and prints ratios to the peers that are installed.
 	@$(MAKE) --no-print-directory -s -C bench B=$(abspath $(B))/bench
 	@LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$(B)/lua/5.4/?.so;;" ECMP_BENCH=$(B)/bench \
 		sh build-aux/sandbox.sh $(LUA) bench/run.lua \
-		n=$(N) rounds=$(ROUNDS) only=$(ONLY) quick=$(QUICK)
+		n=$(N) rounds=$(ROUNDS) only=$(ONLY) peers=$(PEERS) quick=$(QUICK)
 
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan: needs ## Runs all specs under the address and undefined-behaviour sanitizers.
@@ -189,12 +190,9 @@ fuzz-%: fuzz/%.c
 	$(B)/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ \
 		$(patsubst %,-dict=%,$(wildcard fuzz/$*.dict)) $(B)/fuzz/corpus-$* fuzz/corpus/$*
 
-# what the commands say of themselves, as a manual page
-man: $(B)/man/ecmp.8 ## Makes the manual page, build/man/ecmp.8.
-$(B)/man/ecmp.8: build-aux/man.lua $(LUA_SOURCES) | lua-modules
-	@mkdir -p $(@D)
-	$(Q)LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$(B)/lua/5.4/?.so;;" \
-		$(LUA) build-aux/man.lua >$@.new && mv $@.new $@
+# what the commands say of themselves; a spec fails when the files are out of date
+manual: all ## Brings man/ and completion/ up to date.
+	@$(B)/bin/ecmp run build-aux/manual.lua
 
 # editors and clang tools want to know how each file is compiled
 compile-commands: ## Writes compile_commands.json for editors.
@@ -203,10 +201,14 @@ compile-commands: ## Writes compile_commands.json for editors.
 			"$(CC) -std=c11 $(WARN) $(CPPFLAGS) $(CFLAGS) -c $$file"; \
 	done | sed '1s/^/[/; $$!s/$$/,/; $$s/$$/]/' >compile_commands.json
 
-install: all $(B)/man/ecmp.8 ## Installs below PREFIX (/usr/local) and DESTDIR.
+install: all ## Installs below PREFIX (/usr/local) and DESTDIR.
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/ecmp $(DESTDIR)$(PREFIX)/lib/cni
 	install -m 755 $(B)/bin/ecmp $(DESTDIR)$(PREFIX)/bin/ecmp
-	install -D -m 644 $(B)/man/ecmp.8 $(DESTDIR)$(PREFIX)/share/man/man8/ecmp.8
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -D -m 644 completion/ecmp.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/ecmp
+	install -D -m 644 completion/_ecmp $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_ecmp
 	install -m 644 $(C_MODULES) $(DESTDIR)$(PREFIX)/lib/lua/5.4/ecmp
 	for file in $(LUA_SOURCES:lua/%=%); do \
 		install -D -m 644 lua/$$file $(DESTDIR)$(PREFIX)/share/lua/5.4/$$file || exit 1; \

@@ -23,12 +23,9 @@ int luaopen_ecmp_rtnl(lua_State *L);
 int luaopen_ecmp_sys(lua_State *L);
 
 static const luaL_Reg c_modules[] = {
-	{"cjson", luaopen_cjson},
-	{"ecmp.cage", luaopen_ecmp_cage},
-	{"ecmp.ip", luaopen_ecmp_ip},
-	{"ecmp.rtnl", luaopen_ecmp_rtnl},
-	{"ecmp.sys", luaopen_ecmp_sys},
-	{NULL, NULL},
+	{"cjson", luaopen_cjson},	{"ecmp.cage", luaopen_ecmp_cage},
+	{"ecmp.ip", luaopen_ecmp_ip},	{"ecmp.rtnl", luaopen_ecmp_rtnl},
+	{"ecmp.sys", luaopen_ecmp_sys}, {NULL, NULL},
 };
 
 static int by_name(const void *name, const void *module)

@@ -1,7 +1,9 @@
 /*
- * What the files of ecmp.rtnl share: the arena messages are built in, the encoder, the reader, the view.
+ * What the files of ecmp.rtnl share: the arena messages are built in, the encoder, the reader, the
+ * view.
  *
- *   schema, words, text  <-  encode, decode, print, parse, extack  <-  view  <-  socket, batch  <-  module
+ *   schema, words, text  <-  encode, decode, print, parse, extack  <-  view  <-  socket, batch  <-
+ * module
  */
 #ifndef ECMP_RTNL_H
 #define ECMP_RTNL_H
@@ -15,9 +17,10 @@
 #include <string.h>
 
 #define RTNL_SOCKET "ecmp.rtnl.socket"
-#define RTNL_VIEW "ecmp.rtnl.view"
+#define RTNL_VIEW   "ecmp.rtnl.view"
 
-/* --- arena: growing memory that Lua owns, so that no error can leak it ------------------------------------- */
+/* --- arena: growing memory that Lua owns, so that no error can leak it
+ * ------------------------------------- */
 
 struct arena {
 	lua_Alloc alloc; /* the state's own allocator: its limits hold here too */
@@ -26,7 +29,7 @@ struct arena {
 	size_t length, capacity;
 };
 
-struct arena *arena_new(lua_State *L);                            /* [] -> [arena] */
+struct arena *arena_new(lua_State *L); /* [] -> [arena] */
 void arena_grow(lua_State *L, struct arena *a, size_t need);
 void arena_free(struct arena *a);
 void arena_register(lua_State *L);
@@ -47,24 +50,35 @@ static inline uint8_t *arena_reserve(lua_State *L, struct arena *a, size_t more)
 	return memset(arena_room(L, a, more), 0, more);
 }
 
-/* --- text <-> bytes of addresses ---------------------------------------------------------------------------- */
+/* --- text <-> bytes of addresses
+ * ---------------------------------------------------------------------------- */
 
-int text_to_ip4(const char *text, size_t length, uint8_t out[4]);   /* characters read, or 0 */
+int text_to_ip4(const char *text, size_t length, uint8_t out[4]); /* characters read, or 0 */
 int text_to_ip6(const char *text, size_t length, uint8_t out[16]);
-size_t ip_to_text(int family, const uint8_t *bytes, char out[48]);  /* RFC 5952 */
-int text_to_lladdr(const char *text, size_t length, uint8_t *out, size_t room); /* bytes written, or -1 */
+size_t ip_to_text(int family, const uint8_t *bytes, char out[48]); /* RFC 5952 */
+int text_to_lladdr(const char *text, size_t length, uint8_t *out,
+		   size_t room); /* bytes written, or -1 */
 
-/* --- names of links: one Lua table for one operation -------------------------------------------------------- *
- * names[index] = "eth0" and names["eth0"] = index; names[0] is the socket that can be asked, or nil, and then
- * unknown names get numbers of their own, so that text can be printed and compared without a kernel. */
+/* --- names of links: one Lua table for one operation
+ * -------------------------------------------------------- * names[index] = "eth0" and
+ * names["eth0"] = index; names[0] is the socket that can be asked, or nil, and then unknown names
+ * get numbers of their own, so that text can be printed and compared without a kernel. */
 
-void names_new(lua_State *L, int socket);                           /* [] -> [names]; socket 0: no kernel */
+void names_new(lua_State *L, int socket); /* [] -> [names]; socket 0: no kernel */
 uint32_t names_index(lua_State *L, int names, const char *name, bool *found);
-const char *names_name(lua_State *L, int names, uint32_t index);    /* [] -> [name or number] */
+const char *names_name(lua_State *L, int names, uint32_t index); /* [] -> [name or number] */
 
-/* --- encode -------------------------------------------------------------------------------------------------- */
+/* --- encode
+ * --------------------------------------------------------------------------------------------------
+ */
 
-enum verb { VERB_ADD, VERB_DEL, VERB_GET, VERB_DUMP, VERB_PRINT };
+enum verb {
+	VERB_ADD,
+	VERB_DEL,
+	VERB_GET,
+	VERB_DUMP,
+	VERB_PRINT
+};
 
 struct step {
 	const char *key;
@@ -78,35 +92,43 @@ struct known_key {
 	int row;
 };
 
-enum { KNOWN_KEYS = 64 };
+enum {
+	KNOWN_KEYS = 64
+};
 
 struct encoder {
 	lua_State *L;
 	struct arena *out;
-	size_t start;            /* of the message's fixed header in the arena */
-	int names;               /* absolute stack index */
+	size_t start; /* of the message's fixed header in the arena */
+	int names;    /* absolute stack index */
 	enum verb verb;
-	int base;                /* number of the change in a batch, for errors; 0: a single request */
-	int family;              /* AF_INET, AF_INET6, or 0 */
+	int base;   /* number of the change in a batch, for errors; 0: a single request */
+	int family; /* AF_INET, AF_INET6, or 0 */
 	int depth;
 	struct step path[8];
-	int *held;               /* descriptors the message refers to, closed after it is sent; NULL: none wanted */
-	int refused;             /* errno of something the world lacks (a device, a namespace); 0 = fine */
-	const char *lacking;     /* what: "device" or "namespace" */
+	int *held; /* descriptors the message refers to, closed after it is sent; NULL: none wanted
+		    */
+	int refused; /* errno of something the world lacks (a device, a namespace); 0 = fine */
+	const char *lacking; /* what: "device" or "namespace" */
 	struct known_key known[KNOWN_KEYS];
 };
 
-enum { HELD_MAX = 4 };
+enum {
+	HELD_MAX = 4
+};
 
 void encode_message(struct encoder *e, const struct schema *schema, int value);
-void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *data, size_t length);
-void index_register(lua_State *L);                                   /* key -> row tables of every schema */
-void push_index(lua_State *L, const struct schema *schema);          /* [] -> [key -> row] */
+void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *data,
+		 size_t length);
+void index_register(lua_State *L);			    /* key -> row tables of every schema */
+void push_index(lua_State *L, const struct schema *schema); /* [] -> [key -> row] */
 int index_lookup(lua_State *L, const struct schema *schema, int key); /* row number, or -1 */
 const char *nearest_key(lua_State *L, const struct schema *schema, const char *key);
-_Noreturn void throw_at_caller(lua_State *L);                       /* [message] -> raises, with the caller's line */
+_Noreturn void throw_at_caller(lua_State *L); /* [message] -> raises, with the caller's line */
 
-/* --- decode -------------------------------------------------------------------------------------------------- */
+/* --- decode
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* A stretch of header and attributes with the rows to read it by. */
 struct stretch {
@@ -119,8 +141,10 @@ struct stretch {
 
 const struct nlattr *find_attr(const struct stretch *s, uint16_t type);
 bool field_present(const struct stretch *s, const struct field *f);
-bool push_field(lua_State *L, const struct stretch *s, const struct field *f, int names); /* pushes 0 or 1 */
-void push_stretch(lua_State *L, const struct stretch *s, int names);      /* [] -> [table of all it holds] */
+bool push_field(lua_State *L, const struct stretch *s, const struct field *f,
+		int names); /* pushes 0 or 1 */
+void push_stretch(lua_State *L, const struct stretch *s,
+		  int names); /* [] -> [table of all it holds] */
 bool push_key(lua_State *L, const struct stretch *s, int key, int names, bool *known);
 bool push_row(lua_State *L, const struct stretch *s, int row, int key, int names, bool *known);
 int stretch_family(const uint8_t *data, size_t length);
@@ -140,73 +164,84 @@ struct hop_cursor {
 struct hop_cursor hops_of(const struct stretch *s, const struct field *f);
 bool next_hop(struct hop_cursor *c, struct stretch *hop);
 
-/* --- print and parse ----------------------------------------------------------------------------------------- */
+/* --- print and parse
+ * ----------------------------------------------------------------------------------------- */
 
 struct print {
 	lua_State *L;
 	struct arena *out;
-	int names;               /* absolute stack index */
-	bool details;            /* as `ip -d` */
-	bool one_line;           /* hops behind each other instead of on lines of their own */
-	bool any_table;          /* name the table when it is not main */
-	bool request;            /* only what was given: defaults are left out */
-	bool brief;              /* a link as `ip addr` heads its addresses */
-	int family;              /* of these addresses, 4 or 6, or 0 for both: then the hardware address stands there too */
-	bool lower_down;         /* the link below this one is not up (M-DOWN) */
+	int names;	/* absolute stack index */
+	bool details;	/* as `ip -d` */
+	bool one_line;	/* hops behind each other instead of on lines of their own */
+	bool any_table; /* name the table when it is not main */
+	bool request;	/* only what was given: defaults are left out */
+	bool brief;	/* a link as `ip addr` heads its addresses */
+	int family; /* of these addresses, 4 or 6, or 0 for both: then the hardware address stands
+		       there too */
+	bool lower_down; /* the link below this one is not up (M-DOWN) */
 };
 
-void print_object(struct print *p, const struct stretch *s);         /* as `ip OBJECT show` */
-void print_stretch(struct print *p, const struct stretch *s);        /* row by row */
+void print_object(struct print *p, const struct stretch *s);  /* as `ip OBJECT show` */
+void print_stretch(struct print *p, const struct stretch *s); /* row by row */
 void print_field(struct print *p, const struct stretch *s, const struct field *f);
 void print_word(struct print *p, const char *text);
 void print_text(struct print *p, const char *text);
-void print_value(struct print *p, const char *unit);                 /* [value] -> []: as a word */
-void print_value_text(struct print *p);                              /* [value] -> []: without a blank before it */
+void print_value(struct print *p, const char *unit); /* [value] -> []: as a word */
+void print_value_text(struct print *p);		     /* [value] -> []: without a blank before it */
 void print_hex_number(struct print *p, lua_Integer n);
-void print_push(struct print *p);                                    /* [] -> [string], and empties the arena */
+void print_push(struct print *p); /* [] -> [string], and empties the arena */
 bool parse_words(lua_State *L, const struct object *object, const char *text, size_t length);
-						/* [] -> [table], or false and [message] */
+/* [] -> [table], or false and [message] */
 
-/* --- extended ACK -------------------------------------------------------------------------------------------- */
+/* --- extended ACK
+ * -------------------------------------------------------------------------------------------- */
 
 struct extack {
-	const char *text;        /* the kernel's sentence, or NULL */
+	const char *text; /* the kernel's sentence, or NULL */
 	size_t text_length;
-	uint32_t offset;         /* of the offending attribute in the request; 0: none given */
-	uint32_t missing;        /* number of an attribute the kernel misses; 0: none */
-	uint32_t missing_nest;   /* offset of the nest it belongs in */
+	uint32_t offset;       /* of the offending attribute in the request; 0: none given */
+	uint32_t missing;      /* number of an attribute the kernel misses; 0: none */
+	uint32_t missing_nest; /* offset of the nest it belongs in */
 };
 
 bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error);
-bool push_field_path(lua_State *L, const struct schema *schema, const uint8_t *data, size_t length, size_t offset);
-void push_missing_path(lua_State *L, const struct schema *schema, const uint8_t *data, size_t length,
-		       const struct extack *x);
-int push_errno(lua_State *L, const char *request, const char *text, int error); /* -> nil, message, code */
+bool push_field_path(lua_State *L, const struct schema *schema, const uint8_t *data, size_t length,
+		     size_t offset);
+void push_missing_path(lua_State *L, const struct schema *schema, const uint8_t *data,
+		       size_t length, const struct extack *x);
+int push_errno(lua_State *L, const char *request, const char *text,
+	       int error); /* -> nil, message, code */
 const char *errno_name(int error);
 
-/* --- views --------------------------------------------------------------------------------------------------- */
+/* --- views
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 struct view {
 	const struct object *object;
 	uint32_t length;
-	uint16_t type;           /* RTM_* */
-	uint16_t flags;          /* NLM_F_* */
+	uint16_t type;	/* RTM_* */
+	uint16_t flags; /* NLM_F_* */
 	uint8_t data[];
 };
 
 struct view *view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
 		       const uint8_t *data, size_t length, int names); /* [] -> [view] */
 struct view *view_test(lua_State *L, int index);
-void view_names(lua_State *L, int index);                            /* [] -> [names] of a view */
+void view_names(lua_State *L, int index); /* [] -> [names] of a view */
 struct stretch view_stretch(const struct view *v);
-bool same_stretch(const struct stretch *a, const struct stretch *b); /* by rows, leaving out what changes by itself */
+bool same_stretch(const struct stretch *a,
+		  const struct stretch *b); /* by rows, leaving out what changes by itself */
 void push_text(lua_State *L, struct print p, const struct stretch *s); /* [] -> [text] */
 void view_register(lua_State *L);
 
-/* --- socket -------------------------------------------------------------------------------------------------- */
+/* --- socket
+ * --------------------------------------------------------------------------------------------------
+ */
 
 void socket_register(lua_State *L);
-int socket_open(lua_State *L);                                      /* Lua: rtnl.open */
-bool socket_link(lua_State *L, int socket, uint32_t *index, char name[16]); /* asks for the other of the two */
+int socket_open(lua_State *L); /* Lua: rtnl.open */
+bool socket_link(lua_State *L, int socket, uint32_t *index,
+		 char name[16]); /* asks for the other of the two */
 
 #endif

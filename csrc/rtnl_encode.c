@@ -30,7 +30,7 @@ static int union_row(struct encoder *e, const struct field *rows, int table, int
 	return -1;
 }
 
-static _Noreturn void unknown_key(struct encoder *e, const struct schema *schema)
+static __attribute__((noreturn)) void unknown_key(struct encoder *e, const struct schema *schema)
 {
 	lua_State *L = e->L;
 	if (lua_type(L, -1) != LUA_TSTRING)

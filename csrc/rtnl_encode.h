@@ -29,7 +29,7 @@ struct place {
 };
 
 /* build: errors with the path of the field, attributes */
-_Noreturn void fail(struct encoder *e, const char *key, const char *format, ...);
+__attribute__((noreturn)) void fail(struct encoder *e, const char *key, const char *format, ...);
 void enter(struct encoder *e, const char *key, int index);
 void leave(struct encoder *e);
 const char *shown(struct encoder *e); /* [v] -> [v, text] */

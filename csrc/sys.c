@@ -181,9 +181,10 @@ void sys_pause(double seconds)
 int luaopen_ecmp_sys(lua_State *L)
 {
 	static const luaL_Reg *const subjects[] = {
-		sys_file_functions,   sys_path_functions,    sys_fd_functions,
-		sys_signal_functions, sys_process_functions, sys_spawn_functions,
-		sys_netns_functions,  sys_udp_functions,     sys_prompt_functions,     sys_netlink_functions,
+		sys_file_functions,    sys_path_functions,    sys_fd_functions,
+		sys_signal_functions,  sys_process_functions, sys_spawn_functions,
+		sys_netns_functions,   sys_udp_functions,     sys_prompt_functions,
+		sys_netlink_functions,
 	};
 
 	sys_fd_metatables(L);

@@ -73,7 +73,7 @@ int *sys_fd_scoped(lua_State *L);
 int *sys_fd_handle(lua_State *L, const char *name);
 #define SYS_LOCK    "ecmp.lock"
 #define SYS_NETNS   "ecmp.netns"
-#define SYS_UDP     "ecmp.udp"
+#define SYS_UDP	    "ecmp.udp"
 #define SYS_NETLINK "ecmp.netlink"
 
 /*

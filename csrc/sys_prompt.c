@@ -98,8 +98,9 @@ static void on_interrupt(int number)
 }
 
 /*
- * interruptible(f, ...) -> as pcall: an interrupt from the terminal ends f with an error; before and
- * afterwards it does nothing. Calls of the kernel that wait are cut short, children get the signal.
+ * interruptible(f, ...) -> as pcall: an interrupt from the terminal ends f with an error; before
+ * and afterwards it does nothing. Calls of the kernel that wait are cut short, children get the
+ * signal.
  */
 static int sys_interruptible(lua_State *L)
 {

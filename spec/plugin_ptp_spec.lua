@@ -1,6 +1,5 @@
 local helper = require "spec.helper"
 local json = require "ecmp.json"
-local nft = require "ecmp.nft"
 local pod_of = require "spec.pod"
 local record = require "ecmp.flow.record"
 local sys = require "ecmp.sys"
@@ -156,20 +155,32 @@ describe("ecmp-ptp #netns", function()
   end)
 end)
 
--- Whether this kernel has nftables with masquerading is asked of the kernel.
-local function can_masquerade()
-  local filter <close> = nft.open()
-  return filter and filter:commit {
-    nft.table("probe"), nft.chain("probe", "c", { type = "nat", hook = "postrouting",
+-- Asks the kernel for nftables with masquerading, in a namespace that is thrown away.
+local probe <const> = [[
+  package.path, package.cpath = %q, %q
+    local filter <close> = nft.open()
+  os.exit(filter and filter:commit {
+    nft.table "probe", nft.chain("probe", "c", { type = "nat", hook = "postrouting",
       priority = 100 }), nft.rule("probe", "c", nft.masquerade(), "probe"),
-  } ~= nil
-end
+  } ~= nil)
+]]
 
 describe("ipMasq #netns", function()
-  local able <const> = can_masquerade()
-  local it_if <const> = able and it or function(name)
-    pending(name .. " (this kernel has no nftables)")
+  local able
+
+  setup(function()
+    local scratch <close> = pod_of.new()
+    able = assert(sys.spawn { netns = scratch.host_path, stderr = "capture",
+      argv = { "lua5.4", "-e", probe:format(package.path, package.cpath) } }).status == 0
+  end)
+
+  local function it_if(name, body)
+    it(name, function()
+      if not able then return pending("this kernel has no nftables for both families") end
+      body()
+    end)
   end
+
   local pod
 
   before_each(function() pod = pod_of.new() end)

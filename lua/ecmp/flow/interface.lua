@@ -47,7 +47,8 @@ end
 ---back is noted.
 ---@param state table
 ---@param host table handle of the host's namespace
----@param options table `{ mtu?, address? }`; address is for the pod's end
+---@param options table `{ mtu?, address?, master? }`: address is for the pod's end, master is what
+---the host's end is a port of
 ---@return string? name of the host's end
 ---@return string? message, string? code
 function M.make_pair(state, host, options)
@@ -56,7 +57,7 @@ function M.make_pair(state, host, options)
   for _ = 1, NAME_TRIES do
     local name <const> = random_name()
     ok, message, code = host.link:add {
-      name = name, type = "veth", mtu = mtu,
+      name = name, type = "veth", mtu = mtu, master = options.master,
       peer = { name = call.ifname, netns = call.netns, mtu = mtu, address = options.address },
     }
     if ok then

@@ -4,7 +4,6 @@
 -- added only if it is not there, and taking back a failed ADD removes the bridge only if this ADD
 -- made it and nobody uses it meanwhile. A lock for each bridge keeps those two apart.
 local ecmp = require "ecmp"
-local env = require "ecmp.cni.env"
 local flow = require "ecmp.flow"
 local interface = require "ecmp.flow.interface"
 local ip = require "ecmp.ip"
@@ -19,8 +18,6 @@ local M = {}
 
 -- Seconds to wait for another ADD that is making the same bridge, and for the port to come up.
 local LOCK_WAIT <const>, PORT_WAIT <const> = 20, 2.5
--- Host interface names are chosen at random; this often a taken one is no accident.
-local NAME_TRIES <const> = 10
 
 M.fields = schema.record {
   { "bridge", schema.string },
@@ -48,21 +45,6 @@ local undone <const> = {
 }
 local harmless <const> = { [false] = true, [0] = true, [""] = true }
 
----A hardware address asked for: by the runtime, else for this pod, else in CNI_ARGS.
-local function mac_of(call)
-  local args, message, code = env.args(call, { "MAC" })
-  if not args then return nil, message, code end
-  local mac <const>, path <const> = require("ecmp.cni").pod_value(call, "mac")
-  if mac ~= nil and type(mac) ~= "string" then
-    return nil, ("%s: must be a string"):format(path), 7
-  end
-  local text <const> = mac or args.MAC or ""
-  if text ~= "" and not text:lower():find("^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$") then
-    return nil, ("%s: '%s' is no hardware address"):format(path or "CNI_ARGS.MAC", text), 7
-  end
-  return text:lower()
-end
-
 ---@param conf table
 ---@param call table
 ---@return true? ok, string? message, integer? code
@@ -77,9 +59,9 @@ function M.check_conf(conf, call)
   if conf.hairpinMode and conf.promiscMode then
     return nil, "hairpinMode: cannot be set together with promiscMode", 7
   end
-  local mac, message, code = mac_of(call)
-  if not mac then return nil, message, code end
-  conf.mac = mac ~= "" and mac or nil
+  local address, message, code = interface.hardware_address(call)
+  if message then return nil, message, code end
+  conf.mac = address
   conf.bridge = conf.bridge and conf.bridge ~= "" and conf.bridge or "cni0"
   conf.isGateway = conf.isGateway or conf.isDefaultGateway or false
   return true
@@ -182,28 +164,12 @@ end
 
 -- The veth pair --------------------------------------------------------------------------------
 
-local function random_name()
-  return "veth" .. sys.random(4):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
-end
-
 ---Makes the pair with the pod's end in the pod; the host's end is a port of the bridge at once.
 local function make_pair(state, host)
-  local call <const>, conf <const> = state.call, state.conf
-  local mtu <const> = conf.mtu and conf.mtu > 0 and conf.mtu or nil
-  local ok, message, code
-  for _ = 1, NAME_TRIES do
-    local name <const> = random_name()
-    ok, message, code = host.link:add {
-      name = name, type = "veth", mtu = mtu, master = conf.bridge,
-      peer = { name = call.ifname, netns = call.netns, mtu = mtu, address = conf.mac },
-    }
-    if ok then
-      state.undo:push("interface " .. name, function() return host.link:del { dev = name } end)
-      return name
-    end
-    if code ~= "EEXIST" then break end
-  end
-  return nil, message, code
+  local conf <const> = state.conf
+  return interface.make_pair(state, host, {
+    mtu = conf.mtu ~= 0 and conf.mtu or nil, address = conf.mac, master = conf.bridge,
+  })
 end
 
 local function set_port(state, host, name)
@@ -233,19 +199,13 @@ local function set_pod_switches(state)
   return true
 end
 
-local function described(nl, name, sandbox)
-  local link, message, code = get(nl, name)
-  if not link then return nil, message, code end
-  return { name = name, mac = link.address, mtu = link.mtu, sandbox = sandbox }
-end
-
 local function describe(state, host, port)
   local interfaces <const> = json.array()
   local wanted <const> = {
     { host, state.conf.bridge }, { host, port }, { state.nl, state.call.ifname, state.call.netns },
   }
   for i, entry in ipairs(wanted) do
-    local one, message, code = described(entry[1], entry[2], entry[3])
+    local one, message, code = interface.describe(entry[1], entry[2], entry[3])
     if not one then return nil, message, code end
     interfaces[i] = one
   end
@@ -324,14 +284,6 @@ local function add_gateway(state, entry)
   return true
 end
 
-local FORWARDING <const> = { [4] = "net/ipv4/ip_forward", [6] = "net/ipv6/conf/all/forwarding" }
-
-local function enable_forwarding(host, family)
-  local now <const> = host.sysctl:get(FORWARDING[family])
-  if now and now:find("^1") then return true end
-  return host.sysctl:set(FORWARDING[family], "1")
-end
-
 ---The bridge's hardware address is set to what it is: else it would change with its ports.
 local function pin_mac(host, name)
   local bridge, message, code = get(host, name)
@@ -343,7 +295,8 @@ local function serve_as_gateway(state)
   for _, entry in ipairs(state.ipam.ips) do
     local ok, message, code = add_gateway(state, entry)
     if not ok then return nil, message, code end
-    ok, message, code = enable_forwarding(state.host, ip.parse(entry.gateway):family())
+    ok, message, code =
+      interface.enable_forwarding(state.host, ip.parse(entry.gateway):family())
     if not ok then return nil, message, code end
   end
   return pin_mac(state.host, state.conf.bridge)
@@ -385,7 +338,7 @@ function M.settle(state)
   if not ok then return nil, message, code end
   -- The bridge's address may have changed with its first port.
   local bridge
-  bridge, message, code = described(state.host, state.conf.bridge)
+  bridge, message, code = interface.describe(state.host, state.conf.bridge)
   if not bridge then return nil, message, code end
   state.interfaces[1] = bridge
   return masquerade.add(state)

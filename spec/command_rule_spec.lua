@@ -1,22 +1,8 @@
+local ecmp <const> = require("spec.commandline").ecmp
 local helper <const> = require "spec.helper"
 local json <const> = require "ecmp.json"
 local samples <const> = require "ecmp.rule.samples"
 local sys <const> = require "ecmp.sys"
-
-local TRIES <const> = 5
-
--- The command line in a process of its own. A script's half second is wall time: on a machine that
--- is too busy to give it any, there is another try.
-local function ecmp(...)
-  local outcome
-  for _ = 1, TRIES do
-    outcome = assert(sys.spawn { stderr = "capture", timeout = 60,
-      argv = { "lua5.4", "-e", helper.paths() .. "os.exit(require('ecmp.command').run(arg), true)",
-        "/dev/null", ... } })
-    if not outcome.stderr:find "took longer than" then break end
-  end
-  return outcome.status, outcome.stdout, outcome.stderr
-end
 
 local CONF <const> = [[{ "cniVersion": "1.1.0", "name": "n", "type": "ecmp-ptp", %s
   "ipam": { "type": "ecmp-static",

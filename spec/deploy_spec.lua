@@ -1,4 +1,5 @@
 -- What is in deploy/ and debian/ says what it should, and the configurations in it do what it says.
+local ecmp <const> = require("spec.commandline").ecmp
 local helper <const> = require "spec.helper"
 local json <const> = require "ecmp.json"
 local json_schema <const> = require "spec.json_schema"
@@ -17,13 +18,6 @@ local function find(path, kind, name)
     end
   end
   error(("%s: no %s %s"):format(path, kind, name or ""))
-end
-
-local function ecmp(...)
-  local outcome <const> = assert(sys.spawn { stderr = "capture", timeout = 60,
-    argv = { "lua5.4", "-e", helper.paths() .. "os.exit(require('ecmp.command').run(arg), true)",
-      "/dev/null", ... } })
-  return outcome.status, outcome.stdout, outcome.stderr
 end
 
 local ROUTERS <const>, DAEMONSET <const> =

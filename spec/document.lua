@@ -6,6 +6,7 @@
 --     ```text prompt    `scratch> statement`, and what the prompt answers; one session a document
 --
 -- In an output `...` stands for whatever is there. All of a document happens in one directory.
+local commandline <const> = require "spec.commandline"
 local helper <const> = require "spec.helper"
 local sys <const> = require "ecmp.sys"
 
@@ -75,8 +76,10 @@ local function run(argv, dir, stdin)
   local path <const> = EXECUTABLE:match "^(.*)/" .. ":" .. os.getenv "PATH"
   local env <const> = { "PATH=" .. path, "LC_ALL=C.UTF-8", "HOME=" .. dir }
   local script <const> = 'cd "$1" && shift && exec "$@" 2>&1'
-  return assert(sys.spawn { argv = { "sh", "-c", script, "sh", dir, table.unpack(argv) }, env = env,
-    stdin = stdin or "", timeout = 120, stderr = "capture" })
+  return commandline.patiently(function()
+    return assert(sys.spawn { argv = { "sh", "-c", script, "sh", dir, table.unpack(argv) },
+      env = env, stdin = stdin or "", timeout = 120, stderr = "capture" })
+  end)
 end
 
 -- All commands of a block in one shell, so that what one exports the next has.

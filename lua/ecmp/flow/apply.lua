@@ -90,7 +90,7 @@ local function enable_ipv6(state, dev)
   if state.conf.dad == "optimistic" then
     local key <const> = ("net/ipv6/conf/%s/optimistic_dad"):format(dev)
     local ok, message, code = M.set_sysctl(state, key, "1")
-    if not ok then return nil, message, code end
+    if not ok then return nil, "dad: optimistic: this kernel cannot: " .. message, code end
   end
   return M.set_sysctl(state, ("net/ipv6/conf/%s/keep_addr_on_down"):format(dev), "1")
 end

@@ -87,6 +87,22 @@ describe("the bytes of", function()
     end)
   end
 
+  it("every field stand beside its description for editors", function()
+    local text <const> = assert(sys.read "lua/ecmp/meta/rtnl.lua")
+    local KINDS_OWN <const> = { link = true } -- fields of kinds of links are those of `ip link help`
+    local function check(name, value)
+      for key, field in pairs(value) do
+        if type(key) == "string" then
+          local described <const> = text:find("@field " .. key .. "?", 1, true)
+            or text:find("@field " .. key .. " ", 1, true)
+          assert(described or KINDS_OWN[name], name .. "." .. key)
+        end
+        if type(field) == "table" then check(name, field) end
+      end
+    end
+    for _, case in ipairs(cases) do check(case[2], case[3]) end
+  end)
+
   it("every row of every object are among them", function()
     local count = 0
     for _ in pairs(golden) do count = count + 1 end

@@ -1,0 +1,410 @@
+---@meta ecmp.rtnl
+-- What the C module offers, for editors: completion and checks of scripts. Nothing loads this file.
+-- luacheck: ignore 212 631
+
+---@class ecmp.rtnl
+local rtnl = {}
+
+---@alias ecmp.kind "route"|"nexthop"|"bucket"|"link"|"addr"|"rule"|"neigh"|"flow"
+---@alias ecmp.verb "add"|"replace"|"append"|"prepend"|"change"|"set"|"del"|"get"
+
+-- Fields, in iproute2's words ------------------------------------------------------------------------
+
+---@class ecmp.Encap lightweight tunnel; `type` selects the other fields
+---@field type "mpls"|"ip"|"ip6"|"seg6"|"seg6local"
+---@field labels? integer[] mpls: 1 to 30 labels
+---@field ttl? integer mpls, ip
+---@field id? integer ip, ip6
+---@field src? string ip, ip6
+---@field dst? string ip, ip6
+---@field tos? integer ip
+---@field hoplimit? integer ip6
+---@field tc? integer ip6
+---@field key? boolean ip, ip6
+---@field csum? boolean ip, ip6
+---@field seq? boolean ip, ip6
+---@field mode? "inline"|"encap"|"l2encap"|"encap.red"|"l2encap.red" seg6
+---@field segs? string[] seg6, seg6local: in the order of travel
+---@field action? string seg6local: "End", "End.X", "End.DT6", ...
+---@field table? string|integer seg6local
+---@field vrftable? string|integer seg6local
+---@field nh4? string seg6local
+---@field nh6? string seg6local
+---@field iif? string seg6local
+---@field oif? string seg6local
+
+---@class ecmp.Hop one next hop
+---@field via? string gateway; "inet6 fe80::1" for an IPv6 gateway of an IPv4 route
+---@field dev? string|integer
+---@field weight? integer 1 to 256
+---@field onlink? boolean
+---@field pervasive? boolean
+---@field realm? integer|string 5, or "7/5"
+---@field encap? ecmp.Encap
+---@field dead? boolean read only
+---@field linkdown? boolean read only
+---@field offload? boolean read only
+---@field trap? boolean read only
+---@field unresolved? boolean read only
+
+---@class ecmp.RouteFields
+---@field family? 4|6 needed only where no address tells
+---@field type? string|integer "unicast", "local", "broadcast", "anycast", "multicast", "blackhole", "unreachable",
+---"prohibit", "throw", "nat"
+---@field dst? string prefix or "default"
+---@field from? string source prefix (IPv6)
+---@field nhid? integer next-hop object
+---@field encap? ecmp.Encap
+---@field tos? integer|string
+---@field via? string
+---@field dev? string|integer
+---@field table? string|integer
+---@field proto? string|integer
+---@field scope? string|integer
+---@field src? string preferred source address
+---@field metric? integer
+---@field onlink? boolean
+---@field pervasive? boolean
+---@field realm? integer|string
+---@field expires? integer seconds (IPv6)
+---@field lock? string[] names of metrics that path discovery must not change
+---@field mtu? integer bytes
+---@field window? integer bytes
+---@field rtt? number milliseconds
+---@field rttvar? number milliseconds
+---@field ssthresh? integer
+---@field cwnd? integer
+---@field advmss? integer bytes
+---@field reordering? integer
+---@field hoplimit? integer
+---@field initcwnd? integer
+---@field features? string[] "ecn"
+---@field rto_min? number milliseconds
+---@field initrwnd? integer
+---@field quickack? integer
+---@field congctl? string
+---@field fastopen_no_cookie? integer
+---@field pref? "low"|"medium"|"high" IPv6
+---@field ttl_propagate? boolean
+---@field nexthops? ecmp.Hop[] instead of `via` and `dev`
+---@field dead? boolean read only
+---@field linkdown? boolean read only
+---@field offload? boolean read only
+---@field trap? boolean read only
+---@field unresolved? boolean read only
+---@field cloned? boolean read only
+---@field mark? integer read only
+---@field uid? integer read only
+---@field iif? string read only
+---@field error? integer read only
+
+---@class ecmp.FlowFields what `ip route get` asks
+---@field family? 4|6
+---@field dst? string
+---@field src? string
+---@field iif? string|integer
+---@field dev? string|integer
+---@field tos? integer|string
+---@field mark? integer|string
+---@field proto? "icmp"|"tcp"|"udp"|"icmpv6"|integer
+---@field sport? integer
+---@field dport? integer
+---@field uid? integer
+---@field fibmatch? boolean the whole route instead of the hop chosen
+
+---@class ecmp.GroupMember
+---@field id integer
+---@field weight? integer 1 to 255, 65535 on newer kernels
+
+---@class ecmp.NexthopFields
+---@field family? 4|6
+---@field id? integer absent: the kernel chooses
+---@field group? (ecmp.GroupMember|integer)[]
+---@field type? "mpath"|"resilient"
+---@field buckets? integer resilient
+---@field idle_timer? number seconds
+---@field unbalanced_timer? number seconds
+---@field unbalanced_time? number read only, seconds
+---@field encap? ecmp.Encap
+---@field via? string
+---@field dev? string|integer
+---@field blackhole? boolean
+---@field proto? string|integer
+---@field onlink? boolean
+---@field fdb? boolean
+---@field scope? string read only
+---@field dead? boolean read only
+---@field linkdown? boolean read only
+
+---@class ecmp.BucketFields
+---@field id? integer the group
+---@field index? integer
+---@field nhid? integer the member it leads to
+---@field idle_time? number read only, seconds
+
+---@class ecmp.LinkFields beside these, the fields of the link's `type` (`ip link help TYPE`) and `port`
+---@field index? integer
+---@field dev? string|integer which link is meant
+---@field name? string its name, or with `dev` its new one
+---@field type? "veth"|"bridge"|"dummy"|"ifb"|"vlan"|"macvlan"|"ipvlan"|"vrf"|"vxlan"|string
+---@field up? boolean
+---@field promisc? boolean
+---@field allmulticast? boolean
+---@field multicast? boolean
+---@field noarp? boolean
+---@field mtu? integer
+---@field master? string|integer|false false: none
+---@field link? string|integer the link below
+---@field group? string|integer
+---@field linkmode? "DEFAULT"|"DORMANT"
+---@field txqueuelen? integer
+---@field address? string
+---@field broadcast? string
+---@field netns? string path, name or pid of the namespace it goes to
+---@field alias? string
+---@field numtxqueues? integer
+---@field numrxqueues? integer
+---@field carrier? boolean
+---@field peer? ecmp.LinkFields veth: the other end
+---@field id? integer vlan, vxlan
+---@field protocol? "802.1Q"|"802.1ad" vlan
+---@field mode? string macvlan, ipvlan
+---@field flag? string ipvlan
+---@field table? string|integer vrf
+---@field remote? string vxlan: peer or group
+---@field local? string vxlan
+---@field dstport? integer vxlan
+---@field port? "bridge" the fields of the port it is: state, priority, cost, hairpin, guard, ...
+---@field flags? string[] read only
+---@field link_type? string|integer read only
+---@field qdisc? string read only
+---@field operstate? string read only
+---@field altnames? string[] read only
+---@field link_netnsid? integer read only
+---@field running? boolean read only
+---@field lower_up? boolean read only
+---@field minmtu? integer read only
+---@field maxmtu? integer read only
+
+---@class ecmp.AddrFields
+---@field family? 4|6
+---@field address? string with its length, "10.0.0.1/24"
+---@field peer? string
+---@field metric? integer
+---@field broadcast? string
+---@field scope? string|integer
+---@field dev? string|integer
+---@field label? string
+---@field nodad? boolean
+---@field optimistic? boolean
+---@field home? boolean
+---@field mngtmpaddr? boolean
+---@field noprefixroute? boolean
+---@field autojoin? boolean
+---@field valid_lft? integer|"forever" seconds
+---@field preferred_lft? integer|"forever" seconds
+---@field secondary? boolean read only
+---@field permanent? boolean read only
+---@field tentative? boolean read only
+---@field dadfailed? boolean read only
+---@field deprecated? boolean read only
+---@field stable_privacy? boolean read only
+
+---@class ecmp.RuleFields
+---@field family? 4|6
+---@field priority? integer
+---@field invert? boolean "not"
+---@field from? string
+---@field to? string
+---@field tos? integer|string
+---@field fwmark? integer|string
+---@field fwmask? integer|string
+---@field iif? string
+---@field oif? string
+---@field l3mdev? boolean
+---@field uidrange? string "1-5"
+---@field ipproto? string|integer
+---@field sport? string|integer a port or "1-7"
+---@field dport? string|integer
+---@field action? "lookup"|"goto"|"nop"|"blackhole"|"unreachable"|"prohibit"
+---@field table? string|integer
+---@field goto? integer
+---@field suppress_prefixlength? integer
+---@field suppress_ifgroup? integer
+---@field realm? integer|string
+---@field proto? string|integer
+
+---@class ecmp.NeighFields
+---@field family? 4|6
+---@field dst? string
+---@field dev? string|integer
+---@field lladdr? string
+---@field state? string|integer "PERMANENT", "REACHABLE", "STALE", "NOARP", ...
+---@field router? boolean
+---@field proxy? boolean
+---@field extern_learn? boolean
+---@field use? boolean
+---@field proto? string|integer
+---@field probes? integer read only
+
+---@alias ecmp.Fields ecmp.RouteFields|ecmp.FlowFields|ecmp.NexthopFields|ecmp.BucketFields|ecmp.LinkFields|ecmp.AddrFields|ecmp.RuleFields|ecmp.NeighFields
+
+-- Views ------------------------------------------------------------------------------------------------
+
+---A message of the kernel: read-only, decoded when asked. `pairs` walks its fields in iproute2's order, `==` compares
+---them, `tostring` prints as `ip` does; a field that no such object has throws.
+---@class ecmp.View: ecmp.RouteFields, ecmp.NexthopFields, ecmp.BucketFields, ecmp.LinkFields, ecmp.AddrFields, ecmp.RuleFields, ecmp.NeighFields
+local View = {}
+
+---@class ecmp.TextOptions
+---@field details? boolean as `ip -d`
+---@field table? boolean name the table of a route
+---@field line? boolean next hops behind each other instead of on lines of their own
+---@field lower_down? boolean a link: the one below is not up
+---@field brief? boolean a link: as `ip addr` heads its addresses
+---@field ipv4? boolean with `brief`, of IPv4 addresses only
+---@field ipv6? boolean with `brief`, of IPv6 addresses only
+
+---The text that `ip OBJECT show` prints.
+---@param options? ecmp.TextOptions
+---@return string
+function View:text(options) end
+
+---A plain table of what can be given back, with changes.
+---@param changes? ecmp.Fields
+---@return ecmp.Fields
+function View:copy(changes) end
+
+---The payload of an attribute, also of one that no field names.
+---@param number integer
+---@return string? bytes
+function View:raw(number) end
+
+---The message from its fixed header on.
+---@return string bytes
+function View:bytes() end
+
+---What the notification said.
+---@return "add"|"change"|"del"
+function View:verb() end
+
+---@return ecmp.kind
+function View:object() end
+
+-- Sockets ----------------------------------------------------------------------------------------------
+
+---A netlink socket in one namespace. Closed by `close`, at scope exit or by the collector.
+---@class ecmp.rtnl.Socket
+local Socket = {}
+
+---One request and its answer. Throws for wrong fields.
+---@param object ecmp.kind
+---@param verb ecmp.verb
+---@param value ecmp.Fields|ecmp.View|string fields, a view, or the words typed after `ip OBJECT VERB`
+---@return true|ecmp.View|nil result # "get": what was asked for
+---@return ecmp.View|string? made_or_message # new next-hop objects as the kernel made them; or why not
+---@return string? code # "EEXIST", ...
+function Socket:request(object, verb, value) end
+
+---Reads all objects of a kind; again if the kernel says they changed meanwhile.
+---@param object ecmp.kind
+---@param filter ecmp.Fields what the kernel itself filters by: family, table, proto, type, dev
+---@return ecmp.View[]|nil
+---@return string? message
+---@return string? code
+function Socket:dump(object, filter) end
+
+---Many changes with many in flight.
+---@param changes { [1]: string, [2]: ecmp.Fields|ecmp.View|string }[] `{ "route add", { ... } }`
+---@param free? boolean they do not depend on each other: sent in the order that costs the kernel least
+---@return (true|{ message: string, code: string })[] results
+function Socket:batch(changes, free) end
+
+---Subscribes to notifications.
+---@param object "route"|"nexthop"|"link"|"addr"|"neigh"|"rule"
+---@return true|nil
+---@return string? message
+---@return string? code
+function Socket:subscribe(object) end
+
+---Waits for the next notifications.
+---@param timeout? number seconds; absent: for ever
+---@param names? ecmp.rtnl.Socket over which names of interfaces are asked
+---@return ecmp.View[]|nil
+---@return string? message
+---@return string? code # "EAGAIN": nothing in time; "ENOBUFS": some were lost
+function Socket:receive(timeout, names) end
+
+---Sets the room for notifications.
+---@param bytes integer
+---@return true|nil
+---@return string? message
+---@return string? code
+function Socket:buffer(bytes) end
+
+---@return integer descriptor
+function Socket:fd() end
+
+---@return integer? descriptor of the namespace; nil for the process's own
+function Socket:netns() end
+
+---Closing twice is fine.
+function Socket:close() end
+
+-- The module -------------------------------------------------------------------------------------------
+
+---Opens a socket in a namespace, without the caller moving.
+---@param netns? string path, name under /run/netns, or pid; absent: this namespace
+---@return ecmp.rtnl.Socket?
+---@return string? message
+---@return string? code
+function rtnl.open(netns) end
+
+---Reads the words typed after `ip OBJECT add`, or what `ip OBJECT show` printed.
+---@param object ecmp.kind
+---@param text string
+---@return ecmp.Fields? # nil: not understood
+---@return string? message
+function rtnl.parse(object, text) end
+
+---The message a table encodes to, without a kernel. Throws for wrong fields.
+---@param object ecmp.kind
+---@param value ecmp.Fields
+---@param request? boolean fill in what `ip OBJECT add` fills in
+---@return ecmp.View
+function rtnl.view(object, value, request) end
+
+---A view of bytes: fixed header and attributes.
+---@param object ecmp.kind
+---@param bytes string
+---@return ecmp.View? # nil: fewer bytes than the header
+---@return string? message
+function rtnl.decode(object, bytes) end
+
+---A refusal read from bytes, as a refused request would answer.
+---@param object ecmp.kind
+---@param request string from its fixed header on
+---@param reply string from its netlink header on
+---@return nil
+---@return string message
+---@return string code
+function rtnl.explain(object, request, reply) end
+
+---@param value any
+---@return boolean
+function rtnl.is_view(value) end
+
+---The field that may have been meant.
+---@param object ecmp.kind
+---@param key string
+---@return string?
+function rtnl.nearest(object, key) end
+
+---The calling chunk belongs to the library: wrong calls are reported at its callers.
+function rtnl.own() end
+
+---Raises at the line of the library's caller.
+---@param message string
+function rtnl.throw(message) end
+
+return rtnl

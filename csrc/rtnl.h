@@ -19,8 +19,7 @@
 #define RTNL_SOCKET "ecmp.rtnl.socket"
 #define RTNL_VIEW   "ecmp.rtnl.view"
 
-/* --- arena: growing memory that Lua owns, so that no error can leak it
- * ------------------------------------- */
+/* --- arena: growing memory that Lua owns, so that no error can leak it ----------------------- */
 
 struct arena {
 	lua_Alloc alloc; /* the state's own allocator: its limits hold here too */
@@ -50,8 +49,7 @@ static inline uint8_t *arena_reserve(lua_State *L, struct arena *a, size_t more)
 	return memset(arena_room(L, a, more), 0, more);
 }
 
-/* --- text <-> bytes of addresses
- * ---------------------------------------------------------------------------- */
+/* --- text <-> bytes of addresses ------------------------------------------------------------- */
 
 int text_to_ip4(const char *text, size_t length, uint8_t out[4]); /* characters read, or 0 */
 int text_to_ip6(const char *text, size_t length, uint8_t out[16]);
@@ -68,9 +66,7 @@ void names_new(lua_State *L, int socket); /* [] -> [names]; socket 0: no kernel 
 uint32_t names_index(lua_State *L, int names, const char *name, bool *found);
 const char *names_name(lua_State *L, int names, uint32_t index); /* [] -> [name or number] */
 
-/* --- encode
- * --------------------------------------------------------------------------------------------------
- */
+/* --- encode ---------------------------------------------------------------------------------- */
 
 enum verb {
 	VERB_ADD,
@@ -124,11 +120,10 @@ void index_register(lua_State *L);			    /* key -> row tables of every schema */
 void push_index(lua_State *L, const struct schema *schema); /* [] -> [key -> row] */
 int index_lookup(lua_State *L, const struct schema *schema, int key); /* row number, or -1 */
 const char *nearest_key(lua_State *L, const struct schema *schema, const char *key);
-_Noreturn void throw_at_caller(lua_State *L); /* [message] -> raises, with the caller's line */
+__attribute__((noreturn)) void
+throw_at_caller(lua_State *L); /* [message] -> raises, with the caller's line */
 
-/* --- decode
- * --------------------------------------------------------------------------------------------------
- */
+/* --- decode ---------------------------------------------------------------------------------- */
 
 /* A stretch of header and attributes with the rows to read it by. */
 struct stretch {
@@ -164,8 +159,7 @@ struct hop_cursor {
 struct hop_cursor hops_of(const struct stretch *s, const struct field *f);
 bool next_hop(struct hop_cursor *c, struct stretch *hop);
 
-/* --- print and parse
- * ----------------------------------------------------------------------------------------- */
+/* --- print and parse ------------------------------------------------------------------------- */
 
 struct print {
 	lua_State *L;
@@ -193,8 +187,7 @@ void print_push(struct print *p); /* [] -> [string], and empties the arena */
 bool parse_words(lua_State *L, const struct object *object, const char *text, size_t length);
 /* [] -> [table], or false and [message] */
 
-/* --- extended ACK
- * -------------------------------------------------------------------------------------------- */
+/* --- extended ACK ---------------------------------------------------------------------------- */
 
 struct extack {
 	const char *text; /* the kernel's sentence, or NULL */
@@ -213,9 +206,7 @@ int push_errno(lua_State *L, const char *request, const char *text,
 	       int error); /* -> nil, message, code */
 const char *errno_name(int error);
 
-/* --- views
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- views ----------------------------------------------------------------------------------- */
 
 struct view {
 	const struct object *object;
@@ -235,9 +226,7 @@ bool same_stretch(const struct stretch *a,
 void push_text(lua_State *L, struct print p, const struct stretch *s); /* [] -> [text] */
 void view_register(lua_State *L);
 
-/* --- socket
- * --------------------------------------------------------------------------------------------------
- */
+/* --- socket ---------------------------------------------------------------------------------- */
 
 void socket_register(lua_State *L);
 int socket_open(lua_State *L); /* Lua: rtnl.open */

@@ -7,8 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* --- errors with the path of the field
- * --------------------------------------------------------------------- */
+/* --- errors with the path of the field ------------------------------------------------------- */
 
 /* Raises "nexthops[2].via: MESSAGE"; the message is the format applied. */
 _Noreturn void fail(struct encoder *e, const char *key, const char *format, ...)
@@ -71,8 +70,7 @@ void expect(struct encoder *e, const struct field *f, int type, const char *what
 		fail(e, f->key, "%s expected, got %s", what, luaL_typename(e->L, -1));
 }
 
-/* --- attributes
- * --------------------------------------------------------------------------------------------- */
+/* --- attributes ------------------------------------------------------------------------------ */
 
 uint8_t *put_room(struct encoder *e, uint16_t type, size_t length)
 {

@@ -14,9 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* --- attributes
- * ------------------------------------------------------------------------------------------------
- */
+/* --- attributes ------------------------------------------------------------------------------ */
 
 /* Attributes are 4-byte aligned in every message we keep, so the header may be read in place. */
 static const struct nlattr *attr_at(const uint8_t *data, size_t length, size_t at)
@@ -78,10 +76,10 @@ static size_t address_size(int family)
 	return family == AF_INET6 ? 16 : 4;
 }
 
-/* --- what nests hold
- * ------------------------------------------------------------------------------------------- */
+/* --- what nests hold ------------------------------------------------------------------------- */
 
-static const struct schema payload_only = {"", 0, NULL};
+static const struct field no_rows[] = {{.kind = K_NONE}};
+static const struct schema payload_only = {"", 0, no_rows};
 
 /* No message nests deeper than this; one that does was made to exhaust the stack. */
 static bool too_deep(const struct stretch *s)
@@ -142,9 +140,7 @@ struct hop_cursor hops_of(const struct stretch *s, const struct field *f)
 	return (struct hop_cursor){payload(a), payload_length(a), f->sub, s};
 }
 
-/* --- kinds
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- kinds ----------------------------------------------------------------------------------- */
 
 static void push_word(lua_State *L, const struct field *f, uint64_t value)
 {
@@ -327,23 +323,25 @@ static bool push_segments(lua_State *L, const struct field *f, const struct nlat
 		push_word(L, f, mode);
 		return true;
 	}
-	size_t count = (size_t)srh[4] + 1, first = mode == SEG6_IPTUN_MODE_INLINE ? 1 : 0;
-	if (before + 8 + 16 * count > length)
+	int count = srh[4] + 1, first = mode == SEG6_IPTUN_MODE_INLINE ? 1 : 0;
+	if (before + 8 + 16 * (size_t)count > length)
 		return false;
 	lua_newtable(L);
-	for (size_t i = count; i > first; i--) {
-		push_ip(L, AF_INET6, srh + 8 + 16 * (i - 1));
-		lua_rawseti(L, -2, (lua_Integer)(count - i + 1));
+	for (int i = count; i > first; i--) {
+		push_ip(L, AF_INET6, srh + 8 + 16 * (size_t)(i - 1));
+		lua_rawseti(L, -2, count - i + 1);
 	}
 	return true;
 }
 
 static bool push_labels(lua_State *L, const struct nlattr *a)
 {
+	int n = 0;
 	lua_newtable(L);
 	for (size_t i = 0; i + 4 <= payload_length(a); i += 4) {
-		lua_pushinteger(L, (lua_Integer)(read_uint(payload(a) + i, 4, true) >> 12));
-		lua_rawseti(L, -2, (lua_Integer)(i / 4 + 1));
+		uint32_t label = (uint32_t)read_uint(payload(a) + i, 4, true) >> 12;
+		lua_pushinteger(L, label);
+		lua_rawseti(L, -2, ++n);
 	}
 	return true;
 }
@@ -351,8 +349,9 @@ static bool push_labels(lua_State *L, const struct nlattr *a)
 /* 5, or "7/5" where the realm it comes from is given too */
 static void push_realm(lua_State *L, uint64_t value)
 {
-	if (value >> 16)
-		lua_pushfstring(L, "%d/%d", (int)(value >> 16), (int)(value & 0xffff));
+	uint32_t from = (uint32_t)value >> 16;
+	if (from)
+		lua_pushfstring(L, "%d/%d", (int)from, (int)(value & 0xffff));
 	else
 		lua_pushinteger(L, (lua_Integer)value);
 }
@@ -522,8 +521,7 @@ bool push_field(lua_State *L, const struct stretch *s, const struct field *f, in
 	return true;
 }
 
-/* --- by key, and all of them
- * ------------------------------------------------------------------------------------ */
+/* --- by key, and all of them ----------------------------------------------------------------- */
 
 typedef bool visit_fn(void *arg, const struct stretch *s, const struct field *f);
 

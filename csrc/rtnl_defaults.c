@@ -21,6 +21,21 @@ static bool has(const struct schema *schema, const struct given *g, const char *
 	return false;
 }
 
+static bool stays_on_link(const struct rtmsg *r, const struct given *g)
+{
+	switch (r->rtm_type) {
+	case RTN_BROADCAST:
+	case RTN_MULTICAST:
+	case RTN_ANYCAST:
+		return true;
+	case RTN_UNICAST:
+		return !has(&schema_route, g, "via") && !has(&schema_route, g, "nexthops") &&
+		       !has(&schema_route, g, "nhid");
+	default:
+		return false;
+	}
+}
+
 /* As ip(8): unicast, main, boot; a local route has scope host, one without a gateway scope link. */
 static void route_defaults(struct encoder *e, const struct given *g)
 {
@@ -41,11 +56,7 @@ static void route_defaults(struct encoder *e, const struct given *g)
 		return;
 	if (r->rtm_type == RTN_LOCAL || r->rtm_type == RTN_NAT)
 		r->rtm_scope = RT_SCOPE_HOST;
-	else if (r->rtm_type == RTN_BROADCAST || r->rtm_type == RTN_MULTICAST ||
-		 r->rtm_type == RTN_ANYCAST)
-		r->rtm_scope = RT_SCOPE_LINK;
-	else if (r->rtm_type == RTN_UNICAST && !has(&schema_route, g, "via") &&
-		 !has(&schema_route, g, "nexthops") && !has(&schema_route, g, "nhid"))
+	else if (stays_on_link(r, g))
 		r->rtm_scope = RT_SCOPE_LINK;
 }
 

@@ -111,8 +111,7 @@ void put_rows(struct encoder *e, const struct place *p, const struct schema *sch
 	}
 }
 
-/* --- the family, and what iproute2 fills in
- * --------------------------------------------------------------------- */
+/* --- the family, and what iproute2 fills in -------------------------------------------------- */
 
 static int family_of_text(lua_State *L, int index)
 {

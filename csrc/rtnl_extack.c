@@ -67,8 +67,7 @@ bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error)
 	return true;
 }
 
-/* --- from an offset to a path
- * ------------------------------------------------------------------------------------ */
+/* --- from an offset to a path ---------------------------------------------------------------- */
 
 struct path {
 	char text[256];

@@ -136,7 +136,7 @@ const char *nearest_key(lua_State *L, const struct schema *schema, const char *k
  * outside this library. Library chunks register their source once (`rtnl.own()`). [message] ->
  * raises
  */
-_Noreturn void throw_at_caller(lua_State *L)
+__attribute__((noreturn)) void throw_at_caller(lua_State *L)
 {
 	lua_Debug ar;
 	for (int level = 0; lua_getstack(L, level, &ar); level++) {

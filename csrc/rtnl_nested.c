@@ -12,8 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* --- kinds that hold others
- * ---------------------------------------------------------------------------------- */
+/* --- kinds that hold others ------------------------------------------------------------------ */
 
 static void put_fields(struct encoder *e, const struct place *p, const struct field *rows);
 

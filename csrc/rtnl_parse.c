@@ -75,8 +75,7 @@ static bool need(struct scan *s, const char *what)
 	return fault(s, "a value is missing behind '%s'");
 }
 
-/* --- values: each leaves one value on the stack
- * ------------------------------------------------------------------- */
+/* --- values: each leaves one value on the stack ---------------------------------------------- */
 
 static bool parse_fields(struct scan *s, const struct schema *schema, bool whole);
 
@@ -280,9 +279,7 @@ static bool parse_value(struct scan *s, const struct field *f, bool bare)
 	}
 }
 
-/* --- words -> fields
- * ------------------------------------------------------------------------------------------------
- */
+/* --- words -> fields ------------------------------------------------------------------------- */
 
 /* Spellings of ip(8) beside the words of the rows. */
 static const struct spelling {

@@ -61,8 +61,7 @@ static const char *shown_as(const struct field *f)
 	return f->show ? f->show : f->key;
 }
 
-/* --- values that ip(8) leaves out
- * -------------------------------------------------------------------------------- */
+/* --- values that ip(8) leaves out ------------------------------------------------------------ */
 
 static bool left_out(const struct print *p, const struct stretch *s, const struct field *f)
 {
@@ -101,8 +100,7 @@ static bool is_main(const struct stretch *s, const struct field *f)
 	return table == RT_TABLE_MAIN;
 }
 
-/* --- kinds that need more than word and value
- * -------------------------------------------------------------------- */
+/* --- kinds that need more than word and value ------------------------------------------------ */
 
 static void print_via(struct print *p, const struct stretch *s, const struct field *f)
 {

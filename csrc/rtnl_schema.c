@@ -42,8 +42,7 @@
 
 /* clang-format off: rows are read as a table */
 
-/* --- lightweight tunnels
- * ---------------------------------------------------------------------------------- */
+/* --- lightweight tunnels --------------------------------------------------------------------- */
 
 static const struct word words_seg6_mode[] = {
 	{"inline", SEG6_IPTUN_MODE_INLINE},
@@ -132,9 +131,7 @@ static const struct variant encaps[] = {
 	{NULL, 0, NULL},
 };
 
-/* --- routes
- * -----------------------------------------------------------------------------------------------
- */
+/* --- routes ---------------------------------------------------------------------------------- */
 
 const struct word words_locks[] = {
 	{"mtu", 1 << RTAX_MTU},
@@ -281,8 +278,7 @@ static const struct field flow_rows[] = {
 };
 static const struct schema schema_flow = {"flow", sizeof(struct rtmsg), flow_rows};
 
-/* --- next-hop objects
- * ------------------------------------------------------------------------------------- */
+/* --- next-hop objects ------------------------------------------------------------------------ */
 
 static const struct word words_group_type[] = {{"mpath", 0}, {"resilient", 1}, {NULL, 0}};
 static const struct field resilient_rows[] = {
@@ -339,9 +335,7 @@ static const struct field bucket_message_rows[] = {
 };
 static const struct schema schema_bucket = {"bucket", sizeof(struct nhmsg), bucket_message_rows};
 
-/* --- links
- * ------------------------------------------------------------------------------------------------
- */
+/* --- links ----------------------------------------------------------------------------------- */
 
 static const struct word words_operstate[] = {
 	{"UNKNOWN", 0}, {"NOTPRESENT", 1}, {"DOWN", 2}, {"LOWERLAYERDOWN", 3},
@@ -571,8 +565,7 @@ static const struct field link_rows[] = {
 };
 const struct schema schema_link = {"link", sizeof(struct ifinfomsg), link_rows};
 
-/* --- addresses
- * -------------------------------------------------------------------------------------------- */
+/* --- addresses ------------------------------------------------------------------------------- */
 
 #define ADDR_FLAG(k, bit, fl) ROW(k, K_BIT, IFA_FLAGS, .size = 4, .mask = (bit), .flags = (fl))
 
@@ -611,8 +604,7 @@ static const struct field addr_rows[] = {
 };
 const struct schema schema_addr = {"address", sizeof(struct ifaddrmsg), addr_rows};
 
-/* --- rules and neighbours
- * --------------------------------------------------------------------------------- */
+/* --- rules and neighbours -------------------------------------------------------------------- */
 
 static const struct word words_action[] = {
 	{"lookup", FR_ACT_TO_TBL},

@@ -44,8 +44,7 @@ static uint32_t flags_of(const struct stretch *s)
 	return ((const struct ifinfomsg *)(const void *)s->data)->ifi_flags;
 }
 
-/* --- links: 3: v1@p1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 ...
- * -------------------------------------------------- */
+/* --- links: 3: v1@p1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 ... ------------------------- */
 
 /* [] -> []: @p1, @if7 where the other end is in another namespace, @NONE */
 static void show_lower(struct print *p, const struct stretch *s)
@@ -171,8 +170,7 @@ static void show_link(struct print *p, const struct stretch *s)
 		show_altnames(p, s);
 }
 
-/* --- addresses:     inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0
- * -------------------------------------------------- */
+/* --- addresses:     inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0 ------------------------ */
 
 static void show_lifetime(struct print *p, const struct stretch *s, const char *key)
 {
@@ -235,8 +233,8 @@ static void show_addr(struct print *p, const struct stretch *s)
 	show_lifetime(p, s, "preferred_lft");
 }
 
-/* --- rules: 32766:	from all lookup main
- * --------------------------------------------------------------------------------- */
+/* --- rules: 32766:	from all lookup main ------------------------------------------------------
+ */
 
 static void show_mark(struct print *p, const struct stretch *s)
 {

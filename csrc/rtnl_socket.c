@@ -14,9 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* --- life
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------ */
 
 static void drop_held(struct sock *s)
 {
@@ -155,9 +153,7 @@ int socket_open(lua_State *L)
 	return 1;
 }
 
-/* --- requests
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- requests -------------------------------------------------------------------------------- */
 
 const struct verb_row verb_rows[] = {
 	{"add", VERB_ADD, NLM_F_CREATE | NLM_F_EXCL},
@@ -182,8 +178,10 @@ const struct verb_row *verb_by_name(const char *name)
 const struct object *check_object(lua_State *L, int index)
 {
 	const struct object *o = object_by_name(luaL_checkstring(L, index));
-	if (!o)
-		luaL_argerror(L, index, "unknown kind of object");
+	if (!o) {
+		lua_pushfstring(L, "%s: no kind of object", lua_tostring(L, index));
+		throw_at_caller(L);
+	}
 	return o;
 }
 
@@ -321,6 +319,28 @@ static int await(lua_State *L, struct sock *s, uint32_t seq, const struct object
 	}
 }
 
+/* The one message that answers a "get": there is no ACK behind it. -> view | nil, message, code */
+static int take_answer(lua_State *L, struct sock *s, const struct encoder *e,
+		       const struct object *object, const struct object *answer)
+{
+	struct extack x = {.text = NULL};
+	int error = 0;
+	ssize_t n = receive(s);
+	const struct nlmsghdr *h = (void *)s->buffer;
+	if (n < 0)
+		error = errno;
+	else if (mnl_nlmsg_ok(h, (int)n) && h->nlmsg_type == NLMSG_ERROR)
+		read_extack(h, &x, &error);
+	else if (!mnl_nlmsg_ok(h, (int)n) || mnl_nlmsg_get_payload_len(h) < answer->schema->head)
+		error = EBADMSG;
+	if (error)
+		return refusal(L, &x, error, object, "get", s->out->base + e->start,
+			       s->out->length - e->start, e->names);
+	view_push(L, answer, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
+		  mnl_nlmsg_get_payload_len(h), e->names);
+	return 1;
+}
+
 /*
  * socket:request(object, verb, value) -> true | view | nil, message, code
  * `verb` says which flags go along; "get" answers with what was asked for; new next-hop objects and
@@ -358,24 +378,8 @@ static int socket_request(lua_State *L)
 	if (send_out(s, at) < 0)
 		return refusal(L, NULL, errno, object, verb->name, s->out->base + e.start,
 			       s->out->length - e.start, 5);
-	if (get) { /* no ACK: the answer itself ends it */
-		ssize_t n = receive(s);
-		struct nlmsghdr *h = (void *)s->buffer;
-		if (n < 0)
-			error = errno;
-		else if (!mnl_nlmsg_ok(h, (int)n))
-			error = EBADMSG;
-		else if (h->nlmsg_type == NLMSG_ERROR)
-			read_extack(h, &x, &error);
-		else if (mnl_nlmsg_get_payload_len(h) < answer->schema->head)
-			error = EBADMSG;
-		if (error)
-			return refusal(L, &x, error, object, verb->name, s->out->base + e.start,
-				       s->out->length - e.start, 5);
-		view_push(L, answer, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
-			  mnl_nlmsg_get_payload_len(h), 5);
-		return 1;
-	}
+	if (get)
+		return take_answer(L, s, &e, object, answer);
 	int failed = await(L, s, seq, answer, 5, &x, &error, &answered);
 	drop_held(s);
 	if (failed)
@@ -387,8 +391,7 @@ static int socket_request(lua_State *L)
 	return answered ? 2 : 1;
 }
 
-/* --- links by name or number
- * --------------------------------------------------------------------------------------- */
+/* --- links by name or number ----------------------------------------------------------------- */
 
 /* Asks the kernel for the link named `name`, or with an empty name for number *index; fills in the
  * other. */
@@ -425,9 +428,7 @@ bool socket_link(lua_State *L, int socket, uint32_t *index, char name[16])
 	return true;
 }
 
-/* --- dumps
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- dumps ----------------------------------------------------------------------------------- */
 
 /* IPv6 route dumps restart by count after a change and may then miss routes without saying so
  * (kernel.md 10): a second socket hears of changes, and a dump during which one came is made again.
@@ -556,9 +557,7 @@ static int socket_dump(lua_State *L)
 		       s->out->length - e.start, 4);
 }
 
-/* --- notifications
- * --------------------------------------------------------------------------------------------------
- */
+/* --- notifications --------------------------------------------------------------------------- */
 
 static const struct {
 	const char *object;

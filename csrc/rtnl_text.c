@@ -148,7 +148,7 @@ static size_t ip6_to_text(const uint8_t *bytes, char *out)
 	char *p = out;
 	int run;
 
-	for (int i = 0; i < 8; i++)
+	for (size_t i = 0; i < 8; i++)
 		groups[i] = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
 	int start = longest_run(groups, &run);
 	if (start == 0 && run == 5 && groups[5] == 0xffff) { /* IPv4-mapped (RFC 5952 5) */

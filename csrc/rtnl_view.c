@@ -7,8 +7,7 @@
 
 #include <string.h>
 
-/* --- comparing by rows
- * -------------------------------------------------------------------------------------------- */
+/* --- comparing by rows ----------------------------------------------------------------------- */
 
 static bool same_attr(const struct stretch *a, const struct stretch *b, uint16_t type)
 {
@@ -87,9 +86,7 @@ bool same_stretch(const struct stretch *a, const struct stretch *b)
 	return true;
 }
 
-/* --- the userdata
- * --------------------------------------------------------------------------------------------------
- */
+/* --- the userdata ---------------------------------------------------------------------------- */
 
 /*
  * The views of one operation share a metatable, which holds the names of that operation, so that a

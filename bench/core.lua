@@ -83,7 +83,7 @@ local function against_peers(nl, s, options)
   write_files(s)
   local list <const>, lists <const> = contenders(nl, s, { replace = true, share = true })
   local missing <const> = {}
-  for _, peer in ipairs(peers.list) do
+  for _, peer in ipairs(options.peers and peers.list or {}) do
     if peer.there() then
       list[#list + 1] = { name = peer.name, run = peer_round(nl, peer, s, lists),
         target = peer.least and { of = FREE, least = peer.least } }

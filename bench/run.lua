@@ -1,4 +1,5 @@
---- `make bench`: everything compared in one run. `n=` routes, `rounds=`, `only=core|sets|growth|plan|plugins`, `quick=1`.
+--- `make bench`: everything compared in one run. `n=` routes, `rounds=`, `only=core|sets|growth|plan|plugins`,
+--- `quick=1`, `peers=no`.
 package.path = "./?.lua;" .. package.path
 local machine <const> = require "bench.machine"
 local measure <const> = require "bench.measure"
@@ -17,6 +18,7 @@ local function read_options(args)
     n = math.tointeger(tonumber(given.n or quick and 10000 or 100000)),
     rounds = math.tointeger(tonumber(given.rounds or quick and 3 or 5)),
     million = quick and 50000 or 1000000, only = given.only, quick = quick,
+    peers = given.peers ~= "no",
   }
 end
 

@@ -34,7 +34,8 @@ describe("a wrong field", function()
     ["nexthops: list of next hops expected, got string"] = { nexthops = "x" },
     ["nexthops[1]: table expected, got string"] = { nexthops = { "via 10.0.0.1" } },
     ["encap.type: missing: one of mpls, ip, ip6, seg6, seg6local"] = { encap = {} },
-    ["encap.type: 'vxlan' is none of mpls, ip, ip6, seg6, seg6local"] = { encap = { type = "vxlan" } },
+    ["encap.type: 'vxlan' is none of mpls, ip, ip6, seg6, seg6local"] = {
+      encap = { type = "vxlan" } },
     ["encap.labels[1]: label in 0..1048575 expected"] = {
       encap = { type = "mpls", labels = { 1 << 20 } } },
     ["dst: '10.0.0.0/33': the length after '/' must be 0..32"] = { dst = "10.0.0.0/33" },
@@ -54,7 +55,8 @@ describe("a wrong field", function()
     ["via: 'fe80::1' is IPv6, the route is IPv4"] = { dst = "fd00::/8", via = "10.0.0.1" },
     ["src: 'fd00::1' is IPv6, IPv4 expected"] = { dst = "10.0.0.0/8", src = "fd00::1" },
     ["family: 4 or 6 expected, got 5"] = { family = 5 },
-    ["dev: 'a-name-that-is-too-long' is no name of an interface"] = { dev = "a-name-that-is-too-long" },
+    ["dev: 'a-name-that-is-too-long' is no name of an interface"] = {
+      dev = "a-name-that-is-too-long" },
     ["offload: only the kernel sets this"] = { offload = true },
     ["a route has no field of type number"] = { "10.0.0.0/8" },
   } do

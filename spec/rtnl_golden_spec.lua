@@ -89,7 +89,8 @@ describe("the bytes of", function()
 
   it("every field stand beside its description for editors", function()
     local text <const> = assert(sys.read "lua/ecmp/meta/rtnl.lua")
-    local KINDS_OWN <const> = { link = true } -- fields of kinds of links are those of `ip link help`
+    -- fields of kinds of links are those of `ip link help`
+    local KINDS_OWN <const> = { link = true }
     local function check(name, value)
       for key, field in pairs(value) do
         if type(key) == "string" then

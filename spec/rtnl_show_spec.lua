@@ -127,7 +127,8 @@ describe("the text of #netns", function()
     local nl <const> = assert(ecmp.open { netns = space.path })
     local list <const> = nl.addr:list { dev = "lo", family = 4 }
     nl:close()
-    assert.are.equal("    inet 127.0.0.1/8 scope host lo\n       valid_lft forever preferred_lft forever",
+    assert.are.equal(
+      "    inet 127.0.0.1/8 scope host lo\n       valid_lft forever preferred_lft forever",
       tostring(list))
   end)
 

@@ -1,6 +1,6 @@
 ---@meta ecmp.rtnl
 -- What the C module offers, for editors: completion and checks of scripts. Nothing loads this file.
--- luacheck: ignore 212 631
+-- luacheck: ignore 212 241 631
 
 ---@class ecmp.rtnl
 local rtnl = {}

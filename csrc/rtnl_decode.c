@@ -461,7 +461,7 @@ static bool push_header(lua_State *L, const struct stretch *s, const struct fiel
 static bool push_attr(lua_State *L, const struct stretch *s, const struct field *f,
 		      const struct nlattr *a, int names)
 {
-	uint64_t value;
+	uint64_t value = 0;
 	switch (f->kind) {
 	case K_ADDRESS:
 		return push_address(L, s, f, a);

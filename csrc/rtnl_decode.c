@@ -349,9 +349,9 @@ static bool push_labels(lua_State *L, const struct nlattr *a)
 /* 5, or "7/5" where the realm it comes from is given too */
 static void push_realm(lua_State *L, uint64_t value)
 {
-	uint32_t from = (uint32_t)value >> 16;
+	int from = (int)(value / 65536), to = (int)(value % 65536);
 	if (from)
-		lua_pushfstring(L, "%d/%d", (int)from, (int)(value & 0xffff));
+		lua_pushfstring(L, "%d/%d", from, to);
 	else
 		lua_pushinteger(L, (lua_Integer)value);
 }

@@ -13,7 +13,8 @@ local METRICS <const> = { "mtu", "advmss", "window", "ssthresh", "cwnd", "reorde
                           "hoplimit", "rtt", "rttvar", "rto_min" }
 -- In the order the kernel's bits have, which is how they are read back.
 local LOCKS <const> = {
-  "mtu", "window", "rtt", "rttvar", "ssthresh", "cwnd", "advmss", "reordering", "hoplimit", "rto_min",
+  "mtu", "window", "rtt", "rttvar", "ssthresh", "cwnd", "advmss", "reordering", "hoplimit",
+  "rto_min",
 }
 local LIMITS <const> = { hoplimit = 255, quickack = 1, advmss = 9000, mtu = 9000 }
 

@@ -7,7 +7,8 @@ local shape <const> = require "bench.shape"
 local M = {}
 
 local REPLAY <const>, STRIPED <const> = "replay, caller's order", "replay, best order"
-local KEEP <const>, FREE <const>, SHARE <const> = "ecmp, order kept", "ecmp, order free", "ecmp, share"
+local KEEP <const>, FREE <const>, SHARE <const> = "ecmp, order kept", "ecmp, order free",
+  "ecmp, share"
 local MESSAGES <const> = "/run/bench.messages"
 
 local function replay(order, per)
@@ -48,7 +49,8 @@ local function contenders(nl, s, with)
   return list, lists
 end
 
--- Peers ---------------------------------------------------------------------------------------------
+-- Peers
+-- ---------------------------------------------------------------------------------------------
 
 local function write_files(s)
   shape.write_commands(s, peers.FILES.add, "add")
@@ -88,7 +90,8 @@ local function against_peers(nl, s, options)
       list[#list + 1] = { name = peer.name, run = peer_round(nl, peer, s, lists),
         target = peer.least and { of = FREE, least = peer.least } }
     else
-      missing[#missing + 1] = ("%s is not installed: apt-get install %s"):format(peer.name, peer.package)
+      missing[#missing + 1] = ("%s is not installed: apt-get install %s"):format(peer.name,
+        peer.package)
     end
   end
   local values <const> = measure.rounds(list, options.rounds)
@@ -122,7 +125,8 @@ function M.print(title, list, values, targets)
   end
 end
 
--- Shapes --------------------------------------------------------------------------------------------
+-- Shapes
+-- --------------------------------------------------------------------------------------------
 
 local SHAPES <const> = {
   { family = 4, hops = 1, share = 0.65 }, { family = 4, hops = 8, part = 2, share = 0.50 },
@@ -147,7 +151,8 @@ local function one_shape(nl, row, options)
   if s.nhid then shape.objects(nl, s, "del") end
 end
 
--- Reading -------------------------------------------------------------------------------------------
+-- Reading
+-- -------------------------------------------------------------------------------------------
 
 local function read_two_fields(nl, family)
   local seen = 0
@@ -181,14 +186,17 @@ local function reading(nl, family, options)
     end
   end
   local function outside(argv) return function() return (machine.timed(argv)) / s.count end end
-  local six <const>, PARSE <const>, EACH <const>, SHOW <const> = tostring(family), "C, libmnl parses everything",
+  local six <const>, PARSE <const>, EACH <const>, SHOW <const> = tostring(family),
+    "C, libmnl parses everything",
     "ecmp, each, two fields read", "ip route show"
   local rows <const> = {
     { name = PARSE, run = function() return machine.program("dump", "parse", six) / s.count end },
-    { name = "C, read and left alone", run = function() return machine.program("dump", "raw", six) / s.count end },
+    { name = "C, read and left alone", run = function() return machine.program("dump", "raw",
+      six) / s.count end },
     { name = EACH, run = lua(read_two_fields), target = { of = PARSE, most = 2.5 } },
     { name = "ecmp, each, next hops read", run = lua(read_hops) },
-    { name = "ecmp, list of views", run = lua(function() return nl.route:list { family = family } end) },
+    { name = "ecmp, list of views",
+      run = lua(function() return nl.route:list { family = family } end) },
     { name = SHOW, run = outside { "sh", "-c", "exec ip -" .. six .. " route show >/dev/null" },
       target = { of = EACH, least = 2 } },
     { name = "ip -j route show",
@@ -196,9 +204,11 @@ local function reading(nl, family, options)
   }
   local values <const>, column <const> = measure.rounds(rows, options.rounds), {}
   for name, value in pairs(values) do column[name] = value.value end
-  measure.print(("reading %d IPv%d routes of 2 next hops"):format(s.count, family), "ns/route", rows, column)
+  measure.print(("reading %d IPv%d routes of 2 next hops"):format(s.count, family), "ns/route",
+    rows, column)
   local bytes <const> = kept_bytes(nl, family)
-  measure.check(("a view kept takes %.0f bytes (target <= 150)"):format(bytes), family == 6 or bytes <= 150)
+  measure.check(("a view kept takes %.0f bytes (target <= 150)"):format(bytes), family == 6
+    or bytes <= 150)
   machine.batch(nl, shape.changes(s, "route del"), { order = "free" })
 end
 

@@ -25,14 +25,17 @@ local function one_size(nl, count, rounds)
         for route in nl.route:each { family = 4 } do n = n + (route.dst and 1 or 0) end
         return n
       end)
-      return { add = ns, read = start / seen, del = machine.batch(nl, del, { order = "free" }) / count }
+      return { add = ns, read = start / seen, del = machine.batch(nl, del,
+        { order = "free" }) / count }
     end },
   }, rounds)
 end
 
 local COLUMNS <const> = {
-  { "replay, caller's order", "add" }, { "replay, best order", "add" }, { "ecmp, order free", "add" },
-  { "replay, caller's order", "del" }, { "replay, best order", "del" }, { "ecmp, order free", "del" },
+  { "replay, caller's order", "add" }, { "replay, best order", "add" }, { "ecmp, order free",
+    "add" },
+  { "replay, caller's order", "del" }, { "replay, best order", "del" }, { "ecmp, order free",
+    "del" },
   { "ecmp, order free", "read" },
 }
 
@@ -47,7 +50,8 @@ function M.run(nl, options)
   for _, column in ipairs(COLUMNS) do
     local figures <const> = {}
     for i, count in ipairs(sizes) do figures[i] = results[count][column[1]][column[2]] end
-    measure.say("  %-34s%10.0f%10.0f%10.0f%10.0f  %.2f", column[1] .. ": " .. column[2], figures[1], figures[2],
+    measure.say("  %-34s%10.0f%10.0f%10.0f%10.0f  %.2f", column[1] .. ": " .. column[2], figures[1],
+      figures[2],
       figures[3], figures[4], figures[4] / figures[2])
   end
   local largest <const>, small <const> = results[options.million], results[10000]

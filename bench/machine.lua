@@ -9,7 +9,8 @@ local M = { programs = (os.getenv "ECMP_BENCH" or "build/bench") .. "/" }
 function M.open()
   local nl <const> = assert(ecmp.open())
   assert(nl.link:add { name = "bench0", type = "veth", peer = { name = "bench1" } })
-  for _, name in ipairs { "lo", "bench0", "bench1" } do assert(nl.link:set { dev = name, up = true }) end
+  for _, name in ipairs { "lo", "bench0", "bench1" } do assert(nl.link:set { dev = name,
+    up = true }) end
   assert(nl.addr:add { address = "10.255.255.254/8", dev = "bench0" })
   assert(nl.addr:add { address = "fd00::ffff:ffff/64", dev = "bench0", nodad = true })
   nl.sysctl:set("net.ipv6.route.max_size", "2147483647") -- absent in namespaces of newer kernels
@@ -28,7 +29,8 @@ end
 ---Runs a program; raises unless it succeeds.
 ---@return string stdout
 function M.run(argv, stdin)
-  local done <const> = assert(sys.spawn { argv = argv, stdin = stdin, stderr = "capture", timeout = 600 })
+  local done <const> = assert(sys.spawn { argv = argv, stdin = stdin, stderr = "capture",
+    timeout = 600 })
   if done.status ~= 0 then
     error(("%s: %s%s"):format(table.concat(argv, " "), done.stderr, done.stdout:sub(1, 200)), 0)
   end
@@ -43,7 +45,8 @@ end
 ---Runs a command and returns its wall time in nanoseconds and its peak memory in KiB.
 function M.timed(argv)
   M.run({ M.programs .. "timed", "/run/timed", table.unpack(argv) })
-  local ns <const>, kb <const>, status <const> = assert(sys.read "/run/timed"):match "(%d+) (%d+) (%d+)"
+  local ns <const>, kb <const>,
+    status <const> = assert(sys.read "/run/timed"):match "(%d+) (%d+) (%d+)"
   if status ~= "0" then error(("%s: status %s"):format(table.concat(argv, " "), status), 0) end
   return tonumber(ns), tonumber(kb)
 end

@@ -1,4 +1,5 @@
---- Interleaved rounds, medians, ratios. Whatever else the machine does falls on all contenders alike, so that a ratio of
+--- Interleaved rounds, medians, ratios. Whatever else the machine does falls on all contenders
+--- alike, so that a ratio of
 --- medians of one run means something where nanoseconds do not.
 local sys <const> = require "ecmp.sys"
 
@@ -50,8 +51,10 @@ end
 
 local function figure(value)
   if value == nil then return "-" end
-  if value >= 10000 then return (("%.0f"):format(value):reverse():gsub("(%d%d%d)", "%1,"):reverse():gsub("^,", "")) end
-  return value >= 100 and ("%.0f"):format(value) or value >= 10 and ("%.1f"):format(value) or ("%.2f"):format(value)
+  if value >= 10000 then return (("%.0f"):format(value):reverse():gsub("(%d%d%d)",
+    "%1,"):reverse():gsub("^,", "")) end
+  return value >= 100 and ("%.0f"):format(value) or value >= 10 and ("%.1f"):format(value)
+    or ("%.2f"):format(value)
 end
 
 M.figure = figure
@@ -64,8 +67,10 @@ local function judge(row, values)
   if not mine or not other then return "" end
   local ratio = mine / other
   local met <const> = target.most and ratio <= target.most or target.least and ratio >= target.least
-  local text <const> = ("%s %s x %s"):format(target.most and "<=" or ">=", target.most or target.least, target.of)
-  if met then M.met = M.met + 1 else M.missed[#M.missed + 1] = ("%s: %s, is %.2f"):format(row.label, text, ratio) end
+  local text <const> = ("%s %s x %s"):format(target.most and "<=" or ">=", target.most
+    or target.least, target.of)
+  if met then M.met = M.met + 1 else M.missed[#M.missed + 1] = ("%s: %s, is %.2f"):format(row.label,
+    text, ratio) end
   return ("%s: %.2f %s"):format(text, ratio, met and "met" or "MISSED")
 end
 
@@ -82,7 +87,8 @@ function M.print(title, unit, rows, values)
     local value <const> = values[row.name]
     row.label = ("%s, %s"):format(title, row.name)
     local line <const> = ("  %-44s %12s %8s  %s"):format(row.name, figure(value),
-      value and base and ("%.2f"):format(value / base) or "-", value and judge(row, values) or row.note or "skipped")
+      value and base and ("%.2f"):format(value / base) or "-", value and judge(row, values)
+        or row.note or "skipped")
     print((line:gsub("%s+$", "")))
   end
   io.stdout:flush()

@@ -62,9 +62,11 @@ M.list = {
     name = "ip -batch", package = "iproute2", least = 3, six = true,
     there = function() return machine.has "ip" end, add = ip_batch, del = ip_batch,
   }, {
-    name = "vishvananda/netlink, Handle", package = "golang-go golang-github-vishvananda-netlink-dev",
+    name = "vishvananda/netlink, Handle",
+      package = "golang-go golang-github-vishvananda-netlink-dev",
     least = 3, there = function() return machine.has(machine.programs .. "vishvananda") end,
-    add = function() return go("add", "handle") end, del = function() return go("del", "handle") end,
+    add = function() return go("add", "handle") end, del = function() return go("del",
+      "handle") end,
   }, {
     name = "vishvananda/netlink, package functions",
     package = "golang-go golang-github-vishvananda-netlink-dev",

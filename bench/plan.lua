@@ -16,10 +16,12 @@ end
 
 -- What the kernel would list for a route: the same with what it fills in.
 local function held(route)
-  local copy <const> = { family = 4, table = "main", proto = "boot", scope = "global", type = "unicast" }
+  local copy <const> = { family = 4, table = "main", proto = "boot", scope = "global",
+    type = "unicast" }
   for key, value in pairs(route) do copy[key] = value end
   copy.nexthops = {}
-  for i, hop in ipairs(route.nexthops) do copy.nexthops[i] = { via = hop.via, dev = "eth0", weight = 1 } end
+  for i, hop in ipairs(route.nexthops) do copy.nexthops[i] = { via = hop.via, dev = "eth0",
+    weight = 1 } end
   return copy
 end
 

@@ -10,7 +10,8 @@ local M = {}
 local OURS <const>, STOCK <const> = "build/cni", "/usr/lib/cni"
 
 local function environment(changes)
-  local vars <const> = { CNI_CONTAINERID = "bench", CNI_NETNS = "/run/bench.none", CNI_IFNAME = "eth0", CNI_ARGS = "",
+  local vars <const> = { CNI_CONTAINERID = "bench", CNI_NETNS = "/run/bench.none",
+    CNI_IFNAME = "eth0", CNI_ARGS = "",
                          PATH = os.getenv "PATH" }
   for name, value in pairs(changes) do vars[name] = value end
   local list <const> = {}
@@ -23,9 +24,11 @@ local function call(directory, plugin, command, conf, changes)
   local env <const> = environment(changes or {})
   env[#env + 1] = "CNI_COMMAND=" .. command
   env[#env + 1] = "CNI_PATH=" .. directory .. ":" .. STOCK
-  local done <const> = assert(sys.spawn { env = env, stdin = json.encode(conf), stderr = "capture", timeout = 120,
+  local done <const> = assert(sys.spawn { env = env, stdin = json.encode(conf), stderr = "capture",
+    timeout = 120,
     argv = { machine.programs .. "timed", "/run/timed", directory .. "/" .. plugin } })
-  local ns <const>, kb <const>, status <const> = assert(sys.read "/run/timed"):match "(%d+) (%d+) (%d+)"
+  local ns <const>, kb <const>,
+    status <const> = assert(sys.read "/run/timed"):match "(%d+) (%d+) (%d+)"
   if done.status ~= 0 or status ~= "0" then
     error(("%s/%s %s: %s%s"):format(directory, plugin, command, done.stdout, done.stderr), 0)
   end
@@ -35,7 +38,8 @@ end
 local function ipam(kind)
   local routes <const> = { { dst = "0.0.0.0/0" } }
   if kind == "static" then
-    return { type = "static", addresses = { { address = "10.88.0.5/16", gateway = "10.88.0.1" } }, routes = routes }
+    return { type = "static", addresses = { { address = "10.88.0.5/16", gateway = "10.88.0.1" } },
+      routes = routes }
   end
   local ranges <const> = { { { subnet = "10.88.0.0/16" } } }
   if kind == "dual" then
@@ -55,22 +59,27 @@ local function add_and_del(directory, plugin, conf)
 end
 
 local CASES <const> = {
-  { title = "ptp + host-local, IPv4", plugin = "ptp", kind = "host-local", add = 0.60, memory = 0.60, del = 1.0 },
-  { title = "bridge + static, IPv4", plugin = "bridge", kind = "static", add = 0.60, memory = 0.60, del = 1.0,
+  { title = "ptp + host-local, IPv4", plugin = "ptp", kind = "host-local", add = 0.60,
+    memory = 0.60, del = 1.0 },
+  { title = "bridge + static, IPv4", plugin = "bridge", kind = "static", add = 0.60, memory = 0.60,
+    del = 1.0,
     conf = { bridge = "benchbr0", isGateway = false } },
-  { title = "ptp + host-local, IPv4 and IPv6, ours with dad: skip", plugin = "ptp", kind = "dual", faster = 40,
+  { title = "ptp + host-local, IPv4 and IPv6, ours with dad: skip", plugin = "ptp", kind = "dual",
+    faster = 40,
     ours = { dad = "skip" }, rounds = 3 },
 }
 
 local function conf_of(case, extra)
-  local conf <const> = { cniVersion = "1.0.0", name = "bench", type = case.plugin, ipam = ipam(case.kind) }
+  local conf <const> = { cniVersion = "1.0.0", name = "bench", type = case.plugin,
+    ipam = ipam(case.kind) }
   for _, from in ipairs { case.conf or {}, extra or {} } do
     for key, value in pairs(from) do conf[key] = value end
   end
   return conf
 end
 
-local COLUMNS <const> = { { "add", "ADD, ms", "ms" }, { "memory", "ADD, memory", "MiB" }, { "del", "DEL, ms", "ms" } }
+local COLUMNS <const> = { { "add", "ADD, ms", "ms" }, { "memory", "ADD, memory", "MiB" }, { "del",
+  "DEL, ms", "ms" } }
 
 local function interface(case, rounds)
   local stock <const>, ours <const> = "stock " .. case.plugin, "ecmp-" .. case.plugin
@@ -88,7 +97,8 @@ local function interface(case, rounds)
   end
 end
 
--- Starting -----------------------------------------------------------------------------------------
+-- Starting
+-- -----------------------------------------------------------------------------------------
 
 local function version(directory, plugin)
   return function()
@@ -115,21 +125,25 @@ local function starting(rounds)
     assert(sys.stat(STOCK .. "/static")).size / 1024)
 end
 
--- host-local with many reservations ------------------------------------------------------------------
+-- host-local with many reservations
+-- ------------------------------------------------------------------
 
 local function reserve(directory, count)
   assert(sys.mkdir(directory .. "/bench", 493))
   for i = 0, count - 1 do
     local n <const> = 2 + i
-    local file <close> = assert(io.open(("%s/bench/10.88.%d.%d"):format(directory, n >> 8, n & 255), "w"))
+    local file <close> = assert(io.open(("%s/bench/10.88.%d.%d"):format(directory, n >> 8, n & 255),
+      "w"))
     file:write("c", i, "\r\neth0")
   end
 end
 
--- Each has a directory of its own: beside a stranger ours has to read everything anew, as the stranger does.
+-- Each has a directory of its own: beside a stranger ours has to read everything anew, as the
+-- stranger does.
 local function crowded(count, rounds)
   local function one(directory, plugin)
-    local conf <const> = { cniVersion = "1.0.0", name = "bench", type = "ptp", ipam = ipam "host-local" }
+    local conf <const> = { cniVersion = "1.0.0", name = "bench", type = "ptp",
+      ipam = ipam "host-local" }
     conf.ipam.dataDir = ("/run/bench.cni.%s.%d"):format(plugin, count)
     reserve(conf.ipam.dataDir, count)
     return function()
@@ -148,7 +162,8 @@ local function crowded(count, rounds)
   measure.print(("host-local ADD with %d reservations"):format(count), "ms", rows, column)
 end
 
--- Rule scripts ---------------------------------------------------------------------------------------
+-- Rule scripts
+-- ---------------------------------------------------------------------------------------
 
 local RULE <const> = [[
 local rule = require "ecmp.rule"

@@ -1,4 +1,5 @@
---- `make bench`: everything compared in one run. `n=` routes, `rounds=`, `only=core|sets|growth|plan|plugins`,
+--- `make bench`: everything compared in one run. `n=` routes, `rounds=`,
+--- `only=core|sets|growth|plan|plugins`,
 --- `quick=1`, `peers=no`.
 package.path = "./?.lua;" .. package.path
 local machine <const> = require "bench.machine"

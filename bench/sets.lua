@@ -5,7 +5,8 @@ local shape <const> = require "bench.shape"
 
 local M = {}
 
-local INLINE <const>, OURS <const>, SHARE <const> = "replay, hops in every route", "ecmp, hops in every route",
+local INLINE <const>, OURS <const>, SHARE <const> = "replay, hops in every route",
+  "ecmp, hops in every route",
   "ecmp, share, objects made anew"
 
 local function delete_objects(nl)
@@ -26,7 +27,8 @@ end
 
 local function distinct(nl, count, sets, rounds)
   local s <const> = { family = 4, hops = 2, count = count, sets = sets }
-  local add <const>, del <const> = with_device(shape.changes(s, "route add")), shape.changes(s, "route del")
+  local add <const>, del <const> = with_device(shape.changes(s, "route add")), shape.changes(s,
+    "route del")
   shape.write_messages(s, "/run/bench.messages")
   local function timed(fn)
     return function()
@@ -48,7 +50,8 @@ local function distinct(nl, count, sets, rounds)
   local column <const> = {}
   for name, value in pairs(measure.rounds(rows, rounds)) do column[name] = value.value end
   if sets >= 16000 then rows[1].target = { of = SHARE, least = 25 } end
-  measure.print(("%d IPv4 routes of 2 next hops, %d different sets"):format(count, sets), "ns/route", rows, column)
+  measure.print(("%d IPv4 routes of 2 next hops, %d different sets"):format(count, sets),
+    "ns/route", rows, column)
   delete_objects(nl)
 end
 
@@ -58,7 +61,8 @@ local function moving(nl, options, compat)
   shape.objects(nl, s, "add")
   machine.batch(nl, shape.changes(s, "route add"), { order = "free" })
   assert(nl.sysctl:set("net.ipv4.nexthop_compat_mode", compat))
-  local each <const> = shape.changes({ family = 4, hops = 2, count = s.count, sets = 16 }, "route replace")
+  local each <const> = shape.changes({ family = 4, hops = 2, count = s.count, sets = 16 },
+    "route replace")
   local back <const> = shape.changes(s, "route replace")
   local single <const> = { id = shape.group_id(0), group = { { id = 1, weight = 2 }, { id = 2 } } }
   local EACH <const> = "each route by a replace of its own, batched"
@@ -76,7 +80,8 @@ local function moving(nl, options, compat)
   }
   local column <const> = {}
   for name, value in pairs(measure.rounds(rows, options.rounds)) do column[name] = value.value end
-  measure.print(("moving %d IPv4 routes, nexthop_compat_mode=%s"):format(s.count, compat), "ms", rows, column)
+  measure.print(("moving %d IPv4 routes, nexthop_compat_mode=%s"):format(s.count, compat), "ms",
+    rows, column)
   assert(nl.sysctl:set("net.ipv4.nexthop_compat_mode", "1"))
   machine.batch(nl, shape.changes(s, "route del"), { order = "free" })
   shape.objects(nl, s, "del")
@@ -85,7 +90,8 @@ end
 function M.run(nl, options)
   local count <const> = options.quick and 4000 or 20000
   for _, sets in ipairs { 16, 1024, 4096, 16384 } do
-    if sets <= count then distinct(nl, count, sets, math.min(options.rounds, sets > 4096 and 1 or 3)) end
+    if sets <= count then distinct(nl, count, sets, math.min(options.rounds, sets > 4096 and 1
+      or 3)) end
   end
   moving(nl, options, "0")
   moving(nl, options, "1")

@@ -1,4 +1,5 @@
---- The routes that are measured: ascending prefixes of mixed lengths, as a routing table has them, over a few sets of
+--- The routes that are measured: ascending prefixes of mixed lengths, as a routing table has them,
+--- over a few sets of
 --- next hops, each route with tables of its own, as a script builds them.
 local rtnl <const> = require "ecmp.rtnl"
 
@@ -44,7 +45,8 @@ end
 function M.changes(shape, verb)
   local list <const> = {}
   for i = 0, shape.count - 1 do
-    list[i + 1] = { verb, verb == "route del" and { dst = prefix(shape.family, i) } or M.route(shape, i) }
+    list[i + 1] = { verb, verb == "route del" and { dst = prefix(shape.family, i) }
+      or M.route(shape, i) }
   end
   return list
 end
@@ -65,7 +67,8 @@ function M.objects(nl, shape, verb)
     groups[#groups + 1] = { "nexthop " .. verb, verb == "del" and { id = M.group_id(set) }
       or { id = M.group_id(set), group = members } }
   end
-  local list <const> = verb == "del" and groups or table.move(groups, 1, #groups, #changes + 1, changes)
+  local list <const> = verb == "del" and groups or table.move(groups, 1, #groups, #changes + 1,
+    changes)
   if verb == "del" then table.move(changes, 1, #changes, #list + 1, list) end
   for _, result in ipairs(nl:batch(list)) do
     assert(result == true or verb == "del", type(result) == "table" and result.message)
@@ -99,8 +102,8 @@ end
 function M.write_plain(shape, path)
   local file <close> = assert(io.open(path, "w"))
   for i = 0, shape.count - 1 do
-    local route <const>, words = M.route(shape, i), nil
-    words = { route.dst, route.via }
+    local route <const> = M.route(shape, i)
+    local words <const> = { route.dst, route.via }
     for _, hop in ipairs(route.nexthops or {}) do words[#words + 1] = hop.via end
     file:write(table.concat(words, " "), "\n")
   end

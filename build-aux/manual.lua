@@ -107,7 +107,8 @@ end
 
 local function literal(items)
   local out <const> = {}
-  for i, item in ipairs(items or {}) do out[i] = { "\\fB" .. escape(item[1]) .. "\\fR", item[2] } end
+  for i, item in ipairs(items or {}) do out[i] =
+    { "\\fB" .. escape(item[1]) .. "\\fR", item[2] } end
   return out
 end
 

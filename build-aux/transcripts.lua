@@ -38,7 +38,8 @@ end
 
 local function run(name)
   local result <const> = assert(sys.spawn {
-    argv = { "/proc/self/exe", "repl", "--batch", "--echo", ("%s/%s.lua"):format(SOURCES, name) },
+    argv = { assert(sys.readlink "/proc/self/exe"), "repl", "--batch", "--echo",
+             ("%s/%s.lua"):format(SOURCES, name) },
     timeout = 900,
   })
   if result.status ~= 0 then

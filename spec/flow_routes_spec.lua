@@ -53,7 +53,8 @@ describe("the stage routes", function()
 
   it("keeps weight, device and onlink of next hops", function()
     local route <const> = translate {
-      dst = "0.0.0.0/0", nexthops = { { gw = "10.0.0.1", weight = 3, dev = "net1", onlink = true } },
+      dst = "0.0.0.0/0", nexthops = { { gw = "10.0.0.1", weight = 3, dev = "net1",
+        onlink = true } },
     }
     assert.same({ { via = "10.0.0.1", dev = "net1", weight = 3, onlink = true } }, route.nexthops)
   end)

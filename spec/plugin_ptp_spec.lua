@@ -34,7 +34,7 @@ describe("ecmp-ptp #netns", function()
     local outcome <const> = pod:call("ecmp-ptp", "ADD", conf, changes)
     assert.equal(1, outcome.status)
     assert.equal(before, pod:snapshot())
-    assert.same({}, sys.list(record.directory) or {})
+    assert.is_nil(sys.stat(record.path { conf = conf, containerid = "c1", ifname = "eth0" }))
     return outcome.json
   end
 

@@ -82,6 +82,21 @@ describe("a batch that shares next hops #netns", function()
     assert.is_not_nil(route.nhid)
   end)
 
+  it("takes words and views as any other batch does", function()
+    local list <const> = {}
+    for i = 1, 64 do
+      list[i] = { "route add", ("20.0.%d.0/24 nexthop via 10.0.1.2 nexthop via 10.0.1.3"):format(i) }
+    end
+    all_true(nl:batch(list, { share = true }))
+    assert.is_not_nil(nl.route:list({ dst = "20.0.9.0/24" })[1].nhid)
+    local again <const> = nl:batch(list, { share = true })
+    assert.are.equal("route add 20.0.9.0/24 nexthop via 10.0.1.2 weight 1 nexthop via 10.0.1.3 "
+      .. "weight 1: File exists (EEXIST)", again[9].message)
+    local views <const> = {}
+    for i, view in ipairs(nl.route:list { proto = "boot" }) do views[i] = { "route replace", view } end
+    all_true(nl:batch(views, { share = true }))
+  end)
+
   it("leaves alone what does not repeat", function()
     all_true(nl:batch(changes(3, 3), { share = true }))
     assert.are.equal(0, #nl.nexthop:list())

@@ -83,9 +83,16 @@ local function compile(text, env)
   return nil, message, message:find "<eof>" ~= nil
 end
 
+-- Anything can be raised, even what cannot be printed.
+local function text_of(message)
+  local printable <const>, text <const> = pcall(tostring, message)
+  return printable and text or ("an error that is a %s and has no text"):format(type(message))
+end
+
 local function one_line(message)
-  if tostring(message):find "interrupted$" then return "interrupted" end
-  return (tostring(message):gsub("^prompt:1: ", ""):gsub("^prompt:(%d+): ", "line %1: ")
+  local text <const> = text_of(message)
+  if text:find "interrupted$" then return "interrupted" end
+  return (text:gsub("^prompt:1: ", ""):gsub("^prompt:(%d+): ", "line %1: ")
     :gsub("^[^%s:]*%.lua:%d+: ", ""):gsub("%s*\n%s*", " "))
 end
 

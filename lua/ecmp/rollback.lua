@@ -24,7 +24,7 @@ end
 
 local function directory()
   local user_namespace <const> = sys.stat "/proc/self/ns/user"
-  local candidates <const> = { os.getenv "ECMP_RUN_DIR" or "/run/ecmp" }
+  local candidates <const> = { "/run/ecmp" }
   local runtime <const> = os.getenv "XDG_RUNTIME_DIR"
   if runtime and runtime ~= "" then table.insert(candidates, runtime .. "/ecmp") end
   table.insert(candidates, ("/tmp/ecmp-%d-%d"):format(sys.getuid(),

@@ -42,7 +42,8 @@ local function listed(nl, flow)
   local route = nl.route:get { dst = dst, family = flow.family, fibmatch = true }
   local list, index = {}, {}
   for _, hop in ipairs(route and (route.nexthops or { route }) or {}) do
-    local entry = { via = hop.via, dev = hop.dev, weight = hop.weight, flows = 0, share = 0 }
+    local weight = route.nexthops and hop.weight or nil -- a route of one hop has none
+    local entry = { via = hop.via, dev = hop.dev, weight = weight, flows = 0, share = 0 }
     list[#list + 1], index[hop_key(hop)] = entry, entry
   end
   if route and route.family == 6 then

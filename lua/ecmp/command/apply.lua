@@ -284,6 +284,7 @@ local function perform(nl, base, plan, args)
   if ok then tell(args, plan, "applied") end
   if ok and args.confirm then ok, message = confirm(nl, args, state) end
   if rollback.state(base) ~= "left" then rollback.note(base, "done") end
+  while state.signals:read() do end -- what came later asks for what is done already
   state.signals:close()
   if not ok then return nil, message end
   if args.confirm then print "confirmed" end

@@ -34,7 +34,7 @@ local function text_of(event, colour)
   local line <const> = ("%s %s %s"):format(signs[event.verb], event.object,
     event.value:text { line = true, table = event.object == "route"
       and event.value.table ~= "main" })
-  return colour(event.verb, (line:gsub("%s*\\?%s*\t%s*", " ")))
+  return colour(event.verb, (line:gsub("\\?%s+", " ")))
 end
 
 local function json_of(event)
@@ -68,7 +68,8 @@ function M.run(args)
                           count = 0, most = args.count }
   repeat
     local ready <const> = assert(sys.poll { signals, events })
-  until ready[1] == signals or not print_events(events, state)
+    -- a signal that is not read would be delivered when its handle is closed
+  until ready[1] == signals and signals:read() or not print_events(events, state)
   io.flush()
   return 0
 end

@@ -39,8 +39,8 @@ function M.setup(parser)
   parser:option("--mark", "their firewall mark"):argname("MARK"):convert(tonumber)
   parser:flag("--json", "print JSON")
   parser:epilog("Flows differ in their source ports, and in their destinations where DST is a "
-    .. "prefix. Whether ports count is net.ipv4.fib_multipath_hash_policy (1: yes), and the same for "
-    .. "ipv6.")
+    .. "prefix. Whether ports count is net.ipv4.fib_multipath_hash_policy (1: yes), and the same "
+    .. "for ipv6.")
 end
 
 local function width()

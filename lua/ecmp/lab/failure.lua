@@ -101,7 +101,10 @@ function M.heal(lab, gateway)
   if ok and not lab.shared then ok, message, code = topology.configure_pod_wire(lab, gateway) end
   if not ok then return nil, message, code end
   lab.cuts[gateway.name] = nil
-  return await_state(lab, gateway, "UP")
+  ok, message, code = await_state(lab, gateway, "UP")
+  if ok then ok, message, code = topology.await_addresses(lab, gateway.nl) end
+  if ok then ok, message, code = topology.await_addresses(lab, lab.pod) end
+  return ok, message, code
 end
 
 return M

@@ -73,6 +73,47 @@ local function address(family, wire, number, host)
   return ip.canonical(words[wire]:format(number, host)), words.length
 end
 
+-- How long the kernel may take to give a device its link-local address.
+local PATIENCE <const> = 5
+
+local function has_link_local(nl)
+  local settled <const> = {}
+  for _, each in ipairs(nl.addr:list { family = 6 } or {}) do
+    if each.scope == "link" and not each.tentative then settled[each.dev] = true end
+  end
+  for _, link in ipairs(nl.link:list() or {}) do
+    if link.up and link.lower_up and not link.loopback
+      and not settled[link.name] then return false end
+  end
+  return true
+end
+
+---Waits until IPv6 can ask for neighbours on every device of a namespace: it does so from link-
+---local
+---addresses, and the kernel gives those in its own time.
+---@return true|nil, string? message, string? code
+function M.await_addresses(lab, nl)
+  if not lab.address[6] then return true end
+  local events <close> = nl:monitor { "addr" }
+  local deadline <const> = sys.monotonic() + PATIENCE
+  while not has_link_local(nl) do
+    local left <const> = deadline - sys.monotonic()
+    if left <= 0 then return nil, "no link-local addresses in time", "ETIMEDOUT" end
+    events:next(left)
+  end
+  return true
+end
+
+local function await_all(lab)
+  local handles <const> = { lab.pod, lab.server }
+  for _, gateway in ipairs(lab.gateways) do handles[#handles + 1] = gateway.nl end
+  for _, nl in ipairs(handles) do
+    local ok <const>, message <const>, code <const> = M.await_addresses(lab, nl)
+    if not ok then return nil, message, code end
+  end
+  return true
+end
+
 local function add_address(steps, dev, text, length)
   table.insert(steps, { "addr", "replace", {
     dev = dev, address = ("%s/%d"):format(text, length),
@@ -249,6 +290,7 @@ function M.build(lab, count)
   end
   if ok then ok, message, code = configure_server(lab) end
   if ok then ok, message, code = configure_pod(lab) end
+  if ok then ok, message, code = await_all(lab) end
   return ok, message, code
 end
 

@@ -193,10 +193,10 @@ end
 function M.describe()
   local properties <const> = described_range()
   for key, kind in pairs(ipam_keys) do properties[key] = { type = kind } end
-  local range <const> = {
+  local one <const> = {
     type = "object", properties = described_range(), required = { "subnet" },
   }
-  properties.ranges = { type = "array", items = { type = "array", minItems = 1, items = range } }
+  properties.ranges = { type = "array", items = { type = "array", minItems = 1, items = one } }
   return { type = "object", properties = properties }
 end
 

@@ -1,0 +1,207 @@
+local cli = require "spec.cli"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local sys = require "ecmp.sys"
+
+describe("ecmp apply #netns", function()
+  local shell
+
+  before_each(function()
+    shell = cli.new()
+    shell:sh [[
+      ip route add default nexthop via 10.0.1.1 weight 3 nexthop via 10.0.2.1
+      ip route add default nexthop via 2001:db8:1::1 nexthop via 2001:db8:2::1
+      ip route add 10.9.0.0/16 via 10.0.1.1 proto static
+      ip route add 10.8.0.0/16 via 10.0.1.1 proto ra
+    ]]
+  end)
+
+  after_each(function() shell:close() end)
+
+  local WANTED <const> = [[
+# what is wanted
+default proto static
+	nexthop via 10.0.1.1 weight 2   # a comment
+	nexthop via 10.0.2.1
+10.20.0.0/16 via 10.0.1.1
+default via 2001:db8:1::1
+]]
+
+  -- Routes that somebody made, as a list of lines.
+  local function made()
+    local lines <const> = {}
+    for line in shell:ip_routes():gsub("\n\t", " "):gmatch "[^\n]+" do
+      if not line:find "proto kernel" then lines[#lines + 1] = line end
+    end
+    return lines
+  end
+
+  local BEFORE <const> = {
+    "default nexthop via 10.0.1.1 dev eth1 weight 3 nexthop via 10.0.2.1 dev eth2 weight 1",
+    "10.8.0.0/16 via 10.0.1.1 dev eth1 proto ra",
+    "10.9.0.0/16 via 10.0.1.1 dev eth1 proto static",
+    "default metric 1024 pref medium nexthop via 2001:db8:1::1 dev eth1 weight 1 "
+      .. "nexthop via 2001:db8:2::1 dev eth2 weight 1",
+  }
+  local AFTER <const> = {
+    "default proto static nexthop via 10.0.1.1 dev eth1 weight 2 nexthop via 10.0.2.1 dev eth2 weight 1",
+    "10.8.0.0/16 via 10.0.1.1 dev eth1 proto ra",
+    "10.20.0.0/16 via 10.0.1.1 dev eth1",
+    "default via 2001:db8:1::1 dev eth1 metric 1024 pref medium",
+  }
+
+  it("finds nothing to do for what show prints", function()
+    shell:sh "ip route add 10.16.0.0/16 via 10.0.1.1 table 100; ip route add blackhole 10.17.0.0/16"
+    for _, words in ipairs { "", "--table all" } do
+      shell:sh(("ecmp show %s >%s/shown"):format(words, shell.dir))
+      assert.equal("nothing to do\n", shell:sh(("ecmp apply %s/shown"):format(shell.dir)))
+    end
+  end)
+
+  it("makes the changes it takes, and leaves the routes of others", function()
+    local file <const> = shell:file("wanted", WANTED)
+    local dry <const> = shell:sh("ecmp apply --dry-run " .. file)
+    assert.same(BEFORE, made())
+    assert.truthy(dry:find("\n+ 10.20.0.0/16 via 10.0.1.1\n", 1, true))
+    assert.truthy(dry:find("\n- 10.9.0.0/16", 1, true))
+    assert.equal("applied: 1 added, 2 changed, 1 deleted\n", shell:sh("ecmp apply " .. file))
+    assert.same(AFTER, made())
+    assert.equal("nothing to do\n", shell:sh("ecmp apply " .. file))
+  end)
+
+  it("tells the changes as JSON", function()
+    local told <const> = json.decode(shell:sh("ecmp apply --json --dry-run "
+      .. shell:file("w", WANTED)))
+    assert.equal("planned", told.result)
+    assert.equal(4, #told.changes)
+  end)
+
+  it("runs a script that returns a list", function()
+    local file <const> = shell:file("wanted.lua", [[
+      local list = {}
+      for i = 1, 3 do list[i] = { dst = ("10.30.%d.0/24"):format(i), via = "10.0.2.1" } end
+      list[4] = "10.31.0.0/16 via 10.0.1.1"
+      return list]])
+    shell:sh("ecmp apply " .. file)
+    assert.truthy(shell:ip_routes():find("10.30.3.0/24 via 10.0.2.1 dev eth2\n10.31.0.0/16 via 10.0.1.1", 1, true))
+    local bad <const> = shell:try("ecmp apply "
+      .. shell:file("bad.lua", "return { { via = '10.0.1.1' } }"))
+    assert.truthy(bad.stderr:find "bad%.lua: %[1%]: dst: missing")
+  end)
+
+  it("refuses a file with a mistake, by line, before anything is touched", function()
+    local function refused(text, pattern)
+      local result <const> = shell:try("ecmp apply " .. shell:file("bad", text))
+      assert.equal(1, result.status)
+      assert.truthy(result.stderr:find "^ecmp: apply: [^\n]+\n$")
+      assert.truthy(result.stderr:find(pattern), result.stderr)
+      assert.same(BEFORE, made())
+    end
+    refused("10.1.0.0/16 via 10.0.1.1\n\n10.2.0.0/16 wia 10.0.1.1\n", "bad:3: 'wia'")
+    refused("10.1.0.0/16 via 10.0.1.1\n10.2.0.300 via 10.0.1.1\n", "bad:2: dst")
+    refused("10.1.0.0/16 dev eth9\n", "bad:1: dev: there is no device eth9")
+    refused("default\n\tnexthop via 10.0.1.1\n\tnexthop via 10.0.2.1 weight 900\n",
+      "bad:1: .*weight")
+    refused("10.8.0.0/16 via 10.0.2.1\n", "bad:1: 10%.8%.0%.0/16 is held by a route of proto ra")
+  end)
+
+  it("takes back what it did when the kernel refuses the rest", function()
+    local result <const> = shell:try("ecmp apply "
+      .. shell:file("wanted", WANTED .. "10.40.0.0/16 via 99.9.9.9\n"))
+    assert.equal(1, result.status)
+    assert.truthy(result.stderr:find "ENETUNREACH.*taken back, the routes are as before\n$")
+    assert.same(BEFORE, made())
+  end)
+
+  it("owns the routes of the protocol it is told", function()
+    shell:sh("echo '10.50.0.0/16 via 10.0.1.1' | ecmp apply --proto ra -")
+    local text <const> = shell:ip_routes()
+    assert.truthy(text:find("10.50.0.0/16 via 10.0.1.1 dev eth1 proto ra", 1, true))
+    assert.falsy(text:find("10.8.0.0/16", 1, true))
+    assert.truthy(text:find("10.9.0.0/16", 1, true))
+  end)
+
+  it("keeps what a line 'yes' confirms", function()
+    local result <const> = shell:try(("(echo no; echo yes) | ecmp apply --confirm 20 %s"):format(
+      shell:file("wanted", WANTED)))
+    assert.equal(0, result.status)
+    assert.same(AFTER, made())
+  end)
+
+  it("takes back what nobody confirms; the end of input does not", function()
+    local result <const> = shell:try(("ecmp apply --confirm 0.5 %s </dev/null"):format(
+      shell:file("wanted", WANTED)))
+    assert.equal(1, result.status)
+    assert.truthy(result.stderr:find "not confirmed in time: taken back, the routes are as before")
+    assert.same(BEFORE, made())
+  end)
+
+  -- Starts an apply that waits, does something about it, and returns how it ended.
+  local function while_waiting(seconds, what)
+    return shell:try(([[
+      cd %s
+      tail -f /dev/null --pid=$$ | ecmp apply --confirm %s %s 2>told & pid=$!
+      until grep -q 'type yes' told 2>/dev/null; do sleep 0.05; done
+      %s
+    ]]):format(shell.dir, seconds, shell:file("wanted", WANTED), what))
+  end
+
+  it("is confirmed from elsewhere, and allows no other apply meanwhile", function()
+    local result <const> = while_waiting(30,
+      ("ecmp apply %s/wanted; ecmp apply --confirmed"):format(shell.dir))
+    assert.truthy(result.stderr:find "another apply is at work")
+    assert.truthy(result.stdout:find "confirmed")
+    helper.eventually(function() return not shell:try("ecmp apply --confirmed").stdout:find "confirmed" end)
+    assert.same(AFTER, made())
+  end)
+
+  it("takes back at once when it is told to end", function()
+    while_waiting(30, "kill -HUP $pid; while kill -0 $pid 2>/dev/null; do sleep 0.05; done")
+    assert.same(BEFORE, made())
+  end)
+
+  it("is taken back by its guardian when it is killed and the time is up", function()
+    while_waiting(2, "kill -KILL $pid")
+    assert.same(AFTER, made())
+    helper.eventually(function() return made()[1] == BEFORE[1] and made()[4] == BEFORE[4] end, 20)
+    assert.same(BEFORE, made())
+  end)
+
+  it("can be confirmed after it was killed", function()
+    while_waiting(5, "kill -KILL $pid; sleep 0.3; ecmp apply --confirmed")
+    sys.sleep(5.5)
+    assert.same(AFTER, made())
+  end)
+
+  it("leaves the old routes or the new ones, whenever it is interrupted", function()
+    local lines <const> = {}
+    for i = 0, 4999 do
+      lines[i + 1] = ("172.%d.%d.%d/30 via 10.0.1.1"):format(16 + (i >> 14), i >> 6 & 255,
+        i << 2 & 255)
+    end
+    local file <const> = shell:file("many", table.concat(lines, "\n") .. "\n")
+    for round, signal in ipairs { "TERM", "KILL", "KILL" } do
+      shell:try(([[
+        ecmp apply %s & sleep 0.$((%d * 2)); kill -%s $!; wait]]):format(file, round, signal))
+      local count
+      helper.eventually(function()
+        count = #made()
+        return count == 5001 or count == #BEFORE
+      end, 20)
+      if count == 5001 then -- it was faster than the signal: back to the start
+        local old <const> = table.concat(BEFORE, "\n"):gsub(" nexthop", "\n\tnexthop")
+        shell:sh("ecmp apply " .. shell:file("old", old .. "\n"))
+      end
+    end
+    assert.same(BEFORE, made())
+  end)
+
+  it("takes wrong usage for that", function()
+    for _, words in ipairs { "", "--confirmed FILE", "--confirm x FILE", "--proto nobody FILE" } do
+      assert.equal(2, shell:try("ecmp apply " .. words).status, words)
+    end
+    assert.equal(1, shell:try("ecmp apply /nowhere").status)
+    assert.equal(1, shell:try("ecmp apply --confirmed").status)
+    assert.equal(1, shell:try("ecmp apply --undo").status)
+  end)
+end)

@@ -1,0 +1,304 @@
+local cli = require "spec.cli"
+local complete = require "ecmp.repl.complete"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
+
+-- Types lines into a prompt that is no terminal; returns what it said.
+local function type_in(lines, words)
+  local result <const> = assert(sys.spawn {
+    argv = { "sh", "-c", ("%s repl %s"):format(cli.program, words or "") }, timeout = 60,
+    stdin = table.concat(lines, "\n") .. "\n", stderr = "capture",
+  })
+  return result.stdout, result
+end
+
+describe("completion at the prompt", function()
+  local env <const> = { nl = setmetatable({
+    route = setmetatable({}, { __name = "ecmp.Object" }),
+    link = { list = function() return { { name = "eth1" }, { name = "lo" } } end },
+  }, { __name = "ecmp.Handle" }), ecmp = {}, before = 1 }
+
+  local function candidates(line)
+    local from <const> = line:match "()[%w_.:]*$"
+    return complete.candidates(env, line, from, #line)
+  end
+
+  it("knows names, objects, verbs", function()
+    assert.same({ "before" }, candidates "bef")
+    assert.same({ "nl.route", "nl.rule" }, candidates "nl.r")
+    assert.same({ "nl.route:add", "nl.route:add_nexthop" }, candidates "nl.route:ad")
+    assert.same({ "ecmp.lab" }, candidates "x = ecmp.la")
+  end)
+
+  it("knows the fields of what is being called, and devices", function()
+    assert.same({ "metric" }, candidates 'nl.route:add { dst = "default", me')
+    assert.same({ "eth1" }, candidates 'nl.route:add { dst = "default", dev = "et')
+  end)
+
+  it("does not follow what is not there, nor call anything", function()
+    assert.same({}, candidates "nowhere.x.y")
+    assert.same({}, candidates "os.exit().x")
+  end)
+end)
+
+describe("ecmp repl #netns", function()
+  it("prints values, tables as columns, routes as ip does, refusals and errors in one line",
+    function()
+    local said <const> = type_in {
+      "1 + 1", "x = 5", "local y <const> = x * 2", "y",
+        "{ { via = 'a', dev = 'b' }, { via = 'cc' } }",
+      "{ a = 1, b = { 2 } }", "nope.x", "error('bad\\nthing')", "x = = 2",
+      "nl.route:add { dst = '10.9.0.0/16', via = '1.2.3.4' }",
+      "nl.route:add { dst = '10.9.0.0/16', gatway = '1.2.3.4' }",
+      "nl.route:add { dst = '10.9.0.0/16', dev = 'lo' }", "nl.route:list()",
+    }
+    assert.equal(table.concat({
+      "2", "10", "dev  via", "b    a", "     cc", "{ a = 1, b = { 2 } }",
+      "attempt to index a nil value (global 'nope')", "bad thing", "unexpected symbol near '='",
+      "route add 10.9.0.0/16 via 1.2.3.4: Nexthop has invalid gateway (ENETUNREACH)",
+      "gatway: unknown field (did you mean 'via'?)", "true", "10.9.0.0/16 dev lo scope link", "",
+    }, "\n"), said)
+  end)
+
+  it("joins lines into statements, and takes comments for nothing", function()
+    assert.equal("3\n", (type_in { "-- nothing", "for i = 1, 3 do", "  if i == 3 then",
+      "    print(i)",
+      "  end", "end" }))
+  end)
+
+  it("outlives everything that is typed wrong", function()
+    local lines <const> = { "(((", ")))", "\0\1\2", "return return", "goto nowhere",
+      "nl:close(1,2,3)",
+      "error(nil)", "error({})",
+        "error(setmetatable({}, { __tostring = function() error 'x' end }))",
+      "setmetatable({}, { __tostring = function() error 'x' end })", "('x'):rep(1e10)",
+      "nl.route:add(7)", "nl.route:get()", "apply()", "plan()", "diff()", "use()", "undo('x')",
+      "source 'nowhere'", "ecmp.lab { gateways = 'x' }", "coroutine.yield(1)", "nl = 5",
+        "string = nil",
+      "collectgarbage('nothing')", "help(help)" }
+    lines[#lines + 1] = "'still ' .. 'here'"
+    local said <const>, result <const> = type_in(lines)
+    assert.equal(0, result.status)
+    assert.truthy(said:find "still here\n$")
+    assert.falsy(said:find "stack traceback")
+  end)
+
+  it("takes changes back and does them again", function()
+    local said <const> = type_in {
+      "nl.route:add { dst = '10.1.0.0/16', dev = 'lo' }", "before = snapshot()",
+      "nl.route:add { dst = '10.2.0.0/16', dev = 'lo' }", "nl.sysctl:set('net.ipv4.ip_forward', 1)",
+      "nl.route:del '10.1.0.0/16'", "diff(before)", "undo(2)", "journal", "nl.route:list()",
+      "nl.sysctl:get 'net.ipv4.ip_forward'", "redo(2)", "nl.route:list()",
+      "nl.sysctl:get 'net.ipv4.ip_forward'", "undo(9)", "nl.route:list()", "undo()",
+    }
+    assert.truthy(said:find("\n+ 10.2.0.0/16 dev lo proto boot\n- 10.1.0.0/16 dev lo proto boot\n",
+      1, true), said)
+    assert.truthy(said:find(("\n%s\n%s\n%s\n%s\n10.1.0.0/16 dev lo scope link\n10.2.0.0/16 dev lo scope link\n0\n"):format(
+      "+ 1  nl.route:add { dst = '10.1.0.0/16', dev = 'lo' }",
+      "+ 2  nl.route:add { dst = '10.2.0.0/16', dev = 'lo' }",
+      "- 3  nl.sysctl:set('net.ipv4.ip_forward', 1)", "- 4  nl.route:del '10.1.0.0/16'"), 1, true),
+        said)
+    assert.truthy(said:find("10.2.0.0/16 dev lo scope link\n1\n", 1, true), said)
+    assert.truthy(said:find("undo: nothing is left to take back\n$"), said)
+  end)
+
+  it("plans and applies, from text and from files", function()
+    local dir <const> = helper.directory()
+    assert(sys.create(dir .. "/routes", "10.3.0.0/16 dev lo\n10.4.0.0/16 dev lo\n",
+      tonumber("644", 8)))
+    local said <const> = type_in {
+      "nl.route:add '10.1.0.0/16 dev lo'", ("plan '%s/routes'"):format(dir),
+      ("apply '%s/routes'"):format(dir), "nl.route:list()", "undo()", "nl.route:list()",
+      "plan '10.1.0.0/16 wia x'",
+    }
+    helper.remove(dir)
+    assert.truthy(said:find("+ 10.3.0.0/16 dev lo\n+ 10.4.0.0/16 dev lo\n- 10.1.0.0/16 dev lo", 1,
+      true), said)
+    assert.truthy(said:find("applied 3 changes\n10.3.0.0/16 dev lo scope link\n10.4.0.0/16 dev lo scope link\n",
+      1, true), said)
+    assert.truthy(said:find("10.1.0.0/16 dev lo scope link\ntext:1: 'wia' is not understood\n$"),
+      said)
+  end)
+
+  it("runs a script and goes on from there; a wrong statement ends the script only", function()
+    local dir <const> = helper.directory()
+    assert(sys.create(dir .. "/s.lua", "local x = 4\nx = x + 1\nerror 'oh'\nx = 9\n",
+      tonumber("644", 8)))
+    assert.equal("oh\n" .. dir .. "/s.lua: statement 3 went wrong, the rest was not run\n5\n",
+      (type_in({ "x" }, dir .. "/s.lua")))
+    local _, result <const> = type_in({}, "--batch " .. dir .. "/s.lua")
+    helper.remove(dir)
+    assert.equal(1, result.status)
+  end)
+
+  -- All that can be seen of a namespace, as lines.
+  local function state_of(shell)
+    local lines <const> = {}
+    local text <const> = shell:sh [[
+      ip -d link; ip addr | grep -v lft; ip -4 rule; ip -6 rule; ip nexthop
+      ip -4 route show table all; ip -6 route show table all
+      grep -rs "" /proc/sys/net || true]]
+    for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
+    table.sort(lines)
+    return lines
+  end
+
+  -- What only the first has.
+  local function missing(from, others)
+    local seen <const>, list <const> = {}, {}
+    for _, line in ipairs(others) do seen[line] = true end
+    for _, line in ipairs(from) do
+      if not seen[line] then list[#list + 1] = line end
+    end
+    return list
+  end
+
+  it("changes nothing of the namespace it was started in, whatever is typed", function()
+    local shell <close> = cli.new()
+    shell:sh "ip route add default via 10.0.1.1"
+    local script <const> = shell:file("session.lua", [[
+lab = ecmp.lab { gateways = 2 }
+nl.route:add { dst = "default", dev = "lo" }
+nl.route:replace { dst = "10.1.0.0/16", dev = "lo" }
+nl.link:add { name = "v0", type = "veth", peer = { name = "v1" } }
+nl.link:set { dev = "v0", up = true, mtu = 1400 }
+nl.addr:add { dev = "v0", address = "10.0.1.9/24" }
+nl.rule:add { from = "10.0.0.10", table = 100, priority = 1000 }
+nl.nexthop:add { id = 1, dev = "v0" }
+nl.neigh:add { dst = "10.0.1.77", dev = "v0", lladdr = "02:00:00:00:00:01" }
+nl.sysctl:set("net.ipv4.ip_forward", 1)
+nl:batch { { "route add", { dst = "10.2.0.0/16", dev = "lo" } } }
+other = ecmp.open()
+other.route:add { dst = "10.5.0.0/16", dev = "lo" }
+other.sysctl:set("net.ipv4.fib_multipath_hash_policy", 1)
+os.execute "ip route add 10.6.0.0/16 dev lo; ip link set lo mtu 1400"
+before = snapshot()
+apply "10.7.0.0/16 dev lo"
+undo() redo()
+diff(before)
+spread "10.7.0.1"
+use(lab.pod)
+nl.route:add { dst = "default", nexthops = lab:hops() }
+lab:send { flows = 10 }
+lab:fail "gw1"
+lab:heal()
+nl.route:flush { dst = "default" }
+]])
+    local before <const> = state_of(shell)
+    assert.truthy(table.concat(before, "\n"):find "fib_multipath_hash_policy:0")
+    assert.equal(0, shell:try("ecmp repl --batch " .. script).status)
+    local after <const> = state_of(shell)
+    assert.same({}, missing(after, before))
+    assert.same({}, missing(before, after))
+  end)
+
+  it("works in another namespace when told, for real", function()
+    local shell <close> = cli.new()
+    shell:sh(("echo \"nl.route:add { dst = '10.1.0.0/16', dev = 'lo' }\" >%s/s; ecmp repl --host --batch %s/s")
+      :format(shell.dir, shell.dir))
+    assert.truthy(shell:ip_routes():find("10.1.0.0/16 dev lo", 1, true))
+    local path <const> = shell.path
+    type_in({ "nl.route:add { dst = '10.2.0.0/16', dev = 'lo' }" }, "--netns " .. path)
+    assert.truthy(shell:ip_routes():find("10.2.0.0/16 dev lo", 1, true))
+    assert.equal(2, shell:try("ecmp repl --host --netns 1").status)
+    assert.equal(1, shell:try("ecmp repl --netns nowhere").status)
+  end)
+end)
+
+describe("the prompt in a terminal #netns", function()
+  local dir, tmux
+
+  local function sh(text)
+    return assert(sys.spawn { argv = { "sh", "-c", text }, timeout = 30,
+      stderr = "capture" }).stdout
+  end
+
+  local function screen()
+    return (sh(tmux .. " capture-pane -p -J -t 0"):gsub("%s*$", ""))
+  end
+
+  local function keys(...)
+    local words <const> = {}
+    for i, key in ipairs { ... } do words[i] = "'" .. key:gsub("'", "'\\''") .. "'" end
+    sh(("%s send-keys -t 0 %s"):format(tmux, table.concat(words, " ")))
+  end
+
+  local function wait(pattern)
+    local well <const> = pcall(helper.eventually, function() return screen():find(pattern) end, 20)
+    assert(well, ("waited in vain for %q on\n%s"):format(pattern, screen()))
+  end
+
+  -- Types a line and waits until the prompt is back behind what it says.
+  local function enter(line, pattern)
+    keys(line, "Enter")
+    wait(pattern)
+  end
+
+  before_each(function()
+    dir = helper.directory()
+    tmux = ("env -u TMUX HOME=%s SHELL=/bin/sh tmux -S %s/socket -f /dev/null"):format(dir, dir)
+    assert(sys.create(dir .. "/start",
+      ("#!/bin/sh\ntrap : INT\n%s repl\necho status $?\nexec sleep 60\n"):format(
+      cli.program), tonumber("755", 8)))
+    sh(("%s new-session -d -x 110 -y 50 sh %s/start"):format(tmux, dir))
+    wait "scratch> *$"
+  end)
+
+  after_each(function()
+    sh(tmux .. " kill-server")
+    helper.remove(dir)
+  end)
+
+  it("survives interrupts, which end the line or the statement, and leaves at the end of input",
+    function()
+    keys "half a li"
+    wait "half a li"
+    keys "C-c"
+    wait "%^C\nscratch> *$"
+    enter("x = {", ">> *$")
+    keys "C-c"
+    wait "%^C\nscratch> *$"
+    keys("while true do end", "Enter")
+    sys.sleep(0.3)
+    keys "C-c"
+    wait "interrupted\nscratch> *$"
+    keys('for e in nl:monitor { "link" } do print(e) end', "Enter")
+    sys.sleep(0.3)
+    keys "C-c"
+    wait "interrupted\nscratch> *$"
+    enter("1 + 1", "\n2\nscratch> *$")
+    keys "C-d"
+    wait "status 0$"
+  end)
+
+  it("completes names and remembers lines", function()
+    if not pcall(require, "readline") then pending "lua-readline is not installed" return end
+    keys("nl.rou", "Tab")
+    wait "nl%.route$"
+    keys(":ad", "Tab", "_", "Tab")
+    wait "nl%.route:add_nexthop$"
+    keys "C-c"
+    enter("'once'", "\nonce\n")
+    keys("Up", "Enter")
+    wait "\nonce\n.*\nonce\n"
+  end)
+
+  it("gives a newcomer five minutes", function()
+    enter("help()", "say more%.\nscratch> *$")
+    enter("lab = ecmp.lab { gateways = 3 }", "3 }\nscratch> *$")
+    enter("lab", "server  192.0.2.0/24, 2001:db8:ffff::/64\nscratch> *$")
+    enter("use(lab.pod)", "now\nscratch:pod> *$")
+    enter('nl.route:add { dst = "default", nexthops = lab:hops(4) }', "\ntrue\nscratch:pod> *$")
+    enter('nl.route:list { dst = "default" }',
+      "nexthop via 10.0.3.1 dev eth3 weight 1\nscratch:pod> *$")
+    enter('spread "192.0.2.1"', "100.0%%  ████")
+    enter('nl.sysctl:set("net.ipv4.fib_multipath_hash_policy", 1)', "\ntrue\nscratch:pod> *$")
+    enter("lab:send { flows = 300 }", "300 sent, 300 delivered\nscratch:pod> *$")
+    enter('lab:fail "gw2"', 'fail "gw2"\ntrue\nscratch:pod> *$')
+    enter('nl.route:list { dst = "default" }', "weight 1 linkdown\n")
+    enter("undo(2)", "taken back: nl.route:add")
+    enter("lab:heal()", "heal%(%)\ntrue\nscratch:pod> *$")
+    keys "C-d"
+    wait "status 0$"
+  end)
+end)

@@ -5,7 +5,7 @@
  * other they are sent in stripes, the order the kernel's IPv4 table likes best.
  */
 #define _GNU_SOURCE
-#include "rtnl_socket.h"
+#include "rtnl_batch.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -20,39 +20,6 @@ enum {
 	REPLY_BYTES = 832, /* what one queued answer costs of the receive buffer */
 	STRIPES = 64,
 };
-
-struct change {
-	uint32_t at;	      /* of the nlmsghdr in the window */
-	uint8_t object, verb; /* rows of their tables */
-	bool ipv4;	      /* a route of that family */
-};
-
-struct batch {
-	lua_State *L;
-	struct sock *s;
-	struct arena *changes; /* of the window: struct change */
-	struct arena *send;
-	struct arena *order; /* of the window: numbers of changes */
-	struct encoder encoder;
-	const char *said;     /* the text of the last change's verb, kept at stack index `verbs` */
-	uint8_t object, verb; /* what it means */
-	size_t first;	      /* index of the window's first change, from 0 */
-	size_t count;
-	uint32_t seq; /* of the window's first message */
-	size_t room;  /* answers the receive buffer holds */
-	int list, results, names, verbs;
-	bool free; /* the changes do not depend on each other */
-};
-
-static const struct change *change_at(const struct batch *b, size_t i)
-{
-	return (const struct change *)(const void *)b->changes->base + i;
-}
-
-static const struct nlmsghdr *message_at(const struct batch *b, size_t i)
-{
-	return (const void *)(b->s->out->base + change_at(b, i)->at);
-}
 
 static _Noreturn void bad_change(lua_State *L, size_t i, const char *what)
 {
@@ -116,6 +83,7 @@ static void encode_change(struct batch *b, size_t i)
 	read_verb(b, i, &c);
 	const struct object *o = &rtnl_objects[c.object];
 	const struct verb_row *v = &verb_rows[c.verb];
+	c.sharable = o->schema == &schema_route && v <= &verb_rows[1]; /* add, replace */
 	c.at = (uint32_t)begin_message(L, b->s, v->verb == VERB_DEL ? o->del : o->add,
 				       NLM_F_REQUEST | v->flags);
 	b->encoder.verb = v->verb;
@@ -248,23 +216,28 @@ static size_t reply_room(int fd)
 }
 
 /*
- * socket:batch(changes, free) -> results
+ * socket:batch(changes, free, choose?) -> results, used
  * Each change is { "OBJECT VERB", value }; results[i] is true or { message =, code = }. With `free`
  * the changes do not depend on each other and are sent in the order that costs the kernel least.
+ * With `choose` routes may come to share next-hop objects (rtnl_share.c); `used` has a true for
+ * each object that a route came to refer to.
  */
 int socket_batch(lua_State *L)
 {
 	struct batch b = {.L = L, .s = check_socket(L), .list = 2, .free = lua_toboolean(L, 3)};
 	luaL_checktype(L, 2, LUA_TTABLE);
-	lua_settop(L, 3);
+	lua_settop(L, 4);
+	b.choose = lua_isnil(L, 4) ? 0 : 4;
 	lua_Integer total = luaL_len(L, 2);
 	lua_createtable(L, (int)(total < 1 << 26 ? total : 0), 0);
-	b.results = 4;
+	b.results = 5;
+	lua_newtable(L);
+	b.used = 6;
 	names_new(L, 1);
-	b.names = 5;
+	b.names = 7;
 	lua_pushnil(L);
-	b.verbs = 6;
-	b.encoder = (struct encoder){.L = L, .out = b.s->out, .names = 5};
+	b.verbs = 8;
+	b.encoder = (struct encoder){.L = L, .out = b.s->out, .names = b.names};
 	b.changes = arena_new(L);
 	b.send = arena_new(L);
 	b.order = arena_new(L);
@@ -280,12 +253,16 @@ int socket_batch(lua_State *L)
 			encode_change(&b, i++);
 		}
 		b.count = i - b.first;
+		if (b.choose)
+			share_window(&b);
 		send_window(&b);
+		if (b.choose)
+			share_note_used(&b);
 	}
 	b.s->out->length = 0;
 	arena_free(b.changes);
 	arena_free(b.send);
 	arena_free(b.order);
-	lua_settop(L, 4);
-	return 1;
+	lua_settop(L, 6);
+	return 2;
 }

@@ -57,7 +57,8 @@ function M.run(nl, options)
   local largest <const>, small <const> = results[options.million], results[10000]
   local function grown(name) return largest[name].add / small[name].add end
   local ours <const>, theirs <const> = grown "ecmp, order free", grown "replay, best order"
-  measure.check(("growth of installing is within 1.3 x of the replay's own (%.2f, %.2f)"):format(ours, theirs),
+  measure.check(("growth of installing is within 1.3 x of the replay's own (%.2f, %.2f)"):format(
+    ours, theirs),
     ours <= 1.3 * theirs)
 end
 

@@ -62,14 +62,17 @@ function M.run(_, options)
       ("%.0f, %.0f"):format(r[4], r[5]))
     collectgarbage()
   end
-  local last <const>, us = results[#results], 1e6 / sizes[#sizes]
-  measure.check(("group + plan with nothing to change: %.2f us/route (target <= 1.5)"):format((last[1] + last[2]) * us),
-    (last[1] + last[2]) * us <= 1.5)
-  measure.check(("group + plan with all to change: %.2f us/route (target <= 3)"):format((last[1] + last[3]) * us),
-    (last[1] + last[3]) * us <= 3)
-  local growth <const> = (last[2] + last[3]) / (results[1][2] + results[1][3]) / (sizes[2] / sizes[1])
-  measure.check(("linear: a route costs %.2f times what it costs in a tenth of the list (target <= 1.3)"):format(growth),
-    growth <= 1.3)
+  local last <const>, us <const> = results[#results], 1e6 / sizes[#sizes]
+  local function check(what, cost, most)
+    measure.check(("group + plan with %s to change: %.2f us/route (target <= %s)"):format(what,
+      cost * us, most), cost * us <= most)
+  end
+  check("nothing", last[1] + last[2], 1.5)
+  check("all", last[1] + last[3], 3)
+  local growth <const> = (last[2] + last[3]) / (results[1][2] + results[1][3])
+    / (sizes[2] / sizes[1])
+  measure.check(("a route costs %.2f times what it costs in a tenth of the list (target <= 1.3)")
+    :format(growth), growth <= 1.3)
 end
 
 return M

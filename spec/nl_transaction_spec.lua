@@ -8,7 +8,7 @@ local function state(nl)
     for _, view in ipairs(nl[kind]:list(kind == "route" and { table = "all" } or nil)) do
       -- link-local addresses and what hangs on them come when they like
       local line <const> = view:text { line = true, table = true }
-      if not line:find "fe80:" and not line:find "ff00:" then lines[#lines + 1] = line end
+      if not line:find "fe80:" and not line:find "ff0%d:" then lines[#lines + 1] = line end
     end
     table.sort(lines)
     texts[#texts + 1] = table.concat(lines, "\n")

@@ -360,7 +360,9 @@ static int socket_request(lua_State *L)
 	lua_settop(L, 4);
 	names_new(L, 1);
 	get = verb->verb == VERB_GET;
-	echo = verb->verb == VERB_ADD && strcmp(object->name, "nexthop") == 0;
+	/* a replaced group would be echoed with every route on it, more than any buffer holds */
+	echo = verb->verb == VERB_ADD && !(verb->flags & NLM_F_REPLACE) &&
+	       strcmp(object->name, "nexthop") == 0;
 	uint16_t type = get ? object->get : verb->verb == VERB_DEL ? object->del : object->add;
 	if (strcmp(object->name, "flow") == 0)
 		answer = object_by_name("route");

@@ -67,6 +67,12 @@ local function device_of(nl, via)
   return route.dev
 end
 
+-- What tells an object of one hop from others.
+local function hop_name(hop)
+  local name <const> = hop.via .. " dev " .. hop.dev
+  return hop.onlink and name .. " onlink" or name
+end
+
 -- Fills in the devices that objects need; false where the set had better be left to the kernel.
 local function complete(nl, set, devices)
   local seen <const> = {}
@@ -75,23 +81,20 @@ local function complete(nl, set, devices)
       devices[hop.via] = device_of(nl, hop.via) or false
     end
     hop.dev = hop.dev or devices[hop.via]
-    local name <const> = hop.via .. "%" .. (hop.dev or "")
-    if not hop.dev or seen[name] then return false end
-    seen[name] = true
+    if not hop.dev then return false end
+    hop.name = hop_name(hop)
+    if seen[hop.name] then return false end
+    seen[hop.name] = true
   end
   return true
 end
 
 -- Objects -----------------------------------------------------------------------------------------
 
-local function hop_name(hop)
-  return ("%s dev %s%s"):format(hop.via, hop.dev, hop.onlink and " onlink" or "")
-end
-
 local function group_name(members)
   local words <const> = {}
-  for i, member in ipairs(members) do words[i] = ("%d,%d"):format(member.id, member.weight) end
-  return "group " .. table.concat(words, "/")
+  for i, member in ipairs(members) do words[i] = member.id .. "," .. member.weight end
+  return table.concat(words, "/")
 end
 
 -- What is there: numbers in use, and our objects by what they hold.
@@ -121,13 +124,14 @@ local function next_id(work)
   return id
 end
 
--- Has an object made unless there is one of that name.
-local function want_object(work, name, value)
+-- Has an object made unless there is one of that name: of a hop, or with a list of members.
+local function want_object(work, name, hop, members)
   if work.ours[name] then return end
   local id <const> = next_id(work)
-  value.id, value.proto = id, M.PROTO
   work.ours[name] = id
-  work.orders[#work.orders + 1] = { "nexthop add", value }
+  work.orders[#work.orders + 1] = { "nexthop add", {
+    id = id, proto = M.PROTO, via = hop.via, dev = hop.dev, onlink = hop.onlink, group = members,
+  } }
   work.names[#work.names + 1] = name
 end
 
@@ -147,7 +151,7 @@ end
 local function members_of(work, set)
   local members <const> = {}
   for i, hop in ipairs(set.hops) do
-    local id <const> = work.ours[hop_name(hop)]
+    local id <const> = work.ours[hop.name]
     if not id then return nil end
     members[i] = { id = id, weight = hop.weight }
   end
@@ -159,9 +163,9 @@ local function want_group(work, set)
   local members <const> = members_of(work, set)
   if members and #members > 1 then
     set.name = group_name(members)
-    want_object(work, set.name, { group = members })
+    want_object(work, set.name, {}, members)
   elseif members then
-    set.name = hop_name(set.hops[1])
+    set.name = set.hops[1].name
   end
   set.members = members
 end
@@ -174,7 +178,7 @@ local function objects_for(nl, work, uses, routes)
   end
   for _, set in ipairs(chosen) do
     for _, hop in ipairs(set.hops) do
-      want_object(work, hop_name(hop), { via = hop.via, dev = hop.dev, onlink = hop.onlink })
+      want_object(work, hop.name, hop)
     end
   end
   make_objects(nl, work)

@@ -1,6 +1,15 @@
 --- Transactions, batches and the monitor against the kernel.
 local scratch <const> = require "spec.scratch"
 
+-- The hops of an IPv6 route are a set: their order is no part of it.
+local function hops_sorted(line)
+  local hops <const> = {}
+  local head <const> = line:gsub(" nexthop .*", "")
+  for hop in line:gmatch " nexthop (via %S+ dev %S+ weight %d+)" do hops[#hops + 1] = hop end
+  table.sort(hops)
+  return head .. " " .. table.concat(hops, "; ")
+end
+
 local function state(nl)
   local texts <const> = {}
   for _, kind in ipairs { "route", "addr", "nexthop", "rule", "neigh" } do
@@ -8,7 +17,9 @@ local function state(nl)
     for _, view in ipairs(nl[kind]:list(kind == "route" and { table = "all" } or nil)) do
       -- link-local addresses and what hangs on them come when they like
       local line <const> = view:text { line = true, table = true }
-      if not line:find "fe80:" and not line:find "ff0%d:" then lines[#lines + 1] = line end
+      if not line:find "fe80:" and not line:find "ff0%d:" then
+        lines[#lines + 1] = view.family == 6 and hops_sorted(line) or line
+      end
     end
     table.sort(lines)
     texts[#texts + 1] = table.concat(lines, "\n")

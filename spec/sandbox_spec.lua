@@ -40,6 +40,11 @@ local function texts(routes, message)
   return lines
 end
 
+-- Which of the two budgets ends first is the machine's business.
+local function exhausted(message)
+  return message:find "more than the instructions" ~= nil or message:find "took longer than" ~= nil
+end
+
 describe("a rule script", function()
   setup(function() directory = helper.directory() end)
   teardown(function() helper.remove(directory) end)
@@ -149,7 +154,7 @@ describe("a rule script", function()
     repeat
       local plan, message = script:plan({})
       rounds = rounds + 1
-      if not plan then assert.matches("more than the instructions it may use$", message) end
+      if not plan then assert.is_true(exhausted(message), message) end
     until not plan
     assert.is_true(rounds < 6)
     assert.matches("ended without an answer", refused(script:plan({})))
@@ -317,10 +322,11 @@ describe("a trusted script", function()
       file:close()
       return {}]], { trusted = true }))
     assert.equal("writtenfunctiontable", sys.read(note))
-    assert.matches("more than the instructions", refused(load("while true do end",
-      { trusted = true })))
-    assert.matches("more than the instructions", refused(load(
-      "if debug.sethook then debug.sethook() end while true do end", { trusted = true })))
+    local fault <const> = refused(load("while true do end", { trusted = true }))
+    assert.is_true(exhausted(fault), fault)
+    local unhooked <const> = refused(load(
+      "if debug.sethook then debug.sethook() end while true do end", { trusted = true }))
+    assert.is_true(exhausted(unhooked), unhooked)
     assert.matches("more than the memory", refused(load("return ('x'):rep(1 << 27)",
       { trusted = true })))
     assert.matches("took longer than 0.5 s", refused(load("os.execute 'sleep 5'",
@@ -389,7 +395,13 @@ describe("a cage", function()
     object = nil -- luacheck: ignore
     local full = ask(function()
       local keep = {}
-      return pcall(function() for i = 1, 100 do keep[i] = ("x"):rep(1 << 20) .. i end end), #keep
+      local ok <const> = pcall(function()
+        for i = 1, 100 do keep[i] = ("x"):rep(1 << 20) .. i end
+      end)
+      local count <const> = #keep
+      keep = nil -- luacheck: ignore (room for the answer)
+      collectgarbage()
+      return ok, count
     end, nil, 5)
     assert.is_false(full)
     assert.is_true(os.remove(path))

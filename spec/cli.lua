@@ -29,12 +29,16 @@ function M.new()
   -- a program of that name, so that its process is what a shell has started
   assert(sys.create(self.dir .. "/ecmp", ("#!/bin/sh\nexec %s \"$@\"\n"):format(M.program),
     tonumber("755", 8)))
+  -- nothing is to change by itself later: addresses are settled before anything is looked at
   self:sh [[
+    for which in all default; do echo 0 >/proc/sys/net/ipv6/conf/$which/accept_dad; done
     ip link set lo up
     ip link add eth1 type veth peer name far1; ip link add eth2 type veth peer name far2
     for dev in eth1 far1 eth2 far2; do ip link set $dev up; done
     ip addr add 10.0.1.2/24 dev eth1; ip addr add 10.0.2.2/24 dev eth2
     ip addr add 2001:db8:1::2/64 dev eth1 nodad; ip addr add 2001:db8:2::2/64 dev eth2 nodad
+    until [ "$(ip -6 addr show scope link | grep -c fe80)" = 4 ] &&
+      ! ip -6 addr show | grep -q tentative; do sleep 0.01; done
   ]]
   self.nl = assert(ecmp.open { netns = self.path })
   return self

@@ -49,7 +49,9 @@ local function invisible(prompt)
   return (prompt:gsub("\27%[[%d;]*m", "\1%0\2"))
 end
 
--- With readline: it is fed as characters come.
+-- With readline: it is fed as characters come. An interrupted line is dropped by installing the
+-- handler anew for the next one; to remove it in the middle of a line would have lua-readline close
+-- the terminal's stream before GNU readline has restored the terminal through it.
 function Reader:edit(prompt, signals)
   local done, line = false, nil
   self.readline.handler_install(invisible(prompt), function(text)
@@ -60,8 +62,8 @@ function Reader:edit(prompt, signals)
     local ready <const> = assert(sys.poll { signals, 0 })
     if ready[1] == signals then
       signals:read()
-      self.readline.handler_remove()
       io.write "^C\n"
+      io.flush()
       return false
     end
     self.readline.read_char()

@@ -194,7 +194,9 @@ title "4. DEL leaves nothing behind"
 must_cni("DEL", checked)
 show(pod, "ip -br link")
 show(pod, "ip route show table all; ip -6 route show default")
-assert(#(sys.list "/run/cni/ecmp" or {}) <= 1, "a record stayed") -- the bridge's lock
+for _, name in ipairs(sys.list "/run/cni/ecmp" or {}) do
+  assert(not name:find("demo-demo-", 1, true), "a record stayed: " .. name)
+end
 show(host, "ip -br link show master br0")
 
 print "\n  The pod is as it was; the bridge keeps its routers.\n"

@@ -2,13 +2,21 @@ local helper = require "spec.helper"
 local sys = require "ecmp.sys"
 
 describe("examples/demo.lua #netns", function()
+  -- other pods' records are none of its business
+  local DIR <const>, OTHER <const> = "/run/cni/ecmp", { "pods-c1-eth0.json", "pods-c2-eth0.json" }
   local outcome
 
   setup(function()
+    for _, dir in ipairs { "/run/cni", DIR } do sys.mkdir(dir, tonumber("755", 8)) end
+    for _, name in ipairs(OTHER) do assert(sys.create(("%s/%s"):format(DIR, name), "{}")) end
     outcome = assert(sys.spawn {
       argv = { helper.build .. "/bin/ecmp", "run", "examples/demo.lua" }, timeout = 300,
       stderr = "capture",
     })
+  end)
+
+  teardown(function()
+    for _, name in ipairs(OTHER) do sys.unlink(("%s/%s"):format(DIR, name)) end
   end)
 
   -- The text from one heading to the next, without line ends.

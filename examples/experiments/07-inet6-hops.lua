@@ -16,6 +16,9 @@ local sent <const> = lab:send { flows = 300 }
 print(sent)
 assert(sent.delivered == 300 and sent.gateways[1].flows > 50 and sent.gateways[3].flows > 50)
 -- The neighbours that carry it are IPv6's:
-for neighbour in pod.neigh:each { family = 6 } do print(neighbour.dst, neighbour.dev) end
+for i = 1, 2 do
+  local neighbour <const> = assert(pod.neigh:get { dst = six[i].via, dev = six[i].dev })
+  print(neighbour.dst, neighbour.dev)
+end
 -- The other way round there is no such thing.
 print(pcall(pod.route.add, pod.route, { dst = "2001:db8:9::/48", via = "10.0.1.1", dev = "eth1" }))

@@ -30,7 +30,7 @@ SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard 
 	$(wildcard deploy/*/*.sh) .ci/run
 
 .PHONY: all lua-modules needs deps demo test spec lint lint-tools lint-lua lint-shell lint-rock \
-	test-clients lint-c format docs bench asan fuzz install dist \
+	peers test-clients lint-c format docs bench asan fuzz install dist \
 	netconf manual compile-commands deb rock rockspec env clean help
 all: ## Builds everything into build/.
 
@@ -123,11 +123,14 @@ spec: ## Runs the specs of FILE=spec/NAME_spec.lua, on what can be built.
 	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh $(FILE)
 
 # libcni is the library of the real runtimes; Debian packages its source
-test-clients: needs ## Runs our plugins under libcni, as container runtimes do; installs it and Go.
-	@sh build-aux/deps.sh golang-go golang-github-appc-cni-dev containernetworking-plugins
-	@$(MAKE) --no-print-directory -s all
+peers: ## Installs what specs compare with: the reference plugins, and libcni with Go.
+	@sh build-aux/deps.sh containernetworking-plugins golang-go golang-github-appc-cni-dev
+	@mkdir -p $(B)
 	cd spec/client && GO111MODULE=off GOPATH=/usr/share/gocode CGO_ENABLED=0 \
 		go build -trimpath -o $(CURDIR)/$(B)/client .
+
+test-clients: needs peers ## Runs our plugins under libcni, as container runtimes do.
+	@$(MAKE) --no-print-directory -s all
 	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh spec/clients_spec.lua
 
 lint: lint-tools lint-lua lint-shell lint-rock lint-c ## Checks Lua, C, shell and the rockspec.

@@ -1,42 +1,65 @@
 #!/bin/sh
-# Runs the specs, in a sandbox where the machine allows one, and counts.
+# Runs the specs and counts.
 #
-#   test.sh [BUSTED OPTION | SPEC]...
+#   test.sh [SPEC...]      the files named, or those below a folder named; else all
 #
-# Where no namespaces are to be had, the specs that need them are named and counted as skipped. The
-# last line is "N passed, N failed", with ", N skipped" behind it when there are any.
+# Each file runs in a process and, where the machine allows one, a sandbox of its own, so that none meets
+# what another left; JOBS of them at a time. Where no namespaces are to be had, the specs that need
+# them are named and counted as skipped. The last line is "N passed, N failed", with
+# ", N skipped" behind it when there are any.
 set -eu
 here=$(dirname "$0")
-ECMP_COUNTS=$(mktemp)
-skipped_list=$(mktemp)
-trap 'rm -f "$ECMP_COUNTS" "$skipped_list"' EXIT
-export ECMP_COUNTS
+LUA=${LUA:-lua5.4}
 
+# Runs one file. What it says is kept in $results, and shown at once when something failed.
+one() {
+	name=$results/$(echo "$1" | tr / _)
+	export ECMP_COUNTS="$name.counts"
+	# shellcheck disable=SC2086
+	$ECMP_RUN "$LUA" "$here/busted.lua" --output="$here/summary.lua" $ECMP_WITHOUT "$1" \
+		</dev/null >"$name.out" 2>&1 || true
+	if [ ! -s "$name.counts" ]; then
+		echo "0 1 0" >"$name.counts"
+		echo "$1 ended before its end: a spec took the interpreter down." >>"$name.out"
+	fi
+	read -r passed failed skipped <"$name.counts"
+	[ "$failed" = 0 ] || cat "$name.out"
+	printf '%5d passed %3d failed %3d skipped  %s\n' "$passed" "$failed" "$skipped" "$1"
+}
+
+if [ "${1-}" = --one ]; then
+	results=$2
+	one "$3"
+	exit
+fi
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
 
 if sh "$here/sandbox.sh" --check; then
-	run="sh $here/sandbox.sh"
-	without=
+	export ECMP_RUN="sh $here/sandbox.sh" ECMP_WITHOUT=
 else
-	run=
-	without=--exclude-tags=netns
+	export ECMP_RUN='' ECMP_WITHOUT=--exclude-tags=netns
 	echo "No namespaces on this machine: specs tagged netns are skipped:"
-	"${LUA:-lua5.4}" "$here/busted.lua" --list --tags=netns "$@" | tee "$skipped_list"
+	"$LUA" "$here/busted.lua" --list --tags=netns "$@" | tee "$results/netns"
 	echo
 fi
 
-# shellcheck disable=SC2086
-$run "${LUA:-lua5.4}" "$here/busted.lua" --output="$here/summary.lua" $without "$@" || true
+find "${@:-spec}" -name '*_spec.lua' | LC_ALL=C sort |
+	xargs -P "${JOBS:-$(nproc)}" -n 1 sh "$0" --one "$results"
 
-if ! read -r passed failed skipped <"$ECMP_COUNTS"; then
-	echo "The run ended before its end: one spec took the interpreter down."
-	passed=0 failed=1 skipped=0
+set -- "$results"/*.counts
+[ -e "$1" ] || { echo "Not one spec ran."; echo "0 passed, 1 failed"; exit 1; }
+tail -q -n +2 "$@" | sort >"$results/skipped"
+if [ -s "$results/skipped" ]; then
+	echo
+	echo "Skipped:"
+	cat "$results/skipped"
 fi
-skipped=$((skipped + $(grep -c . "$skipped_list" || true)))
-[ "$((passed + failed))" -gt 0 ] || { echo "Not one spec ran."; failed=1; }
-
-if [ "$skipped" -gt 0 ]; then
-	echo "$passed passed, $failed failed, $skipped skipped"
-else
-	echo "$passed passed, $failed failed"
-fi
-[ "$failed" = 0 ]
+sed -s -n 1p "$@" | awk -v without="$(grep -c . "$results/netns" 2>/dev/null || true)" '
+	{ passed += $1; failed += $2; skipped += $3 }
+	END {
+		skipped += without
+		printf "%d passed, %d failed%s\n", passed, failed, skipped ? ", " skipped " skipped" : ""
+		exit failed > 0
+	}'

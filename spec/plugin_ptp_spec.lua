@@ -158,7 +158,8 @@ end)
 -- Asks the kernel for nftables with masquerading, in a namespace that is thrown away.
 local probe <const> = [[
   package.path, package.cpath = %q, %q
-    local filter <close> = nft.open()
+  local nft = require "ecmp.nft"
+  local filter <close> = nft.open()
   os.exit(filter and filter:commit {
     nft.table "probe", nft.chain("probe", "c", { type = "nat", hook = "postrouting",
       priority = 100 }), nft.rule("probe", "c", nft.masquerade(), "probe"),
@@ -211,7 +212,8 @@ describe("ipMasq #netns", function()
       assert.equal(2, #found)
       assert.matches(" eth0 lab c1$", found[1])
       pod:must(plugin, "CHECK", pod_of.after(conf, result))
-      pod:must(plugin, "ADD", conf_of({ ipMasq = true, isGateway = true, type = plugin },
+      pod:must(plugin, "ADD", conf_of({ ipMasq = true, isGateway = true, type = plugin,
+        bridge = "cni1" },
         { { address = "10.0.7.10/24", gateway = "10.0.7.1" } }, {}),
         { CNI_CONTAINERID = "c2", CNI_IFNAME = "net1" })
       assert.equal(3, #rules())

@@ -103,6 +103,9 @@ describe("the text of #netns", function()
   end
 
   it("links is that of ip link show", function()
+    scratch.settled(function()
+      return space:show "link show", tostring(space.nl.link:list())
+    end)
     same("link show", tostring(space.nl.link:list()))
   end)
 

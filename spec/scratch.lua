@@ -88,4 +88,17 @@ function Scratch:knows(kind)
   return ok ~= nil or code ~= "EOPNOTSUPP" and code ~= "ENOTSUP"
 end
 
+--- Compares two readings of what settles by itself, such as the states of links: fails unless they
+--- agree within two seconds.
+---@param readings fun(): string, string
+function M.settled(readings)
+  local one, other
+  for _ = 1, 100 do
+    one, other = readings()
+    if one == other then return end
+    sys.sleep(0.02)
+  end
+  error(("these two stay apart:\n%s\n\n%s"):format(one, other), 2)
+end
+
 return M

@@ -29,7 +29,7 @@ C_SOURCES := $(sort $(wildcard csrc/*.c))
 SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard debian/tests/*)) \
 	$(wildcard deploy/*/*.sh) .ci/run
 
-.PHONY: all lua-modules needs deps demo test spec lint lint-tools lint-lua lint-shell lint-rock \
+.PHONY: all lua-modules needs deps demo shell test spec lint lint-tools lint-lua lint-shell lint-rock \
 	peers test-clients lint-c format docs bench asan fuzz install dist \
 	netconf manual compile-commands deb rock rockspec env clean help
 all: ## Builds everything into build/.
@@ -112,6 +112,14 @@ deps: ## Installs the Debian packages that are missing; the only step that needs
 demo: needs ## Shows the main job on a real config, in a scratch namespace.
 	@$(MAKE) --no-print-directory -s all
 	@sh build-aux/sandbox.sh $(B)/bin/ecmp run examples/demo.lua
+
+# for make itself, should somebody call it there, it is a beginning anew
+shell: needs ## Opens a shell in a scratch network, with this checkout's `ecmp` at hand.
+	@$(MAKE) --no-print-directory -s all
+	@sh build-aux/sandbox.sh \
+		echo "A network of its own: nothing done here reaches the machine's, and it ends with this shell."
+	@eval "$$($(MAKE) --no-print-directory -s env)" && \
+		env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL sh build-aux/sandbox.sh "$${SHELL:-sh}" || true
 
 test: needs ## Runs all specs; the last line is "N passed, N failed".
 	@$(MAKE) --no-print-directory -s all

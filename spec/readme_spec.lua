@@ -162,6 +162,16 @@ local commands <const> = {
 
 -- The same for those that need a namespace: what they are run in has a pair and a multipath route.
 local in_namespace <const> = {
+  ["make shell"] = function(_, scratch)
+    local before <const> = scratch:ip "link"
+    local said <const> = succeed({ "make", "-s", "shell", "B=" .. helper.build }, {
+      netns = scratch.path, stdin = "command -v ecmp; ip link add x0 type dummy; ecmp show; exit 3\n" })
+    assert.matches("^A network of its own", said)
+    assert.equal(sys.realpath(helper.build .. "/bin/ecmp"),
+      sys.realpath(said:match "\n(/[^\n]*ecmp)\n"))
+    assert.falsy(said:find("10.0.1.", 1, true))
+    assert.equal(before, scratch:ip "link")
+  end,
   ["ecmp repl"] = function()
     assert.matches("lo", succeed({ ECMP, "repl" }, { stdin = "nl.link:list()\n" }))
   end,

@@ -86,11 +86,47 @@ describe("a transaction #netns", function()
     assert.equal(1, #nl.route:list { dst = "10.70.0.0/16" })
   end)
 
+  it("takes back what the handle itself changed, batches too", function()
+    local before <const> = state(nl)
+    do
+      local _ <close> = nl:begin()
+      assert(nl.route:add "10.70.0.0/16 via 10.0.1.9")
+      assert(nl.addr:add "10.0.77.1/24 dev v1")
+      for _, result in ipairs(nl:batch {
+        { "nexthop add", { id = 9, via = "10.0.1.5", dev = "v1" } },
+        { "route add", { dst = "10.71.0.0/16", nhid = 9 } },
+        { "route replace", "10.70.0.0/16 via 10.0.1.8" },
+        { "link set", { dev = "p1", mtu = 1400 } },
+        { "addr add", "10.0.78.1/24 dev v1" },
+      }) do
+        assert.is_true(result)
+      end
+      assert.equal(1400, nl.link:get { dev = "p1" }.mtu)
+      assert.not_equal(before, state(nl))
+    end
+    assert.equal(before, state(nl))
+    assert.equal(1500, nl.link:get { dev = "p1" }.mtu)
+    assert(nl.route:add "10.72.0.0/16 via 10.0.1.9")
+    assert.equal(1, #nl.route:list { dst = "10.72.0.0/16" })
+  end)
+
+  it("is one at a time, and refuses a batch that it could not take back", function()
+    local tx <close> = nl:begin()
+    assert.error_matches(function() nl:begin() end, "a transaction is open")
+    assert.error_matches(function() nl:batch({}, { share = true }) end, "cannot be undone")
+    assert.error_matches(function()
+      nl:batch { { "nexthop add", { via = "10.0.1.5", dev = "v1" } } }
+    end, "%[1%]%.id: missing")
+    assert.error_matches(function() nl:batch { { "road add", {} } } end, "%[1%]")
+    assert(tx:rollback())
+    local _ <close> = nl:begin()
+  end)
+
   it("leaves alone what others did meanwhile", function()
     do
       local tx <close> = nl:begin()
       assert(tx.route:add { dst = "10.70.0.0/16", via = "10.0.1.9" })
-      assert(nl.route:add { dst = "10.71.0.0/16", via = "10.0.1.9" })
+      space:ip "route add 10.71.0.0/16 via 10.0.1.9"
     end
     assert.equal(0, #nl.route:list { dst = "10.70.0.0/16" })
     assert.equal(1, #nl.route:list { dst = "10.71.0.0/16" })

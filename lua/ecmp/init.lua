@@ -5,7 +5,7 @@ local M = {}
 
 ---Opens a handle on a network namespace.
 ---@param options? { netns: string|integer } a path, a name under /run/netns, or a pid; absent: this
---namespace
+---namespace
 ---@return ecmp.Handle|nil handle # has `close`, `__close` and `__gc`
 ---@return string? message
 ---@return string? code # e.g. "ENOENT", "EPERM"
@@ -24,7 +24,7 @@ end
 ---Applies a merge rule to routes. Pure and linear.
 ---@param routes table[]
 ---@param rule string|function|table a word ("ecmp", "separate", ...), a function with the shape of
---`merge`, or a rule
+---`merge`, or a rule
 ---@return table[]|nil routes
 ---@return string? message
 ---@return integer? code

@@ -63,9 +63,9 @@ end
 
 ---Makes many changes with many in flight.
 ---@param changes table[] each `{ "OBJECT VERB", value }`, such as `{ "route add", { dst = ..., via
---= ... } }`
+---= ... } }`
 ---@param options? { order: "keep"|"free", share: boolean } "free": the changes do not depend on
---each other and are sent in
+---each other and are sent in
 ---the order the kernel likes best; share: next-hop sets that repeat become next-hop objects
 ---@return (true|{ message: string, code: string })[] results # one for each change, in order
 function methods:batch(changes, options)
@@ -80,16 +80,17 @@ function methods:batch(changes, options)
   return self.socket:batch(changes, order == "free")
 end
 
----Starts a transaction: changes made through it are undone at scope exit unless committed.
----@return ecmp.Transaction # has the objects and verbs of the handle
+---Starts a transaction: what is changed through this handle until it ends is undone at scope exit
+---unless committed. A handle has one at a time.
+---@return ecmp.Transaction # has the objects and verbs of the handle, `commit` and `rollback`
 function methods:begin()
-  return require "ecmp.transaction".new(self)
+  return require "ecmp.transaction".begin(self)
 end
 
 ---Events as they happen.
 ---@param objects string[] of "route", "nexthop", "link", "addr", "rule", "neigh"
 ---@param options? { timeout: number, buffer: integer } seconds without an event that end the loop;
---receive buffer in bytes
+---receive buffer in bytes
 ---@return ecmp.Monitor # an iterator with `fd`, `next` and `close`
 function methods:monitor(objects, options)
   return require "ecmp.monitor".new(self, objects, options)

@@ -293,7 +293,7 @@ end
 
 ---Adds one next hop to a route, which becomes a multipath route if it was none.
 ---@param key string|table destination, or table with `dst` and, where needed, `table`, `metric`,
---`family`
+---`family`
 ---@param hop table|string `{ via, dev, weight, onlink, encap }`
 ---@return true|nil
 ---@return string? message
@@ -388,7 +388,7 @@ end
 
 ---Asks which way a flow takes: the kernel's own answer.
 ---@param flow table|string `{ dst, src, sport, dport, proto, mark, uid, iif, dev, tos, fibmatch }`,
---or words of `ip route get`
+---or words of `ip route get`
 ---@return table|nil route # a view; with `fibmatch` the whole route, otherwise the next hop chosen
 ---@return string? message
 ---@return string? code # "ENETUNREACH", "EHOSTUNREACH", ...

@@ -56,11 +56,11 @@ end
 ---flow's fields; exact for the hash policies 0, 1 and 2).
 ---@param nl ecmp.Handle
 ---@param flow { dst: string, flows: integer, src: string, proto: string, dport: integer, mark:
---integer, iif: string, progress: fun(done: integer, total: integer) }
+---integer, iif: string, progress: fun(done: integer, total: integer) }
 --- `dst` an address or a prefix whose addresses are varied; source ports are varied unless `sport`
 --- is given
 ---@return { via: string, dev: string, weight: integer, flows: integer, share: number }[]|nil hops #
---share in 0..1
+---share in 0..1; prints as bars
 ---@return string? message
 ---@return string? code # "ENETUNREACH" and the like when no flow finds a way
 function M.spread(nl, flow)
@@ -101,7 +101,7 @@ function M.spread(nl, flow)
   for _, entry in ipairs(list) do
     entry.share = entry.flows / flows
   end
-  return list
+  return require "ecmp.bars".list(list)
 end
 
 return M

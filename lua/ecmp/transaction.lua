@@ -1,8 +1,10 @@
 -- Changes that are undone at scope exit unless committed: `local tx <close> = nl:begin()`.
 --
--- Before each change the transaction reads what the kernel holds under the same identity (a route's
--- destination and table, an address on its link, ...). Undoing puts these back, last change first,
--- and leaves everything else alone, so that what other programs did meanwhile stays.
+-- While it is open, whatever is changed through the handle belongs to it; `tx.route` and `nl.route`
+-- are the same. Before each change the transaction reads what the kernel holds under the same
+-- identity (a route's destination and table, an address on its link, ...). Undoing puts these back,
+-- last change first, and leaves everything else alone, so that what other programs did meanwhile
+-- stays.
 
 local rtnl = require "ecmp.rtnl"
 
@@ -31,6 +33,16 @@ local filters <const> = {
   neigh = function(v) return { dst = v.dst, dev = v.dev, family = v.family } end,
 }
 
+-- The same as text, for many values at once.
+local function identity(kind, view)
+  local words = {}
+  for key, value in pairs(filters[kind](view)) do
+    words[#words + 1] = key .. "=" .. tostring(value)
+  end
+  table.sort(words)
+  return table.concat(words, " ")
+end
+
 local function contains(list, view)
   for _, other in ipairs(list) do
     if other == view then
@@ -42,19 +54,37 @@ end
 
 local gone <const> = { ESRCH = true, ENOENT = true, EADDRNOTAVAIL = true, ENODEV = true }
 
--- Puts back what was under a filter.
-local function restore(nl, kind, filter, old)
-  local now, message, code = nl[kind]:list(filter)
+-- What the kernel holds under the identities `touched`.
+local function held(nl, kind, filter, touched)
+  local list, message, code = nl[kind]:list(filter)
+  if not list then
+    return nil, message, code
+  end
+  local found = {}
+  for _, view in ipairs(list) do
+    if touched[identity(kind, view)] then
+      found[#found + 1] = view
+    end
+  end
+  return found
+end
+
+local function restore_routes(nl, now, old)
+  local plan, message, code = require "ecmp.plan"(now, old)
+  if not plan then
+    return nil, message, code
+  end
+  return plan:apply(nl)
+end
+
+-- Puts back what was held.
+local function restore(nl, kind, filter, touched, old)
+  local now, message, code = held(nl, kind, filter, touched)
   if not now then
     return nil, message, code
   end
   if kind == "route" then
-    local plan
-    plan, message, code = require "ecmp.plan"(now, old)
-    if not plan then
-      return nil, message, code
-    end
-    return plan:apply(nl)
+    return restore_routes(nl, now, old)
   end
   for _, view in ipairs(now) do
     if not contains(old, view) then
@@ -75,6 +105,15 @@ local function restore(nl, kind, filter, old)
     end
   end
   return true
+end
+
+-- The undo of changes to objects of one kind, made before they are changed.
+local function restoring(nl, kind, filter, touched)
+  local old, message, code = held(nl, kind, filter, touched)
+  if not old then
+    return nil, message, code
+  end
+  return function() return restore(nl, kind, filter, touched, old) end
 end
 
 local function push(tx, undo)
@@ -115,23 +154,27 @@ local function undo_of(nl, kind, verb, value)
   if kind == "nexthop" and not filter.id then
     return false -- the kernel chooses the number: known when it is there
   end
-  local old, message, code = nl[kind]:list(filter)
-  if not old then
-    return nil, message, code
-  end
-  return function() return restore(nl, kind, filter, old) end
+  return restoring(nl, kind, filter, { [identity(kind, view)] = true })
 end
 
-local function change(tx, kind, verb, value, ...)
+-- The route that `add_nexthop` and `del_nexthop` name by its destination alone.
+local function named_route(value, hop)
+  local six = value == "default" and tostring(type(hop) == "table" and hop.via or hop):find ":"
+  return { dst = value, family = six and 6 or nil }
+end
+
+local function check_open(tx)
   if tx.done then
     rtnl.throw("this transaction is over")
   end
+end
+
+local function change(tx, kind, verb, value, ...)
+  check_open(tx)
   local nl = tx.nl
   local key = value
   if verb:find "_nexthop" and type(value) == "string" then
-    local hop = ...
-    local six = value == "default" and tostring(type(hop) == "table" and hop.via or hop):find ":"
-    key = { dst = value, family = six and 6 or nil }
+    key = named_route(value, ...)
   end
   local undo, message, code = undo_of(nl, kind, verb, key)
   if undo == nil then
@@ -142,7 +185,8 @@ local function change(tx, kind, verb, value, ...)
     push(tx, undo)
   elseif ok then
     local id = answer.id
-    push(tx, function() return restore(nl, kind, { id = id }, {}) end)
+    local touched = { [identity(kind, { id = id })] = true }
+    push(tx, function() return restore(nl, kind, { id = id }, touched, {}) end)
   end
   return ok, answer, symbol
 end
@@ -186,6 +230,7 @@ local function recorded_sysctl(tx)
   return {
     get = function(_, key) return sysctl:get(key) end,
     set = function(_, key, value)
+      check_open(tx)
       local old, message, code = sysctl:get(key)
       if not old then
         return nil, message, code
@@ -200,22 +245,115 @@ local function recorded_sysctl(tx)
   }
 end
 
----Starts a transaction. See `nl:begin`.
+-- Batches: the kernel is asked once for each kind of object, however many are changed.
+local everything <const> = { route = { table = "all" } }
+
+-- The identities that a batch touches, kind by kind, and the undo of each of its links. What is no
+-- change at all is left to the batch to refuse.
+local function touched_by(nl, changes)
+  local kinds, order, links = {}, {}, {}
+  for i, entry in ipairs(changes) do
+    local kind, verb
+    if type(entry) == "table" then
+      kind, verb = tostring(entry[1]):match "^(%l+) (%l+)$"
+    end
+    local view, given
+    if (kind == "link" or filters[kind]) and entry[2] ~= nil then
+      view, given = as_view(kind, entry[2])
+    end
+    if not view then
+      break
+    elseif kind == "link" then
+      links[#links + 1] = link_undo(nl, verb, view, given)
+    elseif kind == "nexthop" and not view.id then
+      rtnl.throw(("[%d].id: missing; without it the change cannot be undone"):format(i))
+    else
+      if not kinds[kind] then
+        kinds[kind] = {}
+        order[#order + 1] = kind
+      end
+      kinds[kind][identity(kind, view)] = true
+    end
+  end
+  return kinds, order, links
+end
+
+local function recorded_batch(tx)
+  local nl = tx.nl
+  return function(_, changes, options)
+    check_open(tx)
+    if options and options.share then
+      rtnl.throw("share: cannot be undone; do it outside of a transaction")
+    end
+    local kinds, order, links = touched_by(nl, changes)
+    local undo = links
+    for _, kind in ipairs(order) do
+      local back, message, code = restoring(nl, kind, everything[kind], kinds[kind])
+      if not back then
+        error(("batch: %s (%s)"):format(message, code), 2)
+      end
+      undo[#undo + 1] = back
+    end
+    local results = nl:batch(changes, options)
+    for _, back in ipairs(undo) do
+      push(tx, back)
+    end
+    return results
+  end
+end
+
+local kinds <const> = { "route", "nexthop", "link", "addr", "rule", "neigh" }
+
+---Starts a transaction of what is changed through the transaction itself.
 ---@param nl ecmp.Handle
 ---@return ecmp.Transaction
 function M.new(nl)
   local tx = setmetatable({ nl = nl, undo = {}, done = false }, mt)
-  for _, kind in ipairs { "route", "nexthop", "link", "addr", "rule", "neigh" } do
+  for _, kind in ipairs(kinds) do
     tx[kind] = recorded(tx, kind)
   end
-  tx.sysctl = recorded_sysctl(tx)
+  tx.sysctl, tx.batch = recorded_sysctl(tx), recorded_batch(tx)
   return tx
+end
+
+---Starts a transaction of what is changed through a handle. See `nl:begin`.
+---@param handle ecmp.Handle
+---@return ecmp.Transaction
+function M.begin(handle)
+  if rawget(handle, "batch") then
+    rtnl.throw("begin: a transaction is open on this handle; commit it, take it back, or open "
+      .. "another handle")
+  end
+  local plain = setmetatable({ sysctl = handle.sysctl, batch = handle.batch }, { __index = handle })
+  for _, kind in ipairs(kinds) do
+    plain[kind] = handle[kind]
+  end
+  local tx = M.new(plain)
+  tx.handle = handle
+  for _, kind in ipairs(kinds) do
+    handle[kind] = tx[kind]
+  end
+  handle.sysctl, handle.batch = tx.sysctl, tx.batch
+  return tx
+end
+
+-- Gives the handle back what it had.
+local function finish(tx)
+  local handle = tx.handle
+  tx.done, tx.handle = true, nil
+  if handle then
+    for _, kind in ipairs(kinds) do
+      handle[kind] = tx.nl[kind]
+    end
+    handle.sysctl, handle.batch = tx.nl.sysctl, nil
+  end
 end
 
 ---Keeps the changes.
 ---@return true
 function methods:commit()
-  self.done, self.undo = true, {}
+  finish(self)
+  self.undo = {}
   return true
 end
 
@@ -225,7 +363,7 @@ end
 ---@return string? code
 function methods:rollback()
   local first_message, first_code
-  self.done = true
+  finish(self)
   while #self.undo > 0 do
     local ok, message, code = table.remove(self.undo)()
     if not ok and not gone[code] and not first_message then

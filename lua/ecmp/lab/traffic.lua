@@ -141,11 +141,9 @@ end
 ---@return table|nil hops, string? message, string? code
 function M.predict(lab, options)
   local order <const> = check_options(lab, options or {})
-  local hops <const>, message <const>, code <const> = lab.pod.route:spread {
+  return lab.pod.route:spread {
     dst = order.dst, flows = order.flows, proto = "udp", dport = order.dport, src = order.src,
   }
-  if not hops then return nil, message, code end
-  return bars.list(hops)
 end
 
 return M

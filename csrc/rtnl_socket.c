@@ -319,19 +319,34 @@ static int await(lua_State *L, struct sock *s, uint32_t seq, const struct object
 	}
 }
 
+/* The first message that answers the request `seq`; what is left of an earlier one, which a Lua
+ * error cut short, is passed over. NULL with errno set. */
+static const struct nlmsghdr *answer_to(struct sock *s, uint32_t seq)
+{
+	for (;;) {
+		const struct nlmsghdr *h = (void *)s->buffer;
+		ssize_t n = receive(s);
+		if (n < 0)
+			return NULL;
+		int left = (int)n;
+		for (; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
+			if (h->nlmsg_seq == seq)
+				return h;
+	}
+}
+
 /* The one message that answers a "get": there is no ACK behind it. -> view | nil, message, code */
 static int take_answer(lua_State *L, struct sock *s, const struct encoder *e,
 		       const struct object *object, const struct object *answer)
 {
 	struct extack x = {.text = NULL};
 	int error = 0;
-	ssize_t n = receive(s);
-	const struct nlmsghdr *h = (void *)s->buffer;
-	if (n < 0)
+	const struct nlmsghdr *h = answer_to(s, s->seq);
+	if (!h)
 		error = errno;
-	else if (mnl_nlmsg_ok(h, (int)n) && h->nlmsg_type == NLMSG_ERROR)
+	else if (h->nlmsg_type == NLMSG_ERROR)
 		read_extack(h, &x, &error);
-	else if (!mnl_nlmsg_ok(h, (int)n) || mnl_nlmsg_get_payload_len(h) < answer->schema->head)
+	else if (mnl_nlmsg_get_payload_len(h) < answer->schema->head)
 		error = EBADMSG;
 	if (error)
 		return refusal(L, &x, error, object, "get", s->out->base + e->start,
@@ -414,10 +429,8 @@ bool socket_link(lua_State *L, int socket, uint32_t *index, char name[16])
 	mnl_attr_put_u32(h, IFLA_EXT_MASK, 1 << 3); /* RTEXT_FILTER_SKIP_STATS */
 	if (mnl_socket_sendto(s->nl, h, h->nlmsg_len) < 0)
 		return false;
-	ssize_t n = receive(s);
-	const struct nlmsghdr *r = (void *)s->buffer;
-	if (n < 0 || !mnl_nlmsg_ok(r, (int)n) || r->nlmsg_type != RTM_NEWLINK ||
-	    mnl_nlmsg_get_payload_len(r) < sizeof(*link))
+	const struct nlmsghdr *r = answer_to(s, h->nlmsg_seq);
+	if (!r || r->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(r) < sizeof(*link))
 		return false;
 	struct stretch got = {&schema_link, mnl_nlmsg_get_payload(r), mnl_nlmsg_get_payload_len(r),
 			      0, NULL};

@@ -187,7 +187,8 @@ bench: all ## Measures, and prints ratios to the peers that are installed.
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan: needs ## Runs all specs under the address and undefined-behaviour sanitizers.
 	@$(MAKE) --no-print-directory -s all B=build/asan STRIP= CFLAGS="$(SANITIZE)"
-	@ECMP_BUILD=build/asan LUA=$(LUA) ASAN_OPTIONS=detect_leaks=0 \
+	@ECMP_BUILD=build/asan LUA=$(LUA) \
+		ASAN_OPTIONS=detect_leaks=0:suppressions=$(CURDIR)/build-aux/asan.supp \
 		LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" sh build-aux/test.sh
 
 # every fuzz/NAME.c is a libFuzzer entry point and names, on a line `SOURCES: ...`, what it is about

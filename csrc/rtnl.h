@@ -146,6 +146,7 @@ int stretch_family(const uint8_t *data, size_t length);
 uint64_t read_uint(const uint8_t *data, size_t size, bool big);
 bool attr_uint(const struct nlattr *a, const struct field *f, uint64_t *value);
 const struct variant *encap_of(const struct stretch *s, const struct field *f);
+bool inlines(const struct stretch *s); /* of a seg6 or seg6local encap */
 const struct variant *union_of(const struct stretch *s, const struct field *f);
 bool stretch_of_nest(const struct stretch *s, const struct field *f, struct stretch *inner);
 
@@ -173,6 +174,7 @@ struct print {
 	int family; /* of these addresses, 4 or 6, or 0 for both: then the hardware address stands
 		       there too */
 	bool lower_down; /* the link below this one is not up (M-DOWN) */
+	int nexthop;	 /* stack index of the text of the route's next-hop object, or 0 */
 };
 
 void print_object(struct print *p, const struct stretch *s);  /* as `ip OBJECT show` */

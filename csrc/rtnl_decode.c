@@ -9,7 +9,10 @@
 #include <linux/if_addr.h>
 #include <linux/lwtunnel.h>
 #include <linux/nexthop.h>
+#include <linux/seg6.h>
+#include <linux/seg6_hmac.h>
 #include <linux/seg6_iptunnel.h>
+#include <linux/seg6_local.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -310,20 +313,47 @@ static bool push_peer(lua_State *L, const struct stretch *s, const struct field 
 	return true;
 }
 
-/* The mode, or the segments in the order of travel; `size` bytes of mode stand before the header.
- */
-static bool push_segments(lua_State *L, const struct field *f, const struct nlattr *a)
+/* Whether the header goes into the packet itself (mode inline, action End.B6): then the last
+ * segment is the place where the kernel puts the packet's own address. */
+bool inlines(const struct stretch *s)
+{
+	const struct nlattr *a = find_attr(s, SEG6_IPTUNNEL_SRH);
+	const struct field *first = s->schema->rows;
+	uint64_t value;
+	if (first->kind == K_SEGMENTS)
+		return a && payload_length(a) >= first->size &&
+		       read_uint(payload(a), first->size, false) == SEG6_IPTUN_MODE_INLINE;
+	a = find_attr(s, SEG6_LOCAL_ACTION);
+	return a && attr_uint(a, first, &value) && value == SEG6_LOCAL_ACTION_END_B6;
+}
+
+static bool push_hmac(lua_State *L, const struct field *f, const struct nlattr *a)
 {
 	size_t length = payload_length(a), before = f->size;
 	if (length < before + 8)
 		return false;
 	const uint8_t *srh = payload(a) + before;
-	uint64_t mode = before ? read_uint(payload(a), before, false) : SEG6_IPTUN_MODE_ENCAP;
+	size_t tlv = 8 + 16 * ((size_t)srh[4] + 1);
+	if (!(srh[5] & SR6_FLAG1_HMAC) || before + tlv + 8 > length || srh[tlv] != SR6_TLV_HMAC)
+		return false;
+	lua_pushinteger(L, (lua_Integer)read_uint(srh + tlv + 4, 4, true));
+	return true;
+}
+
+/* The mode, or the segments in the order of travel; `size` bytes of mode stand before the header.
+ */
+static bool push_segments(lua_State *L, const struct stretch *s, const struct field *f,
+			  const struct nlattr *a)
+{
+	size_t length = payload_length(a), before = f->size;
+	if (length < before + 8)
+		return false;
+	const uint8_t *srh = payload(a) + before;
 	if (f->words) {
-		push_word(L, f, mode);
+		push_word(L, f, read_uint(payload(a), before, false));
 		return true;
 	}
-	int count = srh[4] + 1, first = mode == SEG6_IPTUN_MODE_INLINE ? 1 : 0;
+	int count = srh[4] + 1, first = inlines(s) ? 1 : 0;
 	if (before + 8 + 16 * (size_t)count > length)
 		return false;
 	lua_newtable(L);
@@ -472,7 +502,9 @@ static bool push_attr(lua_State *L, const struct stretch *s, const struct field 
 	case K_GROUP:
 		return push_group(L, a);
 	case K_SEGMENTS:
-		return push_segments(L, f, a);
+		return push_segments(L, s, f, a);
+	case K_HMAC:
+		return push_hmac(L, f, a);
 	case K_LABELS:
 		return push_labels(L, a);
 	case K_RANGE:
@@ -484,6 +516,7 @@ static bool push_attr(lua_State *L, const struct stretch *s, const struct field 
 	case K_PEER:
 		return push_peer(L, s, f, names);
 	case K_FLAG:
+	case K_COUNT:
 		lua_pushboolean(L, 1);
 		return true;
 	case K_NAMES:

@@ -36,6 +36,20 @@ static bool stays_on_link(const struct rtmsg *r, const struct given *g)
 	}
 }
 
+/* Types that belong to the host itself go to its own table. */
+static uint8_t default_table(const struct rtmsg *r)
+{
+	switch (r->rtm_type) {
+	case RTN_LOCAL:
+	case RTN_BROADCAST:
+	case RTN_ANYCAST:
+	case RTN_NAT:
+		return RT_TABLE_LOCAL;
+	default:
+		return RT_TABLE_MAIN;
+	}
+}
+
 /* As ip(8): unicast, main, boot; a local route has scope host, one without a gateway scope link. */
 static void route_defaults(struct encoder *e, const struct given *g)
 {
@@ -43,7 +57,7 @@ static void route_defaults(struct encoder *e, const struct given *g)
 	if (e->verb == VERB_DUMP || e->verb == VERB_PRINT)
 		return;
 	if (r->rtm_table == RT_TABLE_UNSPEC && !has(&schema_route, g, "table"))
-		r->rtm_table = RT_TABLE_MAIN;
+		r->rtm_table = default_table(r);
 	if (e->verb == VERB_DEL && !has(&schema_route, g, "scope"))
 		r->rtm_scope = RT_SCOPE_NOWHERE;
 	if (e->verb != VERB_ADD)
@@ -114,8 +128,6 @@ static void nexthop_defaults(struct encoder *e, const struct given *g)
 		n->nh_family = has(&schema_nexthop, g, "group") ? AF_UNSPEC : n->nh_family;
 	else if (n->nh_family == AF_UNSPEC)
 		n->nh_family = AF_INET;
-	if (e->verb == VERB_ADD && n->nh_protocol == RTPROT_UNSPEC)
-		n->nh_protocol = RTPROT_BOOT;
 }
 
 void fill_in(struct encoder *e, const struct schema *schema, const struct given *g)

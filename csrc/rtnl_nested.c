@@ -8,7 +8,9 @@
 #include <linux/mpls_iptunnel.h>
 #include <linux/nexthop.h>
 #include <linux/seg6.h>
+#include <linux/seg6_hmac.h>
 #include <linux/seg6_iptunnel.h>
+#include <linux/seg6_local.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -215,6 +217,50 @@ static void put_peer(struct encoder *e, const struct place *p, const struct fiel
 	leave(e);
 }
 
+enum {
+	HMAC_SIZE = 40 /* struct sr6_tlv_hmac; the kernel fills in the signature */
+};
+
+/* Whether the table asks for a signature, and by which key. */
+static bool hmac_key(struct encoder *e, const struct place *p, uint32_t *key)
+{
+	static const struct field row = {.key = "hmac", .kind = K_INT, .size = 4};
+	bool asked = lua_getfield(e->L, p->table, row.key) != LUA_TNIL;
+	if (asked)
+		*key = (uint32_t)check_uint(e, &row, UINT32_MAX);
+	lua_pop(e->L, 1);
+	return asked;
+}
+
+static void put_hmac(uint8_t *srh, uint8_t *tlv, uint32_t key)
+{
+	srh[5] |= SR6_FLAG1_HMAC;
+	tlv[0] = SR6_TLV_HMAC;
+	tlv[1] = HMAC_SIZE - 2;
+	store_uint(tlv + 4, key, 4, true);
+}
+
+/* seg6local End.B6 puts the header into the packet, as mode inline does. */
+static bool is_b6(struct encoder *e, const struct place *p)
+{
+	bool b6 = lua_getfield(e->L, p->table, "action") == LUA_TSTRING &&
+		  strcmp(lua_tostring(e->L, -1), "End.B6") == 0;
+	lua_pop(e->L, 1);
+	return b6;
+}
+
+static void put_count(struct encoder *e, const struct place *p, const struct field *f)
+{
+	(void)p;
+	expect(e, f, LUA_TBOOLEAN, "boolean");
+	if (!lua_toboolean(e->L, -1))
+		return;
+	size_t at = open_attr(e, f->attr | NLA_F_NESTED);
+	for (int n = SEG6_LOCAL_CNT_PACKETS; n <= SEG6_LOCAL_CNT_ERRORS; n++)
+		put_room(e, (uint16_t)n, 8);
+	close_attr(e, at, f->key);
+}
+
 /*
  * A segment routing header with the segments in reverse (RFC 8754); with the mode before it, struct
  * seg6_iptunnel_encap. [mode or segments] -> [the same]
@@ -222,24 +268,27 @@ static void put_peer(struct encoder *e, const struct place *p, const struct fiel
 static void put_segments(struct encoder *e, const struct place *p, const struct field *f)
 {
 	lua_State *L = e->L;
-	uint32_t mode = f->words ? (uint32_t)check_uint(e, f, 4) : SEG6_IPTUN_MODE_ENCAP;
+	uint32_t mode = f->words ? (uint32_t)check_uint(e, f, 4) : 0;
+	bool room_for_dst = f->words ? mode == SEG6_IPTUN_MODE_INLINE : is_b6(e, p);
+	uint32_t key = 0;
+	bool hmac = hmac_key(e, p, &key);
 	if (lua_getfield(L, p->table, "segs") != LUA_TTABLE)
 		fail(e, "segs", "list of addresses expected");
 	lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
 	if (n < 1 || n > 127)
 		fail(e, "segs", "1..127 segments expected, got %I", (LUAI_UACINT)n);
-	bool room_for_dst =
-		mode == SEG6_IPTUN_MODE_INLINE; /* the kernel puts the packet's own address there */
 	size_t count = (size_t)n + (room_for_dst ? 1 : 0);
-	size_t header = 8 + 16 * count;
+	size_t header = 8 + 16 * count + (hmac ? HMAC_SIZE : 0);
 	uint8_t *room = put_room(e, f->attr, f->size + header);
 	if (f->size)
 		memcpy(room, &mode, sizeof(mode));
 	uint8_t *srh = room + f->size;
-	srh[1] = (uint8_t)(2 * count); /* hdrlen, in 8 bytes */
-	srh[2] = 4;		       /* type */
-	srh[3] = (uint8_t)(count - 1); /* segments left */
-	srh[4] = (uint8_t)(count - 1); /* first segment */
+	srh[1] = (uint8_t)(header / 8 - 1); /* hdrlen, in 8 bytes */
+	srh[2] = 4;			    /* type */
+	srh[3] = (uint8_t)(count - 1);	    /* segments left */
+	srh[4] = (uint8_t)(count - 1);	    /* first segment */
+	if (hmac)
+		put_hmac(srh, srh + header - HMAC_SIZE, key);
 	for (lua_Integer i = 1; i <= n; i++) {
 		size_t length;
 		enter(e, "segs", (int)i);
@@ -283,7 +332,8 @@ static void put_family(struct encoder *e, const struct place *p, const struct fi
 	header_of(e, p->header)[f->offset] = (uint8_t)e->family;
 }
 
-/* Only the kernel sets it: refused before, or left out of what is only printed. */
+/* Only the kernel sets it: refused before, or left out of what is only printed; or written with its
+ * row before. */
 static void put_nothing(struct encoder *e, const struct place *p, const struct field *f)
 {
 	(void)e;
@@ -302,6 +352,7 @@ static put_fn *const writers[] = {
 	[K_UNION] = put_union,	 [K_PEER] = put_peer,	    [K_SEGMENTS] = put_segments,
 	[K_LABELS] = put_labels, [K_RANGE] = put_range,	    [K_MEMBER] = put_member,
 	[K_NETNS] = put_netns,	 [K_REALM] = put_realm,	    [K_NAMES] = put_nothing,
+	[K_HMAC] = put_nothing,	 [K_COUNT] = put_count,
 };
 
 /* [value] -> [value] */

@@ -79,12 +79,12 @@ static bool need(struct scan *s, const char *what)
 
 static bool parse_fields(struct scan *s, const struct schema *schema, bool whole);
 
-static void push_number_or_text(struct scan *s)
+static void push_number_or_text(struct scan *s, int base)
 {
 	char *rest;
 	const char *t = s->token;
-	if ((t[0] >= '0' && t[0] <= '9') || (t[0] == '-' && t[1])) {
-		long long n = strtoll(t, &rest, strncmp(t, "0x", 2) == 0 ? 16 : 10);
+	if ((t[0] >= '0' && t[0] <= '9') || (t[0] == '-' && t[1]) || base == 16) {
+		long long n = strtoll(t, &rest, strncmp(t, "0x", 2) == 0 ? 16 : base);
 		if (*rest == 0) {
 			lua_pushinteger(s->L, n);
 			return;
@@ -93,7 +93,39 @@ static void push_number_or_text(struct scan *s)
 	lua_pushlstring(s->L, t, s->length);
 }
 
-/* 100, 100ms, 2s, 96sec: in the row's unit, milliseconds or seconds. */
+/* "10.9/16", "0/0", "10.1": the missing numbers are zero, and a mask may stand for the length. */
+static void push_address(struct scan *s)
+{
+	static const char zeros[] = ".0.0.0";
+	uint8_t mask[4];
+	size_t dots = 0;
+	int bits = 0;
+	const char *t = s->token, *slash = strchr(t, '/');
+	size_t n = strspn(t, "0123456789.");
+	for (size_t i = 0; i < n; i++)
+		dots += t[i] == '.';
+	if (n == 0 || dots > 3 || t[n - 1] == '.' || (t[n] && t + n != slash)) {
+		lua_pushlstring(s->L, t, s->length);
+		return;
+	}
+	lua_pushlstring(s->L, t, n);
+	lua_pushstring(s->L, &zeros[2 * dots]);
+	if (slash && text_to_ip4(slash + 1, strlen(slash + 1), mask) &&
+	    !slash[1 + strspn(slash + 1, "0123456789.")]) {
+		uint32_t m = (uint32_t)read_uint(mask, 4, true);
+		while (bits < 32 && m >> (31 - bits) & 1)
+			bits++;
+		if ((uint64_t)m << bits & UINT32_MAX)
+			bits = 99; /* no mask: refused as a length */
+		lua_pushfstring(s->L, "/%d", bits);
+	} else {
+		lua_pushstring(s->L, slash ? slash : "");
+	}
+	lua_concat(s->L, 3);
+}
+
+/* 100ms, 2s, 96sec: in the row's unit, milliseconds or seconds. A bare number is seconds, but of a
+ * metric what the wire counts: eighths and quarters of a millisecond. */
 static bool parse_scaled(struct scan *s, const struct field *f)
 {
 	char *unit;
@@ -107,6 +139,8 @@ static bool parse_scaled(struct scan *s, const struct field *f)
 		n /= ms ? 1 : 1000;
 	else if (*unit)
 		return fault(s, "'%s' is not a time");
+	else if (ms)
+		n /= f->mask;
 	if (n == (double)(lua_Integer)n)
 		lua_pushinteger(s->L, (lua_Integer)n);
 	else
@@ -158,15 +192,22 @@ static bool parse_group(struct scan *s)
 	return true;
 }
 
+/* [table] -> [table] */
+static bool says(lua_State *L, const char *key, const char *word)
+{
+	bool same =
+		lua_getfield(L, -1, key) == LUA_TSTRING && strcmp(lua_tostring(L, -1), word) == 0;
+	lua_pop(L, 1);
+	return same;
+}
+
 /* fc00::1 fc00::2 ] -> list; inline, the last is the place of the packet's own address and no
  * segment. [table] -> [table, list] */
 static void parse_printed_segs(struct scan *s)
 {
 	lua_State *L = s->L;
 	lua_Integer n = 0;
-	bool inlined = lua_getfield(L, -1, "mode") == LUA_TSTRING &&
-		       strcmp(lua_tostring(L, -1), "inline") == 0;
-	lua_pop(L, 1);
+	bool inlined = says(L, "mode", "inline") || says(L, "action", "End.B6");
 	lua_newtable(L);
 	while (need(s, "segs [") && strcmp(s->token, "]") != 0) {
 		lua_pushlstring(L, s->token, s->length);
@@ -215,7 +256,9 @@ static bool parse_via(struct scan *s)
 	bool inet6 = strcmp(s->token, "inet6") == 0;
 	if ((inet6 || strcmp(s->token, "inet") == 0) && !need(s, "via"))
 		return false;
-	lua_pushfstring(s->L, "%s%s", inet6 ? "inet6 " : "", s->token);
+	lua_pushstring(s->L, inet6 ? "inet6 " : "");
+	push_address(s);
+	lua_concat(s->L, 2);
 	return true;
 }
 
@@ -235,7 +278,7 @@ static bool parse_switch(struct scan *s, const struct field *f)
 /* [] -> [value]; the token is the field's word, or for bare fields already its value */
 static bool parse_value(struct scan *s, const struct field *f, bool bare)
 {
-	if (f->kind == K_BIT || f->kind == K_FLAG || f->kind == K_BOOL)
+	if (f->kind == K_BIT || f->kind == K_FLAG || f->kind == K_BOOL || f->kind == K_COUNT)
 		return parse_switch(s, f);
 	if (f->kind == K_PEER) {
 		lua_newtable(s->L);
@@ -258,15 +301,22 @@ static bool parse_value(struct scan *s, const struct field *f, bool bare)
 	case K_INT:
 		if (f->unit)
 			return parse_scaled(s, f);
-		push_number_or_text(s);
+		push_number_or_text(s, 10);
 		return true;
-	case K_HEX:
+	case K_HEX: /* ip(8) reads a tos as hexadecimal, with or without 0x */
+		push_number_or_text(s, strcmp(f->key, "tos") == 0 ? 16 : 10);
+		return true;
+	case K_PREFIX:
+	case K_ADDRESS:
+		push_address(s);
+		return true;
 	case K_SIGNED:
+	case K_HMAC:
 	case K_WEIGHT:
 	case K_TABLE:
 	case K_SEGMENTS:
 	case K_REALM:
-		push_number_or_text(s);
+		push_number_or_text(s, 10);
 		return true;
 	case K_MEMBER: /* 100, 100sec, forever */
 		if (strcmp(s->token, "forever") != 0)
@@ -482,7 +532,7 @@ static void split_mark(struct scan *s)
 	lua_setfield(L, -2, "fwmask");
 	*slash = 0;
 	s->length = (size_t)(slash - s->token);
-	push_number_or_text(s);
+	push_number_or_text(s, 10);
 }
 
 /* Stores a value under its key, where ip(8) has ways of its own to say it. [table, value] ->
@@ -510,6 +560,14 @@ static void set_value(struct scan *s, const struct field *f, bool inverse)
 	}
 }
 
+/* Whether the table on top of the stack has the field already. */
+static bool given(struct scan *s, const struct field *f)
+{
+	bool there = lua_getfield(s->L, -1, f->key) != LUA_TNIL;
+	lua_pop(s->L, 1);
+	return there;
+}
+
 static bool parse_row(struct scan *s, const struct field *f, bool bare)
 {
 	bool metric = s->object->schema == &schema_route && !(f->flags & F_HEADER) &&
@@ -519,11 +577,14 @@ static bool parse_row(struct scan *s, const struct field *f, bool bare)
 		return parse_hop(s, f);
 	if (f->kind == K_SEGMENTS && !f->words)
 		return parse_segs(s);
-	if (metric && take(s, "lock"))
+	/* the kernel heeds a rto_min only when it is locked, so ip(8) always locks it */
+	if (metric && (take(s, "lock") || strcmp(f->key, "rto_min") == 0))
 		note_lock(s, f);
 	if (s->object->schema == &schema_link && !bare && f->kind == K_STRING &&
 	    strcmp(f->key, "name") == 0)
 		rename_link(s->L);
+	if (f->key && given(s, f))
+		return fault(s, "'%s' is given twice");
 	if (!parse_value(s, f, bare))
 		return false;
 	if (f->flags & F_READONLY)
@@ -531,14 +592,6 @@ static bool parse_row(struct scan *s, const struct field *f, bool bare)
 	else
 		set_value(s, f, inverse && f->kind == K_BIT);
 	return true;
-}
-
-/* Whether the table on top of the stack has the field already. */
-static bool given(struct scan *s, const struct field *f)
-{
-	bool there = lua_getfield(s->L, -1, f->key) != LUA_TNIL;
-	lua_pop(s->L, 1);
-	return there;
 }
 
 /* The field that a word without a keyword before it fills: a route's type and destination, a link's

@@ -323,16 +323,16 @@ void put_table(struct encoder *e, const struct place *p, const struct field *f)
 /* 5, or "7/5": from and to */
 void put_realm(struct encoder *e, const struct place *p, const struct field *f)
 {
-	unsigned long from, to;
+	long from, to;
 	char rest;
 	if (lua_type(e->L, -1) != LUA_TSTRING || !strchr(lua_tostring(e->L, -1), '/')) {
 		put_hex(e, p, f);
 		return;
 	}
-	if (sscanf(lua_tostring(e->L, -1), "%lu/%lu%c", &from, &to, &rest) != 2 ||
-	    from > UINT16_MAX || to > UINT16_MAX)
+	if (sscanf(lua_tostring(e->L, -1), "%li/%li%c", &from, &to, &rest) != 2 || from < 0 ||
+	    from > UINT16_MAX || to < 0 || to > UINT16_MAX)
 		fail(e, f->key, "%s is no realm like 5 or 7/5", shown(e));
-	store(e, p, f, from << 16 | to);
+	store(e, p, f, (uint64_t)from << 16 | (uint64_t)to);
 }
 
 void put_range(struct encoder *e, const struct place *p, const struct field *f)

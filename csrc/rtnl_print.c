@@ -69,8 +69,6 @@ static bool left_out(const struct print *p, const struct stretch *s, const struc
 		return true;
 	if (f->flags & F_ABSENT0 && p->request && !find_attr(s, f->attr))
 		return true;
-	if (f->words == words_proto && s->schema == &schema_nexthop && p->request)
-		return s->data[f->offset] == RTPROT_BOOT;
 	if (f->words == words_scope && s->schema == &schema_nexthop)
 		return s->data[f->offset] == RT_SCOPE_UNIVERSE && !p->details;
 	if (s->schema != &schema_route || p->details)
@@ -149,8 +147,8 @@ static void print_segments(struct print *p, const struct stretch *s, const struc
 	bool room = false;
 	if (!push_field(L, s, f, p->names))
 		return;
+	room = inlines(s);
 	if (f->words) {
-		room = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "inline") == 0;
 		print_word(p, "mode");
 		print_value(p, NULL);
 		if (!push_field(L, s, f + 1, p->names))
@@ -166,6 +164,20 @@ static void print_segments(struct print *p, const struct stretch *s, const struc
 	print_word(p, "[");
 	print_list(p, " ");
 	print_word(p, "]");
+}
+
+/* The number of the key. ip(8) prints it as hexadecimal and reads it as decimal: from ten on it is
+ * said which. */
+static void print_hmac(struct print *p, const struct stretch *s, const struct field *f)
+{
+	char text[16];
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	unsigned key = (unsigned)lua_tointeger(p->L, -1);
+	lua_pop(p->L, 1);
+	snprintf(text, sizeof(text), key < 10 ? "%u" : "%#x", key);
+	print_word(p, f->key);
+	print_word(p, text);
 }
 
 /* 1/2,5: ids, with weights that are not 1 */
@@ -212,8 +224,11 @@ static void print_hex(struct print *p, const struct stretch *s, const struct fie
 
 static void print_plain(struct print *p, const struct stretch *s, const struct field *f)
 {
-	if (!push_field(p->L, s, f, p->names))
+	if (!push_field(p->L, s, f, p->names)) {
+		if (p->details && s->schema == &schema_nexthop && f->words == words_proto)
+			print_word(p, "proto unspec");
 		return;
+	}
 	if (!(f->flags & F_BARE))
 		print_word(p, shown_as(f));
 	if (locked(s, f))
@@ -297,10 +312,15 @@ static void print_nested(struct print *p, const struct stretch *s, const struct 
 	print_stretch(p, &inner);
 }
 
+/* Next hops, and before them what `ip -d` says of the object that they are of. */
 static void print_hops(struct print *p, const struct stretch *s, const struct field *f)
 {
 	struct hop_cursor cursor = hops_of(s, f);
 	struct stretch hop;
+	if (p->nexthop && lua_isstring(p->L, p->nexthop)) {
+		add(p, "\n\tnh_info ", 10);
+		print_text(p, lua_tostring(p->L, p->nexthop));
+	}
 	while (next_hop(&cursor, &hop)) {
 		if (!p->one_line)
 			add(p, "\n\t", 2);
@@ -338,6 +358,7 @@ static print_fn *const printers[] = {
 	[K_UNION] = print_nested,  [K_PEER] = print_nested,   [K_SEGMENTS] = print_segments,
 	[K_LABELS] = print_labels, [K_RANGE] = print_plain,   [K_MEMBER] = print_plain,
 	[K_NETNS] = print_plain,   [K_REALM] = print_realm,   [K_NAMES] = print_names,
+	[K_HMAC] = print_hmac,	   [K_COUNT] = print_switch,
 };
 
 /* A row whose key the row before already showed (one field in two shapes) is passed over. */

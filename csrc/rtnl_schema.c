@@ -103,17 +103,35 @@ static const struct field seg6_rows[] = {
 	ROW("mode", K_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4, .words = words_seg6_mode),
 	ROW("segs", K_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4,
 	    .flags = F_READONLY | F_SILENT), /* with the mode */
+	ROW("hmac", K_HMAC, SEG6_IPTUNNEL_SRH, .size = 4),
 	END,
 };
+static const struct word words_flavors[] = {
+	{"psp", 1 << SEG6_LOCAL_FLV_OP_PSP},
+	{"usp", 1 << SEG6_LOCAL_FLV_OP_USP},
+	{"usd", 1 << SEG6_LOCAL_FLV_OP_USD},
+	{"next-csid", 1 << SEG6_LOCAL_FLV_OP_NEXT_CSID},
+	{NULL, 0},
+};
+static const struct field flavor_rows[] = {
+	ROW("flavors", K_BITS, SEG6_LOCAL_FLV_OPERATION, .size = 4, .words = words_flavors),
+	ROW("lblen", K_INT, SEG6_LOCAL_FLV_LCBLOCK_BITS, .size = 1),
+	ROW("nflen", K_INT, SEG6_LOCAL_FLV_LCNODE_FN_BITS, .size = 1),
+	END,
+};
+static const struct schema schema_flavors = {"seg6local encap", 0, flavor_rows};
 static const struct field seg6local_rows[] = {
 	ROW("action", K_INT, SEG6_LOCAL_ACTION, .size = 4, .words = words_seg6_action),
 	ROW("segs", K_SEGMENTS, SEG6_LOCAL_SRH, .size = 0),
+	ROW("hmac", K_HMAC, SEG6_LOCAL_SRH, .size = 0),
 	ROW("table", K_INT, SEG6_LOCAL_TABLE, .size = 4, .words = words_table),
 	ROW("vrftable", K_INT, SEG6_LOCAL_VRFTABLE, .size = 4, .words = words_table),
 	ROW("nh4", K_ADDRESS, SEG6_LOCAL_NH4, .size = 4),
 	ROW("nh6", K_ADDRESS, SEG6_LOCAL_NH6, .size = 16),
 	ROW("iif", K_IFINDEX, SEG6_LOCAL_IIF, .size = 4),
 	ROW("oif", K_IFINDEX, SEG6_LOCAL_OIF, .size = 4),
+	ROW("count", K_COUNT, SEG6_LOCAL_COUNTERS, .flags = F_SILENT),
+	ROW(NULL, K_NEST, SEG6_LOCAL_FLAVORS, .sub = &schema_flavors, .flags = F_HOIST | F_NESTED),
 	END,
 };
 static const struct schema schema_mpls = {"mpls encap", 0, mpls_rows};
@@ -143,7 +161,11 @@ const struct word words_locks[] = {
 	{"advmss", 1 << RTAX_ADVMSS},
 	{"reordering", 1 << RTAX_REORDERING},
 	{"hoplimit", 1 << RTAX_HOPLIMIT},
+	{"initcwnd", 1 << RTAX_INITCWND},
 	{"rto_min", 1 << RTAX_RTO_MIN},
+	{"initrwnd", 1 << RTAX_INITRWND},
+	{"quickack", 1 << RTAX_QUICKACK},
+	{"congctl", 1 << RTAX_CC_ALGO},
 	{NULL, 0},
 };
 static const struct word words_features[] = {{"ecn", RTAX_FEATURE_ECN}, {NULL, 0}};

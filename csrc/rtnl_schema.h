@@ -40,6 +40,8 @@ enum kind {
 	K_UNION, /* attributes whose rows the field `type` selects (link kinds) */
 	K_PEER,	 /* a whole message inside an attribute (the other end of a veth) */
 	K_SEGMENTS, /* seg6: mode and segment list */
+	K_HMAC,	    /* seg6: number of the key that signs the segments, behind them */
+	K_COUNT,    /* seg6local: counters are kept; the kernel wants them with the request, zero */
 	K_LABELS,   /* mpls label stack */
 	K_REALM,    /* routing realm: a number, or "from/to" */
 	K_NAMES,    /* list of texts: one attribute each, inside a nest */

@@ -171,7 +171,7 @@ static bool option(lua_State *L, int index, const char *key)
 /*
  * view:text{ details =, table =, line = }: as `ip` prints it, `ip -d`, naming the table, in one
  * line; links also { lower_down = } and, as the head of their addresses, { brief =, ipv4 =, ipv6 =
- * }
+ * }; routes also { nexthop = text } of the object they refer to
  */
 static int view_text(lua_State *L)
 {
@@ -179,7 +179,10 @@ static int view_text(lua_State *L)
 	struct stretch s = view_stretch(v);
 	lua_settop(L, 2);
 	view_names(L, 1);
+	if (lua_istable(L, 2))
+		lua_getfield(L, 2, "nexthop");
 	struct print p = {.names = 3,
+			  .nexthop = lua_istable(L, 2) ? 4 : 0,
 			  .details = option(L, 2, "details"),
 			  .any_table = option(L, 2, "table"),
 			  .one_line = option(L, 2, "line"),

@@ -14,7 +14,7 @@ local METRICS <const> = { "mtu", "advmss", "window", "ssthresh", "cwnd", "reorde
 -- In the order the kernel's bits have, which is how they are read back.
 local LOCKS <const> = {
   "mtu", "window", "rtt", "rttvar", "ssthresh", "cwnd", "advmss", "reordering", "hoplimit",
-  "rto_min",
+  "initcwnd", "rto_min", "initrwnd", "quickack", "congctl",
 }
 local LIMITS <const> = { hoplimit = 255, quickack = 1, advmss = 9000, mtu = 9000 }
 
@@ -74,12 +74,13 @@ local function add_metrics(source, route)
     local name <const> = source:pick(METRICS)
     route[name] = source:number(1, LIMITS[name] or 3000)
     if name == "mtu" then route.mtu = source:number(1280, 9000) end
-    if name ~= "quickack" and name ~= "initcwnd" and name ~= "initrwnd" and source:once_in(4) then
-      locked[name] = true
-    end
+    locked[name] = locked[name] or name == "rto_min" or source:once_in(4)
   end
   if source:once_in(3) then route.features = { "ecn" } end
-  if source:once_in(3) then route.congctl = "reno" end
+  if source:once_in(3) then
+    route.congctl = "reno"
+    locked.congctl = source:once_in(2)
+  end
   if source:once_in(5) then route.fastopen_no_cookie = 1 end
   local lock <const> = {}
   for _, name in ipairs(LOCKS) do

@@ -78,6 +78,103 @@ local function same_text(seed, command, space, text)
   end
 end
 
+-- What `ip route add` takes, spelled in the ways it can be.
+local SPELLINGS <const> = {}
+for line in ([[
+10.70/16 via 10.0.1.2
+10.71.0.0/255.255.0.0 via 10.0.1.2
+0/0 via 10.0.1.2
+10.72.1 via 10.0.1.2
+to 10.73.0.0/16 preference 7 oif v1 protocol bgp
+unicast 10.74.0.0/16 dev v1 tos 10
+10.75.0.0/16 dsfield 0x10 dev v1 table 0x50
+10.76.0.0/16 dev v1 rtt 100 rttvar 100
+10.77.0.0/16 dev v1 rtt 1.5s rttvar 20ms
+10.78.0.0/16 dev v1 rto_min 5
+10.79.0.0/16 dev v1 rto_min 2s mtu lock 0x500
+10.80.0.0/16 dev v1 congctl lock reno initcwnd lock 10 initrwnd lock 11
+10.81.0.0/16 dev v1 realms 0x1/0x2
+10.82.0.0/16 dev v1 ssthresh lock 10 cwnd lock 10 window lock 3 advmss lock 99 hoplimit lock 9
+local 10.83.0.1 dev v1
+broadcast 10.83.0.255 dev v1
+anycast fd70::7 dev v1
+local fd70::8 dev v1 table main
+10.84.0.0/16 via inet6 fe80::5 dev v1
+10.85.0.0/16 nexthop via 10.0.1.2 weight 7 nexthop dev v2 realm 3
+fd71::/16 encap seg6 mode encap segs fc00::1 hmac 7 dev v1
+fd72::/16 encap seg6 mode inline segs fc00::1,fc00::2 hmac 7 dev v1
+fd73::/16 encap seg6local action End.B6 srh segs fc00::1,fc00::2 dev v1
+fd74::/16 encap seg6local action End.B6.Encaps srh segs fc00::1 hmac 9 dev v1
+fd75::/16 encap seg6local action End count dev v1
+fd76::/16 encap seg6local action End flavors psp dev v1
+fd77::/16 encap seg6local action End flavors next-csid lblen 48 nflen 16 dev v1
+]]):gmatch "[^\n]+" do SPELLINGS[#SPELLINGS + 1] = line end
+
+-- All routes but those the kernel made, as iproute2 sees them.
+local function made_by_hand(space)
+  local made <const> = {}
+  for _, family in ipairs { "-4", "-6" } do
+    for line in space:show(family .. " -s -d route show table all"):gmatch "[^\n]+" do
+      if not line:find("proto kernel", 1, true) then made[#made + 1] = line end
+    end
+  end
+  return made
+end
+
+describe("the words typed after ip route add #netns", function()
+  it("mean what they mean to ip", function()
+    local theirs <close> = scratch.new(2)
+    local ours <close> = scratch.new(2)
+    for _, words in ipairs(SPELLINGS) do
+      local ok <const>, why <const> = ours.nl.route:add(words)
+      assert(ok or why:find("EOPNOTSUPP", 1, true) or words:find("flavors", 1, true), why)
+    end
+    theirs:batch("route add " .. table.concat(SPELLINGS, "\nroute add "), "-force")
+    assert.are.same(made_by_hand(theirs), made_by_hand(ours))
+    assert.is_true(#made_by_hand(ours) > #SPELLINGS - 8)
+  end)
+
+  it("are refused when one is given twice", function()
+    for words, word in pairs {
+      ["10.9.0.0/16 via 10.0.1.2 via 10.0.1.3"] = "via", ["10.9.0.0/16 dev v1 dev v2"] = "dev",
+      ["10.9.0.0/16 dev v1 metric 1 metric 2"] = "metric",
+      ["10.9.0.0/16 nexthop dev v1 weight 2 weight 3"] = "weight",
+    } do
+      local parsed <const>, message <const> = rtnl.parse("route", words)
+      assert.is_nil(parsed)
+      assert.are.equal(("'%s' is given twice"):format(word), message)
+    end
+  end)
+
+  it("lock a rto_min, which the kernel heeds in no other way", function()
+    assert.are.same({ "rto_min" }, rtnl.parse("route", "10.9.0.0/16 dev v1 rto_min 5ms").lock)
+  end)
+end)
+
+describe("the text of routes by next-hop objects #netns", function()
+  it("is that of ip route show, and tells the objects where ip -d does", function()
+    local space <close> = scratch.new(2)
+    space:batch [[
+nexthop add id 1 via 10.0.1.2 dev v1
+nexthop add id 2 via 10.0.2.2 dev v2 proto static
+nexthop add id 3 group 1/2,5
+nexthop add id 4 group 1,3/2,5 type resilient buckets 8
+nexthop add id 5 blackhole
+nexthop add id 6 via fd00:0:0:1::2 dev v1
+route add 10.1.0.0/16 nhid 1
+route add 10.2.0.0/16 nhid 3
+route add 10.3.0.0/16 nhid 4 metric 7 mtu 1400
+route add 10.4.0.0/16 nhid 5
+route add fd61::/16 nhid 6
+]]
+    for _, family in ipairs { 4, 6 } do
+      local list <const> = space.nl.route:list { family = family }
+      same_text(0, ("-%d route show"):format(family), space, tostring(list))
+      same_text(0, ("-%d -d route show"):format(family), space, list:text { details = true })
+    end
+  end)
+end)
+
 describe("the text of routes #netns", function()
   local seed <const> = random.seed()
   local space

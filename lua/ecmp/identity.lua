@@ -49,6 +49,8 @@ local OWNED <const> = {
 }
 -- Can be asked for, and changes by itself.
 local VOLATILE <const> = { expires = true }
+-- Types that belong to the host itself: the local table is theirs, as with iproute2.
+local LOCAL <const> = { ["local"] = true, broadcast = true, anycast = true, nat = true }
 -- Types that lead nowhere; the kernel hangs the IPv6 ones on a device of its own choice.
 local HOPLESS <const> = { blackhole = true, unreachable = true, prohibit = true, throw = true }
 -- Attributes whose kernel default is shown by dumps.
@@ -82,8 +84,8 @@ local function prefix_of(route)
   return nil, dst == nil and "dst: missing" or ("dst: '%s' is no prefix"):format(tostring(dst))
 end
 
-local function table_number(value)
-  if value == nil then return 254 end
+local function table_number(value, kind)
+  if value == nil then return LOCAL[kind] and 255 or 254 end
   return TABLE[value] or math.tointeger(tonumber(value)) or value
 end
 
@@ -123,6 +125,7 @@ function M.slot(route)
   local dst, family = prefix_of(route)
   if not dst then return nil, family end
   local number, metric = route.table, route.metric
+  if number == nil and LOCAL[route.type] then number = 255 end
   local extra
   if family == 4 then extra = route.tos else extra = route.from end
   if (number == nil or number == "main" or number == 254) and extra == nil
@@ -183,7 +186,7 @@ local function read(route, checked)
   local tos
   if family == 4 then tos = tos_number(route.tos) end
   return copy_attributes(route, {
-    family = family, dst = dst, table = table_number(route.table),
+    family = family, dst = dst, table = table_number(route.table, route.type),
     metric = metric_number(route.metric, family), type = route.type or "unicast",
     tos = tos, separate = route_mark(route),
     scope = family == 4 and scope_word(route) or nil, nexthops = hops,
@@ -236,7 +239,7 @@ function M.plain(canonical)
     separate = canonical.separate,
   })
   local hops <const> = canonical.nexthops
-  if canonical.table ~= 254 then route.table = canonical.table end
+  if canonical.table ~= table_number(nil, canonical.type) then route.table = canonical.table end
   if canonical.metric ~= METRIC[canonical.family] then route.metric = canonical.metric end
   if canonical.type ~= "unicast" then route.type = canonical.type end
   -- One hop with a weight stays a list: it may yet become one of several.

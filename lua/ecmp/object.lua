@@ -90,8 +90,8 @@ end
 
 local list_mt = { __name = "ecmp.List" }
 
--- The handle and filter a list of addresses came from: its text names the links the addresses are
--- on.
+-- The handle and filter a list of addresses or routes came from: its text names the links the
+-- addresses are on, and in detail the next-hop objects the routes refer to.
 local origins = setmetatable({}, { __mode = "k" })
 
 local families <const> = {
@@ -122,11 +122,16 @@ local function link_lines(list, how)
   return lines
 end
 
+-- What a handle lists, where it is still open.
+local function listed(nl, kind)
+  return nl and pcall(nl.fd, nl) and nl[kind]:list() or {}
+end
+
 -- Addresses stand below the link they are on, which is asked for when the text is: a closed handle
 -- leaves the links out.
 local function addr_lines(list, how)
   local nl, filter = table.unpack(origins[list] or { nil, {} })
-  local links = nl and pcall(nl.fd, nl) and nl.link:list() or {}
+  local links = listed(nl, "link")
   local family = filter.family and families[filter.family][1]
   local lines, by_dev, by_name = {}, {}, named(links)
   for _, addr in ipairs(list) do
@@ -150,6 +155,33 @@ local function addr_lines(list, how)
   return lines
 end
 
+-- In detail, the object a route refers to is told below it.
+local function route_lines(list, how)
+  local lines, objects = {}, nil
+  for i, view in ipairs(list) do
+    local nhid = how.details and view.nhid
+    if nhid and not objects then
+      objects = {}
+      for _, nexthop in ipairs(listed((origins[list] or {})[1], "nexthop")) do
+        objects[nexthop.id] = nexthop:text { details = true }
+      end
+    end
+    how.nexthop = nhid and objects[nhid]
+    lines[i] = view:text(how)
+  end
+  return lines
+end
+
+local function plain_lines(list, how)
+  local lines = {}
+  for i, view in ipairs(list) do
+    lines[i] = view:text(how)
+  end
+  return lines
+end
+
+local printers <const> = { route = route_lines, link = link_lines, addr = addr_lines }
+
 ---The text of a list: what `ip OBJECT show` prints, line for line.
 ---@param list table[] views
 ---@param options? { details: boolean, table: boolean } as `ip -d`; name the table of each route
@@ -159,15 +191,8 @@ function M.text(list, options)
     details = options and options.details,
     table = options and options.table or several_tables(list),
   }
-  local kind = list[1] and list[1]:object()
-  if kind == "addr" or kind == "link" then
-    return table.concat((kind == "addr" and addr_lines or link_lines)(list, how), "\n")
-  end
-  local lines = {}
-  for i, view in ipairs(list) do
-    lines[i] = view:text(how)
-  end
-  return table.concat(lines, "\n")
+  local lines_of = printers[list[1] and list[1]:object()] or plain_lines
+  return table.concat(lines_of(list, how), "\n")
 end
 
 list_mt.__tostring = function(list) return M.text(list) end
@@ -322,9 +347,9 @@ function methods:list(filter)
     if not views then
       return nil, message, code
     end
-    return M.list_of(views, self.kind == "addr" and self.nl or nil, filter)
+    return M.list_of(views, self.nl, filter)
   end
-  local list = M.list_of({}, self.kind == "addr" and self.nl or nil, filter)
+  local list = M.list_of({}, self.nl, filter)
   for _, f in ipairs(by_family[self.kind] and (family and { family } or { 4, 6 }) or { false }) do
     query.family = f or nil
     local ok, message, code = dump(self, query, wanted, list)

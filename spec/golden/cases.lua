@@ -50,6 +50,13 @@ return {
   { "encap seg6local segments", "route", { dst = "fd01::/64", dev = TWO, encap = {
     type = "seg6local", action = "End.B6.Encaps", segs = { "fc00::1" }, nh6 = "fd01::9", iif = ONE,
     table = "main" } } },
+  { "encap seg6 signed", "route", { dst = "fd01::/16", dev = ONE, encap = {
+    type = "seg6", mode = "encap", segs = { "fc00::1", "fc00::2" }, hmac = 300 } } },
+  { "encap seg6local inline", "route", { dst = "fd01::/64", dev = ONE, encap = {
+    type = "seg6local", action = "End.B6", segs = { "fc00::1" }, hmac = 7 } } },
+  { "encap seg6local flavors", "route", { dst = "fd01::/64", dev = ONE, encap = {
+    type = "seg6local", action = "End", count = true, flavors = { "psp", "next-csid" }, lblen = 32,
+    nflen = 16 } } },
   { "flow", "flow", { dst = "10.9.0.1", src = "10.0.0.1", iif = ONE, dev = TWO, tos = 16, mark = 7,
                       proto = "udp", sport = 1000, dport = 53, uid = 1000, fibmatch = true } },
   { "nexthop single", "nexthop", { family = 4, id = 1, via = "10.0.0.1", dev = ONE, onlink = true,

@@ -17,14 +17,15 @@ local rtnl = {}
 ---@field id? integer ip, ip6
 ---@field src? string ip, ip6
 ---@field dst? string ip, ip6
----@field tos? integer ip
+---@field tos? integer ip; in text decimal, as it is printed
 ---@field hoplimit? integer ip6
----@field tc? integer ip6
+---@field tc? integer ip6; in text decimal, as it is printed
 ---@field key? boolean ip, ip6
 ---@field csum? boolean ip, ip6
 ---@field seq? boolean ip, ip6
 ---@field mode? "inline"|"encap"|"l2encap"|"encap.red"|"l2encap.red" seg6
 ---@field segs? string[] seg6, seg6local: in the order of travel
+---@field hmac? integer seg6, seg6local: number of the key that signs the segments
 ---@field action? string seg6local: "End", "End.X", "End.DT6", ...
 ---@field table? string|integer seg6local
 ---@field vrftable? string|integer seg6local
@@ -32,6 +33,10 @@ local rtnl = {}
 ---@field nh6? string seg6local
 ---@field iif? string seg6local
 ---@field oif? string seg6local
+---@field count? boolean seg6local: keep counters
+---@field flavors? string[] seg6local: "psp", "usp", "usd", "next-csid"
+---@field lblen? integer seg6local, next-csid: bits of the locator block
+---@field nflen? integer seg6local, next-csid: bits of node and function
 
 ---@class ecmp.Hop one next hop
 ---@field via? string gateway; "inet6 fe80::1" for an IPv6 gateway of an IPv4 route
@@ -58,7 +63,7 @@ local rtnl = {}
 ---@field tos? integer|string
 ---@field via? string
 ---@field dev? string|integer
----@field table? string|integer
+---@field table? string|integer absent: "main", or "local" for types that belong to the host
 ---@field proto? string|integer
 ---@field scope? string|integer
 ---@field src? string preferred source address
@@ -79,7 +84,8 @@ local rtnl = {}
 ---@field hoplimit? integer
 ---@field initcwnd? integer
 ---@field features? string[] "ecn"
----@field rto_min? number milliseconds
+---@field rto_min? number milliseconds; the kernel heeds it only when `lock` names it, which the words
+---`rto_min 5ms` do by themselves
 ---@field initrwnd? integer
 ---@field quickack? integer
 ---@field congctl? string

@@ -3,6 +3,10 @@ B := build
 LUA := lua5.4
 PREFIX := /usr/local
 DESTDIR :=
+# libmnl elsewhere than where the compiler looks, such as /opt/mnl
+MNL_DIR :=
+# `make STATIC=1`: an executable with nothing but the kernel underneath
+STATIC :=
 
 # what is needed to build and test, and what to work on it
 PACKAGES := gcc libc6-dev lua5.4 liblua5.4-dev libmnl-dev lua-cjson lua-cjson-dev lua-argparse \
@@ -14,7 +18,8 @@ CFLAGS := -O2 -g
 STRIP := -s
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wformat=2 -Wnull-dereference -Werror
-CPPFLAGS := -I/usr/include/lua5.4 -Icsrc
+CPPFLAGS := -I/usr/include/lua5.4 -Icsrc $(MNL_DIR:%=-I%/include)
+MNL_LIB := $(MNL_DIR:%=-L%/lib -Wl,-rpath,%/lib) -lmnl
 # no path of the machine goes into what is built: two clones give the same bytes
 COMPILE = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(CFLAGS) -fPIC -pthread -ffile-prefix-map=$(CURDIR)=. \
 	-MMD -MP
@@ -25,7 +30,7 @@ SILENT := $(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(V)$(SILENT),,@echo "  $(1)")
 
 LUA_SOURCES := $(shell find lua -name '*.lua' | LC_ALL=C sort)
-C_SOURCES := $(sort $(wildcard csrc/*.c))
+C_SOURCES := $(sort $(wildcard csrc/*.c csrc/static/*.c))
 SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard debian/tests/*)) \
 	$(wildcard deploy/*/*.sh) .ci/run
 
@@ -41,7 +46,7 @@ rtnl_SRC := $(sort $(wildcard csrc/rtnl_*.c)) csrc/netns.c
 sys_SRC := $(sort $(wildcard csrc/sys*.c)) csrc/netns.c
 ip_SRC := $(sort $(wildcard csrc/ip*.c))
 cage_SRC := $(sort $(wildcard csrc/cage*.c))
-rtnl_LIBS := -lmnl
+rtnl_LIBS := $(MNL_LIB)
 sys_LIBS := -lm
 
 OBJECTS = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
@@ -61,7 +66,7 @@ $(B)/obj/%.o: csrc/%.c
 	@mkdir -p $(@D)
 	$(call say,CC    $@)
 	$(Q)$(COMPILE) -c -o $@ $<
--include $(wildcard $(B)/obj/*.d)
+-include $(wildcard $(B)/obj/*.d $(B)/obj/static/*.d)
 
 # --- the executable and its plugin links ---------------------------------------------------------
 
@@ -71,13 +76,29 @@ ARGPARSE := $(firstword $(wildcard $(LUA_SHARE:%=%/argparse.lua) /usr/share/lua/
 MODULE_NAME = $(subst /,.,$(patsubst %/init,%,$(patsubst lua/%.lua,%,$(1))))
 EMBEDDED := argparse=$(ARGPARSE) $(foreach f,$(LUA_SOURCES),$(call MODULE_NAME,$(f))=$(f))
 PROGRAM := $(call OBJECTS,$(sort csrc/main.c $(foreach m,$(MODULES),$($(m)_SRC))))
+LUA_LIB := -l:liblua5.4.a
+CJSON_LIB := -l:liblua5.4-cjson.a
+
+# Lua's API is exported, so that C modules which lie on the machine (lua-readline) can be loaded;
+# a static executable can load none. Of its parts Debian lacks libmnl.a: what we use of it stands in
+MNL_ARCHIVE := $(wildcard $(MNL_DIR:%=%/lib/libmnl.a) $(shell $(CC) -print-file-name=libmnl.a))
+ifdef STATIC
+PROGRAM += $(B)/obj/static/dl.o $(if $(MNL_ARCHIVE),,$(B)/obj/static/mnl.o)
+LINKED := -static -Wl,--wrap=dlopen,--wrap=dlerror $(LUA_LIB) $(CJSON_LIB) \
+	$(firstword $(MNL_ARCHIVE)) -lm
+else
+LINKED := -Wl,--as-needed -Wl,--dynamic-list=build-aux/exported.list \
+	-Wl,--whole-archive $(LUA_LIB) -Wl,--no-whole-archive $(CJSON_LIB) $(MNL_LIB) -lm
+endif
 
 all: lua-modules $(B)/bin/ecmp $(LINKS)
 
-# made anew when a source is added or taken away, too
-$(B)/obj/embedded.list: FORCE
+# made anew when a source is added or taken away, too, and when it is to be linked otherwise
+$(B)/obj/embedded.list: TEXT = $(EMBEDDED)
+$(B)/obj/linked: TEXT = $(LINKED)
+$(B)/obj/embedded.list $(B)/obj/linked: FORCE
 	@mkdir -p $(@D)
-	@echo '$(EMBEDDED)' | cmp -s - $@ || echo '$(EMBEDDED)' >$@
+	@echo '$(TEXT)' | cmp -s - $@ || echo '$(TEXT)' >$@
 FORCE:
 
 $(B)/obj/embedded.c: build-aux/embed.lua $(B)/obj/embedded.list $(ARGPARSE) $(LUA_SOURCES)
@@ -88,14 +109,16 @@ $(B)/obj/embedded.o: $(B)/obj/embedded.c csrc/embed.h
 	$(call say,CC    $@)
 	$(Q)$(COMPILE) -c -o $@ $<
 
-# Lua's API is exported, so that C modules which lie on the machine (lua-readline) can be loaded
-$(B)/bin/ecmp: $(PROGRAM) $(B)/obj/embedded.o build-aux/exported.list
+# it comes into place whole, and only when the bytecode in it is what the sources say
+$(B)/bin/ecmp: $(PROGRAM) $(B)/obj/embedded.o $(B)/obj/embedded.list $(B)/obj/linked \
+		build-aux/exported.list build-aux/verify.lua
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
-	$(Q)$(CC) $(CFLAGS) $(STRIP) -pthread -o $@.new $(filter %.o,$^) \
-		-Wl,--as-needed -Wl,--dynamic-list=build-aux/exported.list \
-		-Wl,--whole-archive -l:liblua5.4.a -Wl,--no-whole-archive \
-		-l:liblua5.4-cjson.a -lmnl -lm && mv $@.new $@
+	$(if $(STATIC),$(if $(MNL_ARCHIVE),,@echo '$(NO_MNL_ARCHIVE)'))
+	$(Q)$(CC) $(CFLAGS) $(STRIP) -pthread -o $(B)/obj/ecmp $(filter %.o,$^) $(LINKED)
+	$(Q)ASAN_OPTIONS=detect_leaks=0 $(B)/obj/ecmp run build-aux/verify.lua $(B)/obj/embedded.list
+	$(Q)mv $(B)/obj/ecmp $@
+NO_MNL_ARCHIVE := libmnl.a is missing (Debian has none): csrc/static/mnl.c stands in for it.
 
 $(LINKS): | $(B)/bin/ecmp
 	@mkdir -p $(@D)
@@ -155,12 +178,12 @@ lint-rock:
 lint-c: all
 	cppcheck -q --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
 		--inline-suppr $(CPPFLAGS) csrc
-	clang-format --dry-run -Werror csrc/*.[ch]
+	clang-format --dry-run -Werror $(C_SOURCES) $(wildcard csrc/*.h)
 	printf '%s\n' $(C_SOURCES) | xargs -n 1 -P 2 sh -c \
 		'clang-tidy --quiet "$$1" -- -std=c11 $(CPPFLAGS) 2>/dev/null' tidy
 
 format: ## Lays out the C sources.
-	clang-format -i csrc/*.[ch]
+	clang-format -i $(C_SOURCES) $(wildcard csrc/*.h)
 
 docs: lint-tools all ## Makes the API reference, build/docs/index.html.
 	ldoc -q -p ecmp -t "ecmp: API reference" -d $(B)/docs lua

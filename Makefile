@@ -264,18 +264,23 @@ deb: ## Builds the Debian packages lua-ecmp and ecmp below build/deb, and runs l
 	rm -rf $(B)/deb && mkdir -p $(B)/deb/ecmp-$(VERSION)
 	git ls-files -z | xargs -0 tar -cf - | tar -xf - -C $(B)/deb/ecmp-$(VERSION)
 	cd $(B)/deb/ecmp-$(VERSION) && dpkg-buildpackage -us -uc -b
-	lintian --fail-on error,warning $(B)/deb/*.changes
+	lintian --allow-root --fail-on error,warning $(B)/deb/*.changes
 
 # Debian's packages are no rocks: LuaRocks is told that they are there. It builds beside the sources,
-# hence in a copy
-rock: rockspec ## Builds and installs the rock below build/rock with luarocks make.
-	rm -rf $(B)/rock && mkdir -p $(B)/rock/source
+# hence in a copy. `luarocks test` runs `make test`:
+#   LUAROCKS_CONFIG=build/rock/config.lua luarocks --lua-version=5.4 test ecmp-scm-1.rockspec
+ROCK := $(abspath $(B))/rock
+LUAROCKS = cd $(ROCK)/source && LUAROCKS_CONFIG=$(ROCK)/config.lua luarocks --lua-version=5.4 \
+	--tree=$(ROCK)/tree
+rock: rockspec ## Builds the rock below build/rock with luarocks make, and packs it.
+	@sh build-aux/deps.sh $(PACKAGES) luarocks
+	rm -rf $(ROCK) && mkdir -p $(ROCK)/source
 	cp -r bin csrc lua Makefile ecmp-scm-1.rockspec LICENSE CHANGELOG.md $(wildcard README.md docs) \
-		$(B)/rock/source
-	@printf '%s\n' 'rocks_provided = { lua = "5.4-1", ["lua-cjson"] = "2.1.0-1", argparse = "0.7.1-1" }' \
-		>$(B)/rock/config.lua
-	cd $(B)/rock/source && LUAROCKS_CONFIG=../config.lua luarocks --lua-version=5.4 \
-		--tree=$(CURDIR)/$(B)/rock/tree make ecmp-scm-1.rockspec
+		$(ROCK)/source
+	@printf '%s\n' 'rocks_provided = { lua = "5.4-1", ["lua-cjson"] = "2.1.0-1",' \
+		'  argparse = "0.7.1-1", busted = "2.1.1-1" }' >$(ROCK)/config.lua
+	$(LUAROCKS) make ecmp-scm-1.rockspec $(MNL_DIR:%=MNL_DIR=%) $(if $(ROCK_CFLAGS),CFLAGS="$(ROCK_CFLAGS)")
+	$(LUAROCKS) pack ecmp && mv $(ROCK)/source/*.rock $(ROCK)
 
 rockspec: ## Brings the module lists of the rockspec up to date.
 	@$(LUA) build-aux/rockspec.lua >$(B)/rockspec && cp $(B)/rockspec ecmp-scm-1.rockspec

@@ -2,6 +2,7 @@ rockspec_format = "3.0"
 package = "ecmp"
 version = "scm-1"
 
+-- There is no public home yet; `luarocks make` in a clone needs none.
 source = {
   url = "git+https://example.org/ecmp.git",
   branch = "main",

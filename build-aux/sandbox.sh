@@ -9,9 +9,14 @@ set -eu
 
 inside() {
 	mount -t tmpfs tmpfs /run
-	# not /var/lib/cni itself: it need not exist, and nothing is left behind this way
+	mkdir -p /run/netns /run/cni /run/dpkg
+	# not /var/lib/cni itself: it need not exist, and nothing is left behind this way. What is
+	# installed is to be known
+	[ ! -d /var/lib/dpkg ] || mount --bind /var/lib/dpkg /run/dpkg
 	mount -t tmpfs tmpfs /var/lib
-	mkdir -p /run/netns /run/cni /var/lib/cni
+	mkdir -p /var/lib/cni /var/lib/dpkg
+	[ ! -e /run/dpkg/status ] || mount --move /run/dpkg /var/lib/dpkg
+	rmdir /run/dpkg
 }
 
 if [ "${1-}" = --inside ]; then

@@ -91,6 +91,15 @@ describe("the comparison behind CHECK", function()
     assert.matches("a separate entry via 10.0.0.1 dev eth0 stands beside", found[2])
   end)
 
+  it("leaves alone the kernel's own route behind one that was listed for a connected subnet",
+    function()
+      local listed <const> = { dst = "10.0.0.0/24", via = "10.0.0.1", dev = "eth0" }
+      local own <const> = { dst = "10.0.0.0/24", dev = "eth0", scope = "link", proto = "kernel" }
+      assert.same({}, compare.routes(routes { listed }, routes { listed, own }))
+      own.proto = "boot"
+      assert.equal(1, #compare.routes(routes { listed }, routes { listed, own }))
+    end)
+
   it("takes separate IPv6 routes as the one route that the kernel makes of them", function()
     assert.same({}, compare.routes(routes {
       { dst = "::/0", via = "2001:db8::1", dev = "eth0" },

@@ -173,6 +173,20 @@ describe("separate routes", function()
     assert(tx:close())
     assert.equal(before, kernel:text())
   end)
+
+  it("are created beside what stays, which is never taken away for a moment", function()
+    local theirs = { via("0.0.0.0/0", "10.9.0.1", "eth9"), via("0.0.0.0/0", "10.9.0.2", "eth9") }
+    local kernel = holding(theirs)
+    local wanted = table.move(kernel:list(), 1, 2, 1, {})
+    for _, route in ipairs(assert(rule.merge(routes, "separate"))) do
+      if route.family == 4 then wanted[#wanted + 1] = route end
+    end
+    local changes = assert(plan(kernel:list(), wanted))
+    assert.equal("create create create create", verbs(changes))
+    assert(changes:apply(kernel))
+    assert.equal("10.0.0.3", kernel:list()[2].nexthops[1].via)
+    assert.equal("10.9.0.2", kernel:list()[6].nexthops[1].via)
+  end)
 end)
 
 -- Random states ----------------------------------------------------------------------------------

@@ -136,10 +136,27 @@ local function clear(slot)
   while slot.state[1] do slot.del(1) end
 end
 
+---The routes to create where that is all there is to do: what stands there stays as it is, so that
+---no route of somebody else's is touched, and none is missing while the next one needs it.
+local function additions(state, want, stated)
+  local created <const>, kept = {}, 0
+  for _, route in ipairs(want) do
+    if route.separate then
+      created[#created + 1] = route
+    else
+      kept = kept + 1
+      if not state[kept] or not fits(state[kept], route, stated) then return nil end
+    end
+  end
+  return kept == #state and created or nil
+end
+
 local function settle4(slot, want, stated)
   if #slot.state == 0 then return fill(slot, want, "append") end
   if #want == 0 then return clear(slot) end
-  settle_list(slot, order_of(want), stated)
+  local created <const> = additions(slot.state, want, stated)
+  if not created then return settle_list(slot, order_of(want), stated) end
+  for _, route in ipairs(created) do slot.create(route) end
 end
 
 -- IPv6 --------------------------------------------------------------------------------------------

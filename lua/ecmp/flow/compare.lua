@@ -113,6 +113,15 @@ local function whereabouts(route, current, devices)
   return ""
 end
 
+-- The kernel's own route to a connected subnet stays behind one that was listed for it.
+local function not_the_kernels(entries)
+  local list <const> = {}
+  for _, entry in ipairs(entries) do
+    if entry.proto ~= "kernel" then list[#list + 1] = entry end
+  end
+  return list
+end
+
 local function compare_slot(planned, entries, devices, current, say)
   local unmatched <const> = {}
   for _, route in ipairs(planned) do
@@ -134,7 +143,7 @@ local function compare_slot(planned, entries, devices, current, say)
       say(("%s is missing%s"):format(route_name(route), where))
     end
   end
-  for _, entry in ipairs(entries) do
+  for _, entry in ipairs(not_the_kernels(entries)) do
     local names <const> = table.concat(sorted(hops_on(entry, devices)), ", ")
     say(("%s: a separate entry %s stands beside the planned one"):format(route_name(entry), names))
   end

@@ -184,6 +184,7 @@ build = {
     ["ecmp.repl.changes"] = "lua/ecmp/repl/changes.lua",
     ["ecmp.repl.complete"] = "lua/ecmp/repl/complete.lua",
     ["ecmp.repl.help"] = "lua/ecmp/repl/help.lua",
+    ["ecmp.repl.interrupt"] = "lua/ecmp/repl/interrupt.lua",
     ["ecmp.repl.place"] = "lua/ecmp/repl/place.lua",
     ["ecmp.repl.printer"] = "lua/ecmp/repl/printer.lua",
     ["ecmp.repl.reader"] = "lua/ecmp/repl/reader.lua",

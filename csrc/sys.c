@@ -173,7 +173,8 @@ void sys_pause(double seconds)
 		struct timespec left = {(time_t)part, (long)((part - floor(part)) * 1e9)};
 
 		while (nanosleep(&left, &left) < 0 && errno == EINTR)
-			continue;
+			if (sys_stopped())
+				return;
 		seconds -= part;
 	}
 }

@@ -54,7 +54,10 @@ double sys_deadline(double seconds);
 /* What is left until `deadline` as poll(2) takes it: -1 for ever, else rounded up. */
 int sys_remaining(double deadline);
 
-/* Sleeps, signals notwithstanding. */
+/* Whether what waits is to end: an interrupt came for what interruptible() runs. */
+bool sys_stopped(void);
+
+/* Sleeps, signals other than such an interrupt notwithstanding. */
 void sys_pause(double seconds);
 
 /* read(2) until it is no longer interrupted. */

@@ -267,7 +267,8 @@ static int poll_until(struct pollfd *items, size_t count, double deadline)
 
 	do
 		n = poll(items, count, sys_remaining(deadline));
-	while ((n < 0 && errno == EINTR) || (n == 0 && sys_remaining(deadline) != 0));
+	while ((n < 0 && errno == EINTR && !sys_stopped()) ||
+	       (n == 0 && sys_remaining(deadline) != 0));
 	return n;
 }
 

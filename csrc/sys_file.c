@@ -230,7 +230,7 @@ static int flock_until(int fd, double deadline)
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		int left = sys_remaining(deadline);
 
-		if (errno == EINTR)
+		if (errno == EINTR && !sys_stopped())
 			continue;
 		if (errno != EWOULDBLOCK)
 			return -1;

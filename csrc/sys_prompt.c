@@ -13,6 +13,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int write_file(const char *path, const char *text)
@@ -44,21 +46,38 @@ static int map_user(uid_t uid, gid_t gid)
 	return write_file("/proc/self/gid_map", line);
 }
 
+#define NAMES "/run/netns"
+
 /*
- * leave_network() -> true: the process moves into a fresh network namespace, and where it lacks the
- * right to, into a user namespace in which it has it. Only while it has one thread.
+ * Names for namespaces are mounts, and would outlive a process that is killed: here they are the
+ * process's own. A machine that lets nobody mount keeps them; that is no reason to refuse.
+ */
+static void hide_names(void)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return;
+	if (mkdir(NAMES, 0755) == 0 || errno == EEXIST)
+		mount("tmpfs", NAMES, "tmpfs", 0, "mode=755");
+}
+
+/*
+ * leave_network() -> true: the process moves into a fresh network namespace with no named ones
+ * beside it, and where it lacks the right to, into a user namespace in which it has it. Only while
+ * it has one thread.
  */
 static int sys_leave_network(lua_State *L)
 {
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
-	int result = unshare(CLONE_NEWNET);
+	int result = unshare(CLONE_NEWNET | CLONE_NEWNS);
 
 	if (result < 0 && errno == EPERM) {
-		result = unshare(CLONE_NEWUSER | CLONE_NEWNET);
+		result = unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS);
 		if (result == 0)
 			result = map_user(uid, gid);
 	}
+	if (result == 0)
+		hide_names();
 	return sys_done(L, result, "unshare", "the network namespace");
 }
 
@@ -75,16 +94,33 @@ static int sys_enter_network(lua_State *L)
 }
 
 /*
- * A signal belongs to the process, and a handler gets no argument of ours: hence the one variable
- * here that is not constant. It is set only while interruptible() runs.
+ * Interrupts. A handler can know of one Lua state only, and it is the terminal's interrupt, of
+ * which a process has one, too: hence the two variables here that are not constant. `running` is
+ * the thread that an interrupt stops; it is set only while interruptible() runs.
  */
 static lua_State *volatile running;
+static volatile sig_atomic_t interrupts;
 
+bool sys_stopped(void)
+{
+	return interrupts > 0;
+}
+
+/*
+ * Once, so that what a statement has to tidy up still is. Who interrupts again insists: from then
+ * on everything raises, whatever catches it.
+ */
 static void stop(lua_State *L, lua_Debug *ar)
 {
 	(void)ar;
-	lua_sethook(L, NULL, 0, 0);
+	if (interrupts < 2)
+		lua_sethook(L, NULL, 0, 0);
 	luaL_error(L, "interrupted");
+}
+
+static void ask_to_stop(lua_State *L)
+{
+	lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
 /* lua_sethook is the one function of Lua's that a handler may call. */
@@ -93,8 +129,11 @@ static void on_interrupt(int number)
 	lua_State *L = running;
 
 	(void)number;
-	if (L)
-		lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+	if (!L)
+		return;
+	if (interrupts < 2)
+		interrupts++;
+	ask_to_stop(L);
 }
 
 /*
@@ -110,18 +149,40 @@ static int sys_interruptible(lua_State *L)
 	luaL_checkany(L, 1);
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
+	interrupts = 0;
 	running = L;
 	status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
 	running = NULL;
+	interrupts = 0;
 	lua_sethook(L, NULL, 0, 0);
 	lua_pushboolean(L, status == LUA_OK);
 	lua_insert(L, 1);
 	return lua_gettop(L);
 }
 
+/*
+ * stoppable(thread): the one that an interrupt stops from now on. For what resumes coroutines;
+ * nothing happens outside interruptible(). An interrupt that is not answered yet goes along.
+ */
+static int sys_stoppable(lua_State *L)
+{
+	lua_State *thread = lua_tothread(L, 1), *before = running;
+
+	luaL_argexpected(L, thread, 1, "thread");
+	if (!before)
+		return 0;
+	running = thread;
+	if (lua_gethook(before) == stop) {
+		lua_sethook(before, NULL, 0, 0);
+		ask_to_stop(thread);
+	}
+	return 0;
+}
+
 const luaL_Reg sys_prompt_functions[] = {
 	{"leave_network", sys_leave_network},
 	{"enter_network", sys_enter_network},
 	{"interruptible", sys_interruptible},
+	{"stoppable", sys_stoppable},
 	{NULL, NULL},
 };

@@ -322,7 +322,7 @@ static enum outcome child_follow(lua_State *L, struct child *child, int captures
 		};
 		int n = poll(items, 3, sys_remaining(deadline));
 
-		if (n < 0 && errno != EINTR)
+		if (n < 0 && (errno != EINTR || sys_stopped()))
 			return FAILED;
 		for (int i = 0; i < STREAMS; i++)
 			if (capture_drain(L, captures + i, &child->pipe[i], limit) < 0)

@@ -8,7 +8,9 @@ describe("ecmp.lab", function()
     for text, options in pairs {
       ["gatways: unknown option"] = { gatways = 2 }, ["gateways: 1 to 64"] = { gateways = 0 },
       ["families: a list"] = { families = {} }, ["families%[1%]: 4 or 6"] = { families = { 5 } },
-      ["name: a string"] = { name = 7 },
+      ["name: a name"] = { name = 7 }, ["name: a name expected, got nothing"] = { name = "" },
+      ["families%[2%]: 4 is there already"] = { families = { 4, 4 } },
+      ["shared: true or false"] = { shared = 1 },
     } do
       local ok <const>, message <const> = pcall(ecmp.lab, options)
       assert.is_false(ok)
@@ -109,8 +111,25 @@ describe("a lab #netns", function()
     assert.has_error(function() lab:fail "gw9" end, nil)
     assert.truthy(select(2, pcall(lab.fail, lab, "gw9")):find "there are gw1 to gw3")
     assert.has_error(function() lab:cut("gw1", "rope") end)
-    assert.has_error(function() lab:send { flows = 0 } end)
-    assert.has_error(function() lab:send { proto = "tcp" } end)
+  end)
+
+  it("says what is wrong with a call, at the caller's line, before anything is done", function()
+    for text, call in pairs {
+      ["gateway: which one%? there are gw1 to gw3"] = function() lab:fail() end,
+      ["gateway: there is no gw9"] = function() lab:fail("gw1", "gw9") end,
+      ["lab: called without its colon"] = function() lab.fail "gw1" end,
+      ["family: this lab has no 5"] = function() lab:hops(5) end,
+      ["send: a table of options expected, got number"] = function() lab:send(5) end,
+      ["dport: 1 to 65535 expected, got 0"] = function() lab:send { dport = 0 } end,
+      ["dst: an address expected, got number"] = function() lab:send { dst = 5 } end,
+      ["flows: 1 to 60000 expected, got 0"] = function() lab:send { flows = 0 } end,
+      ["proto: only udp is sent, got tcp"] = function() lab:send { proto = "tcp" } end,
+    } do
+      local ok <const>, message <const> = pcall(call)
+      assert.is_false(ok)
+      assert.truthy(message:find("^spec/lab_spec.lua:%d+: " .. text), message)
+    end
+    assert.same({}, lab.cuts)
   end)
 
   it("runs programs in its namespaces", function()

@@ -35,6 +35,24 @@ describe("completion at the prompt", function()
     assert.same({ "eth1" }, candidates 'nl.route:add { dst = "default", dev = "et')
   end)
 
+  it("knows what can be called behind a colon, and files in calls that take one", function()
+    env.lab = setmetatable({ families = {} }, { __index = { fail = print }, __name = "ecmp.Lab" })
+    assert.same({ "lab:fail" }, candidates "lab:fa")
+    assert.same({ "lab.fail", "lab.families" }, candidates "lab.fa")
+    local dir <const> = helper.directory()
+    assert(sys.mkdir(dir .. "/below"))
+    for _, name in ipairs { "a.lua", "b.lua" } do assert(sys.create(dir .. "/below/" .. name, "")) end
+    local function file(text)
+      local line <const> = text:format(dir)
+      return complete.candidates(env, line, line:match "()[^\"]*$", #line)
+    end
+    assert.same({ dir .. "/below/a.lua" }, file 'source "%s/below/a')
+    -- more than one, so that readline puts no quote behind a directory
+    assert.same({ dir .. "/below/a.lua", dir .. "/below/b.lua" }, file 'apply("%s/be')
+    assert.same({}, file 'print "%s/be')
+    helper.remove(dir)
+  end)
+
   it("does not follow what is not there, nor call anything", function()
     assert.same({}, candidates "nowhere.x.y")
     assert.same({}, candidates "os.exit().x")
@@ -42,6 +60,9 @@ describe("completion at the prompt", function()
 end)
 
 describe("ecmp repl #netns", function()
+  local dir <const> = helper.directory()
+  teardown(function() helper.remove(dir) end)
+
   it("prints values, tables as columns, routes as ip does, refusals and errors in one line",
     function()
     local said <const> = type_in {
@@ -75,12 +96,30 @@ describe("ecmp repl #netns", function()
       "nl.route:add(7)", "nl.route:get()", "apply()", "plan()", "diff()", "use()", "undo('x')",
       "source 'nowhere'", "ecmp.lab { gateways = 'x' }", "coroutine.yield(1)", "nl = 5",
         "string = nil",
-      "collectgarbage('nothing')", "help(help)" }
+      "collectgarbage('nothing')", "help(help)", "use { route = 1 }", "undo(0)", "redo(1.5)",
+      "nl.route.add { dst = 'default' }", "plan { 1 }", "source '/tmp'", "string.format = nil",
+      "table.concat = 7", "io.stdout = nil", "io.output '/dev/null'", "exit", "\255\254",
+      "x = '" .. ("a"):rep(100000) .. "'", ("("):rep(100000) }
     lines[#lines + 1] = "'still ' .. 'here'"
     local said <const>, result <const> = type_in(lines)
     assert.equal(0, result.status)
     assert.truthy(said:find "still here\n$")
     assert.falsy(said:find "stack traceback")
+  end)
+
+  it("says what is wrong with a call of its own words", function()
+    assert.equal(table.concat({ "use: a handle expected, such as lab.pod",
+      "undo: how many statements? got 0", "nl.route:add: called without its colon",
+      "[1]: a route expected, got number", "read /tmp: Is a directory (EISDIR)",
+      "exit() leaves, and so does Ctrl-D", "" }, "\n"), (type_in { "use { route = 1 }", "undo(0)",
+      "nl.route.add { dst = 'default' }", "plan { 1 }", "source '/tmp'", "exit", "exit()", "1" }))
+  end)
+
+  it("works at another handle for a while", function()
+    assert.equal(table.concat({ "scratch> other = ecmp.open()", "scratch> use(other)",
+      "nl is the handle of here now", "scratch:here> use()", "nl is the handle of scratch now",
+      "scratch> 1", "1", "" }, "\n"), (type_in({ "other = ecmp.open()", "use(other)", "use()", "1" },
+      "--echo")))
   end)
 
   it("takes changes back and does them again", function()
@@ -103,7 +142,6 @@ describe("ecmp repl #netns", function()
   end)
 
   it("plans and applies, from text and from files", function()
-    local dir <const> = helper.directory()
     assert(sys.create(dir .. "/routes", "10.3.0.0/16 dev lo\n10.4.0.0/16 dev lo\n",
       tonumber("644", 8)))
     local said <const> = type_in {
@@ -111,7 +149,6 @@ describe("ecmp repl #netns", function()
       ("apply '%s/routes'"):format(dir), "nl.route:list()", "undo()", "nl.route:list()",
       "plan '10.1.0.0/16 wia x'",
     }
-    helper.remove(dir)
     assert.truthy(said:find("+ 10.3.0.0/16 dev lo\n+ 10.4.0.0/16 dev lo\n- 10.1.0.0/16 dev lo", 1,
       true), said)
     assert.truthy(said:find("applied 3 changes\n10.3.0.0/16 dev lo scope link\n10.4.0.0/16 dev lo scope link\n",
@@ -121,13 +158,11 @@ describe("ecmp repl #netns", function()
   end)
 
   it("runs a script and goes on from there; a wrong statement ends the script only", function()
-    local dir <const> = helper.directory()
     assert(sys.create(dir .. "/s.lua", "local x = 4\nx = x + 1\nerror 'oh'\nx = 9\n",
       tonumber("644", 8)))
     assert.equal("oh\n" .. dir .. "/s.lua: statement 3 went wrong, the rest was not run\n5\n",
       (type_in({ "x" }, dir .. "/s.lua")))
     local _, result <const> = type_in({}, "--batch " .. dir .. "/s.lua")
-    helper.remove(dir)
     assert.equal(1, result.status)
   end)
 
@@ -190,6 +225,19 @@ nl.route:flush { dst = "default" }
     local after <const> = state_of(shell)
     assert.same({}, missing(after, before))
     assert.same({}, missing(before, after))
+  end)
+
+  it("leaves no name of a namespace behind when it is killed", function()
+    local names <const> = sys.list "/run/netns"
+    local child <const> = assert(sys.spawn { detach = true, argv = { "sh", "-c",
+      ([[echo 'lab = ecmp.lab { gateways = 1, name = "kill" }
+        print(#require("ecmp.netns").list())
+        os.execute "echo there >$OUT; exec sleep 60"' | OUT=%s exec %s repl]]):format(
+          dir .. "/there", cli.program) } })
+    helper.eventually(function() return sys.stat(dir .. "/there") end, 20)
+    assert.same(names, sys.list "/run/netns")
+    sys.kill(child.pid, "KILL")
+    assert.same(names, sys.list "/run/netns")
   end)
 
   it("works in another namespace when told, for real", function()
@@ -269,6 +317,37 @@ describe("the prompt in a terminal #netns", function()
     enter("1 + 1", "\n2\nscratch> *$")
     keys "C-d"
     wait "status 0$"
+  end)
+
+  it("ends what catches the interrupt, too, and coroutines, and what waits", function()
+    for _, line in ipairs {
+      "while true do pcall(function() while true do end end) end",
+      "coroutine.wrap(function() while true do end end)()",
+      "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+      "require('ecmp.sys').sleep(60)", "require('ecmp.sys').poll({}, 60)",
+      "require('ecmp.sys').spawn { argv = { 'sleep', '60' } }",
+    } do
+      keys("clear = 1", "Enter")
+      keys(line, "Enter")
+      sys.sleep(0.3)
+      keys "C-c"
+      sys.sleep(0.2)
+      keys "C-c" -- once is enough for most; a second one at the prompt does no harm
+      wait "scratch> *$"
+      sh(tmux .. " send-keys -R -t 0; " .. tmux .. " clear-history -t 0")
+    end
+    enter("'still ' .. 'here'", "still here\nscratch> *$")
+  end)
+
+  it("tidies up and leaves the terminal as it was when it is told to end", function()
+    keys "half a li"
+    wait "half a li"
+    local pane <const> = sh(tmux .. " list-panes -t 0 -F '#{pane_pid}'"):match "%d+"
+    local pid <const> = sh("ps -o pid= --ppid " .. pane):match "%d+"
+    sh("kill -TERM " .. pid)
+    wait "status 0$"
+    assert.truthy(sh(("stty -a <%s"):format(sh(tmux .. " list-panes -t 0 -F '#{pane_tty}'")
+      :match "%S+")):find " icanon.* echo ")
   end)
 
   it("completes names and remembers lines", function()

@@ -47,7 +47,8 @@ function M.text(hops, options)
     for c, text in ipairs(row) do
       if widths[c] > 0 then words[#words + 1] = pad(text, widths[c], RIGHT[c]) end
     end
-    words[#words + 1] = colour("bar", M.bar(hops[i].share, options and options.width))
+    local bar <const> = M.bar(hops[i].share, options and options.width)
+    words[#words + 1] = bar ~= "" and colour("bar", bar) or bar
     lines[i] = table.concat(words, "  "):gsub("%s+$", "")
   end
   return table.concat(lines, "\n")

@@ -34,6 +34,9 @@ local function check_families(families)
     if family ~= 4 and family ~= 6 then
       error(("families[%d]: 4 or 6 expected, got %s"):format(i, tostring(family)), 3)
     end
+    if i > 1 and family == families[1] then
+      error(("families[%d]: %d is there already"):format(i, family), 3)
+    end
   end
 end
 
@@ -48,8 +51,12 @@ local function check_options(options)
   if math.type(count) ~= "integer" or count < 1 or count > MOST_GATEWAYS then
     error(("gateways: 1 to %d expected, got %s"):format(MOST_GATEWAYS, tostring(count)), 3)
   end
-  if options.name ~= nil and type(options.name) ~= "string" then
-    error(("name: a string expected, got %s"):format(type(options.name)), 3)
+  if options.name ~= nil and (type(options.name) ~= "string" or options.name == "") then
+    error(("name: a name expected, got %s"):format(
+      options.name == "" and "nothing" or type(options.name)), 3)
+  end
+  if options.shared ~= nil and type(options.shared) ~= "boolean" then
+    error(("shared: true or false expected, got %s"):format(tostring(options.shared)), 3)
   end
 end
 
@@ -57,7 +64,8 @@ end
 ---@param options? { gateways: integer, families: integer[], shared: boolean, name: string }
 --- gateways: 2 unless given; families: both unless given; shared: pod and gateways on one segment,
 --- as most pods are, instead of a wire to each; name: the namespaces are called NAME-pod, NAME-gw1,
---- NAME-server under /run/netns until the lab is closed
+--- NAME-server under /run/netns until the lab is closed (a scratch prompt has a /run/netns of its
+--- own)
 ---@return ecmp.Lab|nil lab # has `close`, `__close` and `__gc`
 ---@return string? message
 ---@return string? code # "EPERM": namespaces need root, or `unshare -Ur`
@@ -78,29 +86,44 @@ function M.new(options)
   return lab
 end
 
-function methods:check_open()
-  if not self.spaces then error("lab: it is closed", 3) end
+local function check_open(self, level)
+  if getmetatable(self) ~= mt then error("lab: called without its colon", level + 1) end
+  if not self.spaces then error("lab: it is closed", level + 1) end
 end
 
----The gateway of a name or number.
----@param name string|integer "gw2" or 2
----@return table gateway
-function methods:gateway(name)
-  self:check_open()
+local function gateway_of(self, name, level)
+  check_open(self, level + 1)
   local gateway <const> = self.gateways[name]
   if gateway then return gateway end
   for _, each in ipairs(self.gateways) do
     if each.name == name then return each end
   end
   error(("gateway: there is no %s; there are gw1 to gw%d"):format(tostring(name), #self.gateways),
-    2)
+    level + 1)
+end
+
+-- All of them, so that a mistake in the last does not come after what was done about the first.
+local function gateways_of(self, names, level)
+  local list <const> = {}
+  for i, name in ipairs(names) do list[i] = gateway_of(self, name, level + 1) end
+  return list
+end
+
+---The gateway of a name or number.
+---@param name string|integer "gw2" or 2
+---@return table gateway
+function methods:gateway(name)
+  return gateway_of(self, name, 2)
 end
 
 ---The gateways as next hops of a route.
 ---@param family? integer 4 unless given
 ---@return table[] hops `{ via, dev }`, to be used as `nexthops`
 function methods:hops(family)
-  self:check_open()
+  check_open(self, 2)
+  if family ~= nil and not self.address[family] then
+    error(("family: this lab has no %s"):format(tostring(family)), 2)
+  end
   local hops <const> = {}
   for i, gateway in ipairs(self.gateways) do
     hops[i] = { via = gateway.via[family or 4], dev = gateway.dev }
@@ -112,8 +135,12 @@ end
 ---@param ... string|integer names
 ---@return true|nil, string? message, string? code
 function methods:fail(...)
-  for _, name in ipairs { ... } do
-    local ok, message, code = failure.cut(self, self:gateway(name), "dead")
+  check_open(self, 2)
+  if select("#", ...) == 0 then
+    error(("gateway: which one? there are gw1 to gw%d"):format(#self.gateways), 2)
+  end
+  for _, gateway in ipairs(gateways_of(self, { ... }, 2)) do
+    local ok, message, code = failure.cut(self, gateway, "dead")
     if not ok then return nil, message, code end
   end
   return true
@@ -126,7 +153,7 @@ end
 ---gateway is well and loses its way to the server
 ---@return true|nil, string? message, string? code
 function methods:cut(name, what)
-  local gateway <const> = self:gateway(name)
+  local gateway <const> = gateway_of(self, name, 2)
   if not failure.kinds[what] then
     error(("what: link, carrier, packets or uplink expected, got %s"):format(tostring(what)), 2)
   end
@@ -138,13 +165,10 @@ end
 ---@param ... string|integer names; none: all
 ---@return true|nil, string? message, string? code
 function methods:heal(...)
-  self:check_open()
-  local names <const> = { ... }
-  if #names == 0 then
-    for i = 1, #self.gateways do names[i] = i end
-  end
-  for _, name in ipairs(names) do
-    local ok, message, code = failure.heal(self, self:gateway(name))
+  check_open(self, 2)
+  local named <const> = select("#", ...) > 0
+  for _, gateway in ipairs(named and gateways_of(self, { ... }, 2) or self.gateways) do
+    local ok, message, code = failure.heal(self, gateway)
     if not ok then return nil, message, code end
   end
   return true
@@ -162,7 +186,7 @@ end
 ---@return string? message
 ---@return string? code
 function methods:send(options)
-  self:check_open()
+  check_open(self, 2)
   return require "ecmp.lab.traffic".send(self, options)
 end
 
@@ -172,7 +196,7 @@ end
 ---@return string? message
 ---@return string? code
 function methods:predict(options)
-  self:check_open()
+  check_open(self, 2)
   return require "ecmp.lab.traffic".predict(self, options)
 end
 
@@ -183,7 +207,7 @@ end
 ---@return string? message
 ---@return string? code
 function methods:run(where, argv)
-  self:check_open()
+  check_open(self, 2)
   local space <const> = self.spaces[where]
   if not space then error(("where: there is no %s"):format(tostring(where)), 2) end
   return require "ecmp.netns".run(space, argv)
@@ -194,7 +218,7 @@ end
 ---@param where string "pod", "server", "gw1", ...
 ---@return string
 function methods:path(where)
-  self:check_open()
+  check_open(self, 2)
   local space <const> = self.spaces[where]
   if not space then error(("where: there is no %s"):format(tostring(where)), 2) end
   return require "ecmp.netns".path(space)
@@ -204,7 +228,7 @@ end
 ---@param form? string "text" or "svg"
 ---@return string
 function methods:draw(form)
-  self:check_open()
+  check_open(self, 2)
   local draw <const> = require "ecmp.lab.drawing"[form or "text"]
   if not draw then error(("form: text or svg expected, got %s"):format(tostring(form)), 2) end
   return draw(self)

@@ -3,6 +3,7 @@
 local changes <const> = require "ecmp.repl.changes"
 local complete <const> = require "ecmp.repl.complete"
 local ecmp <const> = require "ecmp"
+local interrupt <const> = require "ecmp.repl.interrupt"
 local printer <const> = require "ecmp.repl.printer"
 local reader <const> = require "ecmp.repl.reader"
 local scope <const> = require "ecmp.repl.scope"
@@ -22,18 +23,19 @@ function M.new(options)
   local nl <const>, message <const> = ecmp.open()
   if not nl then return nil, message end
   local self <const> = setmetatable({
-    label = options.label, echo = options.echo, nl = nl, journal = changes.new(),
-      colour = terminal.colour(),
+    label = options.label, echo = options.echo, home = nl, nl = nl, journal = changes.new(),
+    colour = terminal.colour(),
   }, Session)
+  interrupt.follow()
   self.env = scope.new(self)
   return self
 end
 
----Makes `nl` another handle.
+---Makes `nl` another handle; none: the session's own again.
 function Session:use(handle)
-  self.nl = handle
-  self.env.nl = changes.handle(self.journal, handle)
-  self.place = self:name_of(handle)
+  self.nl = handle or self.home
+  self.env.nl = changes.handle(self.journal, self.nl)
+  self.place = self.nl ~= self.home and self:name_of(handle) or nil
 end
 
 -- A handle of a lab is known by its role.
@@ -97,11 +99,11 @@ local function one_line(message)
 end
 
 function Session:fail(message)
-  io.write(self.colour("del", one_line(message)), "\n")
+  io.stdout:write(self.colour("del", one_line(message)), "\n")
 end
 
 local function show(self, results)
-  printer.print(results, function(line) io.write(line, "\n") end, self.colour)
+  printer.print(results, function(line) io.stdout:write(line, "\n") end, self.colour)
 end
 
 ---Runs one statement; it may raise, be interrupted, or return what cannot be printed.
@@ -114,7 +116,7 @@ function Session:run(text)
     return false
   end
   self.journal:begin(text)
-  io.flush() -- what is started from here may write, too
+  io.stdout:flush() -- what is started from here may write, too
   local results <const> = table.pack(sys.interruptible(chunk))
   self.journal:finish()
   if not results[1] then
@@ -145,7 +147,7 @@ function Session:feed(next_line, ended)
     end
     text = line and (text == "" and line or text .. "\n" .. line) or ""
     if is_empty(text) then
-      if self.echo and text ~= "" then io.write(text, "\n") end
+      if self.echo and text ~= "" then io.stdout:write(text, "\n") end
       text = ""
     elseif select(3, compile(text, self.env)) ~= true then
       if ended(text) then return end
@@ -157,8 +159,8 @@ end
 function Session:say(text)
   if not self.echo then return end
   local first <const>, rest <const> = text:match "^([^\n]*)\n?(.*)$"
-  io.write(self:prompt(), first, "\n")
-  for line in rest:gmatch "[^\n]+" do io.write(self:prompt(true), line, "\n") end
+  io.stdout:write(self:prompt(), first, "\n")
+  for line in rest:gmatch "[^\n]+" do io.stdout:write(self:prompt(true), line, "\n") end
 end
 
 ---Runs a file, statement by statement; the first that goes wrong ends it.
@@ -167,15 +169,15 @@ end
 ---@return string? message
 ---@return string? code
 function Session:source(path)
-  local file <close>, message = io.open(path)
-  if not file then return nil, message, "ENOENT" end
-  local lines <const>, count, well = file:lines(), 0, true
+  local text <const>, message <const>, code <const> = sys.read(path)
+  if not text then return nil, message, code end
+  local lines <const>, count, well = text:gmatch "([^\n]*)\n?", 0, true
   local current <const> = self.journal.current
-  self:feed(function() return lines() end, function(text)
+  self:feed(function() return lines() end, function(statement)
     count = count + 1
-    self:say(text)
-    well = self:run(text)
-    return not well
+    self:say(statement)
+    well = self:run(statement)
+    return not well or self.over
   end)
   self.journal.current = current
   if not well then return nil, ("%s: statement %d went wrong, the rest was not run"):format(path,
@@ -192,11 +194,12 @@ function Session:interact()
   sys.interruptible(function() end) -- from now on an interrupt ends statements only
   if input.terminal then
     local version <const> = require "ecmp.version"
-    io.write(("ecmp %s. help() shows what there is; Ctrl-D leaves.\n"):format(version))
+    io.stdout:write(("ecmp %s. help() shows what there is; Ctrl-D leaves.\n"):format(version))
   end
   self:feed(function(prompt) return input:line(prompt) end, function(text)
     if not input.terminal then self:say(text) end
     self:run(text)
+    return self.over
   end)
   input:close()
 end
@@ -207,7 +210,7 @@ function Session:close()
     local mt <const> = type(value) == "table" and getmetatable(value)
     if mt and mt.__name == "ecmp.Lab" then value:close() end
   end
-  self.nl:close()
+  self.home:close()
 end
 
 Session.__close = Session.close

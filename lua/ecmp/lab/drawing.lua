@@ -54,7 +54,8 @@ end
 -- SVG --------------------------------------------------------------------------------------------
 
 local ROW <const>, TOP <const> = 90, 40
-local POD_X <const>, GATEWAY_X <const>, SERVER_X <const>, BOX <const> = 20, 300, 620, 200
+local POD_X <const>, GATEWAY_X <const>, SERVER_X <const> = 20, 300, 620
+local WIDTH <const>, HEIGHT <const>, HALF <const> = 200, 60, 30 -- of a box
 
 local function escape(text)
   return (text:gsub("[&<>\"]", { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;",
@@ -63,7 +64,8 @@ end
 
 local function box(x, y, title, lines, class)
   local out <const> = {
-    ('<rect class="%s" x="%d" y="%d" width="%d" height="60" rx="6"/>'):format(class, x, y, BOX),
+    ('<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="6"/>'):format(class, x, y, WIDTH,
+      HEIGHT),
     ('<text class="title" x="%d" y="%d">%s</text>'):format(x + 10, y + 20, escape(title)),
   }
   for i, line in ipairs(lines) do
@@ -83,7 +85,8 @@ local function wire(x1, y1, x2, y2, broken, label)
 end
 
 local STYLE <const> = [[<style>
-text { font: 11px monospace; fill: #222 } .title { font-weight: bold } .dev { fill: #555 }
+text { font: 11px monospace; fill: #222 } .title { font-weight: bold }
+.dev { fill: #555; paint-order: stroke; stroke: #fff; stroke-width: 4 }
 rect { fill: #f4f6f8; stroke: #456 } .gateway.cut { fill: #fdecea; stroke: #b33 }
 .wire { stroke: #456; stroke-width: 2 } .wire.cut { stroke: #b33; stroke-dasharray: 5 4 }
 </style>]]
@@ -100,24 +103,26 @@ end
 ---@return string
 function M.svg(lab)
   local count <const> = #lab.gateways
-  local height <const> = TOP * 2 + ROW * count
+  local height <const> = TOP * 2 + ROW * (count - 1) + HEIGHT
   local middle <const> = height // 2
   local out <const> = {
     ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img">')
-      :format(SERVER_X + BOX + 20, height),
+      :format(SERVER_X + WIDTH + 20, height),
     "<title>pod, gateways, server</title>", STYLE,
   }
   for i, gateway in ipairs(lab.gateways) do
     local y <const> = TOP + ROW * (i - 1)
     local cut <const> = lab.cuts[gateway.name]
-    out[#out + 1] = wire(POD_X + BOX, middle, GATEWAY_X, y + 30, breaks_near(cut), gateway.dev)
-    out[#out + 1] = wire(GATEWAY_X + BOX, y + 30, SERVER_X, middle, breaks_far(cut))
+    out[#out + 1] =
+      wire(POD_X + WIDTH, middle, GATEWAY_X, y + HALF, breaks_near(cut), gateway.dev)
+    out[#out + 1] = wire(GATEWAY_X + WIDTH, y + HALF, SERVER_X, middle, breaks_far(cut))
     local title <const> = gateway.name .. (cut and ": " .. reasons[cut] or "")
     out[#out + 1] = box(GATEWAY_X, y, title, addresses(lab, gateway.via),
       cut and "gateway cut" or "gateway")
   end
-  out[#out + 1] = box(POD_X, middle - 30, "pod", addresses(lab, lab.source), "pod")
-  out[#out + 1] = box(SERVER_X, middle - 30, "server", addresses(lab, lab.prefix), "server")
+  out[#out + 1] = box(POD_X, middle - HALF, "pod", addresses(lab, lab.source), "pod")
+  out[#out + 1] =
+    box(SERVER_X, middle - HALF, "server", addresses(lab, lab.prefix), "server")
   out[#out + 1] = "</svg>"
   return table.concat(out, "\n") .. "\n"
 end

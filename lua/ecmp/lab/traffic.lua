@@ -12,32 +12,44 @@ local BATCH <const> = 100        -- as many as an unresolved neighbour's queue t
 local QUIET <const> = 0.3        -- seconds without an arrival after which the rest is lost
 local DPORT <const> = 4000
 
+local CALLER <const> = 3 -- of `lab:send`, which ends in a tail call
+
 local known <const> = { flows = true, proto = true, family = true, dst = true, dport = true,
   src = true }
 
 local function check_options(lab, options)
+  if type(options) ~= "table" then
+    error(("send: a table of options expected, got %s"):format(type(options)), CALLER)
+  end
   for key in pairs(options) do
-    if not known[key] then error(("%s: unknown option of send"):format(tostring(key)), 4) end
+    if not known[key] then error(("%s: unknown option of send"):format(tostring(key)), CALLER) end
   end
   local flows <const> = options.flows or 100
   if math.type(flows) ~= "integer" or flows < 1 or flows > MOST_FLOWS then
-    error(("flows: 1 to %d expected, got %s"):format(MOST_FLOWS, tostring(flows)), 4)
+    error(("flows: 1 to %d expected, got %s"):format(MOST_FLOWS, tostring(flows)), CALLER)
   end
   if options.proto ~= nil and options.proto ~= "udp" then
-    error(("proto: only udp is sent, got %s"):format(tostring(options.proto)), 4)
+    error(("proto: only udp is sent, got %s"):format(tostring(options.proto)), CALLER)
+  end
+  local dport <const> = options.dport or DPORT
+  if math.type(dport) ~= "integer" or dport < 1 or dport > 65535 then
+    error(("dport: 1 to 65535 expected, got %s"):format(tostring(dport)), CALLER)
   end
   local family = options.family
   if options.dst then
+    if type(options.dst) ~= "string" then
+      error(("dst: an address expected, got %s"):format(type(options.dst)), CALLER)
+    end
     local prefix <const>, message <const> = ip.parse(options.dst)
-    if not prefix then error("dst: " .. message, 4) end
+    if not prefix then error("dst: " .. message, CALLER) end
     family = prefix:family()
   end
   family = family or lab.families[1]
   if not lab.address[family] then
-    error(("family: this lab has no %s"):format(tostring(family)), 4)
+    error(("family: this lab has no %s"):format(tostring(family)), CALLER)
   end
   return { flows = flows, family = family, dst = options.dst or lab.address[family],
-           dport = options.dport or DPORT, src = options.src or lab.source[family] }
+           dport = dport, src = options.src or lab.source[family] }
 end
 
 -- The same flows that `nl.route:spread` asks about: prediction and traffic are to be comparable

@@ -76,7 +76,10 @@ local function recorded(journal, nl, kind)
   return setmetatable({}, { __name = "ecmp.Object", __index = function(self, verb)
     local method <const> = object[verb]
     if type(method) ~= "function" then return method end
-    local function call(_, ...)
+    local function call(receiver, ...)
+      if receiver ~= self then
+        error(("nl.%s:%s: called without its colon"):format(kind, verb), 2)
+      end
       if changing[verb] then return change(journal, nl, kind, verb, ...) end
       return method(object, ...)
     end

@@ -1,5 +1,7 @@
 -- Completion: names as far as they can be followed without running anything, fields of the object
--- whose verb is being called, and devices.
+-- whose verb is being called, devices, and files.
+
+local sys <const> = require "ecmp.sys"
 
 local M = {}
 
@@ -107,6 +109,16 @@ local function devices(env)
   return names
 end
 
+-- Behind a colon stands what can be called.
+local function methods_of(path, value)
+  local names <const> = members_of(path, value)
+  for name in pairs(names) do
+    local kind <const> = type(index(value, name))
+    if kind ~= "function" and kind ~= "nil" then names[name] = nil end
+  end
+  return names
+end
+
 local function matching(names, prefix, head)
   local found <const> = {}
   for name in pairs(names) do
@@ -122,6 +134,23 @@ local function as_set(list)
   return set
 end
 
+local takes_file <const> = { source = true, plan = true, apply = true, dofile = true }
+
+-- Files and, with a slash behind them, directories; hidden ones are asked for by their dot. Of a
+-- directory that is the only one its files are offered: readline puts a quote behind what is alone.
+local function files(word)
+  local folder <const>, prefix <const> = word:match "^(.-)([^/]*)$"
+  local names <const> = {}
+  for _, name in ipairs(sys.list(folder == "" and "." or folder) or {}) do
+    local found <const> = sys.stat(folder .. name)
+    local wanted <const> = name:sub(1, 1) ~= "." or prefix:sub(1, 1) == "."
+    if found and wanted then names[name .. (found.type == "dir" and "/" or "")] = true end
+  end
+  local found <const> = matching(names, prefix, folder)
+  local inside <const> = #found == 1 and found[1]:find "/$" and files(found[1]) or {}
+  return #inside > 0 and inside or found
+end
+
 ---What a word can become.
 ---@param env table
 ---@param line string
@@ -131,11 +160,14 @@ end
 function M.candidates(env, line, from, to)
   local word <const>, before <const> = line:sub(from, to), line:sub(1, from - 1)
   if before:find 'dev%s*=%s*"$' then return matching(devices(env), word, "") end
+  local call <const> = before:match "([%w_]+)%s*%(?%s*[\"']$"
+  if takes_file[call] then return files(word) end
   local path <const>, sign <const>, prefix <const> = word:match "^([%w_.]+)([.:])([%w_]*)$"
   if path then
     local value <const> = follow(env, path)
     if value == nil then return {} end
-    return matching(members_of(path, value), prefix, path .. sign)
+    local known <const> = sign == ":" and methods_of or members_of
+    return matching(known(path, value), prefix, path .. sign)
   end
   if not word:find "^[%a_]?[%w_]*$" then return {} end
   local here <const> = fields_here(before)

@@ -4,7 +4,7 @@ local M = {}
 
 M.overview = [[
 Everything typed here is Lua; a bare expression prints its value. The place is in the prompt: in
-`scratch` nothing reaches the host, and all is gone when you leave (Ctrl-D).
+`scratch` nothing reaches the host, and all is gone when you leave (Ctrl-D, or exit()).
 
   nl.route:list()                    routes; also nl.link, nl.addr, nl.nexthop, nl.rule, nl.neigh
   nl.route:add { dst = "default", via = "10.0.0.1" }
@@ -13,7 +13,7 @@ Everything typed here is Lua; a bare expression prints its value. The place is i
   spread "192.0.2.1"                 the ways of a thousand
 
   lab = ecmp.lab { gateways = 3 }    a pod, routers and a server, with real wires
-  use(lab.pod)                       nl is the pod's now
+  use(lab.pod)   use()               nl is the pod's now; and that of this place again
   nl.route:add { dst = "default", nexthops = lab:hops(4) }
   lab:send { flows = 1000 }          real packets, counted at the gateways
   lab:fail "gw2"   lab:cut("gw2", "packets")   lab:heal()   lab:draw()

@@ -1,8 +1,9 @@
 -- Lines from a terminal, with editing, history and completion where lua-readline is installed; from
 -- anything else as they come.
 --
--- While a line is read SIGINT is something to be read too, so that it ends the line and not the
--- program.
+-- While a line is read signals are something to be read too: SIGINT ends the line and not the
+-- program; SIGTERM and SIGHUP are the end of input, so that all is tidied up and the terminal is as
+-- it was.
 
 local sys <const> = require "ecmp.sys"
 
@@ -28,12 +29,19 @@ local function history_file()
   return sys.stat(dir .. "/ecmp") and dir .. "/ecmp/history" or ""
 end
 
+-- What readline makes of the terminal is not undone by a signal in the middle of a line.
+local function terminal_state()
+  local pipe <close> = io.popen "stty -g 2>/dev/null"
+  return pipe and pipe:read "l"
+end
+
 ---@param complete fun(line: string, from: integer, to: integer): string[]
 ---@return table reader
 function M.new(complete)
   local self <const> = setmetatable({ terminal = sys.isatty(0), pending = "", lines = {} }, Reader)
   if self.terminal then self.readline = find_readline() end
   if self.readline then
+    self.state = terminal_state()
     self.readline.set_options { histfile = history_file(), keeplines = HISTORY, auto_add = false }
     local readline <const> = self.readline
     readline.set_complete_function(function(...)
@@ -49,6 +57,14 @@ local function invisible(prompt)
   return (prompt:gsub("\27%[[%d;]*m", "\1%0\2"))
 end
 
+local BRACKETED_PASTE_OFF <const> = "\27[?2004l"
+
+function Reader:restore_terminal()
+  if not self.state then return end
+  io.stdout:write(BRACKETED_PASTE_OFF)
+  os.execute(("stty '%s' 2>/dev/null"):format(self.state))
+end
+
 -- With readline: it is fed as characters come. An interrupted line is dropped by installing the
 -- handler anew for the next one; to remove it in the middle of a line would have lua-readline close
 -- the terminal's stream before GNU readline has restored the terminal through it.
@@ -61,10 +77,9 @@ function Reader:edit(prompt, signals)
   while not done do
     local ready <const> = assert(sys.poll { signals, 0 })
     if ready[1] == signals then
-      signals:read()
-      io.write "^C\n"
-      io.flush()
-      return false
+      if signals:read() == "INT" then return false, "^C" end
+      self:restore_terminal()
+      return nil
     end
     self.readline.read_char()
   end
@@ -80,10 +95,9 @@ function Reader:take(signals)
   while not self.pending:find "\n" do
     local ready <const> = assert(sys.poll { signals, 0 })
     if ready[1] == signals then
-      signals:read()
       self.pending = ""
-      io.write "\n"
-      return false
+      if signals:read() == "INT" then return false, "" end
+      return nil
     end
     local text <const> = sys.read_some(0)
     if not text or text == "" then
@@ -102,20 +116,16 @@ end
 ---@param prompt string shown on a terminal only
 ---@return string|false|nil line # false: interrupted; nil: the end
 function Reader:line(prompt)
-  io.flush()
-  local signals <close> = assert(sys.signals { "INT" })
+  io.stdout:flush()
+  local signals <close> = assert(sys.signals { "INT", "TERM", "HUP" })
+  local line, echo
   if self.readline then
-    -- the editor draws on what is C's standard output
-    local line <const> = self:edit(prompt, signals)
-    if line == nil then io.write "\n" end
-    return line
+    line, echo = self:edit(prompt, signals) -- it draws on what is C's standard output
+  else
+    if self.terminal then io.stdout:write(prompt):flush() end
+    line, echo = self:take(signals)
   end
-  if self.terminal then
-    io.write(prompt)
-    io.flush()
-  end
-  local line <const> = self:take(signals)
-  if line == nil and self.terminal then io.write "\n" end
+  if self.terminal and not line then io.stdout:write(echo or "", "\n"):flush() end
   return line
 end
 

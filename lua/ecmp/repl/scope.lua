@@ -4,6 +4,7 @@ local changes <const> = require "ecmp.repl.changes"
 local help <const> = require "ecmp.repl.help"
 local identity <const> = require "ecmp.identity"
 local routefile <const> = require "ecmp.routefile"
+local rtnl <const> = require "ecmp.rtnl"
 local snapshot <const> = require "ecmp.repl.snapshot"
 local terminal <const> = require "ecmp.terminal"
 
@@ -14,6 +15,15 @@ local function routes_of(entries)
   local routes <const> = {}
   for i, entry in ipairs(entries) do routes[i] = entry.route end
   return routes
+end
+
+local function check_list(value)
+  for i, route in ipairs(value) do
+    if type(route) ~= "table" and not rtnl.is_view(route) then
+      error(("[%d]: a route expected, got %s"):format(i, type(route)), 4)
+    end
+  end
+  return value
 end
 
 -- What somebody wants, whichever way it is given.
@@ -27,7 +37,7 @@ local function wanted_of(value)
   end
   local is_route <const> = type(value) == "table" and (value.dst or value[1] == nil and next(value))
   if is_route then return { value } end
-  if type(value) == "table" then return value end
+  if type(value) == "table" then return check_list(value) end
   if type(value) ~= "string" then
     error(("a list of routes, text or a file expected, got %s"):format(type(value)), 3)
   end
@@ -80,15 +90,19 @@ local function apply(session, value, ...)
   local ok <const>, message <const>, code <const> = session.journal:apply(session.nl, changed, tell)
   clear()
   if not ok then return nil, message, code end
-  return ("applied %d changes"):format(#changed)
+  return ("applied %d change%s"):format(#changed, #changed == 1 and "" or "s")
 end
 
 -- undo and redo, so many times.
 local function repeated(session, way)
   return function(count)
+    if count == nil then count = 1 end
+    if math.type(count) ~= "integer" or count < 1 then
+      error(("%s: how many statements? got %s"):format(way, tostring(count)), 2)
+    end
     session.journal.current = nil
     local lines <const> = {}
-    for i = 1, count or 1 do
+    for i = 1, count do
       local text <const>, message <const>, code <const> = session.journal[way](session.journal)
       if not text then
         if i > 1 then break end
@@ -98,6 +112,19 @@ local function repeated(session, way)
     end
     return table.concat(lines, "\n")
   end
+end
+
+local function is_handle(value)
+  local mt <const> = getmetatable(value)
+  return type(value) == "table" and type(mt) == "table" and mt.__name == "ecmp.Handle"
+end
+
+-- The word alone says what to do, as newcomers type it.
+local function leave(session)
+  return setmetatable({}, {
+    __name = "ecmp.Leave", __tostring = function() return "exit() leaves, and so does Ctrl-D" end,
+    __call = function() session.over = true end,
+  })
 end
 
 -- What can be typed, each a closure over the session.
@@ -122,11 +149,11 @@ local function words(session)
         or flow)
     end,
     use = function(handle)
-      if type(handle) ~= "table" or not handle.route then
+      if handle ~= nil and not is_handle(handle) then
         error("use: a handle expected, such as lab.pod", 2)
       end
-      session:use(handle.real or handle)
-      return ("nl is the handle of %s now"):format(session.place)
+      session:use(handle and (rawget(handle, "real") or handle))
+      return ("nl is the handle of %s now"):format(session.place or session.label)
     end,
     source = function(path)
       if type(path) ~= "string" then error("source: the name of a file expected", 2) end
@@ -135,12 +162,24 @@ local function words(session)
   }
 end
 
+-- Somebody's `string = nil` or `table.concat = 5` is not to be that of the prompt.
+local libraries <const> = { "coroutine", "debug", "io", "math", "os", "string", "table", "utf8" }
+
+local function copy_of(library)
+  local copy <const> = {}
+  for name, value in pairs(library) do copy[name] = value end
+  return copy
+end
+
 ---The environment of what is typed.
 ---@param session table with `nl`, `journal`
 ---@return table env
 function M.new(session)
   local env <const> = words(session)
   env._G = env
+  env.exit = leave(session)
+  env.quit = env.exit
+  for _, name in ipairs(libraries) do env[name] = copy_of(_G[name]) end
   env.ecmp = require "ecmp"
   env.ip, env.journal = env.ecmp.ip, session.journal
   env.nl = changes.handle(session.journal, session.nl)

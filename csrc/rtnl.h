@@ -81,9 +81,9 @@ struct step {
 	int index;
 };
 
-/* A key once found: where its text lies and which row of which schema it names. */
+/* A key once found: where the string lies and which row of which schema it names. */
 struct known_key {
-	const char *key;
+	const void *key;
 	const struct schema *schema;
 	int row;
 };
@@ -96,6 +96,7 @@ struct encoder {
 	lua_State *L;
 	struct arena *out;
 	size_t start; /* of the message's fixed header in the arena */
+	int room;     /* stack index up to which values may be pushed */
 	int names;    /* absolute stack index */
 	enum verb verb;
 	int base;   /* number of the change in a batch, for errors; 0: a single request */

@@ -43,17 +43,9 @@ _Noreturn void fail(struct encoder *e, const char *key, const char *format, ...)
 	throw_at_caller(L);
 }
 
-void enter(struct encoder *e, const char *key, int index)
+void too_deep(struct encoder *e, const char *key)
 {
-	if (e->depth == (int)(sizeof(e->path) / sizeof(e->path[0])))
-		fail(e, key, "nested too deeply");
-	e->path[e->depth++] = (struct step){key, index};
-	luaL_checkstack(e->L, 12, "nested too deeply");
-}
-
-void leave(struct encoder *e)
-{
-	e->depth--;
+	fail(e, key, "nested too deeply");
 }
 
 /* The value on top of the stack as text for a message: strings quoted. [v] -> [v, text] */
@@ -64,26 +56,12 @@ const char *shown(struct encoder *e)
 	return luaL_tolstring(e->L, -1, NULL);
 }
 
-void expect(struct encoder *e, const struct field *f, int type, const char *what)
+void unexpected(struct encoder *e, const struct field *f, const char *what)
 {
-	if (lua_type(e->L, -1) != type)
-		fail(e, f->key, "%s expected, got %s", what, luaL_typename(e->L, -1));
+	fail(e, f->key, "%s expected, got %s", what, luaL_typename(e->L, -1));
 }
 
 /* --- attributes ------------------------------------------------------------------------------ */
-
-uint8_t *put_room(struct encoder *e, uint16_t type, size_t length)
-{
-	uint8_t *room = arena_reserve(e->L, e->out, NLA_HDRLEN + NLA_ALIGN(length));
-	struct nlattr attr = {.nla_len = (uint16_t)(NLA_HDRLEN + length), .nla_type = type};
-	memcpy(room, &attr, sizeof(attr));
-	return room + NLA_HDRLEN;
-}
-
-void put(struct encoder *e, uint16_t type, const void *data, size_t length)
-{
-	memcpy(put_room(e, type, length), data, length);
-}
 
 size_t open_attr(struct encoder *e, uint16_t type)
 {
@@ -99,11 +77,6 @@ void close_attr(struct encoder *e, size_t at, const char *key)
 		     (int)length);
 	uint16_t n = (uint16_t)length;
 	memcpy(e->out->base + at, &n, sizeof(n));
-}
-
-uint8_t *header_of(struct encoder *e, size_t at)
-{
-	return e->out->base + at;
 }
 
 /* An attribute of this type already written since `from`, or NULL: flags and structures share one.

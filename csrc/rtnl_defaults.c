@@ -29,7 +29,7 @@ static bool stays_on_link(const struct rtmsg *r, const struct given *g)
 	case RTN_ANYCAST:
 		return true;
 	case RTN_UNICAST:
-		return !has(&schema_route, g, "via") && !has(&schema_route, g, "nexthops") &&
+		return !has(&schema_route, g, "nexthops") && !has(&schema_route, g, "via") &&
 		       !has(&schema_route, g, "nhid");
 	default:
 		return false;
@@ -66,12 +66,11 @@ static void route_defaults(struct encoder *e, const struct given *g)
 		r->rtm_type = RTN_UNICAST;
 	if (r->rtm_protocol == RTPROT_UNSPEC)
 		r->rtm_protocol = RTPROT_BOOT;
-	if (has(&schema_route, g, "scope") || r->rtm_family == AF_INET6)
+	if (r->rtm_family == AF_INET6)
 		return;
-	if (r->rtm_type == RTN_LOCAL || r->rtm_type == RTN_NAT)
-		r->rtm_scope = RT_SCOPE_HOST;
-	else if (stays_on_link(r, g))
-		r->rtm_scope = RT_SCOPE_LINK;
+	bool local = r->rtm_type == RTN_LOCAL || r->rtm_type == RTN_NAT;
+	if ((local || stays_on_link(r, g)) && !has(&schema_route, g, "scope"))
+		r->rtm_scope = local ? RT_SCOPE_HOST : RT_SCOPE_LINK;
 }
 
 /* IFA_ADDRESS is the peer, or the address itself; an IPv4 broadcast is filled in for prefixes up to
@@ -85,7 +84,7 @@ static void addr_defaults(struct encoder *e, const struct given *g)
 	const uint8_t *local = written(e, attrs, IFA_LOCAL);
 	if (!local)
 		return;
-	size_t size = (size_t)address_size(e->family);
+	size_t size = address_size(e->family);
 	memcpy(bytes, local, size);
 	if (!written(e, attrs, IFA_ADDRESS))
 		put(e, IFA_ADDRESS, bytes, size);
@@ -140,7 +139,10 @@ void fill_in(struct encoder *e, const struct schema *schema, const struct given 
 		{&schema_rule, rule_defaults},	     {&schema_neigh, neigh_defaults},
 		{&schema_nexthop, nexthop_defaults},
 	};
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
-		if (defaults[i].schema == schema)
-			defaults[i].fill(e, g);
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+		if (defaults[i].schema != schema)
+			continue;
+		defaults[i].fill(e, g);
+		return;
+	}
 }

@@ -42,24 +42,43 @@ static __attribute__((noreturn)) void unknown_key(struct encoder *e, const struc
 	fail(e, key, "unknown field of a %s", schema->name);
 }
 
-/* The row of the string on top of the stack, or -1. Keys of rows are never collected, so their
- * addresses tell them. */
-static int row_of_key(struct encoder *e, const struct schema *schema)
+/* Where a key is known. Keys of rows are never collected, so their addresses tell them. */
+static inline struct known_key *known_place(struct encoder *e, const struct schema *schema,
+					    const void *key)
 {
-	lua_State *L = e->L;
-	if (lua_type(L, -1) != LUA_TSTRING)
-		return -1;
-	const char *key = lua_tostring(L, -1);
 	size_t place = ((uintptr_t)key >> 4 ^ (uintptr_t)schema >> 5) % KNOWN_KEYS;
 	struct known_key *known = &e->known[place];
 	if (known->key && (known->key != key || known->schema != schema))
 		known = &e->known[place ^ 1]; /* taken by another key */
-	if (known->key == key && known->schema == schema)
-		return known->row;
-	int row = index_lookup(L, schema, -1);
-	if (row >= 0)
-		*known = (struct known_key){key, schema, row};
+	return known;
+}
+
+/* The row of the key on top of the stack, whose value is at `value`; raises where it has none. */
+static int find_row(struct encoder *e, const struct schema *schema, int table, int value)
+{
+	lua_State *L = e->L;
+	bool text = lua_type(L, -1) == LUA_TSTRING;
+	int row = text ? index_lookup(L, schema, -1) : -1;
+	if (row >= 0) {
+		const void *key = lua_topointer(L, -1);
+		*known_place(e, schema, key) = (struct known_key){key, schema, row};
+		return row;
+	}
+	row = union_row(e, schema->rows, table, value + 1);
+	if (row < 0 && schema->head == 0 && text && strcmp(lua_tostring(L, -1), "type") == 0)
+		row = SELECTOR;
+	if (row < 0)
+		unknown_key(e, schema);
 	return row;
+}
+
+/* Sees to it that forty values can be pushed above `top`, whatever was asked for before. */
+static inline void have_room(struct encoder *e, int top)
+{
+	if (top + 40 <= e->room)
+		return;
+	luaL_checkstack(e->L, 80, "too many values");
+	e->room = top + 80;
 }
 
 /*
@@ -71,22 +90,18 @@ void collect(struct encoder *e, const struct schema *schema, int table, struct g
 	lua_State *L = e->L;
 	g->rows = 0;
 	g->top = lua_gettop(L);
-	luaL_checkstack(L, 40, "too many values");
+	have_room(e, g->top);
 	lua_pushnil(L);
-	for (int top = g->top; lua_next(L, table); top += 2) {
-		if ((top - g->top) % 16 == 14)
-			luaL_checkstack(L, 40, "too many fields");
+	for (int value = g->top + 2; lua_next(L, table); value += 2) {
+		have_room(e, value);
+		const void *key = lua_topointer(L, -2);
+		const struct known_key *known = known_place(e, schema, key);
+		int row = known->row;
 		lua_pushvalue(L, -2);
-		int row = row_of_key(e, schema);
-		if (row < 0)
-			row = union_row(e, schema->rows, table, top + 3);
-		if (row < 0 && schema->head == 0 && lua_type(L, -1) == LUA_TSTRING &&
-		    strcmp(lua_tostring(L, -1), "type") == 0)
-			row = SELECTOR;
-		if (row < 0)
-			unknown_key(e, schema);
+		if (known->key != key || known->schema != schema)
+			row = find_row(e, schema, table, value);
 		g->rows |= (uint64_t)1 << row;
-		g->at[row] = top + 2;
+		g->at[row] = value;
 	}
 }
 
@@ -118,11 +133,11 @@ static int family_of_text(lua_State *L, int index)
 	if (lua_type(L, index) != LUA_TSTRING)
 		return 0;
 	const char *text = lua_tostring(L, index);
-	if (strncmp(text, "inet6 ", 6) == 0)
+	if (*text == 'i' && strncmp(text, "inet6 ", 6) == 0)
 		return AF_INET;
-	if (strchr(text, ':'))
-		return AF_INET6;
-	return strchr(text, '.') ? AF_INET : 0;
+	while (*text && *text != ':' && *text != '.')
+		text++;
+	return *text == ':' ? AF_INET6 : *text == '.' ? AF_INET : 0;
 }
 
 static int explicit_family(struct encoder *e, int table)
@@ -186,7 +201,6 @@ void encode_message(struct encoder *e, const struct schema *schema, int value)
 				luaL_typename(L, value));
 		throw_at_caller(L);
 	}
-	luaL_checkstack(L, 20, "too many values");
 	arena_reserve(L, e->out, schema->head);
 	struct given g;
 	collect(e, schema, value, &g);

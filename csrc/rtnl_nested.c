@@ -65,7 +65,8 @@ static void put_union(struct encoder *e, const struct place *p, const struct fie
 		close_attr(e, at, f->key);
 }
 
-static void put_hop(struct encoder *e, const struct field *f, int index)
+/* The hop on top of the stack, at stack index `value`. */
+static void put_hop(struct encoder *e, const struct field *f, int index, int value)
 {
 	lua_State *L = e->L;
 	enter(e, f->key, index);
@@ -73,7 +74,7 @@ static void put_hop(struct encoder *e, const struct field *f, int index)
 		fail(e, NULL, "table expected, got %s", luaL_typename(L, -1));
 	size_t header = e->out->length;
 	arena_reserve(L, e->out, sizeof(struct rtnexthop));
-	struct place inner = {header, e->out->length, lua_gettop(L)};
+	struct place inner = {header, e->out->length, value};
 	put_table_rows(e, &inner, f->sub);
 	size_t length = e->out->length - header;
 	if (length > ATTR_MAX)
@@ -83,42 +84,20 @@ static void put_hop(struct encoder *e, const struct field *f, int index)
 	leave(e);
 }
 
-/* The hops as lua_next finds them, which for nearly all lists is their order; -1 where it is not.
- */
-static int put_hops_in_sequence(struct encoder *e, const struct field *f)
+/* Raises unless the n elements of the list on top of the stack are all it has. */
+static void check_list(struct encoder *e, const struct field *f, int n)
 {
 	lua_State *L = e->L;
-	int n = 0;
-	lua_pushnil(L);
-	while (lua_next(L, -2)) {
-		if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) != n + 1) {
-			lua_pop(L, 2);
-			return -1;
-		}
-		put_hop(e, f, ++n);
-		lua_pop(L, 1);
-	}
-	return n;
-}
-
-static int put_hops_by_number(struct encoder *e, const struct field *f)
-{
-	lua_State *L = e->L;
-	int n = 0;
-	while (lua_geti(L, -1, n + 1) != LUA_TNIL) {
-		put_hop(e, f, ++n);
-		lua_pop(L, 1);
-	}
-	lua_pop(L, 1);
-	if (n == 0)
-		return 0;
+	lua_pushinteger(L, n);
+	if (!lua_next(L, -2)) /* Lua finds them in this order, with few exceptions */
+		return;
+	lua_pop(L, 2);
 	lua_pushnil(L);
 	for (int keys = 0; lua_next(L, -2); keys++) {
 		if (keys == n)
 			fail(e, f->key, "a list of next hops expected, found other keys");
 		lua_pop(L, 1);
 	}
-	return n;
 }
 
 static void put_hops(struct encoder *e, const struct place *p, const struct field *f)
@@ -126,12 +105,15 @@ static void put_hops(struct encoder *e, const struct place *p, const struct fiel
 	(void)p;
 	expect(e, f, LUA_TTABLE, "list of next hops");
 	size_t at = open_attr(e, f->attr);
-	int n = put_hops_in_sequence(e, f);
-	if (n < 0) {
-		e->out->length = at + NLA_HDRLEN;
-		n = put_hops_by_number(e, f);
+	int n = 0, list = lua_gettop(e->L);
+	while (lua_rawgeti(e->L, list, n + 1) != LUA_TNIL) {
+		put_hop(e, f, ++n, list + 1);
+		lua_settop(e->L, list);
 	}
-	if (n == 0)
+	lua_settop(e->L, list);
+	if (n > 0)
+		check_list(e, f, n);
+	else
 		fail(e, f->key, "an empty list: a route needs at least one next hop");
 	close_attr(e, at, f->key);
 }

@@ -158,17 +158,11 @@ void put_string(struct encoder *e, const struct place *p, const struct field *f)
 static int check_address(struct encoder *e, const struct field *f, const char *text, size_t length,
 			 uint8_t out[16])
 {
-	int family = memchr(text, ':', length) ? AF_INET6 : AF_INET;
-	int read =
-		family == AF_INET ? text_to_ip4(text, length, out) : text_to_ip6(text, length, out);
-	if (read == 0 || (size_t)read != length)
-		fail(e, f->key, "'%s' is not an address", text);
-	return family;
-}
-
-int address_size(int family)
-{
-	return family == AF_INET6 ? 16 : 4;
+	if ((size_t)text_to_ip4(text, length, out) == length && length > 0)
+		return AF_INET;
+	if ((size_t)text_to_ip6(text, length, out) == length && length > 0)
+		return AF_INET6;
+	fail(e, f->key, "'%s' is not an address", text);
 }
 
 static const char *family_name(int family)
@@ -190,7 +184,7 @@ void put_address(struct encoder *e, const struct place *p, const struct field *f
 	if (family != want)
 		fail(e, f->key, "'%s' is %s, %s expected", text, family_name(family),
 		     family_name(want));
-	put(e, f->attr, bytes, (size_t)address_size(family));
+	put(e, f->attr, bytes, address_size(family));
 }
 
 static int check_length(struct encoder *e, const struct field *f, const char *text,
@@ -230,7 +224,7 @@ void put_prefix(struct encoder *e, const struct place *p, const struct field *f)
 	if (family != e->family)
 		fail(e, f->key, "'%s' is %s in an %s %s", text, family_name(family),
 		     family_name(e->family), e->depth ? "part" : "request");
-	int bits = 8 * address_size(family);
+	int bits = 8 * (int)address_size(family);
 	int length = slash ? check_length(e, f, text, slash, bits) : bits;
 	header_of(e, p->header)[f->offset] = (uint8_t)length;
 	if (f->attr == IFA_LOCAL || strcmp(f->key, "peer") == 0)
@@ -238,7 +232,7 @@ void put_prefix(struct encoder *e, const struct place *p, const struct field *f)
 	else
 		mask_host(bytes, length);
 	if (length > 0 || f->attr == IFA_LOCAL)
-		put(e, f->attr, bytes, (size_t)address_size(family));
+		put(e, f->attr, bytes, address_size(family));
 }
 
 /* RTA_GATEWAY, or for an IPv4 route with an IPv6 next hop RTA_VIA (kernel.md 3). */
@@ -249,12 +243,12 @@ void put_via(struct encoder *e, const struct place *p, const struct field *f)
 	(void)p;
 	expect(e, f, LUA_TSTRING, "address");
 	const char *text = lua_tolstring(e->L, -1, &length);
-	bool other = strncmp(text, "inet6 ", 6) == 0;
+	bool other = *text == 'i' && strncmp(text, "inet6 ", 6) == 0;
 	if (other)
 		text += 6, length -= 6;
 	int family = check_address(e, f, text, length, bytes + 2);
 	if (family == e->family && !(other && family == AF_INET)) {
-		put(e, f->attr, bytes + 2, (size_t)address_size(family));
+		put(e, f->attr, bytes + 2, address_size(family));
 	} else if (family == AF_INET6 && f->offset) {
 		uint16_t number = AF_INET6;
 		memcpy(bytes, &number, sizeof(number));

@@ -7,17 +7,27 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* The digit at p, or more than 9. */
+static inline unsigned digit_at(const char *p, const char *end)
+{
+	return p < end ? (unsigned)(*p - '0') : 10;
+}
+
 /* One to three digits without a leading zero, which some read as octal; returns where they end, or
  * NULL. */
-static const char *read_byte(const char *p, const char *end, uint8_t *out)
+static inline const char *read_byte(const char *p, const char *end, uint8_t *out)
 {
-	unsigned value, digit;
-	if (p == end || (value = (unsigned)(*p++ - '0')) > 9)
+	unsigned value = digit_at(p, end), digit;
+	if (value > 9)
 		return NULL;
-	for (int i = 0; i < 2 && p < end && (digit = (unsigned)(*p - '0')) <= 9; i++, p++) {
+	if ((digit = digit_at(++p, end)) <= 9) {
 		if (value == 0)
 			return NULL;
 		value = value * 10 + digit;
+		if ((digit = digit_at(++p, end)) <= 9) {
+			value = value * 10 + digit;
+			p++;
+		}
 	}
 	*out = (uint8_t)value;
 	return value > 255 ? NULL : p;

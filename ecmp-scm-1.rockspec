@@ -193,6 +193,7 @@ build = {
     ["ecmp.rollback"] = "lua/ecmp/rollback.lua",
     ["ecmp.route"] = "lua/ecmp/route.lua",
     ["ecmp.routefile"] = "lua/ecmp/routefile.lua",
+    ["ecmp.rule.answer"] = "lua/ecmp/rule/answer.lua",
     ["ecmp.rule.check"] = "lua/ecmp/rule/check.lua",
     ["ecmp.rule.drop"] = "lua/ecmp/rule/drop.lua",
     ["ecmp.rule.failover"] = "lua/ecmp/rule/failover.lua",

@@ -96,14 +96,14 @@ default
     local script <const> = file("f.lua", [[
 return { merge = function(group, ctx)
   if ctx.conf.bad then error "no idea" end
-  return group
+  return group[1]
 end }]])
     local bad <const> = file("bad.json", CONF:format '"bad": true,')
     local good <const> = file("good.json", CONF:format "")
     local status <const>, out <const>, err <const> = ecmp("rule", "check", script, bad, good)
     assert.equal(1, status)
     assert.matches("fails: ecmp%-ptp: .*/f%.lua:2: no idea\n", out)
-    assert.matches("== .*/good%.json\n0%.0%.0%.0/0: 2 routes by", out)
+    assert.matches("== .*/good%.json\n0%.0%.0%.0/0: 2 routes became 1 by", out)
     assert.equal(("ecmp: rule: check: 1 of 2 configurations fail: ecmp-ptp: %s:2: no idea\n")
       :format(script), err)
   end)

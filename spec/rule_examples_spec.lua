@@ -37,6 +37,15 @@ describe("the example", function()
     }, run "failover")
   end)
 
+  it("failover is refused two routes that it would put into one place", function()
+    local routes, message, code = rule_spec.rule "examples/rules/failover.lua" {
+      "default via 10.0.1.1 dev eth0 metric 100", "default via 10.0.2.1 dev eth0 metric 200" }
+    assert.is_nil(routes)
+    assert.equal(100, code)
+    assert.matches("failover.lua: merge%(default%): default via 10.0.2.1 dev eth0 metric 100 has the "
+      .. "destination, table and metric of merge%(default%), default via 10.0.1.1 dev eth0 ", message)
+  end)
+
   it("one-network makes multipath routes on that network only", function()
     assert.same({ "default " .. four, "default " .. six }, run "one-network")
     assert.same({ "default via 10.0.1.1 dev eth0", "default via 2001:db8:1::1 dev eth0" },

@@ -244,7 +244,7 @@ describe("merging by a table of hooks", function()
       fault { dst = {}, dev = "eth0" })
     assert.matches("^merge%(default%)%.x: a list of routes has no such entry",
       fault { four[1], x = 1 })
-    assert.equal("merge(default).nexthops: a list of next hops is due here",
+    assert.equal("merge(default).nexthops.a: a list of next hops has no such entry",
       fault { dst = "default", nexthops = { a = 1 } })
   end)
 
@@ -256,7 +256,39 @@ describe("merging by a table of hooks", function()
     assert.equal(7, code)
   end)
 
-  it("may return the group as it came", function()
-    assert.same(four, rule.merge(four, function(routes) return routes end))
+  -- In IPv4 the first of two such routes would take all traffic, in IPv6 both would share it.
+  describe("refuses two routes with one destination, table and metric", function()
+    it("of one group, in both families", function()
+      for _, list in ipairs { four, six } do
+        local message, code = refusal(rule.merge(list, function(routes) return routes end))
+        assert.equal(7, code)
+        assert.equal(("merge(default)[2]: default via %s has the destination, table and metric of "
+          .. "merge(default)[1], default via %s; join them or give each a metric"):format(
+          list[2].via, list[1].via), message)
+      end
+    end)
+
+    it("of two groups whose metrics the rule has moved", function()
+      local routes = { { dst = "10.8.0.0/16", via = "10.0.0.1", metric = 100 },
+        { dst = "10.8.0.0/16", via = "10.0.0.2", metric = 200 } }
+      local message = refusal(rule.merge(routes, function(one, ctx)
+        return rule.multipath(one, ctx, { metric = 50 })
+      end))
+      assert.equal("merge(10.8.0.0/16): 10.8.0.0/16 via 10.0.0.2 metric 50 has the destination, "
+        .. "table and metric of merge(10.8.0.0/16), 10.8.0.0/16 via 10.0.0.1 metric 50; "
+        .. "join them or give each a metric", message)
+    end)
+
+    it("but not those that the block separate marks, nor those of other scope or type", function()
+      local routes = { four[1], four[2], { dst = "default", dev = "eth0", scope = "link" },
+        { dst = "default", type = "unreachable" } }
+      assert.equal(4, #rule.merge(routes, "separate"))
+      assert.equal(3, #rule.merge(routes, "ecmp"))
+      -- One that is not marked is one too many.
+      assert.is_nil(rule.merge({ four[1], four[2] }, { key = function(route) return route.via end,
+        merge = function(one, ctx)
+          return one[1].via == "10.0.0.1" and rule.separate(one, ctx) or one
+        end }))
+    end)
   end)
 end)

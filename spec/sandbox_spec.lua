@@ -87,10 +87,10 @@ describe("a rule script", function()
 
   it("may refuse, with a code of its own", function()
     local script <close> = assert(load [[return {
-      merge = function(g) if g.family == 4 then return g end return nil, "not here", 11 end }]])
+      merge = function(g) return nil, "not here for IPv" .. g.family, 11 end }]])
     local routes, message, code = rule.merge(both, script)
     assert.is_nil(routes)
-    assert.equal(directory .. "/rule.lua: merge(default): not here", message)
+    assert.equal(directory .. "/rule.lua: merge(default): not here for IPv4", message)
     assert.equal(11, code)
   end)
 
@@ -129,6 +129,35 @@ describe("a rule script", function()
       fault "{ dst = 'default', dev = 'eth7' }")
   end)
 
+  it("is refused what the kernel's messages have no room for, before the kernel is asked", function()
+    local function fault(fields)
+      local script <close> = assert(load(([[return { merge = function()
+        return { dst = "10.0.0.0/8", via = "10.0.0.1", dev = "eth0", %s } end }]]):format(fields)))
+      return refused(rule.merge(both, script)):match "rule.lua: merge%(default%)%.(.*)$"
+    end
+    for fields, message in pairs {
+      ["table = 'nosuch'"] = "table: 'nosuch' is not a known word",
+      ["proto = 'nosuch'"] = "proto: 'nosuch' is not a known word",
+      ["type = 'weird'"] = "type: 'weird' is not a known word",
+      ["scope = 'wide'"] = "scope: 'wide' is not a known word",
+      ["tos = 'high'"] = "tos: integer expected, got string",
+      ["src = '::1'"] = "src: '::1' is IPv6, IPv4 expected",
+      ["expires = -1"] = "expires: -1 is outside 0..4294967295",
+      ["encap = {}"] = "encap.type: missing: one of mpls, ip, ip6, seg6, seg6local",
+      ["encap = { type = 'mpls', label = 1 }"] = "encap.label: unknown field (did you mean 'labels'?)",
+      ["lock = { 1 }"] = "lock: 1 is not a known word",
+      ["dead = true"] = "dead: only the kernel sets this",
+    } do
+      assert.equal(message, fault(fields))
+    end
+  end)
+
+  it("is refused two routes for one place", function()
+    local script <close> = assert(load "return { merge = function(group) return group end }")
+    assert.matches("rule.lua: merge%(default%)%[2%]: default via 10.0.0.2 dev eth0 has the "
+      .. "destination, table and metric of merge%(default%)%[1%]", refused(rule.merge(both, script)))
+  end)
+
   it("sees the same random numbers each time", function()
     local function number()
       local script <close> = assert(load [[return { merge = function()
@@ -141,7 +170,7 @@ describe("a rule script", function()
   it("sees views of kernel routes, and json's numbers, as plain values", function()
     local json = require "ecmp.json"
     local script <close> = assert(load [[return { merge = function(g, ctx)
-      assert(ctx.conf.x == 1.5 and math.type(ctx.conf.y) == "integer") return g end }]])
+      assert(ctx.conf.x == 1.5 and math.type(ctx.conf.y) == "integer") return g[1] end }]])
     assert(rule.merge(both, script, { conf = json.decode [[{"x": 1.5, "y": 3}]] }))
   end)
 
@@ -199,7 +228,7 @@ describe("the hook plan", function()
 
   local function planned(text, plan)
     local script <close> = assert(load("return { plan = function(plan, ctx) " .. text .. " end }"))
-    return script:plan(plan or { addresses = {}, routes = both, sysctls = {} },
+    return script:plan(plan or { addresses = {}, routes = { both[1], both[3] }, sysctls = {} },
       { links = { eth0 = {} } })
   end
 
@@ -213,6 +242,13 @@ describe("the hook plan", function()
     assert.same({}, plan.addresses)
   end)
 
+  it("leaves as it was what it does not return", function()
+    local before = { addresses = { { address = "10.0.0.9/24", dev = "eth0" } }, routes = { both[1] },
+      sysctls = { ["net.ipv4.ip_forward"] = "1" } }
+    local plan = assert(planned("return { routes = {} }", before))
+    assert.same({ addresses = before.addresses, routes = {}, sysctls = before.sysctls }, plan)
+  end)
+
   it("may be left out", function()
     local script <close> = assert(load "return {}")
     local plan = {}
@@ -223,7 +259,7 @@ describe("the hook plan", function()
     for text, message in pairs {
       ["return"] = "plan: returned nothing",
       ["return 5"] = "plan: a table is due here, not a number",
-      ["plan.routes = 5 return plan"] = "plan.routes: a table is due here, not a number",
+      ["plan.routes = 5 return plan"] = "plan.routes: a table is due here, not 5",
       ["plan.routes[1].dev = 'eth1' return plan"] =
         "plan.routes[1].dev: there is no interface 'eth1'",
       ["plan.sysctls['kernel.core_pattern'] = 'x' return plan"] =
@@ -232,6 +268,20 @@ describe("the hook plan", function()
         "plan.sysctls.net/../kernel/core_pattern: is no setting of the network",
       ["plan.sysctls['net.ipv4.ip_forward'] = {} return plan"] =
         "plan.sysctls.net.ipv4.ip_forward: text is due here, not a table",
+      ["plan.sysctl = {} return plan"] = "plan.sysctl: unknown field (did you mean 'sysctls'?)",
+      ["plan.routes.x = {} return plan"] = "plan.routes.x: a list of routes has no such entry",
+      ["plan.routes[3] = plan.routes[2] return plan"] = "plan.routes[3]: default via 2001:db8::1 "
+        .. "dev eth0 has the destination, table and metric of plan.routes[2], default via "
+        .. "2001:db8::1 dev eth0; join them or give each a metric",
+      ["plan.routes = { { dst = '::/0', dev = 'eth0', encap = {} } } return plan"] =
+        "plan.routes.encap.type: missing: one of mpls, ip, ip6, seg6, seg6local",
+      ["plan.addresses.x = 1 return plan"] =
+        "plan.addresses.x: a list of addresses has no such entry",
+      ["plan.addresses[1] = 5 return plan"] = "plan.addresses[1]: a table is due here, not a number",
+      ["plan.addresses[1] = { address = '10.0.0.1/8', label = print } return plan"] =
+        "plan.addresses[1].label: unknown field",
+      ["plan.addresses[1] = { gateway = '10.0.0.1' } return plan"] =
+        "plan.addresses[1].address: is no address",
       ["plan.addresses[1] = { address = 'x' } return plan"] =
         "plan.addresses[1].address: is no address",
       ["plan.addresses[1] = { address = '10.0.0.1/8', dev = 'eth1' } return plan"] =

@@ -1,5 +1,6 @@
 -- The first gateway listed carries everything; the others wait at metrics a hundred apart, so that
--- an operator finds room between them.
+-- an operator finds room between them. A configuration whose own metrics end up on one of these is
+-- refused: two routes cannot be first.
 local R = {}
 
 function R.merge(group)

@@ -6,9 +6,8 @@
 -- One process serves a script from its loading to its last hook, so that the budget is one for all:
 -- that is what a CNI verb may cost, not what a hook may.
 local cage <const> = require "ecmp.cage"
-local check <const> = require "ecmp.rule.check"
+local checked <const> = require "ecmp.rule.answer"
 local inmate <const> = require "ecmp.rule.inmate"
-local ip <const> = require "ecmp.ip"
 local rule <const> = require "ecmp.rule"
 local sys <const> = require "ecmp.sys"
 local trust <const> = require "ecmp.trust"
@@ -125,7 +124,7 @@ function Script:run(routes, ctx, with_trace)
   merged, message, code = value_of(self, answer, "merge")
   if not merged then return nil, message, code end
   -- The cage has checked this, but it is the script's house.
-  merged, message = check.routes(merged, "merge", ctx and ctx.links)
+  merged, message = checked.routes(merged, "merge", ctx and ctx.links)
   if not merged then return fault(self, message) end
   return merged, nil, nil, answer.trace
 end
@@ -136,54 +135,6 @@ end
 ---@return table[]? routes, string? message, integer|string|nil code, table[]? trace
 function Script:explain(routes, ctx)
   return self:run(routes, ctx, true)
-end
-
-local function check_address(entry, path, links)
-  if type(entry) ~= "table" then return ("%s: a table is due here"):format(path) end
-  local address <const> = type(entry.address) == "string" and ip.parse(entry.address)
-  if not address then return ("%s.address: is no address"):format(path) end
-  if entry.gateway ~= nil
-    and not (type(entry.gateway) == "string" and ip.parse(entry.gateway)) then
-    return ("%s.gateway: is no address"):format(path)
-  end
-  local dev <const> = entry.dev
-  if dev ~= nil and not (type(dev) == "string" and (not links or links[dev])) then
-    return ("%s.dev: there is no interface '%s'"):format(path, tostring(dev):sub(1, 64))
-  end
-end
-
----Only the network settings of the pod may be written; a path that climbs out of them may not.
-local function check_sysctl(name, value)
-  local shown <const> = tostring(name):sub(1, 64)
-  if type(name) ~= "string" or not name:find("^net[./]") or name:find("..", 1, true)
-    or name:find("%c") then
-    return ("plan.sysctls.%s: is no setting of the network"):format(shown)
-  end
-  if type(value) ~= "string" and math.type(value) ~= "integer" then
-    return ("plan.sysctls.%s: text is due here, not a %s"):format(shown, type(value))
-  end
-end
-
----@return string? message
-local function check_plan(plan, links)
-  if type(plan) ~= "table" then
-    return ("plan: a table is due here, not a %s"):format(type(plan))
-  end
-  for _, part in ipairs { "addresses", "routes", "sysctls" } do
-    if plan[part] ~= nil and type(plan[part]) ~= "table" then
-      return ("plan.%s: a table is due here, not a %s"):format(part, type(plan[part]))
-    end
-  end
-  for i, entry in ipairs(plan.addresses or {}) do
-    local message <const> = check_address(entry, ("plan.addresses[%d]"):format(i), links)
-    if message then return message end
-  end
-  for name, value in pairs(plan.sysctls or {}) do
-    local message <const> = check_sysctl(name, value)
-    if message then return message end
-  end
-  local _, message = check.routes(plan.routes or {}, "plan.routes", links)
-  return message
 end
 
 ---Runs the hook `plan`; without one the plan stays as it is.
@@ -197,11 +148,8 @@ function Script:plan(plan, ctx)
   local changed
   changed, message, code = value_of(self, answer, "plan")
   if not changed then return nil, message, code end
-  message = check_plan(changed, ctx and ctx.links)
-  if message then return fault(self, message) end
-  for _, part in ipairs { "addresses", "routes", "sysctls" } do
-    changed[part] = changed[part] or {}
-  end
+  changed, message = checked.plan(changed, plan, ctx and ctx.links)
+  if not changed then return fault(self, message) end
   return changed
 end
 

@@ -1,8 +1,12 @@
 ---Checks what a rule returned before anything else sees it: names of fields, types, families, and
 ---interfaces, each mistake with the path of the field.
 local identity <const> = require "ecmp.identity"
+local rtnl <const> = require "ecmp.rtnl"
 
 local M = {}
+
+-- A mistake of whoever wrote the rule, as an error code of CNI.
+local MISTAKE <const> = 7
 
 local function kinds(text, kind, into)
   for name in text:gmatch("%S+") do into[name] = kind end
@@ -95,9 +99,40 @@ local function check_fields(value, known, path)
   end
 end
 
-local function check_device(name, path, links)
+---Checks that a table is a record of known fields, each of its kind.
+---@param value any
+---@param known table<string, string> kinds by name
+---@param path string
+---@return string? message
+function M.record(value, known, path)
+  if type(value) ~= "table" then
+    return ("%s: a table is due here, not a %s"):format(path, type(value))
+  end
+  return check_fields(value, known, path .. ".")
+end
+
+---Checks the name of an interface.
+---@param name string?
+---@param path string what stands before `dev`
+---@param links table? interfaces by name; without it any name will do
+---@return string? message
+function M.device(name, path, links)
   if name and links and not links[name] then
     return ("%sdev: there is no interface '%s'"):format(path, name:sub(1, 64))
+  end
+end
+
+---Checks that a table is a list without holes.
+---@param value table
+---@param path string
+---@param what string what it lists
+---@return string? message
+function M.list(value, path, what)
+  local count <const> = #value
+  for key in pairs(value) do
+    if math.type(key) ~= "integer" or key < 1 or key > count then
+      return ("%s.%s: a list of %s has no such entry"):format(path, tostring(key):sub(1, 64), what)
+    end
   end
 end
 
@@ -107,14 +142,10 @@ local function check_hops(hops, path, links)
     if type(hop) ~= "table" then
       return ("%snexthops[%d]: a next hop is a table, not a %s"):format(path, i, type(hop))
     end
-    local message <const> = check_fields(hop, HOP, "") or check_device(hop.dev, "", links)
+    local message <const> = check_fields(hop, HOP, "") or M.device(hop.dev, "", links)
     if message then return ("%snexthops[%d].%s"):format(path, i, message) end
   end
-  for key in pairs(hops) do
-    if math.type(key) ~= "integer" or key < 1 or key > #hops then
-      return ("%snexthops: a list of next hops is due here"):format(path)
-    end
-  end
+  return M.list(hops, path .. "nexthops", "next hops")
 end
 
 ---Checks one route.
@@ -125,12 +156,12 @@ end
 function M.route(route, path, links)
   if is_view(route) then return identity.canonical(route) end
   if type(route) ~= "table" then
-    return nil, ("%s: a route is a table, not a %s"):format(path, type(route)), 7
+    return nil, ("%s: a route is a table, not a %s"):format(path, type(route)), MISTAKE
   end
   local inside <const> = path .. "."
-  local message = check_fields(route, ROUTE, inside) or check_device(route.dev, inside, links)
+  local message = check_fields(route, ROUTE, inside) or M.device(route.dev, inside, links)
   if not message and route.nexthops then message = check_hops(route.nexthops, inside, links) end
-  if message then return nil, message, 7 end
+  if message then return nil, message, MISTAKE end
   local canonical, why, code = identity.canonical(route)
   if not canonical then return nil, inside .. why, code end
   return canonical
@@ -149,20 +180,68 @@ function M.routes(value, path, links)
   end
   if type(value) ~= "table" then
     return nil, ("%s: returned %s; a route, a list of routes, or {} for none is due"):format(path,
-      value == nil and "nothing" or "a " .. type(value)), 7
+      value == nil and "nothing" or "a " .. type(value)), MISTAKE
   end
-  local count <const> = #value
-  for key in pairs(value) do
-    if math.type(key) ~= "integer" or key < 1 or key > count then
-      return nil, ("%s.%s: a list of routes has no such entry"):format(path,
-        tostring(key):sub(1, 64)), 7
-    end
-  end
-  for i = 1, count do
+  local misplaced <const> = M.list(value, path, "routes")
+  if misplaced then return nil, misplaced, MISTAKE end
+  for i = 1, #value do
     local canonical, message, code = M.route(value[i], "", links)
     if not canonical then return nil, ("%s[%d]%s"):format(path, i, message), code end
   end
   return value
+end
+
+---What to call one of several routes.
+local function entry(path, i, routes)
+  return #routes > 1 and ("%s[%d]"):format(path, i) or path
+end
+
+---What is wrong with a route as a request; the kernel's schema says it by raising, with the place
+---of the call in front.
+local function unsayable(route)
+  local request <const> = {}
+  for field, value in pairs(route) do request[field] = value end
+  request.separate = nil
+  local sayable <const>, message <const> = pcall(rtnl.view, "route", request, true)
+  return not sayable and (message:match("^[^:]*:%d+: (.*)$") or message) or nil
+end
+
+---Checks that routes can be said to the kernel, field by field, without asking it.
+---@param routes table[] checked before
+---@param path string
+---@return boolean? sayable, string? message, integer? code nil, message, 7
+function M.sayable(routes, path)
+  for i, route in ipairs(routes) do
+    local wrong <const> = not is_view(route) and unsayable(route)
+    if wrong then return nil, ("%s.%s"):format(entry(path, i, routes), wrong), MISTAKE end
+  end
+  return true
+end
+
+local function text_of(route)
+  return identity.text(assert(identity.held(route)))
+end
+
+---Checks that each route has a place of its own. Of two with one destination, table and metric the
+---first would take all traffic of IPv4, and both together that of IPv6. Whoever means either has to
+---say so: by one route with two hops, by metrics, or by the mark of `rule.separate`.
+---@param routes table[] checked before
+---@param path string
+---@param places? table<string, table> where earlier routes of the same rule stand; added to
+---@return boolean? distinct, string? message, integer? code nil, message, 7
+function M.distinct(routes, path, places)
+  places = places or {}
+  for i, route in ipairs(routes) do
+    local key <const>, mine <const> = identity.key(route), entry(path, i, routes)
+    local marked <const> = not is_view(route) and route.separate or false
+    local other <const> = places[key]
+    if other and not (marked and other.marked) then
+      return nil, ("%s: %s has the destination, table and metric of %s, %s; join them or give each "
+        .. "a metric"):format(mine, text_of(route), other.path, text_of(other.route)), MISTAKE
+    end
+    places[key] = other or { path = mine, route = route, marked = marked }
+  end
+  return true
 end
 
 return M

@@ -44,7 +44,10 @@ local function checked(run, path, value, message, code)
   local _, why, number = refused(path, value, message, code)
   if why then return nil, why, number end
   value, message, code = check.routes(value, path, run.ctx.links)
-  if not value then return nil, message, run.nonsense or code end
+  local right = value
+  -- A script may say anything; what comes of our own words is spared the look.
+  if value and run.nonsense then right, message, code = check.sayable(value, path) end
+  if not right then return nil, message, run.nonsense or code end
   return value
 end
 
@@ -68,6 +71,8 @@ local function run_merge(run, routes, ctx, into)
   local came <const> = run.trace and snapshot(table.move(routes, 1, #routes, 1, {}))
   local value, message, code = checked(run, path, run.hooks.merge(routes, ctx))
   if not value then return nil, message, code end
+  local distinct, why, number = check.distinct(value, path, run.places)
+  if not distinct then return nil, why, run.nonsense or number end
   table.move(value, 1, #value, #into + 1, into)
   if run.trace then run.trace[#run.trace + 1] = { came = came, goes = value } end
   return true
@@ -103,7 +108,7 @@ end
 ---@param ctx? table what rules see beside the routes; `conf.merge` is the word for what a table
 ---of hooks leaves out
 ---@param options? table `trace`: a list to which `{ came, goes }` is added for each group;
----`nonsense`: the code for what is no route, 7 where left out
+---`nonsense`: the code for what is no route, given for a script; 7 where left out
 ---@return table[]? routes, string? message, integer|string|nil code nil, message with the path of
 ---the field, 7 (or what the rule gave) where the rule refuses or returned what is no route
 return function(routes, rule, ctx, options)
@@ -111,7 +116,7 @@ return function(routes, rule, ctx, options)
   if hooks.run then return run_script(hooks, routes, ctx, options and options.trace) end
   ctx = ctx or {}
   local run <const> = {
-    ctx = ctx, hooks = completed(hooks, ctx),
+    ctx = ctx, hooks = completed(hooks, ctx), places = {},
     trace = options and options.trace, nonsense = options and options.nonsense,
   }
   local list, message, code = run_routes(run, routes)

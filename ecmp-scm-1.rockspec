@@ -127,6 +127,7 @@ build = {
     ["ecmp.command.show"] = "lua/ecmp/command/show.lua",
     ["ecmp.command.spread"] = "lua/ecmp/command/spread.lua",
     ["ecmp.command.version"] = "lua/ecmp/command/version.lua",
+    ["ecmp.entry"] = "lua/ecmp/entry.lua",
     ["ecmp.flow.add"] = "lua/ecmp/flow/add.lua",
     ["ecmp.flow.apply"] = "lua/ecmp/flow/apply.lua",
     ["ecmp.flow.changes"] = "lua/ecmp/flow/changes.lua",

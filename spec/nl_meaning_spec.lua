@@ -97,6 +97,98 @@ for _, family in ipairs(families) do
       assert.same({}, held())
     end)
 
+    -- What a route has, and what is asked for that it has not.
+    local other <const> = family.number == 4 and "10.0.1.1" or "fd00:0:0:1::1"
+    for what, case in pairs {
+      ["a type"] = { {}, { type = "blackhole" } },
+      ["a source"] = { {}, { src = other } },
+      ["a metric's value"] = { { mtu = 1400 }, { mtu = 1300 } },
+      ["a lock"] = { { mtu = 1400 }, { mtu = 1400, lock = { "mtu" } } },
+      ["a protocol"] = { {}, { proto = "static" } },
+      ["the default metric"] = { { metric = 500 }, { metric = 0 } },
+      ["another table"] = { {}, { table = 77 } },
+      ["an object"] = { {}, { nhid = 7 } },
+      ["onlink"] = { {}, { via = gw(2), onlink = true } },
+      ["an encapsulation"] = { {}, { via = gw(2), encap = { type = "ip6", dst = "fd01::1" } } },
+      ["another weight"] = { { nexthops = { hop(2, 2), hop(3) } },
+                             { nexthops = { hop(2, 5), hop(3) } } },
+      [family.number == 4 and "a tos" or "a source prefix"] = { {}, family.number == 4
+        and { tos = 16 } or { from = "fd77::/16" } },
+      [family.number == 4 and "a realm" or "a preference"] = { {}, family.number == 4
+        and { realm = 5 } or { pref = "high" } },
+    } do
+      it(("del by %s the route has not takes nothing"):format(what), function()
+        local held_one <const> = { dst = dst }
+        for key, value in pairs(case[1]) do held_one[key] = value end
+        if not held_one.nexthops then held_one.via, held_one.dev = gw(2), "v1" end
+        assert(nl.route:add(held_one))
+        local before <const> = tostring(nl.route:list { dst = dst })
+        for _, hops in ipairs { false, true } do
+          local asked <const> = { dst = dst, family = family.number }
+          for key, value in pairs(case[2]) do asked[key] = value end
+          if hops and not asked.nexthops and asked.type ~= "blackhole" and not asked.nhid then
+            asked.via = gw(2)
+          end
+          local ok, message, code = nl.route:del(asked)
+          assert.is_nil(ok)
+          assert.equal("ESRCH", code)
+          assert.matches("^route del .*%(ESRCH%)$", message)
+          assert.equal(before, tostring(nl.route:list { dst = dst }))
+        end
+        assert(nl.route:del(held_one))
+        assert.same({}, held())
+      end)
+    end
+
+    it("del takes the entry that is meant from among others of its key, or none", function()
+      local many <const> = { dst = dst, nexthops = { hop(2), hop(3) } }
+      if family.number == 4 then
+        assert(nl.route:append { dst = dst, via = gw(2), dev = "v1" })
+        assert(nl.route:append(many))
+        -- to the kernel this list fits the entry with its first hop
+        local ok, message, code = nl.route:del(many)
+        assert.is_nil(ok)
+        assert.equal("EBUSY", code)
+        assert.matches("the kernel would take " .. dst .. " via", message, 1, true)
+        assert.equal(2, nl.route:flush { dst = dst, via = gw(2) }) -- in their order both can go
+      else
+        assert(nl.route:append { dst = dst, dev = "p1" })
+        assert(nl.route:append(many))
+        assert(nl.route:del(many)) -- without a gateway the kernel would take the first
+        assert.equal("p1", nl.route:list { dst = dst }[1].dev)
+        assert.equal(1, #nl.route:list { dst = dst })
+      end
+    end)
+
+    it("flush takes what list shows and leaves the rest", function()
+      for n = 1, 40 do
+        local name <const> = family.number == 4 and ("10.61.%d.0/24"):format(n)
+          or ("fd61:%d::/32"):format(n)
+        assert(nl.route:append { dst = name, nexthops = { hop(2), hop(3) }, proto = "static" })
+        assert(nl.route:append { dst = name, nexthops = { hop(3), hop(4) }, metric = 2000 })
+        assert(nl.route:append { dst = name, type = "blackhole", metric = 3000,
+          family = family.number, proto = "static" })
+      end
+      local function count(filter)
+        filter.family = family.number
+        return #nl.route:list(filter)
+      end
+      assert.equal(80, nl.route:flush { proto = "static", family = family.number })
+      assert.equal(0, count { proto = "static" })
+      assert.equal(40, count { metric = 2000 })
+      assert.equal(40, nl.route:flush { via = gw(4) })
+      assert.equal(0, count { metric = 2000 })
+      assert.equal(0, nl.route:flush { via = gw(4) })
+    end)
+
+    it("add_nexthop refuses a route that has no hops", function()
+      assert(nl.route:add { dst = dst, type = "blackhole", family = family.number })
+      local ok, message, code = nl.route:add_nexthop(dst, { via = gw(3) })
+      assert.is_nil(ok)
+      assert.equal("EINVAL", code)
+      assert.matches("a blackhole route has no next hops", message)
+    end)
+
     it("del with a metric leaves other metrics alone", function()
       assert(nl.route:add { dst = dst, via = gw(2), dev = "v1", metric = 700 })
       assert(nl.route:add { dst = dst, via = gw(2), dev = "v1", metric = 800 })

@@ -140,7 +140,8 @@ describe("routes #netns", function()
       { { dst = "10.44.0.0/16" }, 1 }, { { dst = "fd44::/16", table = "main" }, 1 },
       { { dst = "fd44::/16", table = 100 }, 0 }, { { proto = "bird", table = "all" }, 2 },
       { { table = 12345 }, 0 }, { "proto bird dev v1", 2 }, { { scope = "global", metric = 7 }, 2 },
-      { { dst = "FD44:0::0/16" }, 1 },
+      { { dst = "FD44:0::0/16" }, 1 }, { { metric = 0, dst = "10.44.0.0/16" }, 0 },
+      { { metric = 0, dst = "10.0.1.0/24" }, 1 },
     } do
       local list <const> = assert(nl.route:list(case[1]))
       assert.are.equal(case[2], #list)

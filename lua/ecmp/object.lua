@@ -293,6 +293,8 @@ local function matches(view, wanted)
     local has = view[key]
     if key == "dev" and view:object() == "link" then
       has = view.name
+    elseif key == "metric" and value == 0 and (has or 1024) == 1024 then
+      has = 0 -- the default: none in IPv4, 1024 in IPv6
     end
     local of_hops = (key == "dev" or key == "via") and view:object() == "route"
     if has ~= value and not (of_hops and any_hop(view, key, value))
@@ -377,24 +379,76 @@ function methods:each(filter)
   return following, { list = list, at = 0 }
 end
 
+---What deletes the objects of a list, as requests that can be sent at once, and those that have to
+---be looked at one by one.
+---@param list ecmp.View[]
+---@return table[]|nil requests
+---@return ecmp.View[]|string rest
+---@return string? code
+function methods:deletions(list)
+  local name = named_by[self.kind]
+  local requests = {}
+  for i, view in ipairs(list) do
+    requests[i] = name and name(view) or view
+  end
+  return requests, {}
+end
+
+-- What has gone by itself, or with what went before it.
+local gone <const> = { ESRCH = true, ENOENT = true, EADDRNOTAVAIL = true, ENODEV = true }
+
+---Deletes what `list` would return, through a handle or a transaction.
+---@param self ecmp.Object
+---@param filter table|string
+---@param through ecmp.Handle|ecmp.Transaction
+---@return integer|nil count
+---@return string? message
+---@return string? code
+function M.flush(self, filter, through)
+  local list, message, code = self:list(filter)
+  local requests, rest = nil, nil
+  if list then
+    requests, rest, code = self:deletions(list)
+    message = rest
+  end
+  if not requests then
+    return nil, message, code
+  end
+  local changes = {}
+  for i, request in ipairs(requests) do
+    changes[i] = { self.kind .. " del", request }
+  end
+  local failed, deleted = nil, 0
+  local function count(ok, why, symbol)
+    if ok or gone[symbol] then
+      deleted = deleted + 1
+    else
+      failed = failed or { message = why, code = symbol }
+    end
+  end
+  for _, result in ipairs(through:batch(changes)) do
+    if result == true then
+      count(true)
+    else
+      count(nil, result.message, result.code)
+    end
+  end
+  for _, view in ipairs(rest) do
+    count(through[self.kind]:del(view))
+  end
+  if failed then
+    return nil, ("%s (%d of %d deleted)"):format(failed.message, deleted, #list), failed.code
+  end
+  return #list
+end
+
 ---Deletes what `list` would return.
 ---@param filter table|string
 ---@return integer|nil count
 ---@return string? message
 ---@return string? code
 function methods:flush(filter)
-  local list, message, code = self:list(filter)
-  if not list then
-    return nil, message, code
-  end
-  for i, view in ipairs(list) do
-    local ok
-    ok, message, code = self:del(view)
-    if not ok and code ~= "ESRCH" and code ~= "EADDRNOTAVAIL" and code ~= "ENODEV" then
-      return nil, ("%s (%d of %d deleted)"):format(message, i - 1, #list), code
-    end
-  end
-  return #list
+  return M.flush(self, filter, self.nl)
 end
 
 return M

@@ -2,6 +2,7 @@
 -- How the families differ is in the comments here and nowhere else in the handle.
 
 local rtnl = require "ecmp.rtnl"
+local entries = require "ecmp.entry"
 local object = require "ecmp.object"
 
 rtnl.own()
@@ -27,49 +28,6 @@ local function as_table(value, verb)
   return value
 end
 
--- The hops of a route as a list, whichever way it has them.
-local function hops_of(route)
-  if route.nexthops then
-    return route.nexthops
-  end
-  return { { via = route.via, dev = route.dev, onlink = route.onlink, encap = route.encap } }
-end
-
-local function canonical_hop(hop)
-  local via = hop.via and tostring(hop.via):gsub("^inet6 ", "")
-  if via then
-    via = rtnl.view("flow", { dst = via }).dst
-  end
-  return { via = via, dev = hop.dev, weight = hop.weight, onlink = hop.onlink, encap = hop.encap }
-end
-
--- Whether what is asked for can be this hop: a field left out matches anything.
-local function is_hop(hop, asked)
-  return (asked.via == nil or hop.via == asked.via) and (asked.dev == nil or hop.dev == asked.dev)
-end
-
-local function find_hop(route, asked)
-  for i, hop in ipairs(hops_of(route)) do
-    if is_hop(hop, asked) then
-      return i
-    end
-  end
-end
-
--- The same hops, in any order, each once.
-local function same_hops(route, asked)
-  local hops = hops_of(route)
-  if #hops ~= #asked then
-    return false
-  end
-  for _, hop in ipairs(asked) do
-    if not find_hop(route, canonical_hop(hop)) then
-      return false
-    end
-  end
-  return true
-end
-
 local function default_metric(family)
   return family == 6 and 1024 or 0
 end
@@ -79,16 +37,14 @@ local function metric_of(route)
   return metric == 0 and default_metric(route.family) or metric
 end
 
--- The kernel's routes with a destination and table, in the kernel's order; with `metric`, of that
--- metric.
-local function entries(self, route, metric)
-  local list, message, code = self:list {
+-- The kernel's routes with a destination and table, in the kernel's order.
+local function listed(self, route)
+  return self:list {
     dst = route.dst, table = route.table, family = route.family or rtnl.view("route", route).family,
-    proto = route.proto, type = route.type, nhid = route.nhid,
   }
-  if not list or not metric then
-    return list, message, code
-  end
+end
+
+local function of_metric(list, metric)
   local found = {}
   for _, entry in ipairs(list) do
     if metric_of(entry) == metric then
@@ -123,60 +79,25 @@ local function absent(verb, route, hop)
     hop and " " .. hop_text(hop) or ""), "ESRCH"
 end
 
--- A route of the kernel with other hops.
-local function with_hops(entry, hops)
-  local route = entry:copy { nexthops = hops }
-  route.via, route.dev, route.encap, route.nhid, route.onlink = nil, nil, nil, nil, nil
-  for _, hop in ipairs(hops) do
-    if entry.family == 4 and hop.via and hop.via:find(":", 1, true) then
-      hop.via = "inet6 " .. hop.via
-    end
+-- Deletes an entry of the kernel and nothing beside it; `list` has all of its destination.
+local function delete_exactly(self, entry, list)
+  local hidden = entries.hidden_by(list, entry)
+  if hidden and (entry.family == 4 or #entries.hops(entry) == 1) then
+    return nil, ("route del %s: the kernel would take %s, which stands before it (EBUSY)"):format(
+      entry:text { line = true }, hidden:text { line = true }), "EBUSY"
   end
-  return route
-end
-
-local function plain_hops(entry)
-  local hops = {}
-  for i, hop in ipairs(hops_of(entry)) do
-    hops[i] = { via = hop.via, dev = hop.dev, weight = hop.weight, onlink = hop.onlink,
-                encap = hop.encap }
-  end
-  return hops
-end
-
--- Deletes exactly one IPv4 entry. By gateway the kernel would take a whole multipath route (if it
--- is its first hop) or nothing, and without a metric any metric; by the list of next hops in stored
--- order it takes this entry only.
-local function delete_exactly(self, entry)
-  if entry.nhid then
-    return self.nl.socket:request("route", "del", {
-      dst = entry.dst, table = entry.table, metric = entry.metric, nhid = entry.nhid,
-      family = entry.family, type = entry.type,
-    })
-  end
-  local hops = hops_of(entry)
-  local route = {
-    dst = entry.dst, table = entry.table, metric = entry.metric, family = entry.family,
-    type = entry.type, proto = entry.proto, tos = entry.tos, from = entry.from,
-    scope = entry.family == 4 and entry.scope or nil,
-  }
-  if entry.family == 4 and (hops[1].via or hops[1].dev) and entry.type == "unicast" then
-    route.nexthops = with_hops(entry, plain_hops(entry)).nexthops
-  elseif entry.family == 6 and #hops == 1 then
-    route.via, route.dev = hops[1].via, hops[1].dev
-  end
-  return self.nl.socket:request("route", "del", route)
+  return self.nl.socket:request("route", "del", entries.deletion(entry, hidden))
 end
 
 -- IPv4: the new entry goes behind the old one, then the old one goes. No packet finds the
 -- destination without a route, where a REPLACE loses about one lookup in fifty thousand; if the
 -- second step fails the first is taken back.
-local function swap(self, entry, route)
+local function swap(self, entry, list, route)
   local ok, message, code = self.nl.socket:request("route", "append", route)
   if not ok then
     return nil, message, code
   end
-  ok, message, code = delete_exactly(self, entry)
+  ok, message, code = delete_exactly(self, entry, list)
   if not ok then
     self.nl.socket:request("route", "del", {
       dst = route.dst, table = route.table, metric = route.metric, family = 4,
@@ -185,41 +106,6 @@ local function swap(self, entry, route)
     return nil, message, code
   end
   return true
-end
-
----Deletes what is asked for and nothing beside it, in both families alike: the fields given must
----match, those left out match anything; of several matches the first goes. With one next hop
----(`via`, `dev`) of a multipath route, that hop goes. With `nexthops`, the route that has just
----these, in any order.
----@param value table|string|ecmp.View
----@return true|nil
----@return string? message
----@return string? code # "ESRCH": no such route
-function methods:del(value)
-  local route = as_table(value, "del")
-  local request = rtnl.view("route", route, true) -- raises for wrong fields
-  if not (route.via or route.dev or route.nexthops or route.nhid) then
-    return self.nl.socket:request("route", "del", route)
-  end
-  local list, message, code = entries(self, route, route.metric and metric_of {
-    metric = route.metric, family = request.family })
-  if not list then
-    return nil, message, code
-  end
-  local asked = not route.nexthops and canonical_hop(route)
-  for _, entry in ipairs(list) do
-    if route.nexthops and same_hops(entry, route.nexthops)
-      or route.nhid and entry.nhid == route.nhid
-      or asked and #hops_of(entry) == 1 and is_hop(entry, asked) then
-      return delete_exactly(self, entry)
-    end
-  end
-  for _, entry in ipairs(list) do
-    if asked and find_hop(entry, asked) then
-      return self:del_nexthop(entry, asked)
-    end
-  end
-  return absent("del", route, asked or nil)
 end
 
 -- Codes of a refusal that one hop of several may have caused.
@@ -232,7 +118,8 @@ local function on_link(nl, hop)
   if not hop.via or hop.onlink then
     return true
   end
-  local answer = nl.socket:request("flow", "get", { dst = canonical_hop(hop).via, dev = hop.dev })
+  local via = entries.canonical_hop(hop).via
+  local answer = nl.socket:request("flow", "get", { dst = via, dev = hop.dev })
   return answer and not answer.via and answer.type == "unicast"
 end
 
@@ -261,7 +148,7 @@ for _, verb in ipairs { "add", "append", "prepend", "change" } do
   end
 end
 
--- The one entry a next hop is added to or taken from.
+-- The one entry a next hop is added to or taken from, and all of its destination.
 local function the_entry(self, key, hop, verb)
   local route = type(key) == "string" and { dst = key } or as_table(key, verb)
   local family = route.family
@@ -269,16 +156,16 @@ local function the_entry(self, key, hop, verb)
     family = hop.via:find(":", 1, true) and 6 or 4
   end
   route = { dst = route.dst or "default", table = route.table, metric = route.metric,
-            family = family }
-  family = family or rtnl.view("route", route).family
-  route.family = family
-  local list, message, code = entries(self, route, route.metric and metric_of(route))
+            family = family or rtnl.view("route", route).family }
+  local list, message, code = listed(self, route)
   if not list then
     return nil, message, code
-  elseif not list[1] then
+  end
+  local possible = route.metric and of_metric(list, metric_of(route)) or list
+  if not possible[1] then
     return absent(verb, route, hop)
   end
-  return list[1]
+  return possible[1], list
 end
 
 local function check_hop(hop, verb)
@@ -288,31 +175,50 @@ local function check_hop(hop, verb)
   end
   local six = type(hop) == "table" and type(hop.via) == "string" and hop.via:find ":"
   rtnl.view("route", { family = six and 6 or 4, nexthops = { hop } }) -- raises for wrong fields
-  return canonical_hop(hop)
+  return entries.canonical_hop(hop)
 end
 
 ---Adds one next hop to a route, which becomes a multipath route if it was none.
 ---@param key string|table destination, or table with `dst` and, where needed, `table`, `metric`,
----`family`
+--`family`
 ---@param hop table|string `{ via, dev, weight, onlink, encap }`
 ---@return true|nil
 ---@return string? message
 ---@return string? code # "ESRCH": no such route; "EEXIST": it has that hop already
 function methods:add_nexthop(key, hop)
   hop = check_hop(hop, "add_nexthop")
-  local entry, message, code = the_entry(self, key, hop, "add_nexthop")
+  local entry, list, code = the_entry(self, key, hop, "add_nexthop")
   if not entry then
-    return nil, message, code
-  elseif find_hop(entry, hop) then
+    return nil, list, code
+  elseif entries.find_hop(entry, { via = hop.via, dev = hop.dev }) then
     return nil, ("route add_nexthop %s %s: this route has that next hop (EEXIST)")
       :format(entry.dst, hop_text(hop)), "EEXIST"
+  elseif entry.type ~= "unicast" then
+    return nil, ("route add_nexthop %s %s: a %s route has no next hops (EINVAL)")
+      :format(entry.dst, hop_text(hop), entry.type), "EINVAL"
   end
+  local added = entries.plain_hops { family = entry.family, nexthops = { hop } }[1]
   if entry.family == 6 and not entry.nhid then
-    return self.nl.socket:request("route", "append", with_hops(entry, { hop }))
+    return self.nl.socket:request("route", "append", entries.with_hops(entry, { added }))
   end
-  local hops = plain_hops(entry)
-  hops[#hops + 1] = hop
-  return swap(self, entry, with_hops(entry, hops))
+  local hops = entries.plain_hops(entry)
+  hops[#hops + 1] = added
+  return swap(self, entry, list, entries.with_hops(entry, hops))
+end
+
+-- Takes hop number `at` out of an entry; with its last one the entry goes.
+local function remove_hop(self, entry, list, at)
+  local hops = entries.plain_hops(entry)
+  local gone = table.remove(hops, at)
+  if #hops == 0 then
+    return delete_exactly(self, entry, list)
+  elseif entry.family == 6 and not entry.nhid then
+    return self.nl.socket:request("route", "del", {
+      dst = entry.dst, table = entry.table, metric = metric_of(entry), family = 6,
+      via = gone.via, dev = gone.dev,
+    })
+  end
+  return swap(self, entry, list, entries.with_hops(entry, hops))
 end
 
 ---Takes one next hop out of a route; with its last one the route goes.
@@ -323,25 +229,104 @@ end
 ---@return string? code # "ESRCH": no such route, or it has no such hop
 function methods:del_nexthop(key, hop)
   hop = check_hop(hop, "del_nexthop")
-  local entry, message, code = the_entry(self, key, hop, "del_nexthop")
+  local entry, list, code = the_entry(self, key, hop, "del_nexthop")
   if not entry then
-    return nil, message, code
+    return nil, list, code
   end
-  local at = find_hop(entry, hop)
+  local at = entries.find_hop(entry, hop)
   if not at then
     return absent("del_nexthop", entry, hop)
   end
-  local hops = plain_hops(entry)
-  local gone = table.remove(hops, at)
-  if #hops == 0 then
-    return delete_exactly(self, entry)
-  elseif entry.family == 6 and not entry.nhid then
-    return self.nl.socket:request("route", "del", {
-      dst = entry.dst, table = entry.table, metric = metric_of(entry), family = 6,
-      via = gone.via, dev = gone.dev,
-    })
+  return remove_hop(self, entry, list, at)
+end
+
+-- What the kernel compares by itself, so that it need not be listed first. A metric of 0 is none to
+-- it, and matches any.
+local compared <const> = {
+  [4] = { dst = true, table = true, metric = true, proto = true, family = true, type = true,
+          tos = true, scope = true, src = true },
+  [6] = { dst = true, table = true, metric = true, proto = true, family = true },
+}
+
+local function kernel_compares(route, family)
+  for key in pairs(route) do
+    if not compared[family][key] then
+      return false
+    end
   end
-  return swap(self, entry, with_hops(entry, hops))
+  return route.metric ~= 0
+end
+
+-- The entry that is meant, or a route of several hops and the one hop of it.
+local function find(list, route, request)
+  for _, entry in ipairs(list) do
+    if entries.has(entry, route, request) and entries.is(entry, route) then
+      return entry
+    end
+  end
+  local hop = (route.via or route.dev) and not route.nexthops and entries.canonical_hop(route)
+  for _, entry in ipairs(list) do
+    local at = hop and entries.has(entry, route, request) and entries.find_hop(entry, hop)
+    if at then
+      return entry, at
+    end
+  end
+end
+
+---Deletes what is asked for and nothing beside it, in both families alike: the fields given must
+---match, those left out match anything; of several matches the first goes. With one next hop
+---(`via`, `dev`) of a multipath route, that hop goes. With `nexthops`, the route that has just
+---these, in any order.
+---@param value table|string|ecmp.View
+---@return true|nil
+---@return string? message
+---@return string? code # "ESRCH": no such route
+function methods:del(value)
+  local route = as_table(value, "del")
+  local request = rtnl.view("route", route, true) -- raises for wrong fields
+  if kernel_compares(route, request.family) then
+    local ok, message, code = self.nl.socket:request("route", "del", route)
+    if code == "ENOENT" then -- IPv6 says so where the table has no routes at all
+      return absent("del", route)
+    end
+    return ok, message, code
+  end
+  local metric = route.metric or rtnl.is_view(value) and 0
+  local list, message, code = listed(self, {
+    dst = route.dst or "default", table = request.table, family = request.family })
+  if not list then
+    return nil, message, code
+  end
+  local possible = metric and of_metric(list, metric_of {
+    metric = metric, family = request.family }) or list
+  local entry, hop = find(possible, route, request)
+  if hop then
+    return remove_hop(self, entry, list, hop)
+  elseif entry then
+    return delete_exactly(self, entry, list)
+  end
+  return absent("del", route, (route.via or route.dev) and entries.canonical_hop(route) or nil)
+end
+
+-- The IPv4 entries of a key, without those but the first that equal the route: the kernel refuses a
+-- replacement that equals a later entry, so they have gone.
+local function others_of_key(self, request)
+  local list, message, code = listed(self, request)
+  if not list then
+    return nil, message, code
+  end
+  local found = of_metric(list, metric_of(request))
+  for i = #found, 2, -1 do
+    if entries.same_hops(found[i], entries.hops(request)) then
+      local ok
+      ok, message, code = delete_exactly(self, found[i], list)
+      if not ok then
+        return nil, message, code
+      end
+      table.remove(found, i)
+    end
+  end
+  return found
 end
 
 ---Makes the route of this key (destination, table, metric) be this one. IPv4 may hold several
@@ -357,20 +342,9 @@ function methods:replace(value)
   local before = {}
   if request.family == 4 then
     local message, code
-    local key = { dst = route.dst, table = route.table, family = 4 }
-    before, message, code = entries(self, key, metric_of(request))
+    before, message, code = others_of_key(self, request)
     if not before then
       return nil, message, code
-    end
-    for i = #before, 2, -1 do -- the kernel refuses a replacement that equals a later entry
-      local hops = request.nexthops or { request }
-      if same_hops(before[i], hops) then
-        local ok
-        ok, message, code = delete_exactly(self, table.remove(before, i))
-        if not ok then
-          return nil, message, code
-        end
-      end
     end
   end
   local ok, message, code = self.nl.socket:request("route", "replace", route)
@@ -378,12 +352,55 @@ function methods:replace(value)
     return nil, name_hop(self.nl, route, message, code), code
   end
   for i = 2, #before do
-    ok, message, code = delete_exactly(self, before[i])
+    ok, message, code = delete_exactly(self, before[i], before)
     if not ok and code ~= "ESRCH" then
       return nil, message, code
     end
   end
   return true
+end
+
+-- What all routes of a list have in common as a filter of a list.
+local function span(list)
+  local table, family = list[1].table, list[1].family
+  for _, view in ipairs(list) do
+    table = table == view.table and table or "all"
+    family = family == view.family and family or nil
+  end
+  return { table = table, family = family }
+end
+
+---What deletes the routes of a list. Those that share their place with one that is to stay, for
+---which the kernel may take them, have to be looked at one by one.
+---@param list ecmp.View[]
+---@return table[]|nil requests
+---@return ecmp.View[]|string rest
+---@return string? code
+function methods:deletions(list)
+  local requests, rest, staying = {}, {}, {}
+  local all, message, code = {}, nil, nil
+  if list[1] then
+    all, message, code = self:list(span(list))
+  end
+  if not all then
+    return nil, message, code
+  end
+  for _, view in ipairs(all) do
+    local slot = entries.slot(view)
+    staying[slot] = (staying[slot] or 0) + 1
+  end
+  for _, view in ipairs(list) do
+    local slot = entries.slot(view)
+    staying[slot] = (staying[slot] or 0) - 1
+  end
+  for _, view in ipairs(list) do
+    if staying[entries.slot(view)] <= 0 then
+      requests[#requests + 1] = entries.deletion(view)
+    else
+      rest[#rest + 1] = view
+    end
+  end
+  return requests, rest
 end
 
 ---Asks which way a flow takes: the kernel's own answer.

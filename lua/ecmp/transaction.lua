@@ -6,6 +6,7 @@
 -- last change first, and leaves everything else alone, so that what other programs did meanwhile
 -- stays.
 
+local objects = require "ecmp.object"
 local rtnl = require "ecmp.rtnl"
 
 rtnl.own()
@@ -204,17 +205,7 @@ local function recorded(tx, kind)
       if changing[verb] then
         return function(_, value, ...) return change(tx, kind, verb, value, ...) end
       elseif verb == "flush" then
-        return function(self, filter)
-          local list, message, code = object:list(filter)
-          for i, view in ipairs(list or {}) do
-            local ok
-            ok, message, code = self:del(view)
-            if not ok and not gone[code] then
-              return nil, ("%s (%d of %d deleted)"):format(message, i - 1, #list), code
-            end
-          end
-          return list and #list, message, code
-        end
+        return function(_, filter) return objects.flush(object, filter, tx) end
       end
       local method = object[verb]
       if type(method) ~= "function" then

@@ -89,7 +89,7 @@ end
 ---The pod's way to its subnet goes by the gateway, in place of the one that the kernel made.
 local function route_pod(state, parts)
   local routes <const>, dev <const> = state.nl.route, state.call.ifname
-  local ok, message, code = routes:del { dst = parts.network, dev = dev, scope = "nowhere" }
+  local ok, message, code = routes:del { dst = parts.network, dev = dev }
   if not ok then return nil, message, code end
   for _, route in ipairs {
     { dst = parts.gateway_host, dev = dev, scope = "link", src = parts.own },

@@ -1,0 +1,233 @@
+-- One entry of the kernel's routing tables: whether it is the one that is meant, and the request
+-- that deletes it and nothing beside it.
+
+local identity = require "ecmp.identity"
+local rtnl = require "ecmp.rtnl"
+
+rtnl.own()
+
+local M = {}
+
+---The hops of a route as a list, whichever way it has them.
+---@param route table
+---@return table[]
+function M.hops(route)
+  if route.nexthops then
+    return route.nexthops
+  end
+  return { { via = route.via, dev = route.dev, onlink = route.onlink, encap = route.encap } }
+end
+
+---A hop in the spelling of views.
+---@param hop table
+---@return table
+function M.canonical_hop(hop)
+  local via = hop.via and tostring(hop.via):gsub("^inet6? ", "")
+  if via then
+    via = rtnl.view("flow", { dst = via }).dst
+  end
+  return { via = via, dev = hop.dev, weight = hop.weight, onlink = hop.onlink, encap = hop.encap,
+           realm = hop.realm }
+end
+
+---The hops as a request takes them.
+---@param entry table
+---@return table[]
+function M.plain_hops(entry)
+  local hops = {}
+  for i, hop in ipairs(M.hops(entry)) do
+    local via = hop.via
+    if entry.family == 4 and via and via:find(":", 1, true) then
+      via = "inet6 " .. via
+    end
+    hops[i] = { via = via, dev = hop.dev, weight = hop.weight, onlink = hop.onlink,
+                encap = hop.encap, realm = hop.realm }
+  end
+  return hops
+end
+
+-- Which one is meant ------------------------------------------------------------------------------
+
+-- Lists and encapsulations, member by member; what is not there is the same as false.
+local function same_value(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then
+    return a == b or (a or false) == (b or false)
+  end
+  for key, value in pairs(a) do
+    if not same_value(value, b[key]) then
+      return false
+    end
+  end
+  for key in pairs(b) do
+    if a[key] == nil then
+      return false
+    end
+  end
+  return true
+end
+
+-- What says where the entry is, or is compared hop by hop.
+local PLACE <const> = {
+  dst = true, family = true, table = true, metric = true, nexthops = true, via = true, dev = true,
+  onlink = true, encap = true, nhid = true, expires = true,
+}
+-- What a family takes and does not keep.
+local IGNORED <const> = {
+  [4] = { from = true, pref = true },
+  [6] = { scope = true, tos = true, realm = true },
+}
+
+-- Whether a hop is the one asked for: what is left out matches anything.
+local function is_hop(hop, asked)
+  return (asked.via == nil or hop.via == asked.via) and (asked.dev == nil or hop.dev == asked.dev)
+    and (asked.weight == nil or hop.weight == asked.weight or hop.weight == nil)
+    and (asked.onlink == nil or same_value(hop.onlink, asked.onlink))
+    and (asked.encap == nil or hop.encap ~= nil and same_value(hop.encap, asked.encap))
+end
+
+---The place of a hop among those of a route.
+---@param route table
+---@param asked table canonical; what it leaves out matches anything
+---@return integer|nil
+function M.find_hop(route, asked)
+  for i, hop in ipairs(M.hops(route)) do
+    if is_hop(hop, asked) then
+      return i
+    end
+  end
+end
+
+---Whether a route has just these hops, in any order.
+---@param route table
+---@param asked table[]
+---@return boolean
+function M.same_hops(route, asked)
+  local hops = M.hops(route)
+  if #hops ~= #asked then
+    return false
+  end
+  for _, hop in ipairs(asked) do
+    if not M.find_hop(route, M.canonical_hop(hop)) then
+      return false
+    end
+  end
+  return true
+end
+
+---Whether an entry has what a request says beside its hops.
+---@param entry table
+---@param route table what is asked for
+---@param request table the same as a view, in the spelling of views
+---@return boolean
+function M.has(entry, route, request)
+  local ignored = IGNORED[entry.family]
+  for key in pairs(route) do
+    local any = PLACE[key] or ignored[key] or request[key] == "nowhere" -- to the kernel, any scope
+    if not any and not same_value(entry[key], request[key]) then
+      return false
+    end
+  end
+  return route.nhid == nil or entry.nhid == route.nhid
+end
+
+---Whether an entry is the one asked for, as a whole.
+---@param entry table
+---@param route table
+---@return boolean
+function M.is(entry, route)
+  if route.nhid then
+    return true -- M.has has compared it
+  elseif route.nexthops then
+    return M.same_hops(entry, route.nexthops)
+  elseif #M.hops(entry) > 1 then
+    return not (route.via or route.dev)
+  end
+  return is_hop(M.hops(entry)[1], M.canonical_hop(route))
+end
+
+-- How it is deleted -------------------------------------------------------------------------------
+
+---A route of the kernel with other hops.
+---@param entry ecmp.View
+---@param hops table[] as requests take them
+---@return table
+function M.with_hops(entry, hops)
+  local route = entry:copy { nexthops = hops }
+  route.via, route.dev, route.encap, route.nhid, route.onlink = nil, nil, nil, nil, nil
+  return route
+end
+
+---The request that deletes an entry. By gateway the kernel would take a whole IPv4 multipath route
+---(if it is its first hop) or nothing, and without a metric any metric; by the list of next hops in
+---stored order it takes this entry.
+---@param entry ecmp.View
+---@param hidden? boolean whether the kernel finds another entry first
+---@return table
+function M.deletion(entry, hidden)
+  local hops = M.hops(entry)
+  if entry.family == 4 and not entry.nhid and (hops[1].via or hops[1].dev)
+    and entry.type == "unicast" then
+    return M.with_hops(entry, M.plain_hops(entry))
+  end
+  local route = {
+    dst = entry.dst, table = entry.table, metric = entry.metric, family = entry.family,
+    type = entry.type, proto = entry.proto, tos = entry.tos, from = entry.from, nhid = entry.nhid,
+    scope = entry.family == 4 and entry.scope or nil,
+  }
+  if entry.family == 6 and not entry.nhid then
+    if #hops == 1 then
+      route.via, route.dev = hops[1].via, hops[1].dev
+    elseif hidden then
+      route.nexthops = M.plain_hops(entry) -- goes hop by hop, but without what stands before it
+    end
+  end
+  return route
+end
+
+-- Whether the hops of an entry are the first of another's, which is what the kernel compares in
+-- IPv4.
+local function begins(before, entry)
+  local hops = M.hops(entry)
+  for i, hop in ipairs(M.hops(before)) do
+    if not hops[i] or hop.via ~= hops[i].via or hop.dev ~= hops[i].dev then
+      return false
+    end
+  end
+  return true
+end
+
+-- Whether the request that deletes an entry fits another, which stands before it, as well.
+local function hides(before, entry)
+  if before.metric ~= entry.metric or entry.nhid then
+    return false
+  elseif entry.family == 6 then
+    local hops = M.hops(entry)
+    return #hops > 1 or M.find_hop(before, { via = hops[1].via, dev = hops[1].dev }) ~= nil
+  end
+  return before.type == entry.type and before.proto == entry.proto and before.scope == entry.scope
+    and before.src == entry.src and before.tos == entry.tos and not before.nhid
+    and begins(before, entry)
+end
+
+---The entry that the kernel would find before this one.
+---@param list ecmp.View[] all of the destination, in the kernel's order
+---@param entry ecmp.View one of them
+---@return ecmp.View|nil
+function M.hidden_by(list, entry)
+  for _, before in ipairs(list) do
+    if rawequal(before, entry) then
+      return nil
+    elseif hides(before, entry) then
+      return before
+    end
+  end
+end
+
+---What entries have in common that the kernel may take for each other, as text.
+---@param entry ecmp.View
+---@return string
+function M.slot(entry)
+  return (identity.slot(entry))
+end
+
+return M

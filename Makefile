@@ -75,7 +75,7 @@ LINKS := $(PLUGINS:%=$(B)/cni/%)
 ARGPARSE := $(firstword $(wildcard $(LUA_SHARE:%=%/argparse.lua) /usr/share/lua/5.4/argparse.lua))
 MODULE_NAME = $(subst /,.,$(patsubst %/init,%,$(patsubst lua/%.lua,%,$(1))))
 EMBEDDED := argparse=$(ARGPARSE) $(foreach f,$(LUA_SOURCES),$(call MODULE_NAME,$(f))=$(f))
-PROGRAM := $(call OBJECTS,$(sort csrc/main.c $(foreach m,$(MODULES),$($(m)_SRC))))
+PROGRAM := $(call OBJECTS,$(sort csrc/main.c csrc/heap.c $(foreach m,$(MODULES),$($(m)_SRC))))
 LUA_LIB := -l:liblua5.4.a
 CJSON_LIB := -l:liblua5.4-cjson.a
 
@@ -101,7 +101,7 @@ $(B)/obj/embedded.list $(B)/obj/linked: FORCE
 	@echo '$(TEXT)' | cmp -s - $@ || echo '$(TEXT)' >$@
 FORCE:
 
-$(B)/obj/embedded.c: build-aux/embed.lua $(B)/obj/embedded.list $(ARGPARSE) $(LUA_SOURCES)
+$(B)/obj/embedded.c: build-aux/embed.lua build-aux/bytecode.lua $(B)/obj/embedded.list $(ARGPARSE) $(LUA_SOURCES)
 	$(call say,EMBED $@)
 	$(Q)$(LUA) build-aux/embed.lua $@ $(B)/obj/embedded.list
 

@@ -5,13 +5,16 @@
 --- Sources become bytecode, with line numbers kept so that a fault can still be found, under names
 --- that say nothing about where it was built: two builds give the same bytes.
 
+local bytecode <const> = dofile((arg[0]:gsub("[^/]*$", "bytecode.lua")))
+
 --- Compiles a file, and makes sure that what will be loaded is what the source says.
 local function compile(name, path)
   local file <close> = assert(io.open(path, "rb"))
   local source = file:read("a"):gsub("^#[^\n]*", "")
   local chunk = assert(load(source, ("=%s.lua"):format(name:gsub("%.", "/")), "t"))
-  local code = string.dump(chunk)
-  assert(string.dump(assert(load(code, name, "b"))) == code, path .. ": bytecode does not reload")
+  local code = bytecode.dump(chunk)
+  local same = string.dump(assert(load(code, name, "b")), true) == string.dump(chunk, true)
+  assert(same, path .. ": bytecode does not reload")
   return code
 end
 

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "embed.h"
+#include "heap.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <lua.h>
 #include <lualib.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +81,30 @@ static void push_arguments(lua_State *L, int argc, char **argv)
 	}
 }
 
-/* [argc, argv] -> [exit status]; in a protected call, as everything here may run out of memory */
+/* What `warn` does, as in Lua's own program: off until it is told "@on". */
+struct warnings {
+	bool on, continued;
+};
+
+static void warn(void *ud, const char *message, int more)
+{
+	struct warnings *warnings = ud;
+
+	if (!warnings->continued && !more && *message == '@') {
+		if (strcmp(message, "@on") == 0 || strcmp(message, "@off") == 0)
+			warnings->on = message[2] == 'n';
+		return;
+	}
+	if (warnings->on)
+		fprintf(stderr, "%s%s%s", warnings->continued ? "" : "Lua warning: ", message,
+			more ? "" : "\n");
+	warnings->continued = more;
+}
+
+/*
+ * [argc, argv] -> [exit status, whether nothing is left to be closed]; in a protected call, as
+ * everything here may run out of memory
+ */
 static int run(lua_State *L)
 {
 	int argc = (int)lua_tointeger(L, 1);
@@ -92,11 +117,11 @@ static int run(lua_State *L)
 	lua_call(L, 1, 1);
 	lua_pushstring(L, argc > 0 ? argv[0] : "ecmp");
 	push_arguments(L, argc, argv);
-	lua_call(L, 2, 1);
-	return 1;
+	lua_call(L, 2, 2);
+	return 2;
 }
 
-/* One line on standard error, whatever was thrown. */
+/* One line on standard error, whatever was thrown: [message] -> [message] */
 static int report(lua_State *L)
 {
 	const char *message = luaL_tolstring(L, -1, NULL);
@@ -105,6 +130,7 @@ static int report(lua_State *L)
 	for (const char *c = message; *c; c++)
 		putc(*c == '\n' ? ' ' : *c, stderr);
 	putc('\n', stderr);
+	lua_pop(L, 1);
 	return EXIT_FAILURE;
 }
 
@@ -136,29 +162,33 @@ static int flush(int status)
 	return status ? status : EXIT_FAILURE;
 }
 
-/* [value] -> []: main returns an exit status, or whether it went well */
+/* The first of what `run` leaves: an exit status, or whether it went well. */
 static int exit_status(lua_State *L)
 {
-	if (lua_isinteger(L, -1))
-		return (int)lua_tointeger(L, -1);
-	return lua_toboolean(L, -1) ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (lua_isinteger(L, 1))
+		return (int)lua_tointeger(L, 1);
+	return lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
+	struct heap heap = {0};
+	struct warnings warnings = {0};
 	lua_State *L;
 	int status;
 
 	settle();
-	L = luaL_newstate();
+	L = lua_newstate(heap_alloc, &heap);
 	if (!L) {
 		fputs("ecmp: not enough memory\n", stderr);
 		return EXIT_FAILURE;
 	}
+	lua_setwarnf(L, warn, &warnings);
 	lua_pushcfunction(L, run);
 	lua_pushinteger(L, argc);
 	lua_pushlightuserdata(L, argv);
-	status = lua_pcall(L, 2, 1, 0) == LUA_OK ? exit_status(L) : report(L);
-	lua_close(L);
+	status = lua_pcall(L, 2, 2, 0) == LUA_OK ? exit_status(L) : report(L);
+	if (!lua_toboolean(L, 2))
+		lua_close(L);
 	return flush(status);
 }

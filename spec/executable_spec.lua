@@ -67,6 +67,36 @@ describe("the executable", function()
     assert.same({ 0, "" }, { result.status, result.stderr })
   end)
 
+  it("says in which file and line of its own a fault is, and keeps no names of variables", function()
+    local result = run([[
+      local text = require("ecmp.group").group
+      local about = debug.getinfo(text, "S")
+      print(about.short_src, about.linedefined > 1, debug.getlocal(text, 1), debug.getupvalue(text, 1))
+      print(pcall(text)) ]])
+    assert.matches("^ecmp/group.lua\ttrue\tnil\t%(no name%)", result.stdout)
+    assert.matches("\nfalse\t.+%.lua:%d+: ", result.stdout)
+  end)
+
+  it("has memory that holds what is put there, whatever grows and shrinks meanwhile", function()
+    local result = run [[
+      local kept, size = {}, 1
+      for round = 1, 40000 do
+        size = (size * 1103515245 + 12345) % 1200
+        local at = round % 500
+        if kept[at] then assert(kept[at].text == (kept[at].letter):rep(#kept[at].text)) end
+        local letter = string.char(97 + round % 26)
+        kept[at] = { letter = letter, text = letter:rep(size), list = table.move({ round }, 1, 1, size % 9) }
+        if round % 7 == 0 then kept[(at * 7) % 500] = nil end
+      end
+      print(collectgarbage "count" < 20000) ]]
+    assert.same({ "true\n", "" }, { result.stdout, result.stderr })
+  end)
+
+  it("warns as Lua does, where a script says so", function()
+    local result = run [[warn "no" warn "@on" warn("a ", "b") warn "@off" warn "no"]]
+    assert.equal("Lua warning: a b\n", result.stderr)
+  end)
+
   it("takes its own modules before those that lie about, and loads others from files", function()
     assert(sys.mkdir(at "ecmp"))
     assert(sys.create(at "ecmp/ip.lua", "error 'the wrong one'"))

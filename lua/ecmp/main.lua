@@ -52,13 +52,18 @@ local function run_plugin(plugin)
   if (os.getenv("CNI_COMMAND") or "") == "" then
     options.about = ("ecmp %s plugin: %s"):format(plugin.type, require(plugin.module).about)
   end
-  return cni.run(function() return require(plugin.module) end, options)
+  -- A verb lives for milliseconds: collecting what it leaves would take longer than it does.
+  collectgarbage("incremental", 1000)
+  local status <const> = cni.run(function() return require(plugin.module) end, options)
+  -- Our own plugins have closed what they opened; a site's script may count on finalizers.
+  return status, plugin.type ~= "lua"
 end
 
 ---Runs the program that `argv0` names.
 ---@param argv0 string the name or path it was called by
 ---@param args string[] its arguments
 ---@return integer status 0 done, 1 refused or failed, 2 wrong usage
+---@return boolean? closed whether nothing is left to be closed, and the process may just end
 function M.main(argv0, args)
   local name <const> = argv0:match("([^/]*)$")
   local is_command <const> = name == "ecmp"

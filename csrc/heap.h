@@ -1,0 +1,28 @@
+/*
+ * Memory for the one Lua state of a short-lived process.
+ */
+#ifndef ECMP_HEAP_H
+#define ECMP_HEAP_H
+
+#include <stddef.h>
+
+enum {
+	HEAP_GRAIN = 16,
+	HEAP_SMALL = 512,
+	HEAP_BLOCK = 32 * 1024,
+};
+
+/* a freed piece of memory, in a list of those of its size */
+struct piece {
+	struct piece *next;
+};
+
+struct heap {
+	struct piece *freed[HEAP_SMALL / HEAP_GRAIN];
+	char *next; /* what is left of the newest block */
+	size_t left;
+};
+
+void *heap_alloc(void *heap, void *old, size_t had, size_t wants);
+
+#endif

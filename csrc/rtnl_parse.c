@@ -514,10 +514,13 @@ static void note_lock(struct scan *s, const struct field *f)
 /* "v1 name v9": what stood alone is the link, what follows its new name. [table] -> [table] */
 static void rename_link(lua_State *L)
 {
-	if (lua_getfield(L, -1, "name") == LUA_TSTRING)
+	if (lua_getfield(L, -1, "name") == LUA_TSTRING) {
 		lua_setfield(L, -2, "dev");
-	else
+		lua_pushnil(L);
+		lua_setfield(L, -2, "name");
+	} else {
 		lua_pop(L, 1);
+	}
 }
 
 /* "0x10/0xff": mark and mask. [table, text] -> [table, mark] */

@@ -10,7 +10,7 @@ STATIC :=
 
 # what is needed to build and test, and what to work on it
 PACKAGES := gcc libc6-dev lua5.4 liblua5.4-dev libmnl-dev lua-cjson lua-cjson-dev lua-argparse \
-	lua-readline lua-busted iproute2
+	lua-readline lua-busted iproute2 netbase tmux
 DEV_PACKAGES := lua-check clang clang-format clang-tidy cppcheck shellcheck lua-ldoc luarocks
 
 CC := gcc
@@ -36,7 +36,7 @@ SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard 
 
 .PHONY: all lua-modules needs deps demo shell test spec lint lint-tools lint-lua lint-shell lint-rock \
 	peers test-clients lint-c format docs bench asan fuzz install dist \
-	netconf manual compile-commands deb rock rockspec env clean help
+	netconf manual compile-commands deb deb-test fresh-test rock rockspec env clean help
 all: ## Builds everything into build/.
 
 # --- C modules -----------------------------------------------------------------------------------
@@ -81,8 +81,8 @@ CJSON_LIB := -l:liblua5.4-cjson.a
 
 # Lua's API is exported, so that C modules which lie on the machine (lua-readline) can be loaded;
 # a static executable can load none. Of its parts Debian lacks libmnl.a: what we use of it stands in
-MNL_ARCHIVE := $(wildcard $(MNL_DIR:%=%/lib/libmnl.a) $(shell $(CC) -print-file-name=libmnl.a))
 ifdef STATIC
+MNL_ARCHIVE := $(wildcard $(MNL_DIR:%=%/lib/libmnl.a) $(shell $(CC) -print-file-name=libmnl.a))
 PROGRAM += $(B)/obj/static/dl.o $(if $(MNL_ARCHIVE),,$(B)/obj/static/mnl.o)
 LINKED := -static -Wl,--wrap=dlopen,--wrap=dlerror $(LUA_LIB) $(CJSON_LIB) \
 	$(firstword $(MNL_ARCHIVE)) -lm
@@ -265,6 +265,15 @@ deb: ## Builds the Debian packages lua-ecmp and ecmp below build/deb, and runs l
 	git ls-files -z | xargs -0 tar -cf - | tar -xf - -C $(B)/deb/ecmp-$(VERSION)
 	cd $(B)/deb/ecmp-$(VERSION) && dpkg-buildpackage -us -uc -b
 	lintian --allow-root --fail-on error,warning $(B)/deb/*.changes
+
+# what is promised for other machines, tried on a fresh one below build/machine
+MACHINE = sh build-aux/deps.sh debootstrap git $(1) && mkdir -p $(B)/machine && \
+	sh build-aux/machine.sh $(abspath $(B))/machine
+deb-test: deb ## Installs, tests and purges the packages on a fresh Debian; needs root.
+	@$(call MACHINE,autopkgtest) packages $(B)/deb $(B)/deb/ecmp-$(VERSION)
+
+fresh-test: ## Gives README's two commands, in a clone of what is committed, on a fresh Debian; needs root.
+	@$(call MACHINE) readme .
 
 # Debian's packages are no rocks: LuaRocks is told that they are there. It builds beside the sources,
 # hence in a copy. `luarocks test` runs `make test`:

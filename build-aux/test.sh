@@ -10,6 +10,8 @@
 set -eu
 here=$(dirname "$0")
 LUA=${LUA:-lua5.4}
+# what specs give to make is given as in a shell, not as a part of the make that runs this
+unset MAKEFLAGS MFLAGS MAKELEVEL
 
 # Runs one file. What it says is kept in $results, and shown at once when something failed.
 one() {

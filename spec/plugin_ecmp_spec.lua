@@ -52,11 +52,11 @@ describe("the chained plugin ecmp #netns", function()
     local conf <const> = chained(changes)
     local result <const> = pod:must("ecmp", "ADD", pod_of.after(conf, first))
     pod:must("ecmp", "CHECK", pod_of.after(conf, result))
-    return result, conf, first
+    return result, conf, first, main
   end
 
   it("regroups what the main plugin left, in both families", function()
-    local result <const>, conf = chain(gateways)
+    local result <const>, conf, _, main = chain(gateways)
     assert.same({ four:format(1, 2), six:format(1, 2) }, pod:routes())
     assert.equal(4, #result.routes)
     pod:run("pod", { "sh", "-c", "echo 1 >/proc/sys/net/ipv4/fib_multipath_hash_policy" })
@@ -64,6 +64,7 @@ describe("the chained plugin ecmp #netns", function()
     assert.is_true(counts["10.0.0.1"] > 20 and counts["10.0.0.2"] > 20)
     pod:must("ecmp", "DEL", pod_of.after(conf, result))
     assert.same(as_listed, pod:routes())
+    pod:must(stock, "DEL", main)
     assert.is_nil(sys.stat(record.directory .. "/chain-c1-eth0.json"))
   end)
 
@@ -95,6 +96,7 @@ describe("the chained plugin ecmp #netns", function()
   it("takes gws of prevResult as all there is, whatever the main plugin made of it", function()
     local main <const> = main_conf { { dst = "0.0.0.0/0" } }
     local first <const> = pod:must(stock, "ADD", main)
+    first.routes[1].gw = nil -- which ours writes down, and the reference does not
     first.routes[1].gws = { "10.0.0.1", "10.0.0.2" }
     pod:must("ecmp", "ADD", pod_of.after(chained(), first))
     assert.same({ four:format(1, 2) }, pod:routes())

@@ -9,7 +9,7 @@
 enum {
 	HEAP_GRAIN = 16,
 	HEAP_SMALL = 512,
-	HEAP_BLOCK = 32 * 1024,
+	HEAP_BLOCK = 64 * 1024,
 };
 
 /* a freed piece of memory, in a list of those of its size */

@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -348,7 +350,7 @@ static int take_answer(lua_State *L, struct sock *s, const struct encoder *e,
 		read_extack(h, &x, &error);
 	else if (mnl_nlmsg_get_payload_len(h) < answer->schema->head)
 		error = EBADMSG;
-	if (error)
+	if (!h || error)
 		return refusal(L, &x, error, object, "get", s->out->base + e->start,
 			       s->out->length - e->start, e->names);
 	view_push(L, answer, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
@@ -410,14 +412,10 @@ static int socket_request(lua_State *L)
 
 /* --- links by name or number ----------------------------------------------------------------- */
 
-/* Asks the kernel for the link named `name`, or with an empty name for number *index; fills in the
- * other. */
-bool socket_link(lua_State *L, int socket, uint32_t *index, char name[16])
+/* Asks the kernel for the link named `name`, or with an empty name for number *index. */
+static bool ask_link(struct sock *s, uint32_t *index, char name[16])
 {
-	struct sock *s = lua_touserdata(L, socket);
 	_Alignas(8) char request[256] = {0};
-	if (!s->nl)
-		return false;
 	struct nlmsghdr *h = mnl_nlmsg_put_header(request);
 	h->nlmsg_type = RTM_GETLINK;
 	h->nlmsg_flags = NLM_F_REQUEST;
@@ -440,6 +438,50 @@ bool socket_link(lua_State *L, int socket, uint32_t *index, char name[16])
 	memcpy(name, (const uint8_t *)a + NLA_HDRLEN, a->nla_len - NLA_HDRLEN);
 	name[15] = 0;
 	*index = (uint32_t)((const struct ifinfomsg *)(const void *)got.data)->ifi_index;
+	return true;
+}
+
+/*
+ * Any socket can be asked for the name of a number, and that waits for no lock as messages do,
+ * while other links come and go.
+ */
+static bool name_of(struct sock *s, uint32_t index, char name[IFNAMSIZ])
+{
+	struct ifreq link = {.ifr_ifindex = (int)index};
+
+	if (ioctl(mnl_socket_get_fd(s->nl), SIOCGIFNAME, &link) < 0)
+		return false;
+	memcpy(name, link.ifr_name, IFNAMSIZ);
+	return true;
+}
+
+/* Whether the link that was asked for last is called so, and still is. */
+static bool is_last(struct sock *s, const char *name)
+{
+	char now[IFNAMSIZ];
+
+	return !strncmp(name, s->link_name, IFNAMSIZ) && name_of(s, s->link, now) &&
+	       !strncmp(name, now, IFNAMSIZ);
+}
+
+bool socket_link(lua_State *L, int socket, uint32_t *index, char name[IFNAMSIZ])
+{
+	struct sock *s = lua_touserdata(L, socket);
+
+	if (!s->nl)
+		return false;
+	if (!*name)
+		return name_of(s, *index, name) || ask_link(s, index, name);
+	if (!is_last(s, name)) {
+		char asked[IFNAMSIZ];
+
+		memcpy(asked, name, IFNAMSIZ);
+		s->link = 0;
+		if (!ask_link(s, &s->link, name))
+			return false;
+		memcpy(s->link_name, asked, IFNAMSIZ);
+	}
+	*index = s->link;
 	return true;
 }
 

@@ -19,6 +19,8 @@ struct sock {
 	struct mnl_socket *watch; /* hears IPv6 route changes during dumps; NULL until needed */
 	int ns;			  /* the namespace, or -1 for the process's own */
 	uint32_t seq;
+	uint32_t link; /* the link that was asked for last */
+	char link_name[16];
 	int held[HELD_MAX]; /* descriptors the request in hand refers to */
 	struct arena *out;  /* user value 1 */
 	uint8_t *buffer;    /* user value 2 */

@@ -156,6 +156,23 @@ describe("links #netns", function()
       { code, message })
   end)
 
+  it("are found by the name they have now, however often it changed hands", function()
+    assert(nl.addr:add { address = "192.0.2.1/32", dev = "v1" })
+    space:ip "link set v1 down"
+    space:ip "link set v1 name other"
+    local gone, _, code = nl.addr:add { address = "192.0.2.2/32", dev = "v1" }
+    assert.same({ nil, "ENODEV" }, { gone, code })
+    space:ip "link set p1 down"
+    space:ip "link set p1 name v1"
+    assert(nl.addr:add { address = "192.0.2.3/32", dev = "v1" })
+    assert(nl.addr:add { address = "192.0.2.4/32", dev = "other" })
+    assert.matches("192.0.2.3/32 scope global v1", space:ip "-o addr show dev v1")
+    assert.matches("192.0.2.1/32.*192.0.2.4/32", space:ip "-o addr show dev other")
+    space:ip "link del v1"
+    gone, _, code = nl.addr:add { address = "192.0.2.5/32", dev = "v1" }
+    assert.same({ nil, "ENODEV" }, { gone, code })
+  end)
+
   it("need no handle but that of their namespace", function()
     local nl2 <close> = assert(ecmp.open { netns = space.path })
     scratch.settled(function()

@@ -73,6 +73,11 @@ describe("ecmp.netns", function()
   end)
 
   it("keeps the directory one mount when many are made at once #netns", function()
+    local function mounts()
+      return select(2, sys.read("/proc/self/mountinfo"):gsub(" /run/netns ", ""))
+    end
+    sys.umount "/run/netns" -- what the specs above have made
+    local hidden = mounts() -- the machine's own, below the sandbox's /run
     local script = [[
       local netns = require "ecmp.netns"
       local sys = require "ecmp.sys"
@@ -87,8 +92,7 @@ describe("ecmp.netns", function()
     end, 30)
     local names = netns.list()
     assert.equal(16, #names)
-    local mounts = sys.read "/proc/self/mountinfo"
-    assert.equal(1, select(2, mounts:gsub(" /run/netns ", "")))
+    assert.equal(hidden + 1, mounts())
     for _, name in ipairs(names) do assert.is_true(netns.delete(name)) end
     for _, name in ipairs(sys.list "/run") do
       if name:find "^done%." then assert(sys.unlink("/run/" .. name)) end

@@ -50,6 +50,23 @@ static uint8_t default_table(const struct rtmsg *r)
 	}
 }
 
+/* IPv4 refuses these in words of its own, IPv6 takes them and passes over the half: so both are
+ * told here. */
+static void check_hops(struct encoder *e, const struct rtmsg *r, const struct given *g)
+{
+	const char *single = has(&schema_route, g, "via")   ? "via"
+			     : has(&schema_route, g, "dev") ? "dev"
+							    : NULL;
+	bool several = has(&schema_route, g, "nexthops");
+	if (single && several)
+		fail(e, single, "a route has either this or nexthops");
+	bool nowhere = r->rtm_type == RTN_BLACKHOLE || r->rtm_type == RTN_UNREACHABLE ||
+		       r->rtm_type == RTN_PROHIBIT || r->rtm_type == RTN_THROW;
+	if (nowhere && (several || has(&schema_route, g, "via")))
+		fail(e, several ? "nexthops" : "via", "a route of type %s has no next hops",
+		     word_by_value(words_type, r->rtm_type));
+}
+
 /* As ip(8): unicast, main, boot; a local route has scope host, one without a gateway scope link. */
 static void route_defaults(struct encoder *e, const struct given *g)
 {
@@ -62,6 +79,7 @@ static void route_defaults(struct encoder *e, const struct given *g)
 		r->rtm_scope = RT_SCOPE_NOWHERE;
 	if (e->verb != VERB_ADD)
 		return;
+	check_hops(e, r, g);
 	if (r->rtm_type == RTN_UNSPEC)
 		r->rtm_type = RTN_UNICAST;
 	if (r->rtm_protocol == RTPROT_UNSPEC)

@@ -395,6 +395,20 @@ static void drop_readonly(lua_State *L, const struct field *rows, int table)
 	}
 }
 
+/* The kernel takes a next-hop object or hops, not both, and tells both (kernel.md 8): the object is
+ * kept. */
+static void drop_hops_of_object(lua_State *L, const struct view *v, int table)
+{
+	static const char *const hops[] = {"nexthops", "via", "dev", "encap", "onlink"};
+	struct stretch s = view_stretch(v);
+	if (v->object->schema != &schema_route || !find_attr(&s, RTA_NH_ID))
+		return;
+	for (size_t i = 0; i < sizeof(hops) / sizeof(hops[0]); i++) {
+		lua_pushnil(L);
+		lua_setfield(L, table, hops[i]);
+	}
+}
+
 static int view_copy(lua_State *L)
 {
 	struct view *v = check_view(L);
@@ -403,6 +417,7 @@ static int view_copy(lua_State *L)
 		luaL_checktype(L, 2, LUA_TTABLE);
 	push_all(L, 1);
 	drop_readonly(L, v->object->schema->rows, 3);
+	drop_hops_of_object(L, v, 3);
 	if (lua_getfield(L, 3, "nexthops") == LUA_TTABLE)
 		for (lua_Integer i = 1; lua_rawgeti(L, 4, i) == LUA_TTABLE; i++) {
 			drop_readonly(L, schema_hop.rows, 5);

@@ -215,6 +215,48 @@ for _, family in ipairs(families) do
       assert.same({}, held())
     end)
 
+    it("names the hop that is there twice, and the one without a gateway", function()
+      if family.number == 6 then -- IPv4 takes both
+        local ok, message = nl.route:add { dst = dst, nexthops = { hop(2), hop(3), hop(2) } }
+        assert.is_nil(ok)
+        assert.matches("nexthops%[3%] .* is nexthops%[1%] again %(EEXIST%)$", message)
+        ok, message = nl.route:add { dst = dst, nexthops = { hop(2), { dev = "p1" } } }
+        assert.is_nil(ok)
+        assert.matches("nexthops%[2%] dev p1 has no gateway %(EINVAL%)$", message)
+      end
+      assert.same({}, held())
+    end)
+
+    it("a route with hops in two ways, or hops that lead nowhere, is a wrong call", function()
+      local function refuses(expected, route)
+        route.dst = dst
+        assert.error_matches(function() nl.route:add(route) end, expected)
+      end
+      refuses("via: a route has either this or nexthops", { via = gw(2), nexthops = { hop(2) } })
+      refuses("dev: a route has either this or nexthops", { dev = "v1", nexthops = { hop(2) } })
+      refuses("via: a route of type blackhole has no next hops", { type = "blackhole",
+        via = gw(2) })
+      refuses("nexthops: a route of type throw has no next hops", { type = "throw",
+        nexthops = { hop(2), hop(3) } })
+      assert.same({}, held())
+    end)
+
+    it("by an object is given back as a copy", function()
+      assert(nl.nexthop:add { id = 1, via = gw(2), dev = "v1" })
+      assert(nl.nexthop:add { id = 2, via = gw(3), dev = "v1" })
+      assert(nl.nexthop:add { id = 3, group = { 1, { id = 2, weight = 3 } } })
+      for id = 1, 3, 2 do
+        assert(nl.route:add { dst = dst, nhid = id, family = family.number })
+        local view <const> = nl.route:list { dst = dst }[1]
+        local copy <const> = view:copy()
+        assert(nl.route:del(view))
+        assert(nl.route:add(copy))
+        assert.equal(view, nl.route:list { dst = dst }[1])
+        assert(nl.route:del(copy))
+        assert.same({}, held())
+      end
+    end)
+
     it("spread follows the weights, and lists a hop that no flow takes", function()
       assert(nl.sysctl:set("net.ipv4.fib_multipath_hash_policy", 1))
       assert(nl.sysctl:set("net.ipv6.fib_multipath_hash_policy", 1))

@@ -84,6 +84,7 @@ end
 ---unless committed. A handle has one at a time.
 ---@return ecmp.Transaction # has the objects and verbs of the handle, `commit` and `rollback`
 function methods:begin()
+  self.socket:fd() -- raises on a closed handle
   return require "ecmp.transaction".begin(self)
 end
 

@@ -108,11 +108,6 @@ local function swap(self, entry, list, route)
   return true
 end
 
--- Codes of a refusal that one hop of several may have caused.
-local of_a_hop <const> = {
-  ENETUNREACH = true, EHOSTUNREACH = true, EINVAL = true, ENODEV = true, ENETDOWN = true,
-}
-
 -- Whether the kernel finds a gateway on a link of its own, without a gateway before it.
 local function on_link(nl, hop)
   if not hop.via or hop.onlink then
@@ -123,15 +118,44 @@ local function on_link(nl, hop)
   return answer and not answer.via and answer.type == "unicast"
 end
 
--- The kernel does not say which hop of a multipath route it minds; a lookup of each gateway tells.
+local function twin_of(hops, at)
+  for i = 1, at - 1 do
+    if hops[i].via == hops[at].via and hops[i].dev == hops[at].dev then
+      return i
+    end
+  end
+end
+
+-- What is wrong with a hop, for the refusals that one hop of several may have caused.
+local function unreachable(nl, hops, i)
+  return not on_link(nl, hops[i]) and "is not reachable"
+end
+
+local faults <const> = {
+  ENETUNREACH = unreachable, EHOSTUNREACH = unreachable, ENODEV = unreachable,
+  ENETDOWN = unreachable,
+  EINVAL = function(nl, hops, i, family)
+    return family == 6 and not hops[i].via and "has no gateway" or unreachable(nl, hops, i)
+  end,
+  EEXIST = function(_, hops, i)
+    local twin = twin_of(hops, i)
+    return twin and ("is nexthops[%d] again"):format(twin)
+  end,
+}
+
+-- The kernel does not say which hop of a multipath route it minds: a lookup of each gateway tells.
 local function name_hop(nl, route, message, code)
-  if of_a_hop[code] and #(route.nexthops or {}) > 1 then
-    for i, hop in ipairs(route.nexthops) do
-      if not on_link(nl, hop) then
-        return (message:gsub("( %(%u+%))$", function(symbol)
-          return (": nexthops[%d] %s is not reachable%s"):format(i, hop_text(hop), symbol)
-        end))
-      end
+  local hops, fault_of = route.nexthops or {}, faults[code]
+  if not fault_of or #hops < 2 then
+    return message
+  end
+  local family = rtnl.view("route", route).family
+  for i, hop in ipairs(hops) do
+    local fault = fault_of(nl, hops, i, family)
+    if fault then
+      return (message:gsub("( %(%u+%))$", function(symbol)
+        return (": nexthops[%d] %s %s%s"):format(i, hop_text(hop), fault, symbol)
+      end))
     end
   end
   return message

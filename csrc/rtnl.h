@@ -160,6 +160,7 @@ struct hop_cursor {
 
 struct hop_cursor hops_of(const struct stretch *s, const struct field *f);
 bool next_hop(struct hop_cursor *c, struct stretch *hop);
+bool next_struct(const struct stretch *s, const struct field *f, size_t *at, struct stretch *one);
 
 /* --- print and parse ------------------------------------------------------------------------- */
 

@@ -386,6 +386,36 @@ static void push_realm(lua_State *L, uint64_t value)
 		lua_pushinteger(L, (lua_Integer)value);
 }
 
+/* Steps through the structures in attributes of the row's number; `at` is where it has got to,
+ * 0 at first. */
+bool next_struct(const struct stretch *s, const struct field *f, size_t *at, struct stretch *one)
+{
+	const struct nlattr *a;
+	if (*at == 0)
+		*at = NLA_ALIGN(s->schema->head);
+	while ((a = attr_at(s->data, s->length, *at))) {
+		*at += NLA_ALIGN(a->nla_len);
+		if ((a->nla_type & NLA_TYPE_MASK) != f->attr || payload_length(a) < f->sub->head)
+			continue;
+		*one = (struct stretch){f->sub, payload(a), payload_length(a), s->family, s};
+		return true;
+	}
+	return false;
+}
+
+static bool push_structs(lua_State *L, const struct stretch *s, const struct field *f, int names)
+{
+	struct stretch one;
+	size_t at = 0;
+	luaL_checkstack(L, 12, "too many values");
+	lua_newtable(L);
+	for (int i = 1; next_struct(s, f, &at, &one); i++) {
+		push_stretch(L, &one, names);
+		lua_rawseti(L, -2, i);
+	}
+	return true;
+}
+
 /* Every attribute of the row's number in this nest, as a list. */
 static bool push_names(lua_State *L, const struct stretch *s, const struct field *f)
 {
@@ -521,6 +551,8 @@ static bool push_attr(lua_State *L, const struct stretch *s, const struct field 
 		return true;
 	case K_NAMES:
 		return push_names(L, s, f);
+	case K_STRUCTS:
+		return push_structs(L, s, f, names);
 	case K_NETNS:
 		return false;
 	case K_IFINDEX:

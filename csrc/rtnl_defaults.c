@@ -6,6 +6,7 @@
 
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/nexthop.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -147,6 +148,16 @@ static void nexthop_defaults(struct encoder *e, const struct given *g)
 		n->nh_family = AF_INET;
 }
 
+/* The kernel tells of VLANs whom it knows to ask for them. */
+static void vlan_defaults(struct encoder *e, const struct given *g)
+{
+	uint32_t mask = RTEXT_FILTER_BRVLAN;
+	(void)g;
+	header_of(e, e->start)[0] = AF_BRIDGE;
+	if (e->verb == VERB_DUMP)
+		put(e, IFLA_EXT_MASK, &mask, sizeof(mask));
+}
+
 void fill_in(struct encoder *e, const struct schema *schema, const struct given *g)
 {
 	static const struct {
@@ -155,7 +166,7 @@ void fill_in(struct encoder *e, const struct schema *schema, const struct given 
 	} defaults[] = {
 		{&schema_route, route_defaults},     {&schema_addr, addr_defaults},
 		{&schema_rule, rule_defaults},	     {&schema_neigh, neigh_defaults},
-		{&schema_nexthop, nexthop_defaults},
+		{&schema_nexthop, nexthop_defaults}, {&schema_portvlan, vlan_defaults},
 	};
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
 		if (defaults[i].schema != schema)

@@ -166,6 +166,28 @@ static void put_group(struct encoder *e, const struct place *p, const struct fie
 	close_attr(e, at, f->key);
 }
 
+/* { { vid = 10, pvid = true }, { vid = 20 } }: a structure each, in attributes of one number. */
+static void put_structs(struct encoder *e, const struct place *p, const struct field *f)
+{
+	lua_State *L = e->L;
+	(void)p;
+	expect(e, f, LUA_TTABLE, "list of tables");
+	for (int i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
+		enter(e, f->key, i);
+		if (lua_type(L, -1) != LUA_TTABLE)
+			fail(e, NULL, "table expected, got %s", luaL_typename(L, -1));
+		size_t at = open_attr(e, f->attr);
+		size_t header = e->out->length;
+		arena_reserve(L, e->out, f->sub->head);
+		struct place inner = {header, e->out->length, lua_gettop(L)};
+		put_table_rows(e, &inner, f->sub);
+		close_attr(e, at, f->key);
+		leave(e);
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+}
+
 static void put_encap(struct encoder *e, const struct place *p, const struct field *f)
 {
 	lua_State *L = e->L;
@@ -334,7 +356,7 @@ static put_fn *const writers[] = {
 	[K_UNION] = put_union,	 [K_PEER] = put_peer,	    [K_SEGMENTS] = put_segments,
 	[K_LABELS] = put_labels, [K_RANGE] = put_range,	    [K_MEMBER] = put_member,
 	[K_NETNS] = put_netns,	 [K_REALM] = put_realm,	    [K_NAMES] = put_nothing,
-	[K_HMAC] = put_nothing,	 [K_COUNT] = put_count,
+	[K_HMAC] = put_nothing,	 [K_COUNT] = put_count,	    [K_STRUCTS] = put_structs,
 };
 
 /* [value] -> [value] */

@@ -479,17 +479,23 @@ static bool parse_fixed(struct scan *s, const struct schema *schema)
 	return false;
 }
 
-static bool parse_hop(struct scan *s, const struct field *hops)
+static bool parse_row(struct scan *s, const struct field *f, bool bare);
+
+/* One more of a list: "nexthop via 10.0.0.1 weight 2"; "vid 10 pvid", where the word has a value.
+ */
+static bool parse_member(struct scan *s, const struct field *f)
 {
 	lua_State *L = s->L;
-	if (lua_getfield(L, -1, hops->key) != LUA_TTABLE) {
+	if (lua_getfield(L, -1, f->key) != LUA_TTABLE) {
 		lua_pop(L, 1);
 		lua_newtable(L);
 		lua_pushvalue(L, -1);
-		lua_setfield(L, -3, hops->key);
+		lua_setfield(L, -3, f->key);
 	}
 	lua_newtable(L);
-	if (!parse_fields(s, hops->sub, false))
+	if (f->kind == K_STRUCTS && !parse_row(s, f->sub->rows, false))
+		return false;
+	if (!parse_fields(s, f->sub, false))
 		return false;
 	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 	lua_pop(L, 1);
@@ -576,8 +582,8 @@ static bool parse_row(struct scan *s, const struct field *f, bool bare)
 	bool metric = s->object->schema == &schema_route && !(f->flags & F_HEADER) &&
 		      word_by_name(words_locks, f->key);
 	bool inverse = strcmp(s->token, "arp") == 0;
-	if (f->kind == K_HOPS)
-		return parse_hop(s, f);
+	if (f->kind == K_HOPS || f->kind == K_STRUCTS)
+		return parse_member(s, f);
 	if (f->kind == K_SEGMENTS && !f->words)
 		return parse_segs(s);
 	/* the kernel heeds a rto_min only when it is locked, so ip(8) always locks it */
@@ -636,8 +642,9 @@ static bool parse_fields(struct scan *s, const struct schema *schema, bool whole
 		bool bare = false;
 		if (!f)
 			f = row_of_word(schema->rows, s->token, row);
-		if (f && schema->head == 0 &&
-		    given(s, f)) { /* the second tos is no longer the tunnel's */
+		if (f && (schema->head == 0 || (!whole && f->flags & F_BARE)) &&
+		    given(s, f)) { /* the second tos is no longer the tunnel's, the second vid the
+				      next one's */
 			*s = before;
 			return true;
 		}

@@ -345,6 +345,17 @@ static void print_names(struct print *p, const struct stretch *s, const struct f
 	print_list(p, " ");
 }
 
+/* vid 10 pvid untagged vid 20 */
+static void print_structs(struct print *p, const struct stretch *s, const struct field *f)
+{
+	struct stretch one;
+	size_t at = 0;
+	while (next_struct(s, f, &at, &one)) {
+		print_word(p, shown_as(f));
+		print_stretch(p, &one);
+	}
+}
+
 typedef void print_fn(struct print *p, const struct stretch *s, const struct field *f);
 
 static print_fn *const printers[] = {
@@ -358,7 +369,7 @@ static print_fn *const printers[] = {
 	[K_UNION] = print_nested,  [K_PEER] = print_nested,   [K_SEGMENTS] = print_segments,
 	[K_LABELS] = print_labels, [K_RANGE] = print_plain,   [K_MEMBER] = print_plain,
 	[K_NETNS] = print_plain,   [K_REALM] = print_realm,   [K_NAMES] = print_names,
-	[K_HMAC] = print_hmac,	   [K_COUNT] = print_switch,
+	[K_HMAC] = print_hmac,	   [K_COUNT] = print_switch,  [K_STRUCTS] = print_structs,
 };
 
 /* A row whose key the row before already showed (one field in two shapes) is passed over. */

@@ -8,6 +8,7 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/lwtunnel.h>
 #include <linux/mpls_iptunnel.h>
@@ -587,6 +588,34 @@ static const struct field link_rows[] = {
 };
 const struct schema schema_link = {"link", sizeof(struct ifinfomsg), link_rows};
 
+/* --- VLANs of a bridge's ports -----------------------------------------------------------------
+ */
+
+#define VLAN_FLAG(k, bit)                                                                          \
+	HEADER(k, K_BIT, struct bridge_vlan_info, flags, .mask = (bit), .flags = F_HEADER)
+
+static const struct field vlan_info_rows[] = {
+	HEADER("vid", K_INT, struct bridge_vlan_info, vid, .flags = F_HEADER | F_BARE),
+	VLAN_FLAG("pvid", BRIDGE_VLAN_INFO_PVID),
+	VLAN_FLAG("untagged", BRIDGE_VLAN_INFO_UNTAGGED),
+	END,
+};
+static const struct schema schema_vlan_info = {"vlan of a port", sizeof(struct bridge_vlan_info),
+					       vlan_info_rows};
+static const struct field bridge_spec_rows[] = {
+	ROW("vlans", K_STRUCTS, IFLA_BRIDGE_VLAN_INFO, .sub = &schema_vlan_info, .show = "vid"),
+	ROW("self", K_BIT, IFLA_BRIDGE_FLAGS, .size = 2, .mask = BRIDGE_FLAGS_SELF),
+	END,
+};
+static const struct schema schema_bridge_spec = {"vlan", 0, bridge_spec_rows};
+
+static const struct field vlan_port_rows[] = {
+	HEADER("dev", K_IFINDEX, struct ifinfomsg, ifi_index, .flags = F_HEADER | F_DEFAULT0),
+	ROW(NULL, K_NEST, IFLA_AF_SPEC, .sub = &schema_bridge_spec, .flags = F_HOIST),
+	END,
+};
+const struct schema schema_portvlan = {"vlan", sizeof(struct ifinfomsg), vlan_port_rows};
+
 /* --- addresses ------------------------------------------------------------------------------- */
 
 #define ADDR_FLAG(k, bit, fl) ROW(k, K_BIT, IFA_FLAGS, .size = 4, .mask = (bit), .flags = (fl))
@@ -722,6 +751,7 @@ const struct object rtnl_objects[] = {
 	{"addr", &schema_addr, RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR},
 	{"rule", &schema_rule, RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE},
 	{"neigh", &schema_neigh, RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH},
+	{"vlan", &schema_portvlan, RTM_SETLINK, RTM_DELLINK, RTM_GETLINK},
 	{"flow", &schema_flow, 0, 0, RTM_GETROUTE},
 	{NULL, NULL, 0, 0, 0},
 };

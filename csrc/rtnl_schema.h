@@ -45,10 +45,11 @@ enum kind {
 	K_LABELS,   /* mpls label stack */
 	K_REALM,    /* routing realm: a number, or "from/to" */
 	K_NAMES,    /* list of texts: one attribute each, inside a nest */
-	K_RANGE,    /* two integers of `size` bytes: "first-last" */
-	K_MEMBER, /* a 4-byte member at `offset` of a structure of `whole` bytes; divided by `mask`
-		   */
-	K_NETNS,  /* a namespace given by path, name or pid; a descriptor on the wire */
+	K_STRUCTS, /* list of structures: one attribute each, inside a nest; rows like a header's */
+	K_RANGE,   /* two integers of `size` bytes: "first-last" */
+	K_MEMBER,  /* a 4-byte member at `offset` of a structure of `whole` bytes; divided by `mask`
+		    */
+	K_NETNS,   /* a namespace given by path, name or pid; a descriptor on the wire */
 };
 
 enum {
@@ -86,7 +87,7 @@ struct field {
 	uint8_t size;			/* bytes of an integer */
 	uint8_t whole;			/* K_MEMBER: bytes of the structure around it */
 	uint32_t mask;			/* K_BIT: which bits; K_SCALED: the factor */
-	const struct schema *sub;	/* K_NEST, K_HOPS, K_PEER */
+	const struct schema *sub;	/* K_NEST, K_HOPS, K_PEER, K_STRUCTS */
 	const struct word *words;	/* K_INT, K_BITS */
 	const struct variant *variants; /* K_ENCAP, K_UNION: rows by type */
 	const char *show; /* the word before the value in text; the key where this is NULL */
@@ -115,7 +116,7 @@ struct object {
 
 extern const struct object rtnl_objects[];
 extern const struct schema schema_route, schema_hop, schema_link, schema_addr, schema_nexthop,
-	schema_rule, schema_neigh;
+	schema_rule, schema_neigh, schema_portvlan;
 
 const struct object *object_by_name(const char *name);
 const struct object *object_by_type(uint16_t type);

@@ -48,7 +48,8 @@ static lua_State *fuzz_state(const char *chunk)
 /* Calls the chunk with the object the first byte names and the other bytes; one garbage collection in 1024 calls. */
 static int fuzz_call(lua_State *L, const uint8_t *data, size_t size)
 {
-	static const char *const objects[] = {"route", "nexthop", "bucket", "link", "addr", "rule", "neigh", "flow"};
+	static const char *const objects[] = {"route", "nexthop", "bucket", "link", "addr", "rule", "neigh", "flow",
+						"vlan"};
 	if (size == 0)
 		return 0;
 	lua_pushvalue(L, 1);

@@ -39,7 +39,7 @@ for name,
 local FILLED <const> = {
   route = { table = "main", type = "unicast", proto = "boot", scope = "global" },
   flow = {}, nexthop = { scope = "global" }, bucket = {},
-  link = { link_type = 0, linkmode = nil }, addr = {}, rule = { table = "main" }, neigh = {},
+  link = { link_type = 0, linkmode = nil }, addr = {}, rule = { table = "main" }, neigh = {}, vlan = {},
 }
 
 -- The fields a case gives, as the decoded message has them.

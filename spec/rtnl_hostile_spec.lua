@@ -6,7 +6,7 @@ local sys <const> = require "ecmp.sys"
 
 local OBJECTS <const> = { route = "route", encap = "route", flow = "flow", nexthop = "nexthop",
                           bucket = "bucket", link = "link", addr = "addr", rule = "rule",
-                          neigh = "neigh" }
+                          neigh = "neigh", vlan = "vlan" }
 
 local messages <const> = {}
 for name, hex in assert(sys.read "spec/golden/cases.hex"):gmatch "([^\t\n]+)\t(%x+)\n" do

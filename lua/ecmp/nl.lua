@@ -13,6 +13,7 @@ rtnl.own()
 ---@field addr ecmp.Object
 ---@field rule ecmp.Object
 ---@field neigh ecmp.Object
+---@field vlan ecmp.Object VLANs of the ports of bridges, as of `bridge vlan`: add, del, list
 ---@field sysctl ecmp.Sysctl
 local methods = {}
 local mt = { __name = "ecmp.Handle", __index = methods }
@@ -36,7 +37,7 @@ function M.open(options)
   end
   local nl = { socket = socket, where = netns and tostring(netns) }
   nl.route = route.new(nl)
-  for _, kind in ipairs { "nexthop", "bucket", "link", "addr", "rule", "neigh" } do
+  for _, kind in ipairs { "nexthop", "bucket", "link", "addr", "rule", "neigh", "vlan" } do
     nl[kind] = object.new(nl, kind)
   end
   nl.sysctl = require "ecmp.sysctl".new(nl)

@@ -33,9 +33,17 @@ function M.new(nl, kind)
   return setmetatable({ nl = nl, kind = kind }, mt)
 end
 
+-- Verbs that the kernel does not have.
+local lacking <const> = {
+  vlan = { replace = true, append = true, prepend = true, change = true, set = true, get = true },
+}
+
 -- What a script gave, as something the encoder takes: a table, a view, or the words typed after `ip
 -- OBJECT VERB`.
 function M.value(value, kind, verb)
+  if lacking[kind] and lacking[kind][verb] then
+    rtnl.throw(("%s %s: there is no such verb"):format(kind, verb))
+  end
   if type(value) ~= "table" and type(value) ~= "string" and not rtnl.is_view(value) then
     rtnl.throw(("%s %s: table or words expected, got %s"):format(kind, verb, type(value)))
   end
@@ -221,6 +229,7 @@ local filters <const> = {
   rule = { family = true, priority = true, table = true, action = true, iif = true, oif = true,
            fwmark = true },
   neigh = { family = true, dev = true, dst = true, state = true, lladdr = true, proxy = true },
+  vlan = { dev = true },
 }
 
 local function check_filter(kind, filter)

@@ -32,6 +32,7 @@ local filters <const> = {
   addr = function(v) return { address = v.address, dev = v.dev, family = v.family } end,
   rule = function(v) return { family = v.family, priority = v.priority } end,
   neigh = function(v) return { dst = v.dst, dev = v.dev, family = v.family } end,
+  vlan = function(v) return { dev = v.dev } end,
 }
 
 -- The same as text, for many values at once.
@@ -293,7 +294,7 @@ local function recorded_batch(tx)
   end
 end
 
-local kinds <const> = { "route", "nexthop", "link", "addr", "rule", "neigh" }
+local kinds <const> = { "route", "nexthop", "link", "addr", "rule", "neigh", "vlan" }
 
 ---Starts a transaction of what is changed through the transaction itself.
 ---@param nl ecmp.Handle

@@ -5,7 +5,7 @@
 ---@class ecmp.rtnl
 local rtnl = {}
 
----@alias ecmp.kind "route"|"nexthop"|"bucket"|"link"|"addr"|"rule"|"neigh"|"flow"
+---@alias ecmp.kind "route"|"nexthop"|"bucket"|"link"|"addr"|"rule"|"neigh"|"vlan"|"flow"
 ---@alias ecmp.verb "add"|"replace"|"append"|"prepend"|"change"|"set"|"del"|"get"
 
 -- Fields, in iproute2's words ------------------------------------------------------------------------
@@ -253,13 +253,23 @@ local rtnl = {}
 ---@field proto? string|integer
 ---@field probes? integer read only
 
----@alias ecmp.Fields ecmp.RouteFields|ecmp.FlowFields|ecmp.NexthopFields|ecmp.BucketFields|ecmp.LinkFields|ecmp.AddrFields|ecmp.RuleFields|ecmp.NeighFields
+---@class ecmp.PortVlan
+---@field vid integer
+---@field pvid? boolean what comes in without a tag belongs to it
+---@field untagged? boolean goes out without a tag
+
+---@class ecmp.VlanFields the VLANs of a port of a bridge
+---@field dev? string|integer
+---@field vlans? ecmp.PortVlan[]
+---@field self? boolean of the device itself: a bridge's own
+
+---@alias ecmp.Fields ecmp.RouteFields|ecmp.FlowFields|ecmp.NexthopFields|ecmp.BucketFields|ecmp.LinkFields|ecmp.AddrFields|ecmp.RuleFields|ecmp.NeighFields|ecmp.VlanFields
 
 -- Views ------------------------------------------------------------------------------------------------
 
 ---A message of the kernel: read-only, decoded when asked. `pairs` walks its fields in iproute2's order, `==` compares
 ---them, `tostring` prints as `ip` does; a field that no such object has throws.
----@class ecmp.View: ecmp.RouteFields, ecmp.NexthopFields, ecmp.BucketFields, ecmp.LinkFields, ecmp.AddrFields, ecmp.RuleFields, ecmp.NeighFields
+---@class ecmp.View: ecmp.RouteFields, ecmp.NexthopFields, ecmp.BucketFields, ecmp.LinkFields, ecmp.AddrFields, ecmp.RuleFields, ecmp.NeighFields, ecmp.VlanFields
 local View = {}
 
 ---@class ecmp.TextOptions

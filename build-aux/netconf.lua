@@ -97,18 +97,26 @@ local words <const> = {
     isGateway = "give the bridge the gateway's address",
     isDefaultGateway = "the same, and make it the pod's default gateway",
     forceAddress = "take another address of the subnet off the bridge",
-    ipMasq = "masquerade what leaves the subnet", ipMasqBackend = "only nftables is there",
+    ipMasq = "masquerade what leaves the subnet",
+    ipMasqBackend = "by what; default `nftables`, under a "
+      .. "reference plugin's name what that one takes",
     mtu = "MTU of the pair; 0 means the kernel's",
     hairpinMode = "let a pod reach itself by the bridge",
     promiscMode = "put the bridge into promiscuous mode",
-    vlan = "not supported: refused unless 0", vlanTrunk = "not supported: refused unless empty",
-    preserveDefaultVlan = "without effect, as there is no VLAN filtering",
-    disableContainerInterface = "not supported: refused unless false",
-    macspoofchk = "not supported: refused unless false",
+    vlan = "VLAN of the pod, without tags; 0 means none",
+    vlanTrunk = "VLANs of the pod, with tags",
+    preserveDefaultVlan = "leave the pod in the bridge's default VLAN, too",
+    disableContainerInterface = "leave the pod's end down; only without `ipam`",
+    macspoofchk = "drop what does not come from the pod's own hardware address",
     portIsolation = "keep pods of one bridge apart", enabledad = "detect duplicate IPv6 addresses",
   },
+  trunk = {
+    id = "one VLAN", minID = "the first of several, with `maxID`", maxID = "the last of several",
+  },
   ptp = {
-    ipMasq = "masquerade what leaves the pod's subnet", ipMasqBackend = "only nftables is there",
+    ipMasq = "masquerade what leaves the pod's subnet",
+    ipMasqBackend = "by what; default `nftables`, under a "
+      .. "reference plugin's name what that one takes",
     mtu = "MTU of the pair; 0 means the kernel's",
   },
   macvlan = {
@@ -148,7 +156,7 @@ end
 -- Objects inside objects have words of their own where a place is named for them.
 local inner <const> = {
   multipath = "multipath", dns = "dns", routes = "route", addroutes = "route", delroutes = "route",
-  nexthops = "hop",
+  nexthops = "hop", vlanTrunk = "trunk",
 }
 
 local function annotate(one, where)
@@ -330,6 +338,7 @@ listed belong to others and are left alone.]]
   for _, kind in ipairs { "bridge", "ptp", "macvlan", "ipvlan" } do
     write_table("`ecmp-" .. kind .. "`", parts[kind])
   end
+  write_table("An element of `vlanTrunk`", parts.bridge.properties.vlanTrunk.items)
   write_table("Chained `ecmp`", parts.ecmp)
   write_table("`ecmp-lua`", parts.lua)
   write_table("`ipam` of `ecmp-static`", parts.ipam_static)

@@ -14,7 +14,8 @@ local CNI <const> = {
 function M.environment(changes)
   local env <const> = {}
   for _, entry in ipairs(sys.environ()) do
-    if not entry:find("^CNI_") and not entry:find("^LUA_") then env[#env + 1] = entry end
+    local ours <const> = entry:find("^CNI_") or entry:find("^LUA_")
+    if not ours and (changes or {})[entry:match("^[^=]*")] == nil then env[#env + 1] = entry end
   end
   local vars <const> = { LUA_PATH = package.path, LUA_CPATH = package.cpath }
   for name, value in pairs(CNI) do vars[name] = value end

@@ -1,103 +1,64 @@
----Masquerading: what a pod sends beyond its own subnet leaves with the host's address.
+---Masquerading: what a pod sends beyond its own subnet leaves with the host's address. All plugins
+---that offer `ipMasq` share this module.
 --
--- Each address of a pod has one nftables rule in a table of our own, marked with the attachment it
--- belongs to, so that DEL and GC find it without knowing the address. All plugins that offer
--- `ipMasq` share this module.
-local ip = require "ecmp.ip"
+-- A backend is a module of this folder with `add`, `remove`, `sweep` and `count`. Which one took an
+-- attachment is in the record of its ADD; where there is no record (the reference plugin made the
+-- pod, or the machine lost it) all backends are asked to forget it.
 local json = require "ecmp.json"
-local nft = require "ecmp.nft"
+local record = require "ecmp.flow.record"
 local schema = require "ecmp.cni.schema"
 
 local M = {}
 
-local TABLE <const>, CHAIN <const> = "ecmp_masquerade", "postrouting"
-local BASE <const> = { type = "nat", hook = "postrouting", priority = 100 }
-local MULTICAST <const> = { [4] = ip.parse("224.0.0.0/4"), [6] = ip.parse("ff00::/8") }
--- The kernel keeps 127 bytes of a comment.
-local LONGEST <const> = 127
+local backends <const> = { "nftables", "iptables" }
 
----Checks `ipMasqBackend`. The rules are nftables' whatever program wrote the host's others.
----@param value any
----@param path string
----@return string? backend, string? message
-function M.backend(value, path)
-  if value == "nftables" then return value end
+local function backend(name) return require("ecmp.masquerade." .. name) end
+
+local word <const> = schema.word(backends)
+
+---Checks `ipMasqBackend`; an empty one says nothing.
+M.backend = schema.as({ enum = { "nftables", "iptables", "" } }, function(value, path)
   if value == "" then return nil end
-  return nil, ("%s: must be nftables, not '%s'"):format(path, tostring(value))
-end
-schema.as({ enum = { "nftables", "" } }, M.backend)
+  return word(value, path)
+end)
 
--- FNV-1a, 64 bit.
-local function digest(text)
-  local hash = 0xcbf29ce484222325
-  for i = 1, #text do hash = (hash ~ text:byte(i)) * 0x100000001b3 end
-  return ("%016x"):format(hash)
-end
-
--- An attachment as a comment: exact by its numbers, the rest is for those who read the ruleset.
-local function mark(network, containerid, ifname)
-  local text <const> = ("%s-%s %s %s %s"):format(digest(network),
-    digest(containerid .. "/" .. ifname), ifname, network, containerid)
-  return text:sub(1, LONGEST)
+-- Called by a reference plugin's name ours does as that one: other rules of the host may count on
+-- it, since nothing that iptables accepts early keeps an address out of nftables' hands.
+local function chosen(conf, call)
+  if conf.ipMasqBackend then return conf.ipMasqBackend end
+  return call.dropin and backend("iptables").available() and "iptables" or "nftables"
 end
 
-local function mark_of(call)
-  return mark(json.get(call.conf, "name"), call.containerid, call.ifname)
+---The backend that is to masquerade an attachment's addresses; for the record.
+---@param state table of the flow
+---@return string? name nil where nothing is to be masqueraded
+function M.choose(state)
+  if not state.conf.ipMasq or #state.plan.addresses == 0 then return nil end
+  return chosen(state.conf, state.call)
 end
 
----The changes that masquerade what these addresses send.
----@param addresses table[] `{ address }` with prefix length
----@param comment string
----@return table[] changes for `nft:commit`
-function M.changes(addresses, comment)
-  local changes <const> = { nft.table(TABLE), nft.chain(TABLE, CHAIN, BASE) }
-  for _, entry in ipairs(addresses) do
-    local address <const> = assert(ip.parse(entry.address))
-    local family <const> = address:family()
-    local beyond <const> = nft.family(family)
-      .. nft.address("saddr", address:address(), true)
-      .. nft.address("daddr", address:network(), false)
-      .. nft.address("daddr", MULTICAST[family], false)
-    changes[#changes + 1] = nft.rule(TABLE, CHAIN, beyond .. nft.masquerade(), comment)
-  end
-  return changes
+local function attachment(call)
+  return {
+    network = json.get(call.conf, "name"), containerid = call.containerid, ifname = call.ifname,
+  }
 end
 
--- Removes the rules that `stale` wants gone; then the table, unless somebody still needs it.
-local function remove(stale)
-  local filter <close>, message, code = nft.open()
-  if not filter then return nil, message, code end
-  local rules
-  rules, message, code = filter:rules(TABLE)
-  if not rules then return nil, message, code end
-  local changes <const> = {}
-  for _, rule in ipairs(rules) do
-    if stale(rule.comment or "") then changes[#changes + 1] = nft.del_rule(rule) end
-  end
-  if #changes == 0 then return true end
-  local ok
-  ok, message, code = filter:commit(changes)
-  -- Gone meanwhile is as good.
-  if not ok and code ~= "ENOENT" then return nil, message, code end
-  filter:commit { nft.del_chain(TABLE, CHAIN), nft.del_table(TABLE) }
-  return true
-end
-
----Masquerades an attachment's addresses where its configuration says `ipMasq`.
+---Masquerades an attachment's addresses by the backend that the record names.
 ---@param state table of the flow
 ---@return true? ok, string? message, string? code
 function M.add(state)
-  if not state.conf.ipMasq then return true end
-  local filter <close>, message, code = nft.open()
-  if not filter then return nil, message, code end
-  local ours <const> = mark_of(state.call)
-  state.undo:push("masquerading", function()
-    return remove(function(comment) return comment == ours end)
-  end)
-  local ok
-  ok, message, code = filter:commit(M.changes(state.plan.addresses, ours))
+  local name <const> = state.record.masquerade
+  if not name then return true end
+  local who <const>, addresses <const> = attachment(state.call), state.plan.addresses
+  state.undo:push("masquerading", function() return backend(name).remove(who, addresses) end)
+  local ok <const>, message <const>, code <const> = backend(name).add(who, addresses)
   if not ok then return nil, "ipMasq: " .. message, code end
   return true
+end
+
+-- The addresses that an attachment had: by its record, else by the runtime; nil if nobody knows.
+local function addresses_of(call, was)
+  return was and was.plan and was.plan.addresses or call.prev and call.prev.ips
 end
 
 ---Ends the masquerading of an attachment, if it had any: its configuration of now or the record of
@@ -106,9 +67,19 @@ end
 ---@param was table? the record
 ---@return true? ok, string? message
 function M.detach(call, was)
-  if not json.get(call.conf, "ipMasq") and not (was and was.masquerade) then return true end
-  local ours <const> = mark_of(call)
-  return remove(function(comment) return comment == ours end)
+  local known <const> = was and was.masquerade
+  if not known and not json.get(call.conf, "ipMasq") then return true end
+  local who <const>, addresses <const> = attachment(call), addresses_of(call, was)
+  if known then return backend(known).remove(who, addresses) end
+  local configured <const> = json.get(call.conf, "ipMasqBackend")
+  local problems <const> = {}
+  for _, name in ipairs(backends) do
+    local ok <const>, message <const> = backend(name).remove(who, addresses)
+    -- A host that lacks what nobody asked for has nothing of it.
+    if not ok and name == configured then problems[#problems + 1] = message end
+  end
+  if #problems == 0 then return true end
+  return nil, table.concat(problems, "; ")
 end
 
 ---Ends the masquerading of attachments of a network that are not valid any more.
@@ -116,32 +87,27 @@ end
 ---@return true? ok, string? message
 function M.sweep(call)
   if not json.get(call.conf, "ipMasq") then return true end
-  local network <const> = json.get(call.conf, "name")
-  local keep <const>, ours <const> = {}, digest(network) .. "-"
-  for _, entry in ipairs(call.valid) do
-    keep[mark(network, entry.containerid, entry.ifname)] = true
+  local configured <const> = json.get(call.conf, "ipMasqBackend")
+  for _, name in ipairs(backends) do
+    local ok <const>, message <const> = backend(name).sweep(json.get(call.conf, "name"), call.valid)
+    if not ok and name == configured then return nil, message end
   end
-  return remove(function(comment)
-    return comment:sub(1, #ours) == ours and not keep[comment]
-  end)
+  return true
 end
 
----For CHECK: whether every address still has its rule.
+---For CHECK: whether every address is still masqueraded.
 ---@param state table
 ---@param say fun(sentence: string)
 function M.inspect(state, say)
+  local call <const> = state.call
+  local was <const> = record.load(call)
   if not state.conf.ipMasq then return end
-  local filter <close>, message = nft.open()
-  local rules = filter
-  if filter then rules, message = filter:rules(TABLE) end
-  if not rules then return say(message) end
-  local ours <const>, found = mark_of(state.call), 0
-  for _, rule in ipairs(rules) do
-    if rule.comment == ours then found = found + 1 end
-  end
-  local wanted <const> = #(state.call.prev.ips or {})
-  if found ~= wanted then
-    say(("ipMasq: %d of %d addresses are masqueraded"):format(found, wanted))
+  local name <const> = was and was.masquerade or chosen(state.conf, call)
+  local addresses <const> = addresses_of(call, was) or {}
+  local found <const>, message <const> = backend(name).count(attachment(call), addresses)
+  if not found then return say("ipMasq: " .. message) end
+  if found ~= #addresses then
+    say(("ipMasq: %d of %d addresses are masqueraded by %s"):format(found, #addresses, name))
   end
 end
 

@@ -1,10 +1,11 @@
 ---nftables by netlink: tables, chains and rules of the kernel's packet filter, just as much as
----masquerading takes, on hosts that need not have the `nft` program.
+---masquerading and the check of hardware addresses take, on hosts that need not have `nft`.
 --
 --     local filter <close> = assert(nft.open())
---     filter:commit { nft.table("x"), nft.chain("x", "y", base), nft.rule("x", "y", words, "why") }
+--     local x <const> = nft.table("inet", "x")
+--     filter:commit { x:make(), x:chain("y", base), x:rule("y", expressions, "why") }
 --
--- A commit is carried out whole or not at all. All is in the family `inet`, which is both families.
+-- A commit is carried out whole or not at all.
 local sys = require "ecmp.sys"
 
 local NETFILTER <const> = 12
@@ -19,7 +20,10 @@ local CREATE <const>, APPEND <const> = 0x400, 0x800
 -- With a deletion: refuse what still has something in it.
 local NOT_RECURSIVE <const> = 0x100
 local NESTED <const> = 0x8000
-local INET <const> = 1
+local FAMILIES <const> = { inet = 1, bridge = 7 }
+
+-- On what a dump yields: rules were changed meanwhile.
+local INTERRUPTED <const>, TRIES <const> = 0x10, 32
 
 -- Seconds. The kernel answers at once, unless somebody else's large change is before ours.
 local PATIENCE <const> = 10
@@ -53,7 +57,7 @@ local function compare(operator, bytes)
   return expression("cmp", number(1, REGISTER), number(2, operator), value(3, bytes))
 end
 
-local NFPROTO <const> = 15
+local IIFNAME <const>, NFPROTO <const> = 6, 15
 local PROTOCOLS <const> = { [4] = "\2", [6] = "\10" }
 
 ---Goes on with packets of a family.
@@ -102,56 +106,118 @@ function M.masquerade()
   return expression("masq")
 end
 
--- Changes --------------------------------------------------------------------------------------
+-- The kernel compares a name with all the bytes that it keeps for one.
+local NAME_SIZE <const> = 16
 
-local function change(kind, flags, ...)
-  return { kind = kind, flags = flags, body = table.concat { ... } }
+---Goes on with packets that came in by an interface.
+---@param name string
+---@return string expressions
+function M.input(name)
+  return expression("meta", number(1, REGISTER), number(2, IIFNAME))
+    .. compare(EQUAL, name .. ("\0"):rep(NAME_SIZE - #name))
 end
 
----@param name string
----@return table change makes a table if it is not there
-function M.table(name) return change(NEWTABLE, CREATE, text(1, name)) end
+---Goes on with frames that a hardware address sent.
+---@param mac string "02:00:00:00:00:01"
+---@return string expressions
+function M.sender(mac)
+  local bytes <const> = mac:gsub("(%x%x):?", function(pair)
+    return string.char(tonumber(pair, 16))
+  end)
+  return expression("payload", number(1, REGISTER), number(2, 0), number(3, 6), number(4, #bytes))
+    .. compare(EQUAL, bytes)
+end
 
+local VERDICTS <const> = { drop = 0, accept = 1, jump = -3, ["goto"] = -4, ["return"] = -5 }
+
+---Settles what becomes of the packet.
+---@param word "drop"|"accept"|"jump"|"goto"|"return"
+---@param chain? string where to, of a jump
+---@return string expressions
+function M.verdict(word, chain)
+  local code <const> = number(1, VERDICTS[word])
+  local verdict <const> = nest(2, nest(2, code .. (chain and text(2, chain) or "")))
+  return expression("immediate", number(1, 0), verdict)
+end
+
+-- Tables and changes ---------------------------------------------------------------------------
+
+---A table of the packet filter, by family and name; its methods are changes for `commit`.
+---@class ecmp.nft.Table
+local owner <const> = {}
+owner.__index = owner
+
+---@param family "inet"|"bridge"
 ---@param name string
----@return table change deletes a table that has nothing in it
-function M.del_table(name) return change(DELTABLE, NOT_RECURSIVE, text(1, name)) end
+---@return ecmp.nft.Table
+function M.table(family, name)
+  return setmetatable({ family = FAMILIES[family], name = name }, owner)
+end
+
+function owner:change(kind, flags, ...)
+  return { kind = kind, flags = flags, family = self.family,
+    body = text(1, self.name) .. table.concat { ... } }
+end
+
+---Makes the table if it is not there.
+---@return table change
+function owner:make() return self:change(NEWTABLE, CREATE) end
+
+---Deletes the table; refused while it has anything in it.
+---@return table change
+function owner:del() return self:change(DELTABLE, NOT_RECURSIVE) end
 
 local HOOKS <const> = { prerouting = 0, input = 1, forward = 2, output = 3, postrouting = 4 }
 
----@param owner string the table
+---Makes a chain if it is not there.
 ---@param name string
----@param base table `{ type = "nat", hook = "postrouting", priority = 100 }`
----@return table change makes a chain if it is not there
-function M.chain(owner, name, base)
-  return change(NEWCHAIN, CREATE, text(1, owner), text(3, name),
-    nest(4, number(1, HOOKS[base.hook]), number(2, base.priority)), text(7, base.type))
+---@param base? table what calls it: `{ type = "nat", hook = "postrouting", priority = 100 }`
+---@return table change
+function owner:chain(name, base)
+  local called <const> = base
+    and nest(4, number(1, HOOKS[base.hook]), number(2, base.priority)) .. text(7, base.type) or ""
+  return self:change(NEWCHAIN, CREATE, text(3, name), called)
 end
 
----@param owner string the table
+---Deletes a chain with its rules; with `empty` refused while it has any.
 ---@param name string
----@return table change deletes a chain that has no rules
-function M.del_chain(owner, name)
-  return change(DELCHAIN, NOT_RECURSIVE, text(1, owner), text(3, name))
+---@param empty? boolean
+---@return table change
+function owner:del_chain(name, empty)
+  return self:change(DELCHAIN, empty and NOT_RECURSIVE or 0, text(3, name))
 end
 
--- What people read behind a rule in `nft list ruleset`, and what we know it by.
-local COMMENT <const> = 0
+-- What people read behind a rule in `nft list ruleset`, and what we know it by; as long as `nft`
+-- can write one.
+local COMMENT <const>, LONGEST <const> = 0, 128
 
----@param owner string the table
+---A comment as the kernel keeps it.
+---@param words string
+---@return string
+function M.comment(words) return words:sub(1, LONGEST) end
+
+---Appends a rule.
 ---@param chain string
 ---@param expressions string
----@param comment string up to 127 bytes
+---@param comment? string
 ---@return table change
-function M.rule(owner, chain, expressions, comment)
-  return change(NEWRULE, CREATE | APPEND, text(1, owner), text(2, chain), nest(4, expressions),
-    attribute(7, ("BB"):pack(COMMENT, #comment + 1) .. comment .. "\0"))
+function owner:rule(chain, expressions, comment)
+  local words <const> = comment and M.comment(comment) .. "\0"
+  return self:change(NEWRULE, CREATE | APPEND, text(2, chain), nest(4, expressions),
+    words and attribute(7, ("BB"):pack(COMMENT, #words) .. words) or "")
 end
 
+---Deletes a rule.
 ---@param rule table as `rules` returns it
 ---@return table change
-function M.del_rule(rule)
-  return change(DELRULE, 0, text(1, rule.table), text(2, rule.chain), attribute(3, rule.handle))
+function owner:del_rule(rule)
+  return self:change(DELRULE, 0, text(2, rule.chain), attribute(3, rule.handle))
 end
+
+---Deletes all rules of a chain.
+---@param chain string
+---@return table change
+function owner:flush(chain) return self:change(DELRULE, 0, text(2, chain)) end
 
 -- The socket -----------------------------------------------------------------------------------
 
@@ -163,16 +229,17 @@ local function message(kind, flags, sequence, family, resource, body)
     .. body
 end
 
--- The messages of a datagram: kind, sequence, payload.
+-- The messages of a datagram: kind, sequence, payload, flags.
 local function each_message(datagram)
   local at = 1
   return function()
     if at + 15 > #datagram then return nil end
-    local length <const>, kind <const>, _, sequence <const> = ("=I4I2I2I4"):unpack(datagram, at)
+    local length <const>, kind <const>, flags <const>, sequence <const> =
+      ("=I4I2I2I4"):unpack(datagram, at)
     if length < 16 then return nil end
     local payload <const> = datagram:sub(at + 16, at + length - 1)
     at = at + (length + 3) // 4 * 4
-    return kind, sequence, payload
+    return kind, sequence, payload, flags
   end
 end
 
@@ -216,7 +283,7 @@ function socket:commit(changes)
   local parts <const> = { message(BEGIN, REQUEST, first, 0, SUBSYSTEM, "") }
   for i, one in ipairs(changes) do
     parts[#parts + 1] = message(SUBSYSTEM << 8 | one.kind, REQUEST | ACK | one.flags, first + i,
-      INET, 0, one.body)
+      one.family, 0, one.body)
   end
   local last <const> = first + #changes
   parts[#parts + 1] = message(END, REQUEST, last + 1, 0, SUBSYSTEM, "")
@@ -255,32 +322,49 @@ local function rule_of(payload)
   }
 end
 
----The rules of a table; none where there is no such table.
----@param owner string
----@return table[]? rules `{ table, chain, handle, comment? }`, string? message, string? code
-function socket:rules(owner)
-  self.sequence = self.sequence + 1
-  local ok, why, code = sys.write_fd(self.handle:fd(), message(SUBSYSTEM << 8 | GETRULE,
-    REQUEST | DUMP, self.sequence, INET, 0, text(1, owner)))
-  local list <const> = {}
-  while ok do
-    local datagram
-    datagram, why, code = self:receive()
-    if not datagram then break end
-    for kind, sequence, payload in each_message(datagram) do
-      if sequence == self.sequence and kind == DONE then return list end
-      if sequence == self.sequence and kind == ERROR then
+-- Reads the answer to one dump of rules: the list, and whether changes came in between, so that it
+-- may lack some; or nil, message, code.
+function socket:dumped(of, chain)
+  local list <const>, torn = {}, false
+  while true do
+    local datagram <const>, why, code = self:receive()
+    if not datagram then return nil, why, code end
+    for kind, sequence, payload, flags in each_message(datagram) do
+      local answer <const> = sequence == self.sequence
+      torn = torn or answer and flags & INTERRUPTED ~= 0
+      if answer and kind == DONE then return list, torn end
+      if answer and kind == ERROR then
         local reason <const>, symbol <const> = sys.strerror(-("=i4"):unpack(payload))
-        if symbol == "ENOENT" then return list end
-        return nil, ("nftables: list rules of %s: %s"):format(owner, reason), symbol
+        if symbol == "ENOENT" then return list, torn end
+        return nil, reason, symbol
       end
-      if kind == SUBSYSTEM << 8 | NEWRULE then
-        local rule <const> = rule_of(payload)
-        if rule.table == owner then list[#list + 1] = rule end
+      local rule <const> = answer and kind == SUBSYSTEM << 8 | NEWRULE and rule_of(payload)
+      if rule and rule.table == of.name and (not chain or rule.chain == chain) then
+        list[#list + 1] = rule
       end
     end
   end
-  return nil, ("nftables: list rules of %s: %s"):format(owner, why), code
+end
+
+---The rules of a table, or of one chain of it; none where there is no such thing.
+---@param of ecmp.nft.Table
+---@param chain? string
+---@return table[]? rules `{ chain, handle, comment? }`
+---@return string? message, string? code
+function socket:rules(of, chain)
+  local wanted <const> = text(1, of.name) .. (chain and text(2, chain) or "")
+  local list, why, code
+  for _ = 1, TRIES do
+    self.sequence = self.sequence + 1
+    local sent
+    sent, why, code = sys.write_fd(self.handle:fd(), message(SUBSYSTEM << 8 | GETRULE,
+      REQUEST | DUMP, self.sequence, of.family, 0, wanted))
+    if sent then list, why, code = self:dumped(of, chain) end
+    if not list then break end
+    if not why then return list end
+    why, code = "changes came in between every time (EINTR)", "EINTR"
+  end
+  return nil, ("nftables: list rules of %s: %s"):format(of.name, why), code
 end
 
 return M

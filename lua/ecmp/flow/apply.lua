@@ -54,10 +54,12 @@ local function remember(state)
   state.record = {
     plan = state.plan, wanted = state.wanted, found = state.found or {},
     sysctls = old_sysctls(state), ipam = state.conf.ipam.type, merge = state.conf.merge,
-    masquerade = state.conf.ipMasq or nil,
     -- Numbers of next-hop objects are chosen before they are made, for the same reason.
     objects = objects.choose(state),
   }
+  for key, value in pairs(state.plugin.remember and state.plugin.remember(state) or {}) do
+    state.record[key] = value
+  end
   state.undo:push("record", function() return record.remove(call) end)
   return record.save(call, state.record, state.plugin.attach ~= nil)
 end
@@ -123,7 +125,8 @@ local function addresses(state)
 end
 
 local function up(state)
-  if not state.plugin.attach then return true end
+  local plugin <const> = state.plugin
+  if not plugin.attach or plugin.stays_down and plugin.stays_down(state.conf) then return true end
   return state.nl.link:set { dev = state.call.ifname, up = true }
 end
 

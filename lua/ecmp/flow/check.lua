@@ -47,11 +47,13 @@ local function wanted_addresses(state, planned)
   return planned.plan and planned.plan.addresses or {}
 end
 
-local function link_differences(nl, name)
+local function link_differences(state, nl, name)
   local links, message = context.links(nl)
   if not links then return { message } end
   if not links[name] then return { ("interface %s is missing"):format(name) } end
-  if not links[name].up then return { ("interface %s is down"):format(name) } end
+  local plugin <const> = state.plugin
+  local down <const> = plugin.stays_down and plugin.stays_down(state.conf)
+  if not links[name].up and not down then return { ("interface %s is down"):format(name) } end
   return {}
 end
 
@@ -73,7 +75,7 @@ end
 
 local function all_differences(state, planned, later)
   local nl <const>, call <const> = state.nl, state.call
-  local found <const> = link_differences(nl, call.ifname)
+  local found <const> = link_differences(state, nl, call.ifname)
   if #found > 0 then return found end
   if state.plugin.inspect then append(found, state.plugin.inspect(state)) end
   local current, message, code = nl.addr:list { dev = call.ifname }

@@ -23,12 +23,12 @@ end
 ---@return true? ok, string? message, string|integer? code  all problems in one message
 function M.run(call, plugin)
   if not call.valid then return true end
-  local problems <const> = sweep(call)
+  local problems <const>, stale <const> = sweep(call)
   local conf <const> = json.get(call.conf, "ipam")
   local kind <const> = plugin.attach and type(conf) == "table" and json.get(conf, "type")
   local code = 999
   if plugin.sweep then
-    local ok, message = plugin.sweep(call)
+    local ok, message = plugin.sweep(call, stale)
     if not ok then problems[#problems + 1] = message end
   end
   if type(kind) == "string" and kind ~= "" then

@@ -22,10 +22,13 @@
 --     check_conf(conf, call)    what fields alone cannot say
 --     needs_addresses   whether it is an error that no IPAM plugin is configured
 --     stages            stages of its own by name, in place of the stock ones
+--     remember(state)   what DEL and CHECK have to know beside the plan: fields for the record
+--     stays_down(conf)  whether the interface is not to be used by the pod as it is
 --     attach(state)     makes the interface; sets state.interfaces and state.interface
 --     settle(state)     what is left to do when the routes are there
 --     detach(call, nl, record)  takes the interface away; what is missing is fine
---     sweep(call)       what GC is to drop beside records and reservations, by call.valid
+--     sweep(call, stale)    what GC is to drop beside records and reservations, by call.valid;
+--                       stale are the records that it dropped
 --     inspect(state)    what CHECK is to look at beside addresses and routes: a list of sentences
 --
 -- A plugin's `attach` marks one that makes an interface, and so an interface that exists already is

@@ -43,6 +43,19 @@ local function random_name()
   return "veth" .. sys.random(4):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
 end
 
+-- Makes a pair whose one end is called by chance; `link` is the rest of the request.
+local function make_by_chance(host, link)
+  local ok, message, code
+  link.type = "veth"
+  for _ = 1, NAME_TRIES do
+    link.name = random_name()
+    ok, message, code = host.link:add(link)
+    if ok then return link.name end
+    if code ~= "EEXIST" then break end
+  end
+  return nil, message, code
+end
+
 ---Makes a veth pair with one end in the pod and the other, by a random name, on the host. Taking it
 ---back is noted.
 ---@param state table
@@ -53,20 +66,24 @@ end
 ---@return string? message, string? code
 function M.make_pair(state, host, options)
   local call <const>, mtu <const> = state.call, options.mtu
-  local ok, message, code
-  for _ = 1, NAME_TRIES do
-    local name <const> = random_name()
-    ok, message, code = host.link:add {
-      name = name, type = "veth", mtu = mtu, master = options.master,
-      peer = { name = call.ifname, netns = call.netns, mtu = mtu, address = options.address },
-    }
-    if ok then
-      state.undo:push("interface " .. name, function() return host.link:del { dev = name } end)
-      return name
-    end
-    if code ~= "EEXIST" then break end
-  end
-  return nil, message, code
+  local name <const>, message <const>, code <const> = make_by_chance(host, {
+    mtu = mtu, master = options.master,
+    peer = { name = call.ifname, netns = call.netns, mtu = mtu, address = options.address },
+  })
+  if not name then return nil, message, code end
+  state.undo:push("interface " .. name, function() return host.link:del { dev = name } end)
+  return name
+end
+
+---Makes a veth pair with both ends on the host.
+---@param host table
+---@param name string of one end
+---@param master string what the other end, by a random name, is a port of
+---@param mtu integer
+---@return string? port name of the other end
+---@return string? message, string? code
+function M.make_host_pair(host, name, master, mtu)
+  return make_by_chance(host, { mtu = mtu, master = master, peer = { name = name, mtu = mtu } })
 end
 
 local FORWARDING <const> = { [4] = "net/ipv4/ip_forward", [6] = "net/ipv6/conf/all/forwarding" }

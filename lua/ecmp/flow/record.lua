@@ -107,17 +107,19 @@ end
 ---@param network string
 ---@param keep fun(record: table): boolean
 ---@return string[] problems one sentence for each record that would not go
+---@return table[] dropped the records
 function M.sweep(network, keep)
-  local problems <const> = {}
+  local problems <const>, dropped <const> = {}, {}
   for _, name in ipairs(sys.list(M.directory) or {}) do
     local path <const> = M.directory .. "/" .. name
     local record <const> = name:find(network, 1, true) == 1 and parse(path)
     if record and record.network == network and not keep(record) then
       local ok, message, code = sys.unlink(path)
       if not ok and code ~= "ENOENT" then problems[#problems + 1] = message end
+      dropped[#dropped + 1] = record
     end
   end
-  return problems
+  return problems, dropped
 end
 
 return M

@@ -4,6 +4,7 @@
 -- added only if it is not there, and taking back a failed ADD removes the bridge only if this ADD
 -- made it and nobody uses it meanwhile. A lock for each bridge keeps those two apart.
 local ecmp = require "ecmp"
+local bridge_gateway = require "ecmp.bridge.gateway"
 local flow = require "ecmp.flow"
 local interface = require "ecmp.flow.interface"
 local ip = require "ecmp.ip"
@@ -11,8 +12,11 @@ local ipam = require "ecmp.flow.ipam"
 local json = require "ecmp.json"
 local masquerade = require "ecmp.masquerade"
 local record = require "ecmp.flow.record"
+local ports = require "ecmp.bridge.ports"
 local schema = require "ecmp.cni.schema"
+local spoofcheck = require "ecmp.spoofcheck"
 local sys = require "ecmp.sys"
+local vlan = require "ecmp.bridge.vlan"
 
 local M = {}
 
@@ -30,7 +34,7 @@ M.fields = schema.record {
   { "hairpinMode", schema.boolean },
   { "promiscMode", schema.boolean },
   { "vlan", schema.integer(0, 4094) },
-  { "vlanTrunk", schema.array },
+  { "vlanTrunk", vlan.trunk },
   { "preserveDefaultVlan", schema.boolean },
   { "disableContainerInterface", schema.boolean },
   { "macspoofchk", schema.boolean },
@@ -38,26 +42,15 @@ M.fields = schema.record {
   { "enabledad", schema.boolean },
 }
 
--- Keys of the reference plugin that are not done here. To ignore one would leave a pod without the
--- protection or the connection that its configuration promises.
-local undone <const> = {
-  "vlan", "vlanTrunk", "disableContainerInterface", "macspoofchk",
-}
-local harmless <const> = { [false] = true, [0] = true, [""] = true }
-
 ---@param conf table
 ---@param call table
 ---@return true? ok, string? message, integer? code
 function M.check_conf(conf, call)
-  for _, key in ipairs(undone) do
-    local value <const> = conf[key]
-    local list <const> = json.kind(value) == "list"
-    if value ~= nil and not harmless[value] and not (list and #value == 0) then
-      return nil, ("%s: not supported by this version of ecmp-bridge"):format(key), 7
-    end
-  end
   if conf.hairpinMode and conf.promiscMode then
     return nil, "hairpinMode: cannot be set together with promiscMode", 7
+  end
+  if conf.disableContainerInterface and conf.ipam.type ~= "" then
+    return nil, "disableContainerInterface: cannot be set together with ipam.type", 7
   end
   local address, message, code = interface.hardware_address(call)
   if message then return nil, message, code end
@@ -102,6 +95,16 @@ end
 
 M.stages = { ipam = with_gateways }
 
+---@param state table
+---@return table fields for the record
+function M.remember(state)
+  return { masquerade = masquerade.choose(state), spoofcheck = state.conf.macspoofchk or nil }
+end
+
+---@param conf table
+---@return boolean down whether the pod's end is for somebody else to bring up
+function M.stays_down(conf) return conf.disableContainerInterface or false end
+
 -- The bridge -----------------------------------------------------------------------------------
 
 local function lock(name)
@@ -115,18 +118,10 @@ local function get(nl, name)
   return nl.link:get { dev = name }
 end
 
--- Whether anything is plugged into the bridge.
-local function has_ports(host, name)
-  for _, link in ipairs(host.link:list() or {}) do
-    if link.master == name then return true end
-  end
-  return false
-end
-
 local function remove_bridge(host, name)
   local held <close>, message = lock(name)
   if not held then return nil, message end
-  if has_ports(host, name) then return true end
+  if ports.any(host, name) then return true end
   return host.link:del { dev = name }
 end
 
@@ -134,6 +129,7 @@ local function make_bridge(state, host)
   local conf <const>, name <const> = state.conf, state.conf.bridge
   local ok, message, code = host.link:add {
     name = name, type = "bridge", mtu = conf.mtu and conf.mtu > 0 and conf.mtu or nil,
+    vlan_filtering = vlan.asked_for(conf) and 1 or nil,
   }
   if not ok then return nil, message, code end
   state.undo:push("bridge " .. name, function() return remove_bridge(host, name) end)
@@ -151,13 +147,14 @@ local function ensure_bridge(state, host)
   if bridge.type ~= "bridge" then
     return nil, ("bridge: an interface %s exists already and is no bridge"):format(name), 999
   end
+  vlan.warn(state.conf, bridge)
   -- Router advertisements from pods are not for the host.
   host.sysctl:set(("net/ipv6/conf/%s/accept_ra"):format(name), "0")
   local promisc <const> = state.conf.promiscMode or nil
   if bridge.up and (not promisc or bridge.promisc) then return true end
   local was <const> = { dev = name, up = bridge.up or false, promisc = bridge.promisc or false }
   state.undo:push("switches of bridge " .. name, function()
-    return has_ports(host, name) or host.link:set(was)
+    return ports.any(host, name) or host.link:set(was)
   end)
   return host.link:set { dev = name, up = true, promisc = promisc }
 end
@@ -174,9 +171,10 @@ end
 
 local function set_port(state, host, name)
   host.sysctl:set(("net/ipv6/conf/%s/accept_ra"):format(name), "0")
-  local ok, message, code = host.link:set { dev = name, up = true }
-  if not ok then return nil, message, code end
   local conf <const> = state.conf
+  local ok, message, code = vlan.set(host, name, conf)
+  if ok then ok, message, code = host.link:set { dev = name, up = true } end
+  if not ok then return nil, message, code end
   if not conf.hairpinMode and not conf.portIsolation then return true end
   return host.link:set {
     dev = name, port = "bridge", hairpin = conf.hairpinMode or nil,
@@ -233,73 +231,10 @@ function M.attach(state)
   if not port then return nil, message, code end
   ok, message, code = set_port(state, host, port)
   if not ok then return nil, message, code end
-  set_pod_switches(state)
-  return describe(state, host, port)
-end
-
--- The bridge as gateway ------------------------------------------------------------------------
-
-local function overlaps(family, a, b)
-  return family == 4 or a:network():contains(b) or b:network():contains(a)
-end
-
----Whether the bridge's addresses leave room for this one: `present`, or nil and what is in its way.
-local function room_for(host, name, wanted, force)
-  local list, message, code = host.addr:list { dev = name, family = wanted:family() }
-  if not list then return nil, message, code end
-  for _, entry in ipairs(list) do
-    if entry.address == tostring(wanted) then return "present" end
-    local other <const> = assert(ip.parse(entry.address))
-    if overlaps(wanted:family(), wanted, other) then
-      if not force then
-        return nil, ("forceAddress: bridge %s has the address %s already, %s is wanted")
-          :format(name, entry.address, tostring(wanted)), 999
-      end
-      local ok
-      ok, message, code = host.addr:del { address = entry.address, dev = name }
-      if not ok then return nil, message, code end
-    end
-  end
-  return "free"
-end
-
-local function add_gateway(state, entry)
-  local host <const>, name <const> = state.host, state.conf.bridge
-  local length <const> = assert(ip.parse(entry.address)):length()
-  local wanted <const> = assert(ip.parse(("%s/%d"):format(entry.gateway, length)))
-  local room, message, code = room_for(host, name, wanted, state.conf.forceAddress)
-  if room ~= "free" then return room, message, code end
-  local address <const> = { address = tostring(wanted), dev = name, scope = "global" }
-  if wanted:family() == 4 and length <= 30 then
-    address.broadcast = tostring(wanted:last():address())
-  end
-  local ok
-  ok, message, code = host.addr:add(address)
-  -- Another ADD was faster with the same address.
-  if not ok and code ~= "EEXIST" then return nil, message, code end
-  state.undo:push("address of " .. name, function()
-    if has_ports(host, name) then return true end
-    return host.addr:del { address = address.address, dev = name }
-  end)
-  return true
-end
-
----The bridge's hardware address is set to what it is: else it would change with its ports.
-local function pin_mac(host, name)
-  local bridge, message, code = get(host, name)
-  if not bridge then return nil, message, code end
-  return host.link:set { dev = name, address = bridge.address }
-end
-
-local function serve_as_gateway(state)
-  for _, entry in ipairs(state.ipam.ips) do
-    local ok, message, code = add_gateway(state, entry)
-    if not ok then return nil, message, code end
-    ok, message, code =
-      interface.enable_forwarding(state.host, ip.parse(entry.gateway):family())
-    if not ok then return nil, message, code end
-  end
-  return pin_mac(state.host, state.conf.bridge)
+  if #state.plan.addresses > 0 then set_pod_switches(state) end
+  ok, message, code = describe(state, host, port)
+  if not ok then return nil, message, code end
+  return spoofcheck.add(state, port, state.interfaces[3].mac)
 end
 
 local function is_up(state)
@@ -330,11 +265,8 @@ end
 ---@param state table
 ---@return true? ok, string? message, string|integer? code
 function M.settle(state)
-  if state.conf.isGateway then
-    local ok, message, code = serve_as_gateway(state)
-    if not ok then return nil, message, code end
-  end
-  local ok, message, code = await_port(state)
+  local ok, message, code = bridge_gateway.serve(state)
+  if ok and not state.conf.disableContainerInterface then ok, message, code = await_port(state) end
   if not ok then return nil, message, code end
   -- The bridge's address may have changed with its first port.
   local bridge
@@ -354,11 +286,20 @@ end
 function M.detach(call, nl, was)
   local gone, message = interface.detach(call, nl)
   local clean, why = masquerade.detach(call, was)
-  if gone and clean then return true end
-  return nil, message or why
+  local unchecked, because = spoofcheck.detach(call, was)
+  if gone and clean and unchecked then return true end
+  return nil, message or why or because
 end
 
-M.sweep = masquerade.sweep
+---@param call table with `valid`
+---@param stale table[] records
+---@return true? ok, string? message
+function M.sweep(call, stale)
+  local clean, why = masquerade.sweep(call)
+  local unchecked, because = spoofcheck.sweep(stale)
+  if clean and unchecked then return true end
+  return nil, why or because
+end
 
 -- The interfaces of prevResult that are on the host.
 local function listed(prev)
@@ -369,17 +310,27 @@ local function listed(prev)
   return list
 end
 
+local function inspect_port(host, name, state, say)
+  local port <const> = get(host, name)
+  if not port then
+    say(("interface %s on the host is missing"):format(name))
+  elseif port.master ~= state.conf.bridge then
+    say(("interface %s is no port of bridge %s"):format(name, state.conf.bridge))
+  else
+    vlan.inspect(host, name, state.conf, say)
+  end
+end
+
 local function inspect_host(host, state, say)
-  local bridge_name <const> = state.conf.bridge
-  local bridge <const> = get(host, bridge_name)
-  if not bridge then return say(("bridge %s is missing"):format(bridge_name)) end
-  if bridge.type ~= "bridge" then say(("interface %s is no bridge"):format(bridge_name)) end
+  local conf <const> = state.conf
+  local bridge <const> = get(host, conf.bridge)
+  if not bridge then return say(("bridge %s is missing"):format(conf.bridge)) end
+  if bridge.type ~= "bridge" then say(("interface %s is no bridge"):format(conf.bridge)) end
   for _, name in ipairs(listed(state.call.prev)) do
-    local port <const> = name ~= bridge_name and get(host, name)
-    if port == nil then
-      say(("interface %s on the host is missing"):format(name))
-    elseif port and port.master ~= bridge_name then
-      say(("interface %s is no port of bridge %s"):format(name, bridge_name))
+    if name == vlan.gateway_name(conf) then
+      if not get(host, name) then say(("interface %s on the host is missing"):format(name)) end
+    elseif name ~= conf.bridge then
+      inspect_port(host, name, state, say)
     end
   end
 end
@@ -395,6 +346,7 @@ function M.inspect(state)
   if not host then return { message } end
   inspect_host(host, state, say)
   masquerade.inspect(state, say)
+  spoofcheck.inspect(state, say)
   return differences
 end
 

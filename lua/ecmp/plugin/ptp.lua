@@ -35,6 +35,10 @@ end
 
 M.stages = { ipam = with_gateways }
 
+---@param state table
+---@return table fields for the record
+function M.remember(state) return { masquerade = masquerade.choose(state) } end
+
 -- Making the pair ------------------------------------------------------------------------------
 
 local function enable_forwarding(state, host)

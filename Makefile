@@ -185,8 +185,12 @@ lint-c: all
 format: ## Lays out the C sources.
 	clang-format -i $(C_SOURCES) $(wildcard csrc/*.h)
 
-docs: lint-tools all ## Makes the API reference, build/docs/index.html.
-	ldoc -q -p ecmp -t "ecmp: API reference" -d $(B)/docs lua
+docs: lint-tools ## Makes the API reference, build/docs/index.html.
+	@rm -rf $(B)/docs $(B)/reference && mkdir -p $(B)/reference
+	$(LUA) build-aux/reference.lua $(B)/reference
+	@ldoc -q --fatalwarnings --testing -d $(abspath $(B))/docs $(B)/reference >/dev/null
+	@find $(B)/docs -name '*.html' -exec sed -i 's/&amp;#45;/-/g; s/&#45;/-/g' {} +
+	@echo $(B)/docs/index.html
 
 # one source: the checks that the code itself uses. A spec fails when the files are out of date
 netconf: lua-modules ## Brings the reference of the network configuration in docs/ up to date.

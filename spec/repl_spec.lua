@@ -343,7 +343,7 @@ describe("the prompt in a terminal #netns", function()
     keys "half a li"
     wait "half a li"
     local pane <const> = sh(tmux .. " list-panes -t 0 -F '#{pane_pid}'"):match "%d+"
-    local pid <const> = sh("ps -o pid= --ppid " .. pane):match "%d+"
+    local pid <const> = sys.read(("/proc/%s/task/%s/children"):format(pane, pane)):match "%d+"
     sh("kill -TERM " .. pid)
     wait "status 0$"
     assert.truthy(sh(("stty -a <%s"):format(sh(tmux .. " list-panes -t 0 -F '#{pane_tty}'")

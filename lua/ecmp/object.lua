@@ -5,7 +5,15 @@ local rtnl = require "ecmp.rtnl"
 
 rtnl.own()
 
+---@alias ecmp.Change fun(self: ecmp.Object, value: ecmp.Fields|ecmp.View|string): true|nil, string?, string?
+
 ---@class ecmp.Object
+---@field add ecmp.Change
+---@field replace ecmp.Change
+---@field append ecmp.Change
+---@field prepend ecmp.Change
+---@field change ecmp.Change
+---@field set ecmp.Change
 local methods = {}
 local mt = { __name = "ecmp.Object", __index = methods }
 
@@ -206,6 +214,11 @@ end
 list_mt.__tostring = function(list) return M.text(list) end
 list_mt.__index = { text = M.text }
 
+---Makes a list of views print as `ip` shows them.
+---@param views ecmp.View[]
+---@param nl? ecmp.Handle where they were listed
+---@param filter? ecmp.Fields what for
+---@return ecmp.View[] list
 function M.list_of(views, nl, filter)
   origins[views] = nl and { nl, filter }
   return setmetatable(views, list_mt)

@@ -13,6 +13,9 @@ local mt = { __name = "ecmp.Route", __index = methods }
 
 local M = {}
 
+---The routes of a handle's namespace: `nl.route`.
+---@param nl ecmp.Handle
+---@return ecmp.Route
 function M.new(nl)
   return setmetatable({ nl = nl, kind = "route" }, mt)
 end

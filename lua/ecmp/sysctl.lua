@@ -11,6 +11,9 @@ local mt = { __name = "ecmp.Sysctl", __index = methods }
 
 local M = {}
 
+---The sysctls of a handle's namespace: `nl.sysctl`.
+---@param nl ecmp.Handle
+---@return ecmp.Sysctl
 function M.new(nl)
   return setmetatable({ nl = nl }, mt)
 end

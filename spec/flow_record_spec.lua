@@ -39,6 +39,23 @@ describe("the record of an ADD #netns", function()
     assert(record.remove(call_of()))
   end)
 
+  it("tells plugins of one type in one chain apart by their configuration", function()
+    local function ecmp(text)
+      return call_of { plugin = "ecmp", conf = json.decode(text) }
+    end
+    local one <const>, two <const> = ecmp '{"name":"net","merge":"first"}', ecmp '{"name":"net"}'
+    assert(record.save(one, { note = "one" }, false))
+    assert(record.save(two, { note = "two" }, false))
+    local step <const>, later <const> = record.load(one)
+    assert.same({ "one", 1, "two" }, { step.note, #later, later[1].note })
+    -- What the runtime adds makes no difference, and what was changed since still finds a step.
+    assert.equal("one",
+      record.load(ecmp '{"prevResult":{"ips":[]},"merge":"first","name":"net"}').note)
+    assert.equal("two", record.load(ecmp '{"name":"net","merge":"reject"}').note)
+    assert(record.remove(two))
+    assert.equal("one", record.load(one).note)
+  end)
+
   it("of a pod that is no more gives way to the next ADD", function()
     assert(record.save(call_of(), { note = "old" }, true))
     assert(record.save(call_of { netns = "/ns/2" }, { note = "new" }, true))

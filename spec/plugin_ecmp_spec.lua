@@ -223,6 +223,28 @@ describe("the chained plugin ecmp #netns", function()
     assert.is_nil(sys.stat(record.directory .. "/chain-c1-eth0.json"))
   end)
 
+  it("comes twice in a chain, and each CHECK and DEL knows its own part", function()
+    local first <const> = pod:must(stock, "ADD", main_conf(gateways, { merge = "separate" }))
+    local one <const> = chained { addroutes = { { dst = "192.0.2.0/24", gw = "10.0.0.1" } } }
+    local two <const> = chained { merge = "first", addroutes = {
+      { dst = "192.0.2.0/24", gw = "10.0.0.2" }, { dst = "198.51.100.0/24", gw = "10.0.0.1" } } }
+    local middle <const> = pod:must("ecmp", "ADD", pod_of.after(one, first))
+    local after_one <const> = pod:routes()
+    local result <const> = pod:must("ecmp", "ADD", pod_of.after(two, middle))
+    local function check(conf) return pod:call("ecmp", "CHECK", pod_of.after(conf, result)) end
+    assert.equal(0, check(one).status)
+    assert.equal(0, check(two).status)
+    pod:ip("pod", "route del 198.51.100.0/24")
+    assert.equal(0, check(one).status)
+    assert.matches("route 198.51.100.0/24", check(two).json.msg, 1, true)
+    pod:must("ecmp", "DEL", pod_of.after(two, result))
+    assert.same(after_one, pod:routes())
+    pod:must("ecmp", "CHECK", pod_of.after(one, middle))
+    pod:must("ecmp", "DEL", pod_of.after(one, result))
+    assert.same(as_listed, pod:routes())
+    assert.is_nil(sys.stat(record.directory .. "/chain-c1-eth0.json"))
+  end)
+
   it("leaves everything as it was when a route fails", function()
     local first <const> = pod:must(stock, "ADD", main_conf(gateways, { merge = "separate" }))
     local before <const> = pod:snapshot()

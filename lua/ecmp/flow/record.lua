@@ -46,11 +46,33 @@ local function read(call)
   return record and is_of(record, call) and record or nil
 end
 
--- The last step that a plugin of this type made: in a chain DEL comes in reverse order.
-local function find(record, plugin)
-  for i = #(record and record.steps or {}), 1, -1 do
-    if record.steps[i].plugin == plugin then return i end
+-- What a runtime puts into a configuration, other things at each call.
+local told <const> = {
+  prevresult = true, runtimeconfig = true, cniversion = true,
+  ["cni.dev/valid-attachments"] = true, ["cni.dev/attachments"] = true,
+}
+
+-- Tells plugins of one type in one chain apart: by a number for what each is configured to do.
+local function mark_of(call)
+  local own <const> = {}
+  for key, value in pairs(call.conf) do
+    if not told[key:lower()] then own[key] = value end
   end
+  return digest(json.encode(own))
+end
+
+-- The last step that this plugin of the chain made: DEL comes in reverse order. One whose
+-- configuration has changed since is found by its type alone.
+local function find(record, call)
+  local by_type, mark <const> = nil, mark_of(call)
+  for i = #(record and record.steps or {}), 1, -1 do
+    local step <const> = record.steps[i]
+    if step.plugin == call.plugin then
+      if step.mark == mark then return i end
+      by_type = by_type or i
+    end
+  end
+  return by_type
 end
 
 ---What this plugin did for an attachment; nil where that is not known.
@@ -58,7 +80,7 @@ end
 ---@return table? step, table[]? later what plugins behind it in the chain did
 function M.load(call)
   local record <const> = read(call)
-  local i <const> = find(record, call.plugin)
+  local i <const> = find(record, call)
   if not i then return nil end
   return record.steps[i], table.move(record.steps, i + 1, #record.steps, 1, {})
 end
@@ -80,7 +102,7 @@ function M.save(call, step, first)
   local record = old and not first and old.netns == call.netns and old or { steps = {} }
   record.network, record.containerid = json.get(call.conf, "name"), call.containerid
   record.ifname, record.netns = call.ifname, call.netns
-  step.plugin = call.plugin
+  step.plugin, step.mark = call.plugin, mark_of(call)
   record.steps[#record.steps + 1] = step
   return sys.replace(path, json.encode(record), tonumber("600", 8))
 end
@@ -92,7 +114,7 @@ function M.remove(call)
   local path <const> = M.path(call)
   local record <const> = parse(path)
   if record and not is_of(record, call) then return true end
-  local i <const> = find(record, call.plugin)
+  local i <const> = find(record, call)
   if i then table.remove(record.steps, i) end
   if record and #(record.steps or {}) > 0 then
     return sys.replace(path, json.encode(record), tonumber("600", 8))

@@ -158,6 +158,18 @@ static void vlan_defaults(struct encoder *e, const struct given *g)
 		put(e, IFLA_EXT_MASK, &mask, sizeof(mask));
 }
 
+/* The kernel takes a deletion that names nothing for the first object it has. */
+static void check_named(struct encoder *e, const struct schema *schema, const struct given *g)
+{
+	uint64_t rows = g->rows & ~((uint64_t)1 << SELECTOR);
+	if (schema->rows[0].kind == K_FAMILY)
+		rows &= ~(uint64_t)1;
+	if (!rows)
+		fail(e, NULL, "nothing says which %s is to be deleted", schema->name);
+	if (schema == &schema_addr && !has(schema, g, "address"))
+		fail(e, "address", "missing: nothing says which is to be deleted");
+}
+
 void fill_in(struct encoder *e, const struct schema *schema, const struct given *g)
 {
 	static const struct {
@@ -168,6 +180,8 @@ void fill_in(struct encoder *e, const struct schema *schema, const struct given 
 		{&schema_rule, rule_defaults},	     {&schema_neigh, neigh_defaults},
 		{&schema_nexthop, nexthop_defaults}, {&schema_portvlan, vlan_defaults},
 	};
+	if (e->verb == VERB_DEL)
+		check_named(e, schema, g);
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
 		if (defaults[i].schema != schema)
 			continue;

@@ -30,13 +30,37 @@ static int union_row(struct encoder *e, const struct field *rows, int table, int
 	return -1;
 }
 
-static __attribute__((noreturn)) void unknown_key(struct encoder *e, const struct schema *schema)
+/* The nearest key among those of the variant that the table chooses. */
+static const char *nearest_of_union(struct encoder *e, const struct field *rows, int table,
+				    const char *key)
+{
+	lua_State *L = e->L;
+	const char *near = NULL;
+	for (const struct field *f = rows; f->kind != K_NONE && !near; f++) {
+		if (f->kind == K_NEST && (f->flags & F_HOIST))
+			near = nearest_of_union(e, f->sub->rows, table, key);
+		if (f->kind != K_UNION)
+			continue;
+		const struct variant *v = NULL;
+		if (lua_getfield(L, table, f->key) == LUA_TSTRING)
+			v = variant_by_name(f->variants, lua_tostring(L, -1));
+		lua_pop(L, 1);
+		if (v)
+			near = nearest_key(L, v->schema, key);
+	}
+	return near;
+}
+
+static __attribute__((noreturn)) void unknown_key(struct encoder *e, const struct schema *schema,
+						  int table)
 {
 	lua_State *L = e->L;
 	if (lua_type(L, -1) != LUA_TSTRING)
 		fail(e, NULL, "a %s has no field of type %s", schema->name, luaL_typename(L, -1));
 	const char *key = lua_tostring(L, -1);
-	const char *near = nearest_key(L, schema, key);
+	const char *near = nearest_of_union(e, schema->rows, table, key);
+	if (!near)
+		near = nearest_key(L, schema, key);
 	if (near)
 		fail(e, key, "unknown field (did you mean '%s'?)", near);
 	fail(e, key, "unknown field of a %s", schema->name);
@@ -68,7 +92,7 @@ static int find_row(struct encoder *e, const struct schema *schema, int table, i
 	if (row < 0 && schema->head == 0 && text && strcmp(lua_tostring(L, -1), "type") == 0)
 		row = SELECTOR;
 	if (row < 0)
-		unknown_key(e, schema);
+		unknown_key(e, schema, table);
 	return row;
 }
 

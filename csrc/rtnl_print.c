@@ -4,6 +4,7 @@
  */
 #include "rtnl.h"
 
+#include <linux/fib_rules.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -63,8 +64,23 @@ static const char *shown_as(const struct field *f)
 
 /* --- values that ip(8) leaves out ------------------------------------------------------------ */
 
+/* What a request need not say: that a rule looks up its table, that an address is global. */
+static bool says_nothing(const struct stretch *s, const struct field *f)
+{
+	if (s->schema == &schema_rule && f->words && f->flags & F_HEADER &&
+	    f->offset == offsetof(struct fib_rule_hdr, action))
+		return s->data[f->offset] == FR_ACT_TO_TBL;
+	return s->schema == &schema_addr && f->words == words_scope &&
+	       s->data[f->offset] == RT_SCOPE_UNIVERSE;
+}
+
 static bool left_out(const struct print *p, const struct stretch *s, const struct field *f)
 {
+	if (p->request && s->schema == &schema_link && f->flags & F_HEADER && f->attr == 0 &&
+	    f->offset == offsetof(struct ifinfomsg, ifi_index))
+		return f->kind != K_IFINDEX; /* a link that is asked about goes by its name */
+	if (p->request && says_nothing(s, f))
+		return true;
 	if (f->flags & F_SILENT || (f->flags & F_DETAIL && !p->details))
 		return true;
 	if (f->flags & F_ABSENT0 && p->request && !find_attr(s, f->attr))

@@ -125,6 +125,14 @@ describe("rules #netns", function()
     end)
   end
 
+  it("are refused in the words of ip rule", function()
+    assert(nl.rule:add { priority = 70, from = "10.0.0.0/8", table = 100 })
+    local _, message <const> = nl.rule:add { priority = 70, from = "10.0.0.0/8", table = 100 }
+    assert.are.equal("rule add priority 70 from 10.0.0.0/8 lookup 100: File exists (EEXIST)",
+      message)
+    assert(nl.rule:del { priority = 70 })
+  end)
+
   it("by the l3 master device come back where the kernel has them", function()
     local ok <const>, message <const>, code <const> = nl.rule:add "l3mdev priority 60"
     if not ok then

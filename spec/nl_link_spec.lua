@@ -173,6 +173,41 @@ describe("links #netns", function()
     assert.same({ nil, "ENODEV" }, { gone, code })
   end)
 
+  it("are named in refusals as they were in the request", function()
+    local _, message = nl.link:set { dev = "absent0", up = true }
+    assert.are.equal("link set dev absent0 up: Cannot find device (ENODEV)", message)
+    _, message = nl.link:set { dev = "v1", mtu = 40 }
+    assert(message:find("^link set dev v1 mtu 40: "), message)
+    _, message = nl.link:del { dev = "lo" }
+    assert(message:find("^link del dev lo: "), message)
+  end)
+
+  it("have fields that are known by their kind", function()
+    local function refuses(expected, link)
+      assert.error_matches(function() nl.link:add(link) end, expected)
+    end
+    refuses("stp_sate: unknown field %(did you mean 'stp_state'%?%)",
+      { name = "x0", type = "bridge", stp_sate = 1 })
+    refuses("dstprt: unknown field %(did you mean 'dstport'%?%)",
+      { name = "x0", type = "vxlan", id = 7, dstprt = 4789 })
+    refuses("mut: unknown field %(did you mean 'mtu'%?%)", { name = "x0", type = "ifb", mut = 1 })
+  end)
+
+  it("are not deleted, nor is anything else, by what names nothing", function()
+    for _, kind in ipairs { "link", "addr", "rule", "neigh", "nexthop", "route" } do
+      local before <const> = tostring(nl[kind]:list())
+      for _, what in ipairs { {}, { family = 6 } } do
+        if kind ~= "link" or not what.family then
+          assert.error_matches(function() nl[kind]:del(what) end, "nothing says which")
+          assert.error_matches(function() nl:batch { { kind .. " del", what } } end,
+            "nothing says which")
+        end
+      end
+      assert.are.equal(before, tostring(nl[kind]:list()))
+    end
+    assert.error_matches(function() nl.addr:del { dev = "v1" } end, "address: missing")
+  end)
+
   it("need no handle but that of their namespace", function()
     local nl2 <close> = assert(ecmp.open { netns = space.path })
     scratch.settled(function()

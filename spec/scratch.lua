@@ -1,5 +1,6 @@
 --- A network namespace for one spec, with a few links in it, and iproute2 as a second opinion.
 local ecmp <const> = require "ecmp"
+local helper <const> = require "spec.helper"
 local netns <const> = require "ecmp.netns"
 local sys <const> = require "ecmp.sys"
 
@@ -30,6 +31,9 @@ function M.new(pairs)
   for n = 1, pairs or 0 do lines[#lines + 1] = pair(n) end
   self:batch(table.concat(lines, "\n"))
   self.nl = assert(ecmp.open { netns = self.path })
+  helper.eventually(function() -- the kernel puts IPv6 addresses to use in its own time
+    return #self.nl.route:list { table = "local", type = "local", family = 6 } > (pairs or 0)
+  end)
   return self
 end
 

@@ -134,7 +134,8 @@ local words <const> = {
   ecmp = {
     routes = "more routes; without `gw` by the address's gateway",
     addroutes = "more routes; without `gw` by the interface alone, as with route-override",
-    delroutes = "take away these routes, or of them the hops listed in `gws` and `nexthops`",
+    delroutes = "take away these routes (of a `table`, `priority` or `scope` if named), or of "
+      .. "them the hops listed in `gws` and `nexthops`",
     flushroutes = "take away all routes that have a gateway",
     flushgateway = "take away the default routes, and the gateways in the result",
     skipcheck = "CHECK looks at nothing",

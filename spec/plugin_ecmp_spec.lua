@@ -177,6 +177,22 @@ describe("the chained plugin ecmp #netns", function()
       assert.same({ "default via 2001:db8::2 dev eth0 metric 1024" }, pod:routes())
     end)
 
+    it("delroutes takes routes of the table and with the priority that it names", function()
+      chain({}, { routes = { { dst = "192.0.2.0/24", gw = "10.0.0.1" },
+        { dst = "192.0.2.0/24", gw = "10.0.0.2", table = 100 },
+        { dst = "192.0.2.0/24", gw = "10.0.0.3", priority = 50 },
+        { dst = "198.51.100.0/24", gw = "10.0.0.1", priority = 7 },
+        { dst = "198.51.100.0/24", gw = "10.0.0.1" } } })
+      local first <const> = pod:routes()
+      assert.equal(5, #first)
+      local conf <const> = chained { delroutes = { { dst = "192.0.2.0/24", table = 100 },
+        { dst = "192.0.2.0/24", priority = 50 }, { dst = "198.51.100.0/24" } } }
+      local prev <const> = { cniVersion = "1.0.0", interfaces = { { name = "eth0",
+        sandbox = pod.path } }, ips = { { address = "10.0.0.9/24", interface = 0 } } }
+      pod:must("ecmp", "ADD", pod_of.after(conf, prev))
+      assert.same({ "192.0.2.0/24 via 10.0.0.1 dev eth0" }, pod:routes())
+    end)
+
     it("addroutes adds what it says, grouped", function()
       local result <const> = chain({ gateways[1] }, { delroutes = { { dst = "0.0.0.0/0" } },
         addroutes = { { dst = "0.0.0.0/0", gw = "10.0.0.7" },

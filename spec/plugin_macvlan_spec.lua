@@ -124,6 +124,17 @@ describe("ecmp-macvlan #netns", function()
     assert.matches("eth0@n0", details())
   end)
 
+  it("takes the master from the pod's default route with linkInContainer alone", function()
+    for _, command in ipairs { "link add n0 type veth peer name n1", "link set n0 up",
+      "addr add 10.7.0.9/24 dev n0", "route add default via 10.7.0.1" } do
+      pod:ip("pod", command)
+    end
+    local conf <const> = conf_of { master = false, linkInContainer = true }
+    conf.ipam.routes = nil
+    pod:must("ecmp-macvlan", "ADD", conf)
+    assert.matches("eth0@n0", details())
+  end)
+
   it("makes a bare interface without IPAM", function()
     local result <const> = pod:must("ecmp-macvlan", "ADD", conf_of { ipam = false })
     assert.matches("MULTICAST,UP", details())
@@ -148,8 +159,8 @@ describe("ecmp-macvlan #netns", function()
       ["an unknown mode"] = { { mode = "source" }, "^mode: must be one of" },
       ["an mtu above the master's"] = { { mtu = 9000 }, "^mtu: 9000 is more than the 1500" },
       ["text that is no hardware address"] = { { mac = "02:00" }, "^mac: '02:00' is no hardware" },
-      ["a master that is in the pod and not named"] =
-        { { master = false, linkInContainer = true }, "^master: must be given with linkInCont" },
+      ["a pod without a default route to take the master from"] =
+        { { master = false, linkInContainer = true }, "^master: must be given, there is no def" },
     } do
       it(name, function()
         local err <const> = refused(conf_of(case[1]))

@@ -30,10 +30,12 @@ local function lower_space(state)
   return host
 end
 
-local function check_mtu(lower, conf)
+-- An ipvlan may have a larger MTU than its master, as far as the kernel and the reference plugin
+-- are concerned.
+local function check_master(lower, conf, kind)
   local master, message = lower.link:get { dev = conf.master }
   if not master then return nil, ("master: %s"):format(message), 7 end
-  if (conf.mtu or 0) <= master.mtu then return true end
+  if kind == "ipvlan" or (conf.mtu or 0) <= master.mtu then return true end
   return nil, ("mtu: %d is more than the %d of the master %s"):format(
     conf.mtu, master.mtu, conf.master), 7
 end
@@ -52,7 +54,7 @@ function M.attach(state, kind, attributes)
     conf.master, message, code = M.default_interface(lower)
     if not conf.master then return nil, message, code end
   end
-  ok, message, code = check_mtu(lower, conf)
+  ok, message, code = check_master(lower, conf, kind)
   if not ok then return nil, message, code end
   local link <const> = {
     name = call.ifname, type = kind, link = conf.master, netns = call.netns,

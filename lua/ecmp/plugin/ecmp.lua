@@ -171,10 +171,23 @@ local function keep(list, wanted)
   return kept
 end
 
+-- Whether an element of `delroutes` means a route: by its prefix as with route-override, and by
+-- what else of a route's identity it names.
+local function is_meant(route, del)
+  if route.dst ~= ip.mask(del.dst) then return false end
+  local held <const> = assert(identity.canonical(route))
+  local dev <const> = held.nexthops[1].dev
+  local asked <const> =
+    assert(identity.canonical(routes_stage.translate(del, { dev = dev, separate = true })))
+  return ((del.table or 0) == 0 or held.table == asked.table)
+    and ((del.priority or 0) == 0 or held.metric == asked.metric)
+    and (del.scope == nil or held.scope == asked.scope)
+end
+
 ---What an element of `delroutes` leaves of a route: nothing, or the next hops that it does not
 ---list, where it lists some.
 local function without(route, del)
-  if route.dst ~= ip.mask(del.dst) then return route end
+  if not is_meant(route, del) then return route end
   if not cni_route.is_explicit(del) then return nil end
   local gone <const> = {}
   for _, hop in ipairs(cni_route.hops(del)) do gone[hop.gw or ""] = true end

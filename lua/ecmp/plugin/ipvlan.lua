@@ -30,9 +30,6 @@ end
 function M.check_conf(conf, call)
   conf.mode = conf.mode and conf.mode ~= "" and conf.mode or "l2"
   conf.master = conf.master ~= "" and conf.master or nil
-  if conf.linkInContainer and not conf.master then
-    return nil, "master: must be given with linkInContainer", 7
-  end
   -- prevResult of CHECK is our own result, which names our interface and not the master.
   if conf.master or not call.prev or call.command ~= "ADD" then return true end
   local message, code

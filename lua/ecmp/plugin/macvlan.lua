@@ -26,9 +26,6 @@ function M.check_conf(conf, call)
   conf.mac = address
   conf.mode = conf.mode ~= "" and conf.mode or "bridge"
   conf.master = conf.master ~= "" and conf.master or nil
-  if conf.linkInContainer and not conf.master then
-    return nil, "master: must be given with linkInContainer", 7
-  end
   return true
 end
 

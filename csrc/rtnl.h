@@ -92,6 +92,21 @@ enum {
 	KNOWN_KEYS = 64
 };
 
+struct key_cache {
+	struct known_key known[KNOWN_KEYS];
+};
+
+/* Where a key is known. Keys of rows are never collected, so their addresses tell them. */
+static inline struct known_key *known_place(struct key_cache *c, const struct schema *schema,
+					    const void *key)
+{
+	size_t place = ((uintptr_t)key >> 4 ^ (uintptr_t)schema >> 5) % KNOWN_KEYS;
+	struct known_key *known = &c->known[place];
+	if (known->key && (known->key != key || known->schema != schema))
+		known = &c->known[place ^ 1]; /* taken by another key */
+	return known;
+}
+
 struct encoder {
 	lua_State *L;
 	struct arena *out;
@@ -107,7 +122,7 @@ struct encoder {
 		    */
 	int refused; /* errno of something the world lacks (a device, a namespace); 0 = fine */
 	const char *lacking; /* what: "device" or "namespace" */
-	struct known_key known[KNOWN_KEYS];
+	struct key_cache keys;
 };
 
 enum {

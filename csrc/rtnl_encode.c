@@ -66,17 +66,6 @@ static __attribute__((noreturn)) void unknown_key(struct encoder *e, const struc
 	fail(e, key, "unknown field of a %s", schema->name);
 }
 
-/* Where a key is known. Keys of rows are never collected, so their addresses tell them. */
-static inline struct known_key *known_place(struct encoder *e, const struct schema *schema,
-					    const void *key)
-{
-	size_t place = ((uintptr_t)key >> 4 ^ (uintptr_t)schema >> 5) % KNOWN_KEYS;
-	struct known_key *known = &e->known[place];
-	if (known->key && (known->key != key || known->schema != schema))
-		known = &e->known[place ^ 1]; /* taken by another key */
-	return known;
-}
-
 /* The row of the key on top of the stack, whose value is at `value`; raises where it has none. */
 static int find_row(struct encoder *e, const struct schema *schema, int table, int value)
 {
@@ -85,7 +74,7 @@ static int find_row(struct encoder *e, const struct schema *schema, int table, i
 	int row = text ? index_lookup(L, schema, -1) : -1;
 	if (row >= 0) {
 		const void *key = lua_topointer(L, -1);
-		*known_place(e, schema, key) = (struct known_key){key, schema, row};
+		*known_place(&e->keys, schema, key) = (struct known_key){key, schema, row};
 		return row;
 	}
 	row = union_row(e, schema->rows, table, value + 1);
@@ -119,7 +108,7 @@ void collect(struct encoder *e, const struct schema *schema, int table, struct g
 	for (int value = g->top + 2; lua_next(L, table); value += 2) {
 		have_room(e, value);
 		const void *key = lua_topointer(L, -2);
-		const struct known_key *known = known_place(e, schema, key);
+		const struct known_key *known = known_place(&e->keys, schema, key);
 		int row = known->row;
 		lua_pushvalue(L, -2);
 		if (known->key != key || known->schema != schema)

@@ -1,6 +1,7 @@
 /*
  * ecmp.rtnl: rtnetlink by rows. This file is its surface.
  */
+#include "rtnl_route.h"
 #include "rtnl_socket.h"
 
 #include <string.h>
@@ -124,9 +125,18 @@ static int nearest(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"open", socket_open}, {"parse", parse}, {"view", view},       {"decode", decode},
-	{"own", own},	       {"throw", throw}, {"is_view", is_view}, {"nearest", nearest},
-	{"explain", explain},  {NULL, NULL},
+	{"open", socket_open},
+	{"parse", parse},
+	{"view", view},
+	{"decode", decode},
+	{"own", own},
+	{"throw", throw},
+	{"is_view", is_view},
+	{"nearest", nearest},
+	{"explain", explain},
+	{"group", group_routes},
+	{"match", match_routes},
+	{NULL, NULL},
 };
 
 int luaopen_ecmp_rtnl(lua_State *L);

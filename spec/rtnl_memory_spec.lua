@@ -47,6 +47,16 @@ local PURE <const> = {
       1, 2, 8, 1, "bad")
     assert(select(3, rtnl.explain("route", request, reply)) == "EINVAL")]],
   nearest = [[assert(rtnl.nearest("route", "metirc") == "metric")]],
+  match = [[local routes = {}
+    for i = 1, 40 do
+      routes[i] = { dst = "10.0." .. i .. ".0/24", mtu = 1400, nexthops = { { via = "10.0.0.1",
+        dev = "a" }, { via = "10.0.0.2" } } }
+    end
+    routes[41] = rtnl.view("route", routes[1], true)
+    assert(#rtnl.group(routes, {}) == 40)
+    assert(#rtnl.match(routes, { routes[1], routes[2], { dst = "10.0.3.0/24", via = "10.0.0.9" } })
+      == 39)
+    assert(not rtnl.match({}, { { dst = "nowhere" } }))]],
 }
 
 -- Entry points of a socket; `path` is a namespace that has v1.

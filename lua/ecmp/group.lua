@@ -4,6 +4,7 @@
 -- functions are offered here too: a script needs one module.
 local hop <const> = require "ecmp.hops"
 local identity <const> = require "ecmp.identity"
+local rtnl <const> = require "ecmp.rtnl"
 
 local M = {
   canonical = identity.canonical, held = identity.held, plain = identity.plain,
@@ -71,6 +72,8 @@ end
 ---value, or a list of values; groups never mix families
 ---@return table[]? groups, string? message, integer? code nil, message, 7 where a dst is no prefix
 function M.group(routes, key)
+  local plain <const> = not key and type(routes) == "table" and rtnl.group(routes, Group)
+  if plain then return plain end
   local groups <const>, index <const> = {}, {}
   local count = 0
   for i = 1, #routes do

@@ -410,6 +410,18 @@ function rtnl.explain(object, request, reply) end
 ---@return boolean
 function rtnl.is_view(value) end
 
+---Groups routes by slot, type and scope, where all of them are written plainly.
+---@param routes table[]
+---@param metatable table of each group
+---@return table[][]?
+function rtnl.group(routes, metatable) end
+
+---What has to change to make one list of routes another, slot by slot: see `ecmp.difference`.
+---@param current table[]
+---@param wanted table[]
+---@return (integer|table)[]? steps nil where one of them is not written plainly
+function rtnl.match(current, wanted) end
+
 ---The field that may have been meant.
 ---@param object ecmp.kind
 ---@param key string

@@ -1,0 +1,141 @@
+---What has to change to make the routes of one list those of another: a list of changes.
+--
+-- Most of a large table stays, and most of what changes is plain. So the lists are first matched in
+-- C, slot by slot, without a Lua value for any route; what that is not sure of is compared here in
+-- canonical form. What it is sure of stays a number until somebody looks at the change.
+local identity <const> = require "ecmp.identity"
+local rtnl <const> = require "ecmp.rtnl"
+local slot <const> = require "ecmp.slot"
+
+local M = {}
+
+-- A step is the number of a held route, that of a wanted one shifted by 31, and whether the two are
+-- surely not the same: see rtnl.match.
+local NUMBER <const>, SURE <const> = 0x7fffffff, 1 << 62
+
+-- Matching ----------------------------------------------------------------------------------------
+
+---Sorts one list into slots. `into` is "have" or "want".
+---@return boolean? done, string? message, integer? code
+local function sort(routes, name, into, slots, order)
+  for i, route in ipairs(routes) do
+    local key, message = identity.slot(route)
+    if not key then return nil, ("%s[%d].%s"):format(name, i, message), 7 end
+    if not slots[key] then
+      slots[key] = { have = {}, want = {} }
+      order[#order + 1] = slots[key]
+    end
+    table.insert(slots[key][into], i)
+  end
+  return true
+end
+
+---What rtnl.match does, for lists that hold what is written in other ways; sure of nothing.
+---@return table? steps, string? message, integer? code
+local function match_by_text(current, wanted)
+  local slots <const>, order <const>, steps <const> = {}, {}, {}
+  local done, message, code = sort(wanted, "wanted", "want", slots, order)
+  if done then done, message, code = sort(current, "current", "have", slots, order) end
+  if not done then return nil, message, code end
+  for k, one in ipairs(order) do
+    local alone <const> = #one.have <= 1 and #one.want <= 1
+    steps[k] = alone and (one.have[1] or 0) | (one.want[1] or 0) << 31 or one
+  end
+  return steps
+end
+
+-- Comparing ---------------------------------------------------------------------------------------
+
+---@return table? canonical, string? message, integer? code
+local function canonical_of(wanted, j, stated)
+  local route <const> = wanted[j]
+  local canonical, message, code = identity.canonical(route)
+  if not canonical then return nil, ("wanted[%d].%s"):format(j, message), code end
+  stated[canonical] = route
+  return canonical
+end
+
+---The changes to a slot that holds one route at most and is to hold this one.
+local function change_to(new, old, stated)
+  if not (old and new.family == 6 or new.separate) then
+    return { { verb = old and "replace" or "add", route = new, old = old } }
+  end
+  -- ecmp.slot knows in which order the hops of an IPv6 route had better be replaced.
+  local changes <const> = assert(slot.settle({ old }, { new }, stated))
+  -- Alone in its slot, a change says by itself how it is taken back, and may share a batch.
+  if #changes == 1 then changes[1].before, changes[1].after = nil, nil end
+  return changes
+end
+
+---@return table? changes, string? message, integer? code
+local function compare(current, wanted, i, j)
+  local old <const> = i > 0 and identity.held(current[i]) or nil
+  if j == 0 then return { { verb = "del", old = old } } end
+  local stated <const> = {}
+  local new, message, code = canonical_of(wanted, j, stated)
+  if not new then return nil, message, code end
+  if old and identity.matches(old, new, wanted[j]) then return {} end
+  return change_to(new, old, stated)
+end
+
+---@return table? changes, string? message, integer|string|nil code
+local function compare_crowd(current, wanted, crowd)
+  local have <const>, want <const>, stated <const> = {}, {}, {}
+  for n, i in ipairs(crowd.have) do have[n] = identity.held(current[i]) end
+  for n, j in ipairs(crowd.want) do
+    local canonical, message, code = canonical_of(wanted, j, stated)
+    if not canonical then return nil, message, code end
+    want[n] = canonical
+  end
+  return slot.settle(have, want, stated)
+end
+
+local function compare_step(current, wanted, step)
+  if type(step) == "table" then return compare_crowd(current, wanted, step) end
+  return compare(current, wanted, step & NUMBER, step >> 31 & NUMBER)
+end
+
+-- The list ----------------------------------------------------------------------------------------
+
+---Finds the changes; linear. Fields that `wanted` leaves out match anything; what only `current`
+---holds is deleted after everything else is in place.
+---@param current table[] routes or views
+---@param wanted table[] routes
+---@return table? found for `change`: changes, and numbers in place of those not written out yet
+---@return string? message
+---@return integer|string|nil code
+function M.find(current, wanted)
+  local plain <const> = type(current) == "table" and type(wanted) == "table"
+  local steps, message, code = plain and rtnl.match(current, wanted) or nil, nil, nil
+  if not steps then steps, message, code = match_by_text(current, wanted) end
+  if not steps then return nil, message, code end
+  local found, count = {}, 0
+  for k = 1, #steps do
+    local step <const> = steps[k]
+    if type(step) == "number" and step & SURE ~= 0 then
+      count = count + 1
+      found[count] = step
+    else
+      local changes
+      changes, message, code = compare_step(current, wanted, step)
+      if not changes then return nil, message, code end
+      table.move(changes, 1, #changes, count + 1, found)
+      count = count + #changes
+    end
+  end
+  return found
+end
+
+---One change of those found, written out.
+---@param found table
+---@param k integer
+---@param current table[] the same lists, unaltered
+---@param wanted table[]
+---@return table? change `{ verb, route, old }`, see ecmp.slot
+function M.change(found, k, current, wanted)
+  local change <const> = found[k]
+  if type(change) ~= "number" then return change end
+  return assert(compare(current, wanted, change & NUMBER, change >> 31 & NUMBER))[1]
+end
+
+return M

@@ -1,0 +1,169 @@
+--- What C says of two lists of routes is what the comparison in Lua says, for every spelling.
+local group = require "ecmp.group"
+local plan = require "ecmp.plan"
+local random_route = require "spec.random_route"
+local rtnl = require "ecmp.rtnl"
+
+local ROUNDS <const> = 400
+
+-- `false` stands for a field that is not there, which most are not.
+local SPELLED <const> = {
+  dst = { "10.0.0.0/8", "10.1.2.3/8", "10.0.0.0/9", "10.0.0.1", "10.0.0.1/32", "default", "::/0",
+    "2001:db8::/32", "2001:DB8:0::1/32", "::ffff:10.0.0.0/104", "10.2.0.0/16", "10.3.0.0/16" },
+  table = { false, false, false, false, "main", 254, 0, 100, "100" },
+  metric = { false, false, false, false, 0, 100, 1024 },
+  type = { false, false, false, false, false, "unicast", "blackhole", "local" },
+  scope = { false, false, false, false, false, "global", "link", 253, 0 },
+  tos = { false, false, false, false, false, false, false, 0, 16 },
+  proto = { false, false, "static", "boot", 4 },
+  mtu = { false, false, false, 1400, 1500 },
+  pref = { false, false, false, false, "medium", "high" },
+  expires = { false, false, false, false, false, 60 },
+  nhid = { false, false, false, false, false, false, 7 },
+  realm = { false, false, false, false, false, 3 },
+  separate = { false, false, false, false, false, false, false, false, true },
+  family = { false, false, false, false, false, 6 },
+  onlink = { false, false, false, false, true },
+}
+local HOP <const> = {
+  via = { false, "10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1", "FD00:0::1", "fd00::2",
+    "inet6 fd00::1" },
+  dev = { false, false, "eth0", "eth1" },
+  weight = { false, false, false, 1, 2 },
+  onlink = { false, false, false, true },
+  realm = { false, false, false, false, 5 },
+}
+
+local function fill(source, into, spelled, order)
+  for _, field in ipairs(order) do into[field] = source:pick(spelled[field]) or nil end
+  return into
+end
+
+local function sorted(spelled)
+  local list = {}
+  for field in pairs(spelled) do list[#list + 1] = field end
+  table.sort(list)
+  return list
+end
+
+local FIELDS <const>, HOP_FIELDS <const> = sorted(SPELLED), sorted(HOP)
+
+local function random(source)
+  local route = fill(source, {}, SPELLED, FIELDS)
+  if source:once_in(2) then
+    route.nexthops = {}
+    for i = 1, source:number(1, 3) do
+      route.nexthops[i] = fill(source, {}, HOP, HOP_FIELDS)
+    end
+  else
+    route.via = source:pick(HOP.via) or nil
+    route.dev = source:pick(HOP.dev) or nil
+  end
+  return route
+end
+
+local function list(source, length, alter)
+  local routes = {}
+  for i = 1, length do
+    local route = random(source)
+    local made, changed = pcall(alter, route)
+    routes[i] = made and changed or route
+  end
+  return routes
+end
+
+-- With and without the help of C.
+local function both(name, fn)
+  local with = fn()
+  local original = rtnl[name]
+  rtnl[name] = function() return nil end
+  local made, without = pcall(fn)
+  rtnl[name] = original
+  assert(made, without)
+  return with, without
+end
+
+local function as_text(current, wanted)
+  return function()
+    local changes, message, code = plan(current, wanted)
+    return changes and tostring(changes) or ("%s (%s)"):format(message, code)
+  end
+end
+
+local function compare(alter)
+  local source, steps, same = random_route.source(20251), 0, 0
+  for round = 1, ROUNDS do
+    local current = {}
+    for _, route in ipairs(list(source, source:number(0, 5), alter)) do
+      if group.held(route) then current[#current + 1] = route end -- all that a kernel holds can be
+    end
+    local wanted = list(source, source:number(0, 5), function(route)
+      return source:once_in(2) and current[1] and type(current[1]) == "table"
+        and current[source:number(1, #current)] or route
+    end)
+    local with, without = both("match", as_text(current, wanted))
+    assert.equal(without, with, "round " .. round)
+    steps = steps + (rtnl.match(current, wanted) and 1 or 0)
+    same = same + (with == "nothing to change" and 1 or 0)
+  end
+  return steps, same
+end
+
+describe("matching lists of routes in C", function()
+  it("plans what the comparison in Lua plans, for tables", function()
+    local steps, same = compare(function(route) return route end)
+    assert.is_true(steps > ROUNDS // 8, "few lists were plain: " .. steps)
+    assert.is_true(same > 0)
+  end)
+
+  it("plans what the comparison in Lua plans, for views of what is there", function()
+    local steps = compare(function(route)
+      route.separate, route.expires = nil, nil
+      return rtnl.view("route", route)
+    end)
+    assert.is_true(steps > ROUNDS // 8, "few lists were plain: " .. steps)
+  end)
+
+  it("finds two plain routes alike one by one, field by field", function()
+    local source = random_route.source(7)
+    local sure = 0
+    for _ = 1, 20 * ROUNDS do
+      local a = random(source)
+      local b = {}
+      for field, value in pairs(a) do b[field] = value end
+      local field = source:pick(FIELDS)
+      b[field] = source:pick(SPELLED[field]) or nil
+      b.dst = a.dst
+      local there = group.held(a) and { a } or {}
+      local with, without = both("match", as_text(there, { b }))
+      assert.equal(without, with)
+      local steps = rtnl.match(there, { b })
+      if steps and (not steps[1] or type(steps[1]) == "number" and steps[1] >> 62 == 1) then
+        sure = sure + 1
+      end
+    end
+    assert.is_true(sure > ROUNDS, "C was sure of few: " .. sure)
+  end)
+
+  it("groups as the keys in Lua group", function()
+    local source = random_route.source(11)
+    for round = 1, ROUNDS do
+      local alter = round % 2 == 0 and function(route) return rtnl.view("route", route) end
+        or function(route) return route end
+      local routes = list(source, source:number(0, 8), alter)
+      local with, without = both("group", function()
+        local groups, message = group.group(routes)
+        if not groups then return message end
+        local lines = {}
+        for i, one in ipairs(groups) do
+          assert.equal(getmetatable(group.new {}), getmetatable(one))
+          local places = {}
+          for _, route in ipairs(one) do places[#places + 1] = ("%p"):format(route) end
+          lines[i] = table.concat(places, " ")
+        end
+        return table.concat(lines, "\n")
+      end)
+      assert.equal(without, with, "round " .. round)
+    end
+  end)
+end)

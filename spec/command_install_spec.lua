@@ -145,6 +145,12 @@ describe("ecmp install", function()
     assert.is_true(install.is_newer("1.0.1", "1.0"))
     assert.is_false(install.is_newer("1.0.0", "1.0"))
     assert.is_false(install.is_newer("0.9.9", "0.10.0"))
+    local rising <const> = { "0.9.9", "1.0.0-alpha.3", "1.0.0-rc.2", "1.0.0-rc.10", "1.0.0", "1.0.1" }
+    for i, version in ipairs(rising) do
+      for j, other in ipairs(rising) do
+        assert.equal(i > j, install.is_newer(version, other), version .. " " .. other)
+      end
+    end
   end)
 
   it("fails in one line where it may not write, and leaves nothing", function()
@@ -153,6 +159,38 @@ describe("ecmp install", function()
     assert.equal(1, status)
     assert.matches("^ecmp: install: mkdir .*/file: [^\n]*\n$", err)
     assert.equal("x", sys.read(dir .. "/file"))
+  end)
+
+  -- In a file system of its own, mounted at the CNI directory for this one process.
+  local function on_mount(options, before)
+    return assert(sys.spawn { stderr = "capture", timeout = 60, argv = { "unshare", "-m", "sh", "-c",
+      ([[set -e; mkdir -p "$2"; mount -t tmpfs -o %s none "$2"
+        printf '#!/bin/sh\necho ecmp 0.0.1\n' >"$2/ecmp"; chmod 755 "$2/ecmp"
+        %s
+        "$1" install "$2" && exit 9 || echo "status $?"
+        "$2/ecmp"; ls -A "$2"]]):format(options, before), "sh", PROGRAM, target } })
+  end
+
+  it("leaves the old one, and nothing else, where nothing may be written #netns", function()
+    local outcome <const> = on_mount("size=4m", 'mount -o remount,ro "$2"')
+    assert.equal("status 1\necmp 0.0.1\necmp\n", outcome.stdout)
+    assert.matches("^ecmp: install: [^\n]*Read%-only file system %(EROFS%)\n$", outcome.stderr)
+  end)
+
+  it("leaves the old one, and nothing else, where there is no room #netns", function()
+    local outcome <const> = on_mount("size=256k", "")
+    assert.equal("status 1\necmp 0.0.1\necmp\n", outcome.stdout)
+    assert.matches("^ecmp: install: [^\n]*No space left on device %(ENOSPC%)\n$", outcome.stderr)
+  end)
+
+  it("replaces a program that runs, and the one that installs itself", function()
+    into_target(target)
+    local outcome <const> = assert(sys.spawn { stderr = "capture", timeout = 60, argv = { "sh", "-c",
+      [[(echo "os.execute 'sleep 1'" | "$2/ecmp" run - && echo "went on") & sleep 0.2
+        "$1" install "$2" | head -n 1; "$2/ecmp" install "$2" | head -n 1; wait]], "sh",
+      variant "other", target } })
+    assert.same({ target .. "/ecmp: installed\n" .. target .. "/ecmp: kept\nwent on\n", "" },
+      { outcome.stdout, outcome.stderr })
   end)
 
   it("is refused to plain Lua, which is not what there is to install", function()

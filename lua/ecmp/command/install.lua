@@ -48,17 +48,28 @@ local function numbers(version)
   return list
 end
 
----Whether one version is newer than another, number by number.
----@param a string
----@param b string
----@return boolean
-function M.is_newer(a, b)
-  local left <const>, right <const> = numbers(a), numbers(b)
+-- Whether one list of numbers comes behind another; nil where they are the same.
+local function is_behind(left, right)
   for i = 1, math.max(#left, #right) do
     local x <const>, y <const> = left[i] or 0, right[i] or 0
     if x ~= y then return x > y end
   end
-  return false
+end
+
+---Whether one version is newer than another: number by number, and what leads up to a version, such
+---as 1.0.0-rc.2, is older than that.
+---@param a string
+---@param b string
+---@return boolean
+function M.is_newer(a, b)
+  local core_a <const>, early_a <const> = a:match "^([^-]*)%-?(.*)$"
+  local core_b <const>, early_b <const> = b:match "^([^-]*)%-?(.*)$"
+  local newer <const> = is_behind(numbers(core_a), numbers(core_b))
+  if newer ~= nil then return newer end
+  if early_a == "" or early_b == "" then return early_a == "" and early_b ~= "" end
+  local word_a <const>, word_b <const> = early_a:match "^%D*", early_b:match "^%D*"
+  if word_a ~= word_b then return word_a > word_b end
+  return is_behind(numbers(early_a), numbers(early_b)) or false
 end
 
 -- Removes what an installation that was killed left behind; ours is the only one that runs.

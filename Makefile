@@ -84,7 +84,7 @@ CJSON_LIB := -l:liblua5.4-cjson.a
 ifdef STATIC
 MNL_ARCHIVE := $(wildcard $(MNL_DIR:%=%/lib/libmnl.a) $(shell $(CC) -print-file-name=libmnl.a))
 PROGRAM += $(B)/obj/static/dl.o $(if $(MNL_ARCHIVE),,$(B)/obj/static/mnl.o)
-LINKED := -static -Wl,--wrap=dlopen,--wrap=dlerror $(LUA_LIB) $(CJSON_LIB) \
+LINKED := -static -Wl,-z,noseparate-code -Wl,--wrap=dlopen,--wrap=dlerror $(LUA_LIB) $(CJSON_LIB) \
 	$(firstword $(MNL_ARCHIVE)) -lm
 else
 LINKED := -Wl,--as-needed -Wl,--dynamic-list=build-aux/exported.list \
@@ -199,13 +199,14 @@ netconf: lua-modules ## Brings the reference of the network configuration in doc
 		$(LUA) build-aux/netconf.lua md >$(B)/netconf.md' && \
 		cp $(B)/netconf.json docs/netconf.schema.json && cp $(B)/netconf.md docs/netconf.md
 
-# N routes, ROUNDS interleaved rounds, ONLY=core|sets|growth|plan|plugins, PEERS=no, QUICK=1
+# N routes, ROUNDS interleaved rounds, ONLY=core|sets|growth|plan|start|plugins, PEERS=no, QUICK=1
 N :=
 ROUNDS :=
 ONLY :=
 PEERS :=
 QUICK :=
 bench: all ## Measures, and prints ratios to the peers that are installed.
+	@$(MAKE) --no-print-directory -s STATIC=1 B=$(B)/static all
 	@$(MAKE) --no-print-directory -s -C bench B=$(abspath $(B))/bench
 	@LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$(B)/lua/5.4/?.so;;" ECMP_BENCH=$(B)/bench \
 		sh build-aux/sandbox.sh $(LUA) bench/run.lua \

@@ -5,9 +5,9 @@ local measure <const> = require "bench.measure"
 local netns <const> = require "ecmp.netns"
 local sys <const> = require "ecmp.sys"
 
-local M = {}
+local M = { OURS = "build/cni", STOCK = "/usr/lib/cni" }
 
-local OURS <const>, STOCK <const> = "build/cni", "/usr/lib/cni"
+local OURS <const>, STOCK <const> = M.OURS, M.STOCK
 
 local function environment(changes)
   local vars <const> = { CNI_CONTAINERID = "bench", CNI_NETNS = "/run/bench.none",
@@ -19,8 +19,15 @@ local function environment(changes)
   return list
 end
 
--- One verb of one plugin: milliseconds and MiB at its peak; for a failure, its error is raised.
-local function call(directory, plugin, command, conf, changes)
+---One verb of one plugin: milliseconds and MiB at its peak; for a failure, its error is raised.
+---@param directory string
+---@param plugin string
+---@param command string
+---@param conf table
+---@param changes? table<string, string> of the environment
+---@return number milliseconds
+---@return number mebibytes
+function M.call(directory, plugin, command, conf, changes)
   local env <const> = environment(changes or {})
   env[#env + 1] = "CNI_COMMAND=" .. command
   env[#env + 1] = "CNI_PATH=" .. directory .. ":" .. STOCK
@@ -34,6 +41,8 @@ local function call(directory, plugin, command, conf, changes)
   end
   return tonumber(ns) / 1e6, tonumber(kb) / 1024
 end
+
+local call <const> = M.call
 
 local function ipam(kind)
   local routes <const> = { { dst = "0.0.0.0/0" } }
@@ -95,34 +104,6 @@ local function interface(case, rounds)
     rows[2].target = case[key] and { of = stock, most = case[key] } or nil
     measure.print(("%s: %s"):format(case.title, column[2]), column[3], rows, list)
   end
-end
-
--- Starting
--- -----------------------------------------------------------------------------------------
-
-local function version(directory, plugin)
-  return function()
-    local ms <const>, mb <const> = call(directory, plugin, "VERSION", { cniVersion = "1.0.0" })
-    return { ms = ms, memory = mb }
-  end
-end
-
-local function starting(rounds)
-  local rows <const> = {
-    { name = "stock static", run = version(STOCK, "static") },
-    { name = "stock ptp", run = version(STOCK, "ptp") },
-    { name = "ecmp-static", run = version(OURS, "ecmp-static") },
-    { name = "ecmp-ptp", run = version(OURS, "ecmp-ptp") },
-  }
-  local values <const>, ms <const>, mb <const> = measure.rounds(rows, rounds), {}, {}
-  for name, of in pairs(values) do ms[name], mb[name] = of.ms, of.memory end
-  rows[3].target = { of = "stock static", most = 0.45 }
-  measure.print("VERSION: time", "ms", rows, ms)
-  rows[3].target = { of = "stock static", most = 0.60 }
-  measure.print("VERSION: memory", "MiB", rows, mb)
-  local size <const> = assert(sys.stat "build/bin/ecmp").size
-  measure.say("  build/bin/ecmp: %.0f KiB; stock static: %.0f KiB", size / 1024,
-    assert(sys.stat(STOCK .. "/static")).size / 1024)
 end
 
 -- host-local with many reservations
@@ -193,7 +174,6 @@ function M.run(_, options)
     return
   end
   local rounds <const> = options.quick and 5 or 21
-  starting(options.quick and 11 or 51)
   for _, case in ipairs(CASES) do interface(case, rounds) end
   for _, count in ipairs(options.quick and { 0, 1000 } or { 0, 1000, 50000 }) do
     crowded(count, count > 1000 and 5 or rounds)

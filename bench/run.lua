@@ -1,12 +1,12 @@
 --- `make bench`: everything compared in one run. `n=` routes, `rounds=`,
---- `only=core|sets|growth|plan|plugins`,
+--- `only=core|sets|growth|plan|start|plugins`,
 --- `quick=1`, `peers=no`.
 package.path = "./?.lua;" .. package.path
 local machine <const> = require "bench.machine"
 local measure <const> = require "bench.measure"
 local sys <const> = require "ecmp.sys"
 
-local SECTIONS <const> = { "core", "sets", "growth", "plan", "plugins" }
+local SECTIONS <const> = { "core", "sets", "growth", "plan", "start", "plugins" }
 
 local function read_options(args)
   local given <const> = {}

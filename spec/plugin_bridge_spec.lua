@@ -169,6 +169,23 @@ describe("ecmp-bridge #netns", function()
       assert.matches("10.0.0.1 .*10.0.0.2", err.msg)
     end)
 
+    it("a script has its last word; one that is trusted has all of Lua for it", function()
+      local directory <const> = helper.directory()
+      local file <const> = directory .. "/rule.lua"
+      assert(sys.replace(file, [[
+        return { routes = function(routes)
+          table.remove(routes, io and 1 or 2)
+          return routes
+        end }]], tonumber("644", 8)))
+      local four <const> = { two[1], two[2] }
+      add(conf_of(four, { script = file }))
+      assert.same({ "default via 10.0.0.1 dev eth0" }, pod:routes())
+      pod:must("ecmp-bridge", "DEL", conf_of(four))
+      add(conf_of(four, { script = file, trusted = true }))
+      assert.same({ "default via 10.0.0.2 dev eth0" }, pod:routes())
+      helper.remove(directory)
+    end)
+
     it("the result lists one route for each hop, or one with gws", function()
       local result = add(conf_of(two))
       assert.same({ "10.0.0.1", "10.0.0.2" }, { result.routes[1].gw, result.routes[2].gw })
@@ -575,6 +592,18 @@ describe("ecmp-bridge #netns", function()
       assert.equal("0", sysctl "net.ipv4.fib_multipath_hash_policy")
       assert.equal("0", sysctl "net.ipv4.fib_multipath_use_neigh")
     end)
+
+    for word, policy in pairs { l3 = "0", l4 = "1", inner = "2" } do
+      it("hashes by " .. word, function()
+        pod:run("pod", { "sh", "-c", "echo 1 >/proc/sys/net/ipv4/fib_multipath_hash_policy" })
+        local conf <const> = conf_of(routes, { multipath = { hash = word } })
+        add(conf)
+        assert.same({ policy, policy }, { sysctl "net.ipv4.fib_multipath_hash_policy",
+          sysctl "net.ipv6.fib_multipath_hash_policy" })
+        pod:must("ecmp-bridge", "DEL", conf)
+        assert.equal("1", sysctl "net.ipv4.fib_multipath_hash_policy")
+      end)
+    end
 
     for _, kind in ipairs { "group", "resilient" } do
       it("programs next-hop objects for " .. kind .. ", and DEL takes them away", function()

@@ -141,8 +141,9 @@ static bool parse_scaled(struct scan *s, const struct field *f)
 		return fault(s, "'%s' is not a time");
 	else if (ms)
 		n /= f->mask;
-	if (n == (double)(lua_Integer)n)
-		lua_pushinteger(s->L, (lua_Integer)n);
+	lua_Integer whole;
+	if (lua_numbertointeger(n, &whole) && (lua_Number)whole == n)
+		lua_pushinteger(s->L, whole);
 	else
 		lua_pushnumber(s->L, n);
 	return true;

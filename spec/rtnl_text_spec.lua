@@ -146,6 +146,15 @@ describe("the words typed after ip route add #netns", function()
     end
   end)
 
+  it("may hold numbers that nothing could hold", function()
+    for _, number in ipairs { "1e89", "-1e89", "nan", "inf", ("1"):rep(90) } do
+      for _, key in ipairs { "rtt", "rto_min", "expires", "mtu", "metric", "tos" } do
+        local parsed <const> = rtnl.parse("route", ("10.9.0.0/16 dev v1 %s %s"):format(key, number))
+        if parsed then assert.is_false((pcall(rtnl.view, "route", parsed, true))) end
+      end
+    end
+  end)
+
   it("lock a rto_min, which the kernel heeds in no other way", function()
     assert.are.same({ "rto_min" }, rtnl.parse("route", "10.9.0.0/16 dev v1 rto_min 5ms").lock)
   end)

@@ -3,6 +3,10 @@
 -- A monitor has a socket of its own; names of interfaces are asked over the handle's. When the
 -- kernel drops events (ENOBUFS) the loop gets one event of verb "overrun", and then what changed
 -- unseen, found by comparing the lists of before and after: nobody has to start over by himself.
+--
+-- The same comparison tells what the kernel does without a word: routes and next-hop objects that
+-- go, die or revive with a link or an address. And it makes a change of the loss of one hop of an
+-- IPv6 route, where the kernel tells of a deletion.
 
 local rtnl = require "ecmp.rtnl"
 local object = require "ecmp.object"
@@ -52,9 +56,9 @@ local function by_identity(list, kind)
   return found, order
 end
 
-local function snapshot(self)
+local function snapshot(self, kinds_wanted)
   local all = {}
-  for _, kind in ipairs(self.objects) do
+  for kind in pairs(kinds_wanted) do
     local list, message, code = self.nl[kind]:list(kind == "route" and { table = "all" } or nil)
     if not list then
       return nil, message, code
@@ -79,16 +83,50 @@ local function add_changes(queue, kind, before, now)
   end
 end
 
-local function resync(self)
-  local now, message, code = snapshot(self)
+-- Compares what is known of the stale kinds with what there is.
+local function settle(self)
+  local now, message, code = snapshot(self, self.stale)
   if not now then
     return nil, message, code
   end
   for _, kind in ipairs(self.objects) do
-    add_changes(self.queue, kind, self.known[kind], now[kind])
+    if now[kind] then
+      add_changes(self.queue, kind, self.known[kind], now[kind])
+      self.known[kind] = now[kind]
+    end
   end
-  self.known = now
+  self.stale = {}
   return true
+end
+
+-- How a link is, as far as what leads over it is concerned.
+local function condition(link)
+  return ("%s %s"):format(link.up, link.lower_up)
+end
+
+local function watched(objects)
+  local wanted, links = {}, false
+  for _, kind in ipairs(objects) do
+    wanted[kind] = true
+    links = links or kind == "route" or kind == "nexthop"
+  end
+  return wanted, links
+end
+
+-- Routes and next-hop objects go with links and addresses: these are listened to as well.
+local function listen(self, wanted, links)
+  for kind in pairs(wanted) do
+    assert(self.socket:subscribe(kind))
+  end
+  if not links then
+    return
+  end
+  for _, kind in ipairs { "link", "addr" } do
+    assert(wanted[kind] or self.socket:subscribe(kind))
+  end
+  for _, link in ipairs(assert(self.nl.link:list())) do
+    self.links[link.index] = condition(link)
+  end
 end
 
 ---Listens for events of these kinds. See `nl:monitor`.
@@ -110,14 +148,13 @@ function M.new(nl, objects, options)
   local fd = nl.socket:netns()
   local socket = assert(rtnl.open(fd and ("/proc/self/fd/%d"):format(fd) or nil))
   local self = setmetatable({ nl = nl, socket = socket, objects = objects, queue = {}, at = 0,
-                              timeout = options and options.timeout }, mt)
+                              links = {}, stale = {}, timeout = options and options.timeout }, mt)
   if options and options.buffer then
     assert(socket:buffer(options.buffer))
   end
-  for _, kind in ipairs(objects) do
-    assert(socket:subscribe(kind))
-  end
-  self.known = assert(snapshot(self))
+  local wanted, links = watched(objects)
+  listen(self, wanted, links)
+  self.known = assert(snapshot(self, wanted))
   return self
 end
 
@@ -130,9 +167,7 @@ local function from_queue(self)
   return self.queue[self.at]
 end
 
--- Keeps what is known up to date, so that a resync reports only what was missed.
--- (Members of an IPv6 group are told one by one, so after an overrun such a group may be reported
--- though it is unchanged.)
+-- Keeps what is known up to date, so that a comparison finds only what was missed.
 local function note(self, kind, view, verb)
   local known = self.known[kind]
   local id = identities[kind](view)
@@ -142,19 +177,74 @@ local function note(self, kind, view, verb)
     if not known.found[id] then
       known.order[#known.order + 1] = id
     end
-    known.found[id] = { view = view, text = tostring(view) }
+    local beside = verb == "add" and known.found[id] -- another IPv4 entry of the same place
+    local text = (beside and beside.text .. "\n" or "") .. tostring(view)
+    known.found[id] = { view = view, text = text }
   end
+end
+
+-- Whether a link or an address may have taken routes and next-hop objects with it, or given them
+-- back.
+local function concerns_routes(self, view)
+  if view:object() == "addr" then
+    return view:verb() == "del"
+  elseif view:object() ~= "link" then
+    return false
+  end
+  local before = self.links[view.index]
+  self.links[view.index] = view:verb() ~= "del" and condition(view) or nil
+  return before ~= nil and before ~= self.links[view.index]
+end
+
+-- One hop of an IPv6 route of several, or an IPv4 entry of a place that holds several: what is left
+-- is listed.
+local function is_part(self, view)
+  if view:object() ~= "route" or view:verb() ~= "del" then
+    return false
+  end
+  local known = self.known.route.found[identities.route(view)]
+  return known ~= nil and known.text ~= tostring(view)
 end
 
 local function take(self, views)
   for _, view in ipairs(views) do
     local kind, verb = view:object(), view:verb()
-    if self.known[kind] then
-      if verb == "add" and kind ~= "route" and self.known[kind].found[identities[kind](view)] then
+    if concerns_routes(self, view) then
+      self.stale.route, self.stale.nexthop = self.known.route and true, self.known.nexthop and true
+    end
+    local known = self.known[kind]
+    if known and is_part(self, view) then
+      self.stale.route = true
+    elseif known then
+      local held = known.found[identities[kind](view)]
+      if verb == "add" and held and not (kind == "route" and view.family == 4) then
         verb = "change" -- the kernel says only that there is news of it
       end
       note(self, kind, view, verb)
       self.queue[#self.queue + 1] = { object = kind, verb = verb, value = view }
+    end
+  end
+end
+
+-- Reads what has come; after an overrun nothing is known for sure.
+local function read(self, timeout)
+  local views, message, code = self.socket:receive(timeout, self.nl.socket)
+  if views then
+    take(self, views)
+  elseif code == "ENOBUFS" then
+    self.queue[#self.queue + 1] = { object = "monitor", verb = "overrun" }
+    self.stale = watched(self.objects)
+  else
+    return nil, message, code
+  end
+  return true
+end
+
+-- What is queued is older than the list that is read then. Not for ever, where changes never end.
+local function drain(self)
+  for _ = 1, 1000 do
+    if not read(self, 0) then
+      return
     end
   end
 end
@@ -167,18 +257,12 @@ end
 function methods:next(timeout)
   local event = from_queue(self)
   while not event do
-    local views, message, code = self.socket:receive(timeout or self.timeout, self.nl.socket)
-    if views then
-      take(self, views)
-    elseif code == "ENOBUFS" then
-      self.queue[1] = { object = "monitor", verb = "overrun" }
-      while self.socket:receive(0) do end -- what is queued is older than the list that is read now
-      local ok
-      ok, message, code = resync(self)
-      if not ok then
-        return nil, message, code
-      end
-    else
+    local ok, message, code = read(self, timeout or self.timeout)
+    if ok and next(self.stale) then
+      drain(self)
+      ok, message, code = settle(self)
+    end
+    if not ok then
       return nil, message, code
     end
     event = from_queue(self)

@@ -199,16 +199,18 @@ netconf: lua-modules ## Brings the reference of the network configuration in doc
 		$(LUA) build-aux/netconf.lua md >$(B)/netconf.md' && \
 		cp $(B)/netconf.json docs/netconf.schema.json && cp $(B)/netconf.md docs/netconf.md
 
-# N routes, ROUNDS interleaved rounds, ONLY=core|sets|growth|plan|start|plugins, PEERS=no, QUICK=1
+# N routes, ROUNDS interleaved rounds, ONLY=core|sets|growth|plan|start|plugins, PEERS=no, QUICK=1,
+# CLOCK=cpu processor time instead of the wall clock, for a machine that is shared
 N :=
 ROUNDS :=
 ONLY :=
 PEERS :=
+CLOCK :=
 QUICK :=
 bench: all ## Measures, and prints ratios to the peers that are installed.
 	@$(MAKE) --no-print-directory -s STATIC=1 B=$(B)/static all
 	@$(MAKE) --no-print-directory -s -C bench B=$(abspath $(B))/bench
-	@LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$(B)/lua/5.4/?.so;;" ECMP_BENCH=$(B)/bench \
+	@LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$(B)/lua/5.4/?.so;;" ECMP_BENCH=$(B)/bench ECMP_CLOCK=$(CLOCK) \
 		sh build-aux/sandbox.sh $(LUA) bench/run.lua \
 		n=$(N) rounds=$(ROUNDS) only=$(ONLY) peers=$(PEERS) quick=$(QUICK)
 

@@ -86,7 +86,9 @@ local function against_peers(nl, s, options)
   local list <const>, lists <const> = contenders(nl, s, { replace = true, share = true })
   local missing <const> = {}
   for _, peer in ipairs(options.peers and peers.list or {}) do
-    if peer.there() then
+    if peer.wall and measure.cpu then
+      missing[#missing + 1] = peer.name .. " is measured by the wall clock only"
+    elseif peer.there() then
       list[#list + 1] = { name = peer.name, run = peer_round(nl, peer, s, lists),
         target = peer.least and { of = FREE, least = peer.least } }
     else

@@ -1,5 +1,6 @@
 --- Where the bench runs: its link, its programs, and what is left of a round when it is over.
 local ecmp <const> = require "ecmp"
+local measure <const> = require "bench.measure"
 local sys <const> = require "ecmp.sys"
 
 local M = { programs = (os.getenv "ECMP_BENCH" or "build/bench") .. "/" }
@@ -60,9 +61,7 @@ end
 ---@return number ns
 function M.batch(nl, changes, options)
   collectgarbage()
-  local start <const> = sys.monotonic()
-  local results <const> = nl:batch(changes, options)
-  local ns <const> = (sys.monotonic() - start) * 1e9
+  local ns <const>, results <const> = measure.time(nl.batch, nl, changes, options)
   for _, result in ipairs(results) do
     if result ~= true then error(result.message, 0) end
   end

@@ -18,7 +18,6 @@ with open(sys.argv[1]) as lines:
             requests.append({"dst": dst, "multipath": [{"gateway": g} for g in gateways]})
 
 
-
 def drain(ip):
     """Takes the acknowledgements that wait, as many as there are."""
     while select.select([ip.fileno()], [], [], 0)[0]:
@@ -41,7 +40,8 @@ def single(ip):
         ip.route("add", **request)
 
 
+now = time.process_time_ns if os.environ.get("ECMP_CLOCK") == "cpu" else time.monotonic_ns
 with IPRoute() as ip:
-    start = time.monotonic_ns()
+    start = now()
     (batched if sys.argv[2] == "batch" else single)(ip)
-    print(time.monotonic_ns() - start, 0)
+    print(now() - start, 0)

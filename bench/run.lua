@@ -26,7 +26,8 @@ end
 local function main(args)
   local options <const> = read_options(args)
   local start <const> = sys.monotonic()
-  measure.say("%d routes, medians of %d interleaved rounds, kernel %s", options.n, options.rounds,
+  measure.say("%d routes, medians of %d interleaved rounds, %s, kernel %s", options.n,
+    options.rounds, measure.cpu and "processor time" or "wall clock",
     (assert(sys.read "/proc/sys/kernel/osrelease"):gsub("%s+$", "")))
   local nl <close> = machine.open()
   for _, name in ipairs(SECTIONS) do

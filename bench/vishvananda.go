@@ -30,6 +30,18 @@ func routeOf(words []string, index int) netlink.Route {
 	return route
 }
 
+// The time of the day, or with ECMP_CLOCK=cpu what this process has used of processors.
+func now() int64 {
+	if os.Getenv("ECMP_CLOCK") != "cpu" {
+		return time.Now().UnixNano()
+	}
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		panic(err)
+	}
+	return used.Utime.Nano() + used.Stime.Nano()
+}
+
 func main() {
 	file, err := os.Open(os.Args[1])
 	if err != nil {
@@ -54,13 +66,13 @@ func main() {
 		call = netlink.RouteAdd
 	}
 	errors := 0
-	start := time.Now()
+	start := now()
 	for i := range routes {
 		if call(&routes[i]) != nil {
 			errors++
 		}
 	}
-	fmt.Println(time.Since(start).Nanoseconds(), errors)
+	fmt.Println(now()-start, errors)
 	if errors > 0 {
 		os.Exit(1)
 	}

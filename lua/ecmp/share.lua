@@ -39,10 +39,9 @@ end
 -- Sets --------------------------------------------------------------------------------------------
 
 local function hops_of(route)
-  local hops <const> = {}
-  for i, hop in ipairs(route.nexthops or { { via = route.via, dev = route.dev } }) do
-    hops[i] = { via = hop.via, dev = hop.dev, onlink = hop.onlink, weight = hop.weight or 1 }
-  end
+  local hops <const> = route.nexthops -- a table of its own each time it is read
+  if not hops then return { { via = route.via, dev = route.dev, weight = 1 } } end
+  for _, hop in ipairs(hops) do hop.weight = hop.weight or 1 end
   return hops
 end
 
@@ -67,54 +66,70 @@ local function device_of(nl, via)
   return route.dev
 end
 
--- What tells an object of one hop from others.
-local function hop_name(hop)
-  local name <const> = hop.via .. " dev " .. hop.dev
-  return hop.onlink and name .. " onlink" or name
-end
-
 -- Fills in the devices that objects need; false where the set had better be left to the kernel.
 local function complete(nl, set, devices)
-  local seen <const> = {}
   for _, hop in ipairs(set.hops) do
     if not hop.dev and devices[hop.via] == nil then
       devices[hop.via] = device_of(nl, hop.via) or false
     end
     hop.dev = hop.dev or devices[hop.via]
     if not hop.dev then return false end
-    hop.name = hop_name(hop)
-    if seen[hop.name] then return false end
-    seen[hop.name] = true
   end
   return true
 end
 
 -- Objects -----------------------------------------------------------------------------------------
 
-local function group_name(members)
-  local words <const> = {}
-  for i, member in ipairs(members) do words[i] = member.id .. "," .. member.weight end
-  return table.concat(words, "/")
+-- Where the object of a hop is found: a table for each device, and the name in it.
+local function place_of(work, hop)
+  local of = work.hops[hop.dev]
+  if not of then
+    of = {}
+    work.hops[hop.dev] = of
+  end
+  return of, hop.onlink and hop.via .. " onlink" or hop.via
+end
+
+-- Whether weights tell the members of a group apart, or those of a set.
+local function weighted(members)
+  for _, member in ipairs(members) do
+    if member.weight ~= 1 then return true end
+  end
+  return false
+end
+
+-- What tells a group from others: its members, and their weights where they have any.
+local function group_name(ids, members)
+  local name <const> = table.concat(ids, ",")
+  if not weighted(members) then return name end
+  local words <const> = { name }
+  for i, member in ipairs(members) do words[i + 1] = member.weight end
+  return table.concat(words, "*")
+end
+
+local function note_object(work, object)
+  work.used[object.id] = true
+  if object.proto ~= M.PROTO or object.dead or object.linkdown then return end
+  if object.group and not object.type then
+    local ids <const>, members <const> = {}, object.group
+    for i, member in ipairs(members) do ids[i] = member.id end
+    work.groups[group_name(ids, members)] = object.id
+  elseif object.via and object.dev then
+    local of <const>, name <const> = place_of(work, object)
+    of[name] = object.id
+  end
 end
 
 -- What is there: numbers in use, and our objects by what they hold.
 local function survey(nl)
   local list <const> = nl.nexthop:list()
   if not list then return nil end -- a kernel without next-hop objects
-  local used <const>, ours <const> = {}, {}
-  for _, object in ipairs(list) do
-    used[object.id] = true
-    if object.proto == M.PROTO and not object.dead and not object.linkdown then
-      if object.group and not object.type then
-        ours[group_name(object.group)] = object.id
-      elseif object.via and object.dev then
-        ours[hop_name(object)] = object.id
-      end
-    end
-  end
-  return {
-    used = used, ours = ours, last_id = FIRST_ID, made = {}, members = {}, orders = {}, names = {},
+  local work <const> = {
+    used = {}, hops = {}, groups = {}, last_id = FIRST_ID, made = {}, members = {},
+    orders = {}, places = {}, names = {},
   }
+  for _, object in ipairs(list) do note_object(work, object) end
+  return work
 end
 
 local function next_id(work)
@@ -124,50 +139,67 @@ local function next_id(work)
   return id
 end
 
--- Has an object made unless there is one of that name: of a hop, or with a list of members.
-local function want_object(work, name, hop, members)
-  if work.ours[name] then return end
-  local id <const> = next_id(work)
-  work.ours[name] = id
-  work.orders[#work.orders + 1] = { "nexthop add", {
-    id = id, proto = M.PROTO, via = hop.via, dev = hop.dev, onlink = hop.onlink, group = members,
-  } }
-  work.names[#work.names + 1] = name
+-- Has an object made, to be found in `of` by its name.
+local function order(work, of, name, object)
+  object.id, object.proto = next_id(work), M.PROTO
+  of[name] = object.id
+  local n <const> = #work.orders + 1
+  work.orders[n], work.places[n], work.names[n] = { "nexthop add", object }, of, name
 end
 
--- Carries out what want_object ordered. A refused object is forgotten: its routes go by hops, and
--- the kernel says of each what it thinks of it.
+-- Carries out what was ordered. A refused object is forgotten: its routes go by hops, and the
+-- kernel says of each what it thinks of it.
 local function make_objects(nl, work)
   for i, result in ipairs(nl.socket:batch(work.orders)) do
     if result == true then
       work.made[#work.made + 1] = work.orders[i][2].id
     else
-      work.ours[work.names[i]] = nil
+      work.places[i][work.names[i]] = nil
     end
   end
-  work.orders, work.names = {}, {}
+  work.orders, work.places, work.names = {}, {}, {}
 end
 
-local function members_of(work, set)
-  local members <const> = {}
-  for i, hop in ipairs(set.hops) do
-    local id <const> = work.ours[hop.name]
-    if not id then return nil end
-    members[i] = { id = id, weight = hop.weight }
+local function want_hop(work, hop)
+  local of <const>, name <const> = place_of(work, hop)
+  if not of[name] then
+    order(work, of, name, { via = hop.via, dev = hop.dev, onlink = hop.onlink })
   end
-  return members
+end
+
+-- The objects of a set's hops; nil where one was refused, or two hops are one.
+local function ids_of(work, set)
+  local ids <const> = {}
+  for i, hop in ipairs(set.hops) do
+    local of <const>, name <const> = place_of(work, hop)
+    local id <const> = of[name]
+    if not id then return nil end
+    for k = 1, i - 1 do
+      if ids[k] == id then return nil end
+    end
+    ids[i] = id
+  end
+  return ids
 end
 
 -- Orders the group of a set whose hops are there; a set of one needs none.
 local function want_group(work, set)
-  local members <const> = members_of(work, set)
-  if members and #members > 1 then
-    set.name = group_name(members)
-    want_object(work, set.name, {}, members)
-  elseif members then
-    set.name = set.hops[1].name
+  local ids <const> = ids_of(work, set)
+  set.ids = ids
+  if not ids or #ids == 1 then return end
+  set.name = group_name(ids, set.hops)
+  if work.groups[set.name] then return end
+  local members = ids
+  if weighted(set.hops) then
+    members = {}
+    for i, hop in ipairs(set.hops) do members[i] = { id = ids[i], weight = hop.weight } end
   end
-  set.members = members
+  order(work, work.groups, set.name, { group = members })
+end
+
+local function id_of(work, set)
+  if set.name then return work.groups[set.name] end
+  return set.ids and set.ids[1]
 end
 
 ---The numbers of the objects of those sets that pay, made where they are not there.
@@ -177,18 +209,16 @@ local function objects_for(nl, work, uses, routes)
     if complete(nl, set, work.devices) then chosen[#chosen + 1] = set end
   end
   for _, set in ipairs(chosen) do
-    for _, hop in ipairs(set.hops) do
-      want_object(work, hop.name, hop)
-    end
+    for _, hop in ipairs(set.hops) do want_hop(work, hop) end
   end
   make_objects(nl, work)
   for _, set in ipairs(chosen) do want_group(work, set) end
   make_objects(nl, work)
   local ids <const> = {}
   for _, set in ipairs(chosen) do
-    local id <const> = set.name and work.ours[set.name]
+    local id <const> = id_of(work, set)
     ids[set.key] = id
-    if id then work.members[id] = set.members end
+    if id then work.members[id] = set.ids end
   end
   return ids
 end
@@ -198,7 +228,7 @@ local function clean_up(nl, work, used)
   local keep <const>, orders <const> = {}, {}
   for id in pairs(used) do
     keep[id] = true
-    for _, member in ipairs(work.members[id] or {}) do keep[member.id] = true end
+    for _, member in ipairs(work.members[id] or {}) do keep[member] = true end
   end
   for i = #work.made, 1, -1 do
     local id <const> = work.made[i]

@@ -1,5 +1,7 @@
 # ecmp. `make help` lists what can be made; nothing but `make deps` and `make install` needs root.
 B := build
+# objects, which several builds may share
+OBJ = $(B)/obj
 LUA := lua5.4
 PREFIX := /usr/local
 DESTDIR :=
@@ -49,7 +51,7 @@ cage_SRC := $(sort $(wildcard csrc/cage*.c))
 rtnl_LIBS := $(MNL_LIB)
 sys_LIBS := -lm
 
-OBJECTS = $(patsubst csrc/%.c,$(B)/obj/%.o,$(1))
+OBJECTS = $(patsubst csrc/%.c,$(OBJ)/%.o,$(1))
 C_MODULES := $(MODULES:%=$(B)/lua/5.4/ecmp/%.so)
 lua-modules: $(C_MODULES)
 
@@ -62,11 +64,11 @@ $(B)/lua/5.4/ecmp/$(1).so: $(call OBJECTS,$($(1)_SRC))
 endef
 $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 
-$(B)/obj/%.o: csrc/%.c
+$(OBJ)/%.o: csrc/%.c
 	@mkdir -p $(@D)
 	$(call say,CC    $@)
 	$(Q)$(COMPILE) -c -o $@ $<
--include $(wildcard $(B)/obj/*.d $(B)/obj/static/*.d)
+-include $(wildcard $(OBJ)/*.d $(OBJ)/static/*.d)
 
 # --- the executable and its plugin links ---------------------------------------------------------
 
@@ -83,7 +85,7 @@ CJSON_LIB := -l:liblua5.4-cjson.a
 # a static executable can load none. Of its parts Debian lacks libmnl.a: what we use of it stands in
 ifdef STATIC
 MNL_ARCHIVE := $(wildcard $(MNL_DIR:%=%/lib/libmnl.a) $(shell $(CC) -print-file-name=libmnl.a))
-PROGRAM += $(B)/obj/static/dl.o $(if $(MNL_ARCHIVE),,$(B)/obj/static/mnl.o)
+PROGRAM += $(OBJ)/static/dl.o $(if $(MNL_ARCHIVE),,$(OBJ)/static/mnl.o)
 LINKED := -static -Wl,-z,noseparate-code -Wl,--wrap=dlopen,--wrap=dlerror $(LUA_LIB) $(CJSON_LIB) \
 	$(firstword $(MNL_ARCHIVE)) -lm
 else
@@ -94,30 +96,30 @@ endif
 all: lua-modules $(B)/bin/ecmp $(LINKS)
 
 # made anew when a source is added or taken away, too, and when it is to be linked otherwise
-$(B)/obj/embedded.list: TEXT = $(EMBEDDED)
-$(B)/obj/linked: TEXT = $(LINKED)
-$(B)/obj/embedded.list $(B)/obj/linked: FORCE
+$(OBJ)/embedded.list: TEXT = $(EMBEDDED)
+$(B)/link/how: TEXT = $(LINKED)
+$(OBJ)/embedded.list $(B)/link/how: FORCE
 	@mkdir -p $(@D)
 	@echo '$(TEXT)' | cmp -s - $@ || echo '$(TEXT)' >$@
 FORCE:
 
-$(B)/obj/embedded.c: build-aux/embed.lua build-aux/bytecode.lua $(B)/obj/embedded.list $(ARGPARSE) $(LUA_SOURCES)
+$(OBJ)/embedded.c: build-aux/embed.lua build-aux/bytecode.lua $(OBJ)/embedded.list $(ARGPARSE) $(LUA_SOURCES)
 	$(call say,EMBED $@)
-	$(Q)$(LUA) build-aux/embed.lua $@ $(B)/obj/embedded.list
+	$(Q)$(LUA) build-aux/embed.lua $@ $(OBJ)/embedded.list
 
-$(B)/obj/embedded.o: $(B)/obj/embedded.c csrc/embed.h
+$(OBJ)/embedded.o: $(OBJ)/embedded.c csrc/embed.h
 	$(call say,CC    $@)
 	$(Q)$(COMPILE) -c -o $@ $<
 
 # it comes into place whole, and only when the bytecode in it is what the sources say
-$(B)/bin/ecmp: $(PROGRAM) $(B)/obj/embedded.o $(B)/obj/embedded.list $(B)/obj/linked \
+$(B)/bin/ecmp: $(PROGRAM) $(OBJ)/embedded.o $(OBJ)/embedded.list $(B)/link/how \
 		build-aux/exported.list build-aux/verify.lua
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
 	$(if $(STATIC),$(if $(MNL_ARCHIVE),,@echo '$(NO_MNL_ARCHIVE)'))
-	$(Q)$(CC) $(CFLAGS) $(STRIP) -pthread -o $(B)/obj/ecmp $(filter %.o,$^) $(LINKED)
-	$(Q)ASAN_OPTIONS=detect_leaks=0 $(B)/obj/ecmp run build-aux/verify.lua $(B)/obj/embedded.list
-	$(Q)mv $(B)/obj/ecmp $@
+	$(Q)$(CC) $(CFLAGS) $(STRIP) -pthread -o $(B)/link/ecmp $(filter %.o,$^) $(LINKED)
+	$(Q)ASAN_OPTIONS=detect_leaks=0 $(B)/link/ecmp run build-aux/verify.lua $(OBJ)/embedded.list
+	$(Q)mv $(B)/link/ecmp $@
 NO_MNL_ARCHIVE := libmnl.a is missing (Debian has none): csrc/static/mnl.c stands in for it.
 
 $(LINKS): | $(B)/bin/ecmp
@@ -208,7 +210,7 @@ PEERS :=
 CLOCK :=
 QUICK :=
 bench: all ## Measures, and prints ratios to the peers that are installed.
-	@$(MAKE) --no-print-directory -s STATIC=1 B=$(B)/static all
+	@$(MAKE) --no-print-directory -s STATIC=1 B=$(B)/static OBJ=$(OBJ) all
 	@$(MAKE) --no-print-directory -s -C bench B=$(abspath $(B))/bench
 	@LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$(B)/lua/5.4/?.so;;" ECMP_BENCH=$(B)/bench ECMP_CLOCK=$(CLOCK) \
 		sh build-aux/sandbox.sh $(LUA) bench/run.lua \

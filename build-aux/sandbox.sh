@@ -4,7 +4,8 @@
 # a user namespace.
 #
 #   sandbox.sh COMMAND...      runs it
-#   sandbox.sh --check         exits 0 when this machine lets us, and ECMP_NETNS is not "no"
+#   sandbox.sh --check         exits 0 when this machine lets us, and ECMP_NETNS is not "no"; what it
+#                              prints saves, in ECMP_SANDBOX, later calls the trying
 set -eu
 
 inside() {
@@ -41,9 +42,9 @@ try() {
 	wait $!
 }
 
-flags=
+flags=${ECMP_SANDBOX-}
 ECMP_NETNS=${ECMP_NETNS-}
-if [ "$ECMP_NETNS" != no ]; then
+if [ -z "$flags" ] && [ "$ECMP_NETNS" != no ]; then
 	[ "$(id -u)" != 0 ] || ! try -nm || flags=-nm
 	[ -n "$flags$ECMP_NETNS" ] || ! try -Urnm || flags=-Urnm
 fi
@@ -53,4 +54,5 @@ if [ -z "$flags" ]; then
 		echo "This needs network namespaces, which this machine does not give: try 'unshare -Urnm true'." >&2
 	exit 1
 fi
-[ "${1-}" = --check ] || exec unshare $flags sh "$0" --inside "$@"
+[ "${1-}" != --check ] || { echo "$flags"; exit; }
+exec unshare "$flags" sh "$0" --inside "$@"

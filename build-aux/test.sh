@@ -38,8 +38,8 @@ fi
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
-if sh "$here/sandbox.sh" --check; then
-	export ECMP_RUN="sh $here/sandbox.sh" ECMP_WITHOUT=
+if ECMP_SANDBOX=$(sh "$here/sandbox.sh" --check); then
+	export ECMP_SANDBOX ECMP_RUN="sh $here/sandbox.sh" ECMP_WITHOUT=
 else
 	export ECMP_RUN='' ECMP_WITHOUT=--exclude-tags=netns
 	echo "No namespaces on this machine: specs tagged netns are skipped:"

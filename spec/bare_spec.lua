@@ -42,8 +42,7 @@ end
 
 --- Builds the static executable out of the objects that are there.
 local function static(directory)
-  succeed([[cp -a "$0/obj" "$1/obj" && make -s STATIC=1 B="$1" \
-    "$1/bin/ecmp"]], helper.build, directory)
+  succeed('make -s STATIC=1 B="$1" OBJ="$0/obj" "$1/bin/ecmp"', helper.build, directory)
   return directory .. "/bin/ecmp"
 end
 

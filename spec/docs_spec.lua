@@ -134,8 +134,9 @@ describe("every document", function()
     for _, path in ipairs(all()) do
       local text <const> = assert(sys.read(path))
       for _, form in ipairs { "`make ([%a-]+)", "\n    make ([%a-]+)" } do
-        for target in text:gmatch(form) do
-          local known <const> = makefile:find("\n" .. target:gsub("%-", "%%-") .. ":")
+        for target, value in text:gmatch(form .. "(=?)") do
+          local known <const> = makefile:find("\n" .. target:gsub("%-", "%%-")
+            .. (value == "" and ":" or " :="))
           assert.is_truthy(known, ("%s: make %s"):format(path, target))
         end
       end

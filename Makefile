@@ -37,7 +37,7 @@ SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard 
 	$(wildcard deploy/*/*.sh) .ci/run
 
 .PHONY: all lua-modules needs deps demo shell test spec lint lint-tools lint-lua lint-shell lint-rock \
-	peers test-clients lint-c format docs bench asan fuzz install dist \
+	peers test-clients lint-c format docs bench asan soak fuzz install dist \
 	netconf manual compile-commands deb deb-test fresh-test rock rockspec env clean help
 all: ## Builds everything into build/.
 
@@ -222,6 +222,10 @@ asan: needs ## Runs all specs under the address and undefined-behaviour sanitize
 	@ECMP_BUILD=build/asan LUA=$(LUA) \
 		ASAN_OPTIONS=detect_leaks=0:suppressions=$(CURDIR)/build-aux/asan.supp \
 		LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" sh build-aux/test.sh
+
+soak: needs ## Lets every allocation fail once, and repeats what must lose nothing a million times.
+	@$(MAKE) --no-print-directory -s all
+	@ECMP_FULL=1 ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh spec/rtnl_memory_spec.lua
 
 # every fuzz/NAME.c is a libFuzzer entry point and names, on a line `SOURCES: ...`, what it is about
 FUZZ_SECONDS := 10

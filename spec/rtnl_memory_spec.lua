@@ -57,6 +57,23 @@ local PURE <const> = {
     assert(#rtnl.match(routes, { routes[1], routes[2], { dst = "10.0.3.0/24", via = "10.0.0.9" } })
       == 39)
     assert(not rtnl.match({}, { { dst = "nowhere" } }))]],
+  throw = [[local ok, message = pcall(rtnl.throw, "no")
+    if not ok and not message:find "no$" then error(message, 0) end]],
+  ip = [[local ip = require "ecmp.ip"
+    local one = assert(ip.parse "10.0.0.9/24")
+    assert(tostring(one + 1) == "10.0.0.10/24" and one:contains(ip.parse "10.0.0.7"))
+    local n = 0
+    for host in ip.hosts "fd00::/126" do n = n + #tostring(host) end
+    for net in ip.subnets("10.0.0.0/22", 24) do n = n + #tostring(net) end
+    assert(n > 40 and ip.mask "10.0.0.9/8" == "10.0.0.0/8")
+    assert(ip.canonical "FD00::0" == "fd00::")]],
+  sys = [[local sys = require "ecmp.sys"
+    assert(not sys.read "/nowhere" and #assert(sys.list "/proc/self") > 5 and sys.stat "/proc")
+    local done = assert(sys.spawn { argv = { "cat" }, stdin = "hello", stderr = "capture" })
+    assert(done.stdout == "hello" and done.status == 0)
+    local lock <close> = assert(sys.lock("/proc/self/status", { timeout = 1 }))
+    local signals <close> = assert(sys.signals { "USR1" })
+    assert(#sys.poll({ signals }, 0) == 0 and #sys.environ() > 0)]],
 }
 
 -- Entry points of a socket; `path` is a namespace that has v1.
@@ -78,6 +95,19 @@ local KERNEL <const> = {
       for _, view in ipairs(assert(socket:dump(object, {}))) do n = n + #tostring(view) end
     end
     assert(n > 100)]],
+  share = [[local socket <close> = assert(rtnl.open(path))
+    local list = {}
+    for i = 1, 12 do
+      list[i] = { "route replace", { dst = "10.66." .. i .. ".0/24", nexthops = {
+        { via = "10.0.1.2", dev = "v1" }, { via = "10.0.1.3", dev = "v1" } } } }
+    end
+    assert(#socket:batch(list, true, function() return nil end) == 12)]],
+  monitor = [[local socket <close> = assert(rtnl.open(path))
+    assert(socket:buffer(4096))
+    for _, kind in ipairs { "route", "nexthop", "link", "addr", "neigh", "rule" } do
+      assert(socket:subscribe(kind))
+    end
+    assert(select(3, socket:receive(0)) == "EAGAIN")]],
   batch = [[local socket <close> = assert(rtnl.open(path))
     local list = {}
     for i = 1, 20 do
@@ -138,6 +168,21 @@ describe("when memory ends", function()
       end)
     end
   end
+
+  it("is tried at every function there is", function()
+    local chunks <const> = {}
+    for _, list in ipairs { PURE, KERNEL } do
+      for _, chunk in pairs(list) do chunks[#chunks + 1] = chunk end
+    end
+    local text <const> = table.concat(chunks, "\n")
+    for name in pairs(rtnl) do
+      if name ~= "own" then assert(text:find("rtnl." .. name, 1, true), name) end
+    end
+    local socket <close> = assert(rtnl.open())
+    for name in pairs(getmetatable(socket).__index) do
+      assert(name == "close" or text:find(":" .. name, 1, true), name)
+    end
+  end)
 
   it("loading the module raises, and loses nothing", function()
     sweep(run, helper.paths(), "require", "rtnl = require 'ecmp.rtnl'", false)

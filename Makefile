@@ -34,7 +34,7 @@ say = $(if $(V)$(SILENT),,@echo "  $(1)")
 LUA_SOURCES := $(shell find lua -name '*.lua' | LC_ALL=C sort)
 C_SOURCES := $(sort $(wildcard csrc/*.c csrc/static/*.c))
 SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard debian/tests/*)) \
-	$(wildcard deploy/*/*.sh) .ci/run
+	$(wildcard deploy/*/*.sh) $(wildcard spec/client/*.sh) .ci/run
 
 .PHONY: all lua-modules needs deps demo shell test spec lint lint-tools lint-lua lint-shell lint-rock \
 	peers test-clients lint-c format docs bench asan soak fuzz install dist \
@@ -162,9 +162,11 @@ peers: ## Installs what specs compare with: the reference plugins, and libcni wi
 	cd spec/client && GO111MODULE=off GOPATH=/usr/share/gocode CGO_ENABLED=0 \
 		go build -trimpath -o $(CURDIR)/$(B)/client .
 
-test-clients: needs peers ## Runs our plugins under libcni, as container runtimes do.
+test-clients: needs peers ## Runs our plugins under libcni, and under podman.
+	@sh build-aux/deps.sh podman crun conmon busybox-static
 	@$(MAKE) --no-print-directory -s all
 	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh spec/clients_spec.lua
+	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh spec/podman_spec.lua
 
 lint: lint-tools lint-lua lint-shell lint-rock lint-c ## Checks Lua, C, shell and the rockspec.
 lint-tools:

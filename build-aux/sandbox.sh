@@ -30,7 +30,7 @@ fi
 # process that asks for one die: hence in the background, with nothing of ours in its hands, and not for ever.
 try() {
 	unshare "$1" sh "$0" --inside true </dev/null >/dev/null 2>&1 &
-	tenths=100
+	tenths=600
 	while kill -0 $! 2>/dev/null; do
 		tenths=$((tenths - 1))
 		if [ $tenths = 0 ]; then

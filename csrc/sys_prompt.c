@@ -95,15 +95,15 @@ static int sys_enter_network(lua_State *L)
 
 /*
  * Interrupts. A handler can know of one Lua state only, and it is the terminal's interrupt, of
- * which a process has one, too: hence the two variables here that are not constant. `running` is
+ * which a process has one, too: hence the variables here that are not constant. `running` is
  * the thread that an interrupt stops; it is set only while interruptible() runs.
  */
 static lua_State *volatile running;
-static volatile sig_atomic_t interrupts;
+static volatile sig_atomic_t interrupts, deferrals;
 
 bool sys_stopped(void)
 {
-	return interrupts > 0;
+	return interrupts > 0 && !deferrals;
 }
 
 /*
@@ -133,7 +133,8 @@ static void on_interrupt(int number)
 		return;
 	if (interrupts < 2)
 		interrupts++;
-	ask_to_stop(L);
+	if (!deferrals)
+		ask_to_stop(L);
 }
 
 /*
@@ -149,7 +150,7 @@ static int sys_interruptible(lua_State *L)
 	luaL_checkany(L, 1);
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
-	interrupts = 0;
+	interrupts = deferrals = 0;
 	running = L;
 	status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
 	running = NULL;
@@ -158,6 +159,33 @@ static int sys_interruptible(lua_State *L)
 	lua_pushboolean(L, status == LUA_OK);
 	lua_insert(L, 1);
 	return lua_gettop(L);
+}
+
+/*
+ * deferred(f, ...) -> what f returns: for what must not be left half done. An interrupt meanwhile
+ * counts when it is done, unless f asks for it with interrupted().
+ */
+static int sys_deferred(lua_State *L)
+{
+	int status;
+
+	luaL_checkany(L, 1);
+	deferrals++;
+	status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+	deferrals--;
+	if (interrupts && !deferrals && running)
+		ask_to_stop(running);
+	if (status != LUA_OK)
+		return lua_error(L);
+	return lua_gettop(L);
+}
+
+/* interrupted() -> whether an interrupt was deferred, which is seen to by that */
+static int sys_interrupted(lua_State *L)
+{
+	lua_pushboolean(L, interrupts > 0);
+	interrupts = 0;
+	return 1;
 }
 
 /*
@@ -184,5 +212,7 @@ const luaL_Reg sys_prompt_functions[] = {
 	{"enter_network", sys_enter_network},
 	{"interruptible", sys_interruptible},
 	{"stoppable", sys_stoppable},
+	{"deferred", sys_deferred},
+	{"interrupted", sys_interrupted},
 	{NULL, NULL},
 };

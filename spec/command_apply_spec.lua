@@ -167,6 +167,43 @@ default via 2001:db8:1::1
     assert.same(BEFORE, made())
   end)
 
+  it("says to whoever comes back how it ended", function()
+    while_waiting(30, "kill -HUP $pid; while kill -0 $pid 2>/dev/null; do sleep 0.05; done")
+    for _, word in ipairs { "--confirmed", "--undo" } do
+      assert.matches("; the last change: %d+%-%d+%-%d+ %d+:%d+:%d+ SIGHUP: taken back, the routes are "
+        .. "as before\n$", shell:try("ecmp apply " .. word).stderr)
+    end
+    shell:sh(("echo yes | ecmp apply --confirm 20 %s/wanted"):format(shell.dir))
+    assert.matches("kept: confirmed\n$", shell:try("ecmp apply --confirmed").stderr)
+  end)
+
+  it("shows and takes back what is left when its guardian is killed, too", function()
+    while_waiting(30, [[
+      guardian=$(cat /run/ecmp/apply-$(stat -Lc %i /proc/self/ns/net).guardian)
+      kill -KILL $pid $guardian; while kill -0 $guardian 2>/dev/null; do sleep 0.05; done]])
+    assert.same(AFTER, made())
+    assert.matches("an earlier apply was cut off here and not taken back: ecmp apply %-%-undo",
+      shell:try(("ecmp apply %s/wanted"):format(shell.dir)).stderr)
+    local shown <const> = shell:sh "ecmp apply --undo --dry-run"
+    assert.truthy(shown:find("\n- 10.20.0.0/16 via 10.0.1.1 dev eth1 proto boot", 1, true), shown)
+    assert.truthy(shown:find("+ 10.9.0.0/16 via 10.0.1.1 dev eth1 proto static", 1, true), shown)
+    assert.same(AFTER, made())
+    local told <const> = json.decode(shell:sh "ecmp apply --undo --json")
+    assert.equal("taken back", told.result)
+    assert.equal(4, #told.changes)
+    assert.same(BEFORE, made())
+  end)
+
+  it("answers in JSON when it is confirmed, and says how to in another namespace", function()
+    local result <const> = shell:try(("echo yes | ecmp apply --netns %s --json --confirm 20 %s"):format(
+      shell.path, shell:file("wanted", WANTED)))
+    local first <const>, second <const> = result.stdout:match "^([^\n]*)\n([^\n]*)\n$"
+    assert.equal("applied", json.decode(first).result)
+    assert.same({ result = "confirmed" }, json.decode(second))
+    assert.truthy(result.stderr:find(("ecmp apply --netns %s --confirmed)"):format(shell.path), 1,
+      true))
+  end)
+
   it("can be confirmed after it was killed", function()
     while_waiting(5, "kill -KILL $pid; sleep 0.3; ecmp apply --confirmed")
     sys.sleep(5.5)
@@ -197,7 +234,8 @@ default via 2001:db8:1::1
   end)
 
   it("takes wrong usage for that", function()
-    for _, words in ipairs { "", "--confirmed FILE", "--confirm x FILE", "--proto nobody FILE" } do
+    for _, words in ipairs { "", "--confirmed FILE", "--confirm x FILE", "--proto nobody FILE",
+      "--confirmed --dry-run", "--undo --confirm 3", "--undo --proto ra" } do
       assert.equal(2, shell:try("ecmp apply " .. words).status, words)
     end
     assert.equal(1, shell:try("ecmp apply /nowhere").status)

@@ -40,6 +40,30 @@ describe("the command line", function()
     end
   end)
 
+  it("helps in lines that fit a terminal", function()
+    for _, words in ipairs { "plan", "rule", "rule check", "show", "spread", "monitor", "apply",
+      "repl", "run", "gc", "install", "version", "" } do
+      local argv <const> = {}
+      for word in (words .. " --help"):gmatch "%S+" do argv[#argv + 1] = word end
+      local status <const>, out <const> = ecmp(argv)
+      assert.equal(0, status)
+      for line in out:gmatch "[^\n]+" do assert.is_true(#line <= 80, words .. ": " .. line) end
+    end
+  end)
+
+  it("says what is wrong with an argument, not where in the program that was found", function()
+    for _, case in ipairs {
+      { 2, "table: 'nosuch' is not a known word (see ecmp show --help)", "show", "--table", "nosuch" },
+      { 2, "table: 4294967296 is outside 0..4294967295 (see ecmp show --help)", "show", "--table",
+        "4294967296" },
+      { 1, "spread: src: '2001:db8::1' is IPv6 in an IPv4 request", "spread", "--src", "2001:db8::1",
+        "192.0.2.1" },
+    } do
+      local status <const>, _, err <const> = ecmp(table.move(case, 3, #case, 1, {}))
+      assert.same({ case[1], ("ecmp: %s\n"):format(case[2]) }, { status, err })
+    end
+  end)
+
   it("offers no command whose file is not there", function()
     local dir <const> = helper.directory()
     assert(sys.mkdir(dir .. "/ecmp/command"))

@@ -356,7 +356,7 @@ describe("carrying out a plan", function()
       return false
     end })
     assert.is_nil(done)
-    assert.equal("stopped after 4096 of 5000 changes (EINTR)", message)
+    assert.equal("stopped after 4096 of 5000 changes, which are taken back (EINTR)", message)
     assert.equal("EINTR", code)
     assert.equal("", kernel:text())
   end)

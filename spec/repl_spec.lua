@@ -339,6 +339,30 @@ describe("the prompt in a terminal #netns", function()
     enter("'still ' .. 'here'", "still here\nscratch> *$")
   end)
 
+  it("shows how far long work is; interrupted, all of it is taken back, or undo does it", function()
+    local lines <const> = {}
+    for i = 0, 39999 do
+      lines[i + 1] = ("172.%d.%d.%d/30 dev lo"):format(16 + (i >> 14), i >> 6 & 255, i << 2 & 255)
+    end
+    assert(sys.create(dir .. "/many", table.concat(lines, "\n") .. "\n"))
+    for _, wanted in ipairs { "reading route", "applying change" } do
+      keys(("apply '%s/many'"):format(dir), "Enter")
+      wait(wanted .. " %d+ of %d+ %(%d+%%%)")
+      keys "C-c"
+      wait "scratch> *$"
+      enter("('%d routes'):format(#nl.route:list())", "\n%d+ routes\nscratch> *$")
+      local said <const> = screen()
+      if said:find "\n40000 routes\n" then -- the work was done when the interrupt came
+        enter("undo()", "taken back: apply")
+        enter("('%d left'):format(#nl.route:list())", "\n0 left\nscratch> *$")
+      else
+        assert.truthy(said:find "\n0 routes\n", said)
+        assert.truthy(said:find "interrupted\n" or said:find "which are taken back", said)
+      end
+      sh(tmux .. " send-keys -R -t 0; " .. tmux .. " clear-history -t 0")
+    end
+  end)
+
   it("tidies up and leaves the terminal as it was when it is told to end", function()
     keys "half a li"
     wait "half a li"

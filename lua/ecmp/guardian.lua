@@ -9,6 +9,8 @@ local M = {}
 
 local SLICE <const> = 2      -- seconds between two looks at a process that is alive
 local GRACE <const> = 5      -- how late it may be with its own undoing before it is taken for stuck
+local KILLED <const> = "taken back by the guardian: the process that made the change was killed or "
+  .. "stuck"
 local STARTING <const> = 10  -- how long a guardian may take to begin
 
 -- This program again: the executable, or the interpreter with the same paths.
@@ -74,15 +76,17 @@ function M.main(base)
     return 0
   end
   if word == "waiting" then await_verdict(base, deadline, signals) end
-  if rollback.decide(base, "undo") == "undo" then
+  local decided <const> = rollback.decide(base, "undo")
+  if decided == "undo" then
     local ok <const>, message <const> = rollback.restore(nl, journal)
     -- what cannot be brought back is kept for `ecmp apply --undo`
     if not ok then
       rollback.note(base, "left")
-      io.stderr:write("ecmp: guardian: ", message, "\n")
+      rollback.tell(base, "guardian: " .. message)
       return 1
     end
   end
+  rollback.tell(base, decided == "undo" and KILLED or "kept: confirmed")
   rollback.forget(base)
   return 0
 end

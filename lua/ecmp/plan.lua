@@ -124,15 +124,16 @@ local function request_of(change)
   return change.verb == "del" and deletion(change.old) or request(change.route)
 end
 
--- As one request of a batch: the handle's own verbs look after the other entries of the slot, which
--- have changes of their own here.
----@return boolean? done, string? message, integer|string|nil code
-local function carry_out(nl, change)
-  local requests <const> = { { "route " .. VERB[change.verb], request_of(change) } }
-  local results, message, code = nl:batch(requests, { order = "keep" })
-  if not results then return nil, message, code end
-  if results[1] ~= true then return nil, results[1].message, results[1].code end
-  return true
+-- As requests of a batch: the handle's own verbs look after the other entries of a slot, which have
+-- changes of their own here.
+---@return table[]? results # true, or what was refused
+---@return string? message, integer|string|nil code
+local function carry_out(nl, changes)
+  local requests <const> = {}
+  for i, change in ipairs(changes) do
+    requests[i] = { "route " .. VERB[change.verb], request_of(change) }
+  end
+  return nl:batch(requests, { order = "keep" })
 end
 
 ---The changes from `first` on that may travel in one batch: of one kind, to slots of their own.
@@ -152,11 +153,7 @@ end
 
 ---@return boolean? done, string? message, integer|string|nil code
 local function carry_out_batch(tx, chunk, first)
-  local requests <const> = {}
-  for i, change in ipairs(chunk) do
-    requests[i] = { "route " .. VERB[change.verb], request_of(change) }
-  end
-  local results, message, code = tx.nl:batch(requests, { order = "keep" })
+  local results, message, code = carry_out(tx.nl, chunk)
   if not results then return nil, message, code end
   local failed
   for i, result in ipairs(results) do
@@ -179,26 +176,50 @@ local function carry_out_all(tx, progress)
     local done, message, code = carry_out_batch(tx, chunk, first)
     if not done then return nil, message, code end
     if progress and progress(last, #changes) == false then
-      return nil, ("stopped after %d of %d changes (EINTR)"):format(last, #changes), "EINTR"
+      return nil, ("stopped after %d of %d changes"):format(last, #changes), "EINTR"
     end
     first = last + 1
   end
   return true
 end
 
+---What takes the last of the changes back that are done, as many as may travel in one batch.
+---@return table[] chunk, integer first of them
+local function inverse_chunk(tx, last)
+  local newest <const> = tx.changes[tx.done[last]]
+  local chunk <const>, first = slot.inverse(newest), last
+  while first > 1 and #chunk < CHUNK and not newest.before do
+    local change <const> = tx.changes[tx.done[first - 1]]
+    if change.before then break end
+    local inverse <const> = slot.inverse(change)[1]
+    if (inverse.verb == "del") ~= (chunk[1].verb == "del") then break end
+    first = first - 1
+    chunk[#chunk + 1] = inverse
+  end
+  return chunk, first
+end
+
+-- Those of one slot follow each other, so a refusal among them is no reason to stop.
+---@return { message: string, code: integer|string }? refusal # the first
+local function carry_out_each(nl, chunk)
+  local results <const>, message <const>, code <const> = carry_out(nl, chunk)
+  if not results then return { message = message, code = code } end
+  for _, result in ipairs(results) do
+    if result ~= true then return result end
+  end
+end
+
 ---Takes everything back, newest first. One refusal does not keep the rest from being taken back.
 local function undo(tx)
-  local first_message, first_code
-  for i = #tx.done, 1, -1 do
-    for _, change in ipairs(slot.inverse(tx.changes[tx.done[i]])) do
-      local done, message, code = carry_out(tx.nl, change)
-      if not done then
-        first_message, first_code = first_message or message, first_code or code
-      end
-    end
-    tx.done[i] = nil
+  local total <const>, refusal = #tx.done, nil
+  while #tx.done > 0 do
+    local chunk <const>, first <const> = inverse_chunk(tx, #tx.done)
+    local refused <const> = carry_out_each(tx.nl, chunk)
+    refusal = refusal or refused
+    for i = #tx.done, first, -1 do tx.done[i] = nil end
+    if tx.undoing then tx.undoing(total - #tx.done, total) end
   end
-  if first_message then return nil, first_message, first_code end
+  if refusal then return nil, refusal.message, refusal.code end
   return true
 end
 
@@ -209,16 +230,19 @@ end
 --     tx:commit()
 ---@param nl table a handle of ecmp.open
 ---@param options? table `progress`: called with the changes done and their number after each batch;
----false from it stops
+---false from it stops; `undoing`: the same while it is taken back
 ---@return table? transaction, string? message, integer|string|nil code after a refusal everything
 ---is as before
 function methods:begin(nl, options)
-  local tx <const> = setmetatable({ nl = nl, changes = self, done = {} }, Transaction)
+  local tx <const> = setmetatable({ nl = nl, changes = self, done = {},
+    undoing = options and options.undoing }, Transaction)
   local done, message, code = carry_out_all(tx, options and options.progress)
   if done then return tx end
   local undone, why = undo(tx)
   if not undone then
     message = ("%s; taking back what was done failed too: %s"):format(message, why)
+  elseif code == "EINTR" then
+    message = message .. ", which are taken back (EINTR)"
   end
   return nil, message, code
 end

@@ -1,10 +1,10 @@
 -- What it takes to bring routes back after the process that changed them is gone: a journal on
 -- disk, and restoring from it.
 --
--- A journal lies in files of one name, `BASE.lock`, `BASE.undo`, `BASE.state`, `BASE.verdict`, in a
--- directory of the user's own; the name is that of the network namespace. The lock is held by
--- whoever is responsible for the routes: the process that changes them, and after its death the
--- guardian. Whether the change stays is decided once, by whoever creates the verdict.
+-- A journal lies in files of one name, `BASE.lock`, `BASE.undo`, `BASE.state`, `BASE.verdict`,
+-- `BASE.last`, in a directory of the user's own; the name is that of the network namespace. The
+-- lock is held by whoever is responsible for the routes: the process that changes them, and after
+-- its death the guardian. Whether the change stays is decided once, by whoever creates the verdict.
 
 local identity <const> = require "ecmp.identity"
 local plan <const> = require "ecmp.plan"
@@ -198,6 +198,21 @@ function M.state(base)
     text:match "^(%S+) ?(%S*) ?(%S*) ?(%S*)"
   return word, tonumber(deadline), math.tointeger(tonumber(applier)),
     math.tointeger(tonumber(guardian))
+end
+
+---Says how it ended, for whoever comes back after the terminal is gone.
+---@param base string
+---@param text string
+function M.tell(base, text)
+  sys.replace(base .. ".last", os.date "%Y-%m-%d %H:%M:%S " .. text .. "\n", FILE)
+end
+
+---How the last one ended, with its time.
+---@param base string
+---@return string? text
+function M.last(base)
+  local text <const> = sys.read(base .. ".last")
+  return text and text:match "^[^\n]*"
 end
 
 ---Decides, unless that has been done.

@@ -71,13 +71,17 @@ local function logical_lines(text)
   return lines
 end
 
+local NOW_AND_THEN <const> = 1024
+
 ---Reads routes from text.
 ---@param text string
 ---@param name string what mistakes call it
+---@param progress? fun(done: integer, total: integer)
 ---@return { route: table, where: string }[] list # with the mistakes, as text, in `list.mistakes`
-function M.parse(text, name)
-  local list <const> = { mistakes = {} }
-  for _, line in ipairs(logical_lines(text)) do
+function M.parse(text, name, progress)
+  local list <const>, lines <const> = { mistakes = {} }, logical_lines(text)
+  for i, line in ipairs(lines) do
+    if progress and (i % NOW_AND_THEN == 0 or i == #lines) then progress(i, #lines) end
     add(list, (line.text:gsub("\\", " "):gsub("^%s+", "")), ("%s:%d"):format(name, line.number))
   end
   return list
@@ -111,9 +115,10 @@ end
 
 ---Reads a file of routes: a script if its name ends in `.lua`, else text; `-` is standard input.
 ---@param path string
+---@param progress? fun(done: integer, total: integer) called now and then
 ---@return { route: table, where: string }[]|nil list
 ---@return string? message # naming the first line in error, and how many more there are
-function M.read(path)
+function M.read(path, progress)
   local list, message
   if path:find "%.lua$" then
     list, message = run_script(path)
@@ -121,7 +126,7 @@ function M.read(path)
     local text
     text, message = read_text(path)
     if text and text:find "\0" then text, message = nil, path .. ": this is no text" end
-    list = text and M.parse(text, path == "-" and "stdin" or path)
+    list = text and M.parse(text, path == "-" and "stdin" or path, progress)
   end
   if not list then return nil, message end
   local count <const> = #list.mistakes

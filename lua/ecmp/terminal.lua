@@ -63,20 +63,23 @@ function M.changes(text, colour)
 end
 
 ---Tells of work that goes on, on standard error where that is a terminal.
----@param what string "applying", ...
----@return fun(done: integer, total: integer) tell, fun() clear
+---@param what string "applying change", ...
+---@return fun(done: integer, total: integer) tell # the last one clears
+---@return fun() clear # for work that ends before
 function M.progress(what)
   if not sys.isatty(STDERR) then return function() end, function() end end
   local started <const> = sys.monotonic()
   local last, shown = started, false
+  local function clear()
+    if shown then io.stderr:write "\r\27[K" end
+    shown = false
+  end
   local function tell(done, total)
     local now <const> = sys.monotonic()
+    if done >= total then return clear() end
     if now - started < PATIENCE or now - last < INTERVAL then return end
     last, shown = now, true
     io.stderr:write(("\r%s %d of %d (%d%%)\27[K"):format(what, done, total, done * 100 // total))
-  end
-  local function clear()
-    if shown then io.stderr:write "\r\27[K" end
   end
   return tell, clear
 end

@@ -41,7 +41,8 @@ function M.setup(parser)
     :argname("SECONDS"):convert(seconds)
   parser:flag("--confirmed", "confirm a change that waits for it, from elsewhere")
   parser:flag("--undo", "take back what an apply left that was killed with its guardian")
-  parser:flag("--dry-run", "show the changes, and make none"):target("dry_run")
+  parser:flag("--dry-run", "show the changes, and make none; also those of --undo")
+    :target("dry_run")
   parser:option("--proto", "own routes of this protocol, not of boot and static; may be repeated")
     :argname("P"):count("*"):convert(protocol)
   parser:flag("--json", "print the changes as JSON")
@@ -144,7 +145,7 @@ end
 ---The changes that a file asks for.
 ---@return table|nil plan, string? message
 local function plan_of(nl, args)
-  local entries, message = routefile.read(args.file)
+  local entries, message = routefile.read(args.file, (terminal.progress "reading route"))
   if not entries then return nil, message end
   local ok
   ok, message = check_devices(nl, entries)
@@ -180,6 +181,10 @@ local function changes_of(plan)
                 old = change.old and identity.text(change.old) }
   end
   return list
+end
+
+local function say(args, word)
+  print(args.json and json.encode { result = word } or word)
 end
 
 local function tell(args, plan, word)
@@ -225,19 +230,25 @@ end
 
 local function restore(nl, state, why)
   local ok <const>, message <const> = rollback.restore(nl, state.journal)
-  if ok then return nil, why .. ": taken back, the routes are as before" end
-  rollback.note(state.base, "left")
-  return nil, ("%s: %s"):format(why, message)
+  local text <const> = ok and why .. ": taken back, the routes are as before"
+    or ("%s: %s"):format(why, message)
+  if not ok then rollback.note(state.base, "left") end
+  rollback.tell(state.base, text)
+  return nil, text
 end
 
 local function confirm(nl, args, state)
   local deadline <const> = sys.monotonic() + args.confirm
   assert(rollback.note(state.base, "waiting", deadline, sys.getpid(), state.guardian))
-  io.stderr:write(("type yes within %g s to keep this (or run: ecmp apply --confirmed)\n")
-    :format(args.confirm))
+  local where <const> = args.netns and "--netns " .. args.netns .. " " or ""
+  io.stderr:write(("type yes within %g s to keep this (or run: ecmp apply %s--confirmed)\n")
+    :format(args.confirm, where))
   local word, why = await_confirmation(state.base, deadline, state.signals)
   local decided <const> = rollback.decide(state.base, word)
-  if decided == "keep" then return true end
+  if decided == "keep" then
+    rollback.tell(state.base, "kept: confirmed")
+    return true
+  end
   return restore(nl, state, why or "taken back by another process")
 end
 
@@ -249,7 +260,7 @@ local function carry_out(nl, plan, state)
     show(done, total)
     caught = caught or state.signals:read()
     return not caught
-  end })
+  end, undoing = terminal.progress "taking back change" })
   clear()
   caught = caught or state.signals:read()
   if tx and not caught then
@@ -287,7 +298,7 @@ local function perform(nl, base, plan, args)
   while state.signals:read() do end -- what came later asks for what is done already
   state.signals:close()
   if not ok then return nil, message end
-  if args.confirm then print "confirmed" end
+  if args.confirm then say(args, "confirmed") end
   return 0
 end
 
@@ -299,29 +310,49 @@ local function wake(pid, word)
   if line and line:find(word, 1, true) then sys.kill(pid, "USR1") end
 end
 
-local function confirm_other(base)
+-- Why there is nothing to do, and what became of the change that somebody may have in mind.
+local function nothing(base, text)
+  local last <const> = rollback.last(base)
+  return nil, text .. (last and "; the last change: " .. last or "")
+end
+
+local function confirm_other(base, args)
   local word <const>, _, applier <const>, warden <const> = rollback.state(base)
-  if word ~= "waiting" then return nil, "nothing waits to be confirmed in this namespace" end
+  if word ~= "waiting" then
+    return nothing(base, "nothing waits to be confirmed in this namespace")
+  end
   if rollback.decide(base, "keep") ~= "keep" then return nil, "too late: it has been taken back" end
   wake(applier, "apply")
   wake(warden, base)
-  print "confirmed"
+  say(args, "confirmed")
   return 0
 end
 
-local function undo_leftover(nl, base)
+-- What is left of an apply that was cut off: what taking it back takes.
+local function difference(nl, base)
+  local journal, message = rollback.read(base)
+  if not journal then return nil, message end
+  return rollback.difference(nl, journal)
+end
+
+local function undo_leftover(nl, base, args)
   local lock <close> = rollback.lock(base, 0)
   if not lock then return nil, "an apply is at work in this namespace" end
   local word <const> = rollback.state(base)
   if not word or word == "done" then
-    return nil, "nothing is left to be taken back in this namespace"
+    return nothing(base, "nothing is left to be taken back in this namespace")
   end
-  local journal, message = rollback.read(base)
+  local left, message = difference(nl, base)
+  if not left then return nil, message end
+  if args.dry_run then
+    tell(args, left, "left")
+    return 0
+  end
   local ok
-  if journal then ok, message = rollback.restore(nl, journal) end
+  ok, message = rollback.restore(nl, assert(rollback.read(base)))
   if not ok then return nil, message end
   rollback.forget(base)
-  print "taken back"
+  if args.json then tell(args, left, "taken back") else say(args, "taken back") end
   return 0
 end
 
@@ -334,7 +365,8 @@ local function apply_file(nl, base, args)
   end
   local word <const> = rollback.state(base)
   if word and word ~= "done" then
-    return nil, "an earlier apply was cut off here and not taken back: ecmp apply --undo does that"
+    return nil, "an earlier apply was cut off here and not taken back: ecmp apply --undo does that "
+      .. "(--undo --dry-run shows what is left)"
   end
   local plan
   plan, message = plan_of(nl, args)
@@ -346,14 +378,23 @@ local function apply_file(nl, base, args)
   return perform(nl, base, plan, args)
 end
 
+-- What is wrong with how it is called: each of its jobs takes options of its own.
+local function misuse(args)
+  local jobs <const> = (args.file and 1 or 0) + (args.confirmed and 1 or 0) + (args.undo and 1 or 0)
+  if jobs ~= 1 then return "one of FILE, --confirmed and --undo is needed" end
+  local job <const> = args.confirmed and "--confirmed" or args.undo and "--undo"
+  local strange <const> = job and (args.confirm and "--confirm" or args.proto[1] and "--proto"
+    or args.confirmed and args.dry_run and "--dry-run")
+  return strange and ("%s takes no %s"):format(job, strange)
+end
+
 ---@param args table as `setup` asked for
 ---@return integer? status, string? message
 function M.run(args)
   if args.guardian then return guardian.main(args.guardian) end
-  local jobs <const> = (args.file and 1 or 0) + (args.confirmed and 1 or 0) + (args.undo and 1 or 0)
-  if jobs ~= 1 then
-    io.stderr:write("ecmp: apply: one of FILE, --confirmed and --undo is needed ",
-      "(see ecmp apply --help)\n")
+  local wrong <const> = misuse(args)
+  if wrong then
+    io.stderr:write(("ecmp: apply: %s (see ecmp apply --help)\n"):format(wrong))
     return 2
   end
   local nl <close>, message = ecmp.open { netns = args.netns }
@@ -361,8 +402,8 @@ function M.run(args)
   local base
   base, message = rollback.base(nl)
   if not base then return nil, message end
-  if args.confirmed then return confirm_other(base) end
-  if args.undo then return undo_leftover(nl, base) end
+  if args.confirmed then return confirm_other(base, args) end
+  if args.undo then return undo_leftover(nl, base, args) end
   return apply_file(nl, base, args)
 end
 

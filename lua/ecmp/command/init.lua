@@ -16,6 +16,7 @@ local names <const> = {
 }
 
 local DONE <const>, FAILED <const>, USAGE <const> = 0, 1, 2
+local WIDTH <const> = 80 -- of what --help prints
 
 -- Asks whoever finds modules, since in the executable there are no files.
 local function is_there(name)
@@ -33,7 +34,7 @@ end
 
 local function parser_for(list)
   local parser <const> = argparse("ecmp", "Multipath routes and CNI plugins.")
-  parser:require_command(true):command_target("command")
+  parser:require_command(true):command_target("command"):help_max_width(WIDTH)
   for _, command in ipairs(list) do
     command.setup(parser:command(command.name, command.summary))
   end
@@ -66,10 +67,16 @@ local function split_script(argv)
   return argv, {}
 end
 
+-- What the library raises about an argument says which line of ours passed it on: that is nobody's
+-- business. A script's own lines are.
+local function without_position(message)
+  return (tostring(message):gsub("^%S*ecmp/command/%l+%.lua:%d+: ", ""))
+end
+
 local function perform(command, args)
   local ran <const>, status <const>, message <const> = pcall(command.run, args)
   if not ran then
-    complain(("%s: %s"):format(command.name, tostring(status)))
+    complain(("%s: %s"):format(command.name, without_position(status)))
     return FAILED
   end
   if status == nil and message ~= nil then

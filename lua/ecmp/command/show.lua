@@ -3,13 +3,24 @@ local ecmp <const> = require "ecmp"
 local iproute2 <const> = require "ecmp.iproute2"
 local json <const> = require "ecmp.json"
 local object <const> = require "ecmp.object"
+local rtnl <const> = require "ecmp.rtnl"
 local terminal <const> = require "ecmp.terminal"
 
 local M = { name = "show", summary = "show routes with their next hops, as ip route prints them" }
 
+local function known_table(text)
+  if text == "all" then return text end
+  local word <const> = math.tointeger(tonumber(text)) or text
+  local fits <const>, message <const> = pcall(rtnl.view, "route",
+    { dst = "10.0.0.0/8", table = word })
+  if fits then return word end
+  return nil, (message:gsub("^.-(table: )", "%1"))
+end
+
 function M.setup(parser)
   parser:option("--netns", "a namespace: a name, a path or a pid"):argname("N")
   parser:option("--table", "routes of another table than main; all for all"):argname("T")
+    :convert(known_table)
   parser:option("--family", "one family only"):choices({ "4", "6" })
   parser:flag("--json", "print JSON in the words of ip -j route")
   parser:epilog("What it prints, ecmp apply takes, and finds nothing to do.")
@@ -19,8 +30,7 @@ end
 ---@return table? list, string? message
 function M.routes(nl, args)
   return nl.route:list {
-    table = args.table and (math.tointeger(tonumber(args.table)) or args.table),
-      family = args.family,
+    table = args.table, family = args.family,
   }
 end
 

@@ -1,7 +1,9 @@
 -- What was changed at the prompt, so that it can be taken back and done again: the handle whose
--- changing verbs are noted down, and the journal of the statements that used them.
+-- changing verbs are noted down, and the journal of the statements that used them. An interrupt
+-- comes when a change is made and noted, or not at all: nothing is left half done.
 
 local rtnl <const> = require "ecmp.rtnl"
+local sys <const> = require "ecmp.sys"
 local transaction <const> = require "ecmp.transaction"
 
 rtnl.own()
@@ -50,8 +52,7 @@ local function is_final(kind, verb, value)
   return kind == "link" and (verb == "del" or verb == "flush" or moves)
 end
 
----Carries out one change and notes it.
-local function change(journal, nl, kind, verb, ...)
+local function change_now(journal, nl, kind, verb, ...)
   local given <const> = table.pack(...)
   if is_final(kind, verb, ...) then
     local results <const> = table.pack(nl[kind][verb](nl[kind], ...))
@@ -69,6 +70,11 @@ local function change(journal, nl, kind, verb, ...)
       undo = function() return tx:rollback() end })
   end
   return table.unpack(results, 1, results.n)
+end
+
+---Carries out one change and notes it.
+local function change(...)
+  return sys.deferred(change_now, ...)
 end
 
 local function recorded(journal, nl, kind)
@@ -97,12 +103,11 @@ local function recorded_sysctl(journal, nl)
   }
 end
 
--- Carries out a plan as one step.
-function Journal:apply(nl, plan, progress)
+local function apply(self, nl, plan, options)
   local tx
   local function redo()
     local message, code
-    tx, message, code = plan:begin(nl, { progress = progress })
+    tx, message, code = plan:begin(nl, options)
     if not tx then return nil, message, code end
     return true
   end
@@ -112,6 +117,20 @@ function Journal:apply(nl, plan, progress)
       undo = function() return tx:close() end })
   end
   return ok, message, code
+end
+
+---Carries out a plan as one step; an interrupt has it taken back.
+---@param nl ecmp.Handle
+---@param plan table
+---@param options { progress: fun(done: integer, total: integer),
+--- undoing: fun(done: integer, total: integer) }
+---@return true|nil, string? message, string? code
+function Journal:apply(nl, plan, options)
+  local function progress(done, total)
+    options.progress(done, total)
+    return not sys.interrupted()
+  end
+  return sys.deferred(apply, self, nl, plan, { progress = progress, undoing = options.undoing })
 end
 
 -- A batch may be of any size: of its routes the tables are compared before and after.
@@ -137,7 +156,9 @@ end
 function M.handle(journal, nl)
   local self <const> = { real = nl, sysctl = recorded_sysctl(journal, nl) }
   for _, kind in ipairs(objects) do self[kind] = recorded(journal, nl, kind) end
-  function self.batch(_, changes, options) return batch(journal, nl, changes, options) end
+  function self.batch(_, changes, options)
+    return sys.deferred(batch, journal, nl, changes, options)
+  end
   return setmetatable(self, {
     __name = "ecmp.Handle", __tostring = function() return tostring(nl) end,
     __index = function(_, name)
@@ -172,7 +193,7 @@ function Journal:undo()
   local entry <const> = self.entries[self.position]
   if not entry then return nil, "undo: nothing is left to take back", "ENOENT" end
   self.position = self.position - 1
-  local ok <const>, message <const>, code <const> = walk(entry, "undo")
+  local ok <const>, message <const>, code <const> = sys.deferred(walk, entry, "undo")
   if not ok then return nil, ("undo of %s: %s"):format(entry.text, message), code end
   return entry.text
 end
@@ -184,9 +205,9 @@ end
 function Journal:redo()
   local entry <const> = self.entries[self.position + 1]
   if not entry then return nil, "redo: nothing was taken back", "ENOENT" end
-  local ok <const>, message <const>, code <const> = walk(entry, "redo")
+  local ok <const>, message <const>, code <const> = sys.deferred(walk, entry, "redo")
   if not ok then
-    walk(entry, "undo")
+    sys.deferred(walk, entry, "undo")
     return nil, ("redo of %s: %s"):format(entry.text, message), code
   end
   self.position = self.position + 1

@@ -44,7 +44,8 @@ local function wanted_of(value)
   local file <const> = not value:find "\n" and io.open(value)
   if not file then return routes_of(routefile.parse(value, "text")) end
   file:close()
-  local entries <const>, message <const> = routefile.read(value)
+  local entries <const>, message <const> = routefile.read(value,
+    (terminal.progress "reading route"))
   if not entries then return nil, message, "EINVAL" end
   return routes_of(entries)
 end
@@ -87,7 +88,8 @@ local function apply(session, value, ...)
     if not changed then return nil, message, code end
   end
   local tell <const>, clear <const> = terminal.progress "applying change"
-  local ok <const>, message <const>, code <const> = session.journal:apply(session.nl, changed, tell)
+  local ok <const>, message <const>, code <const> = session.journal:apply(session.nl, changed,
+    { progress = tell, undoing = terminal.progress "taking back change" })
   clear()
   if not ok then return nil, message, code end
   return ("applied %d change%s"):format(#changed, #changed == 1 and "" or "s")

@@ -134,10 +134,11 @@ local words <const> = {
   ecmp = {
     routes = "more routes; without `gw` by the address's gateway",
     addroutes = "more routes; without `gw` by the interface alone, as with route-override",
-    delroutes = "take away these routes (of a `table`, `priority` or `scope` if named), or of "
+    delroutes = "take away these routes (in the main table or `table`, with `priority` and `scope` "
+      .. "if named), or of "
       .. "them the hops listed in `gws` and `nexthops`",
-    flushroutes = "take away all routes that have a gateway",
-    flushgateway = "take away the default routes, and the gateways in the result",
+    flushroutes = "take away all routes of the main table that have a gateway",
+    flushgateway = "take away the default routes of the main table, and the gateways in the result",
     skipcheck = "CHECK looks at nothing",
   },
   lua = { script = "path of the plugin's script", rules = "path of a rule script" },

@@ -171,6 +171,14 @@ local function keep(list, wanted)
   return kept
 end
 
+-- With route-override all these keys speak of the main table: what other plugins of the chain have
+-- put into tables of their own stays.
+local MAIN <const> = 254
+
+local function in_main(route)
+  return identity.canonical(route).table == MAIN
+end
+
 -- Whether an element of `delroutes` means a route: by its prefix as with route-override, and by
 -- what else of a route's identity it names.
 local function is_meant(route, del)
@@ -179,7 +187,7 @@ local function is_meant(route, del)
   local dev <const> = held.nexthops[1].dev
   local asked <const> =
     assert(identity.canonical(routes_stage.translate(del, { dev = dev, separate = true })))
-  return ((del.table or 0) == 0 or held.table == asked.table)
+  return held.table == asked.table
     and ((del.priority or 0) == 0 or held.metric == asked.metric)
     and (del.scope == nil or held.scope == asked.scope)
 end
@@ -207,12 +215,12 @@ end
 
 local function flush(list, conf)
   if conf.flushroutes then
-    list = keep(list, function(route) return not has_gateway(route) end)
+    list = keep(list, function(route) return not has_gateway(route) or not in_main(route) end)
   else
     list = delete(list, conf.delroutes)
   end
   if not conf.flushgateway then return list end
-  return keep(list, function(route) return not DEFAULTS[route.dst] end)
+  return keep(list, function(route) return not DEFAULTS[route.dst] or not in_main(route) end)
 end
 
 ---`routes` take the gateway of their family as in any configuration; `addroutes` say all there is

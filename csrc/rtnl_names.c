@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "rtnl.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,8 +68,11 @@ uint32_t names_index(lua_State *L, int names, const char *name, bool *found)
 		remember(L, names, index, name);
 		return index;
 	}
+	int error = errno;
 	*found = !kernel;
-	return invent(L, names, name);
+	index = invent(L, names, name);
+	errno = error;
+	return index;
 }
 
 /* [] -> [name]; a link that is gone reads as if7, as ip(8) prints it */

@@ -289,7 +289,7 @@ void put_ifindex(struct encoder *e, const struct place *p, const struct field *f
 		index = names_index(e->L, e->names, name, &found);
 	}
 	if (!found && !e->refused) {
-		e->refused = ENODEV;
+		e->refused = errno;
 		e->lacking = "device";
 	}
 	store(e, p, f, index);

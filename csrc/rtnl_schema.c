@@ -543,9 +543,10 @@ static const struct schema schema_props = {"link", 0, prop_rows};
 	       .flags = F_HEADER | (fl))
 
 static const struct field link_rows[] = {
-	HEADER("index", K_INT, struct ifinfomsg, ifi_index, .flags = F_HEADER | F_DEFAULT0),
+	HEADER("index", K_INT, struct ifinfomsg, ifi_index,
+	       .flags = F_HEADER | F_DEFAULT0 | F_SILENT),
 	HEADER("dev", K_IFINDEX, struct ifinfomsg, ifi_index,
-	       .flags = F_HEADER | F_DEFAULT0 | F_SILENT | F_VOLATILE),
+	       .flags = F_HEADER | F_DEFAULT0 | F_VOLATILE),
 	ROW("name", K_STRING, IFLA_IFNAME, .size = IFNAMSIZ),
 	HEADER("link_type", K_INT, struct ifinfomsg, ifi_type, .words = words_link_type,
 	       .flags = F_HEADER | NOT_SENT | F_SILENT),

@@ -412,7 +412,8 @@ static int socket_request(lua_State *L)
 
 /* --- links by name or number ----------------------------------------------------------------- */
 
-/* Asks the kernel for the link named `name`, or with an empty name for number *index. */
+/* Asks the kernel for the link named `name`, or with an empty name for number *index; errno says
+ * why there is no answer. */
 static bool ask_link(struct sock *s, uint32_t *index, char name[16])
 {
 	_Alignas(8) char request[256] = {0};
@@ -428,7 +429,10 @@ static bool ask_link(struct sock *s, uint32_t *index, char name[16])
 	if (mnl_socket_sendto(s->nl, h, h->nlmsg_len) < 0)
 		return false;
 	const struct nlmsghdr *r = answer_to(s, h->nlmsg_seq);
-	if (!r || r->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(r) < sizeof(*link))
+	if (!r)
+		return false;
+	errno = ENODEV;
+	if (r->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(r) < sizeof(*link))
 		return false;
 	struct stretch got = {&schema_link, mnl_nlmsg_get_payload(r), mnl_nlmsg_get_payload_len(r),
 			      0, NULL};
@@ -468,6 +472,7 @@ bool socket_link(lua_State *L, int socket, uint32_t *index, char name[IFNAMSIZ])
 {
 	struct sock *s = lua_touserdata(L, socket);
 
+	errno = ENODEV;
 	if (!s->nl)
 		return false;
 	if (!*name)

@@ -112,19 +112,20 @@ function M.after(conf, result)
   return copy
 end
 
+local SHOWN <const> = "link show\naddr show\nroute show table all\nnexthop show\n"
+
 --- Everything of both namespaces that an ADD can change, as text, to compare before and after.
 function Pod:snapshot()
   local parts <const> = {}
   for _, which in ipairs { "host", "pod" } do
-    for _, what in ipairs { "link show", "addr show", "-4 route show table all",
-      "-6 route show table all", "nexthop show" } do
-      local text <const> = self:ip(which, "-o " .. what)
-      -- Numbers of interfaces grow, links and link-local addresses settle, without anybody's doing.
-      for line in text:gmatch("[^\n]+") do
-        if not line:find("fe80::", 1, true) and not line:find("^multicast") then
-          parts[#parts + 1] = line:gsub("^%d+: ", ""):gsub("@if%d+", ""):gsub(" tentative", "")
-            :gsub(" linkdown", ""):gsub(" state %u+", "")
-        end
+    local shown <const> = assert(sys.spawn { argv = { "ip", "-o", "-batch", "-" }, stdin = SHOWN,
+      netns = self:namespace(which), timeout = 20, stderr = "capture" })
+    assert(shown.status == 0, shown.stderr)
+    -- Numbers of interfaces grow, links and link-local addresses settle, without anybody's doing.
+    for line in shown.stdout:gmatch("[^\n]+") do
+      if not line:find("fe80::", 1, true) and not line:find("^multicast") then
+        parts[#parts + 1] = line:gsub("^%d+: ", ""):gsub("@if%d+", ""):gsub(" tentative", "")
+          :gsub(" linkdown", ""):gsub(" state %u+", "")
       end
     end
   end

@@ -61,6 +61,58 @@ local function drop_hidden(parser)
   end
 end
 
+-- Completion --------------------------------------------------------------------------------------
+
+-- What argparse takes for a file is often none: words, or shell text that lists them.
+local values <const> = {
+  ["--netns"] = "$(ls /run/netns 2>/dev/null)", ["--iif"] = "$(ls /sys/class/net)",
+  ["--table"] = "main local default all", ["--confirm"] = "", ["--flows"] = "", ["--src"] = "",
+  ["--dport"] = "", ["--mark"] = "", ["--count"] = "", ["--ifname"] = "", ["--args"] = "",
+  ["--network"] = "", ["--valid"] = "",
+}
+local protocols <const> = "boot static kernel ra dhcp zebra bird bgp ospf isis"
+
+-- In place of `from` in a text, where it stands behind what `head` fits; plainly.
+local function replace_behind(text, head, from, to)
+  return (text:gsub(("(%s)%s"):format(head, from), function(kept) return kept .. to end))
+end
+
+local function bash_words(words)
+  return ('COMPREPLY=($(compgen -W "%s" -- "$cur"))'):format(words)
+end
+
+-- Every command whose argument has a choice of words offers these.
+local function with_arguments(text, list)
+  for _, command in ipairs(list) do
+    for _, argument in ipairs(command.parser._arguments) do
+      local words <const> = argument._choices and table.concat(argument._choices, " ")
+      text = words and replace_behind(text, ("\n        '%s'%%)\n.-esac\n"):format(command.name),
+        "\n", ("            %s\n"):format(bash_words(words))) or text
+    end
+  end
+  return text
+end
+
+local function bash_completion(parser, list)
+  local text, file <const> = parser:get_bash_complete(), "COMPREPLY=%(%$%(compgen %-f [^\n]*"
+  for option, words in pairs(values) do
+    text = replace_behind(text, ("\n +%s%%)\n +"):format(option:gsub("%-", "%%-")), file,
+      bash_words(words))
+  end
+  text = replace_behind(text, "'apply'%).-%-%-proto%)\n +", file, bash_words(protocols))
+  return with_arguments(text, list)
+end
+
+local function zsh_completion(parser)
+  local text = parser:get_zsh_complete()
+  for option, words in pairs(values) do
+    text = replace_behind(text, ('"%%*?%s%%[[^\n]-%%]'):format(option:gsub("%-", "%%-")),
+      ": :_files", words == "" and ": : " or (": :(%s)"):format(words))
+  end
+  return replace_behind(text, "own routes of this protocol[^\n]-%]", ": :_files",
+    (": :(%s)"):format(protocols))
+end
+
 -- Man pages ---------------------------------------------------------------------------------------
 
 local function escape(text)
@@ -118,11 +170,20 @@ local function usage(parser)
   return escape((parser:get_usage():gsub("^Usage: ", ""):gsub("%s*\n%s*", " ")))
 end
 
+-- The day of the last release, as debian/changelog has it, and the version.
+local function footer()
+  local day <const>, month <const>, year <const> =
+    assert(sys.read "debian/changelog"):match "\n %-%- .-  %a+, (%d+) (%a+) (%d+)"
+  local months <const> = "JanFebMarAprMayJunJulAugSepOctNovDec"
+  return ('%s-%02d-%s "ecmp %s"'):format(year, months:find(month, 1, true) // 3 + 1, day,
+    require "ecmp.version")
+end
+
 local function page_of(command)
   local parser <const> = command.parser
   local title <const> = "ecmp-" .. command.name
   local out <const> = {
-    (".TH %s 1"):format(title:upper()), ".SH NAME",
+    (".TH %s 1 %s"):format(title:upper(), footer()), ".SH NAME",
     ("%s \\- %s"):format(escape(title), escape(command.summary)), ".SH SYNOPSIS", ".nh", ".ad l",
     usage(parser), ".ad", ".hy",
   }
@@ -145,8 +206,8 @@ end
 
 local function main_page(list)
   local out <const> = {
-    ".TH ECMP 1", ".SH NAME", "ecmp \\- multipath routes and CNI plugins", ".SH SYNOPSIS",
-    ".B ecmp\n.I COMMAND\n[...]", ".SH DESCRIPTION",
+    ".TH ECMP 1 " .. footer(), ".SH NAME", "ecmp \\- multipath routes and CNI plugins",
+    ".SH SYNOPSIS", ".B ecmp\n.I COMMAND\n[...]", ".SH DESCRIPTION",
     "Shows, plans, applies and tries out multipath routes of both IP versions, and is the CNI "
     .. "plugins of its name when a container runtime calls it.",
   }
@@ -183,5 +244,5 @@ for _, command in ipairs(list) do
   write(("man/ecmp-%s.1"):format(command.name), page_of(command))
 end
 for _, command in ipairs(list) do drop_hidden(command.parser) end
-write("completion/ecmp.bash", parser:get_bash_complete())
-write("completion/_ecmp", parser:get_zsh_complete())
+write("completion/ecmp.bash", bash_completion(parser, list))
+write("completion/_ecmp", zsh_completion(parser))

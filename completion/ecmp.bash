@@ -84,15 +84,15 @@ _ecmp() {
         'apply')
             case "$prev" in
                 --netns)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "$(ls /run/netns 2>/dev/null)" -- "$cur"))
                     return 0
                     ;;
                 --confirm)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;
                 --proto)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "boot static kernel ra dhcp zebra bird bgp ospf isis" -- "$cur"))
                     return 0
                     ;;
             esac
@@ -101,7 +101,7 @@ _ecmp() {
         'gc')
             case "$prev" in
                 --network)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;
                 --data-dir)
@@ -113,7 +113,7 @@ _ecmp() {
                     return 0
                     ;;
                 --valid)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;
             esac
@@ -131,24 +131,24 @@ _ecmp() {
         'monitor')
             case "$prev" in
                 --netns)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "$(ls /run/netns 2>/dev/null)" -- "$cur"))
                     return 0
                     ;;
                 --count)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;
             esac
-
+            COMPREPLY=($(compgen -W "route nexthop link addr neigh rule" -- "$cur"))
             ;;
         'plan')
             case "$prev" in
                 --ifname)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;
                 --args)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;
                 --ipam-result)
@@ -161,7 +161,7 @@ _ecmp() {
         'repl')
             case "$prev" in
                 --netns)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "$(ls /run/netns 2>/dev/null)" -- "$cur"))
                     return 0
                     ;;
             esac
@@ -173,11 +173,11 @@ _ecmp() {
         'rule check')
             case "$prev" in
                 --ifname)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;
                 --args)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;
                 --ipam-result)
@@ -190,11 +190,11 @@ _ecmp() {
         'show')
             case "$prev" in
                 --netns)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "$(ls /run/netns 2>/dev/null)" -- "$cur"))
                     return 0
                     ;;
                 --table)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "main local default all" -- "$cur"))
                     return 0
                     ;;
                 --family)
@@ -207,15 +207,15 @@ _ecmp() {
         'spread')
             case "$prev" in
                 --netns)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "$(ls /run/netns 2>/dev/null)" -- "$cur"))
                     return 0
                     ;;
                 --flows)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;
                 --src)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;
                 --proto)
@@ -223,15 +223,15 @@ _ecmp() {
                     return 0
                     ;;
                 --dport)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;
                 --iif)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "$(ls /sys/class/net)" -- "$cur"))
                     return 0
                     ;;
                 --mark)
-                    COMPREPLY=($(compgen -f -- "$cur"))
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;
             esac

@@ -24,11 +24,29 @@ describe("man pages and completion", function()
     end)
   end
 
-  it("complete commands and options in bash", function()
+  it("complete commands, options and their values in bash", function()
     local result <const> = assert(sys.spawn { argv = { "bash", "-c", [[
       . completion/ecmp.bash
-      COMP_WORDS=(ecmp sho); COMP_CWORD=1; _ecmp; echo "${COMPREPLY[*]}"
-      COMP_WORDS=(ecmp apply --conf); COMP_CWORD=2; _ecmp; echo "${COMPREPLY[*]}"]] } })
-    assert.equal("show\n--confirm --confirmed\n", result.stdout)
+      try() { COMP_WORDS=(ecmp "$@"); COMP_CWORD=$#; _ecmp; echo "${COMPREPLY[*]}"; }
+      try sho; try apply --conf; try rule ch; try show --family ''; try show --table m
+      try apply --proto bo; try monitor nex; try spread --iif l; try apply --confirm '']] } })
+    assert.equal(table.concat({ "show", "--confirm --confirmed", "check", "4 6", "main", "boot",
+      "nexthop", "lo", "", "" }, "\n"), result.stdout)
+  end)
+
+  it("are what zsh can read, where it is installed", function()
+    local result <const> = sys.spawn { argv = { "zsh", "-n", "completion/_ecmp" },
+      stderr = "capture" }
+    if not result then pending "zsh is not installed" return end
+    assert.same({ 0, "" }, { result.status, result.stderr })
+  end)
+
+  it("are pages that man has nothing against, where it is installed", function()
+    for _, name in ipairs(assert(sys.list "man")) do
+      local result <const> = sys.spawn { argv = { "man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8",
+        "-Z", "man/" .. name }, stderr = "capture" }
+      if not result then pending "man is not installed" return end
+      assert.same({ 0, "" }, { result.status, result.stderr }, name)
+    end
   end)
 end)

@@ -56,6 +56,18 @@ describe("the record of an ADD #netns", function()
     assert.equal("one", record.load(one).note)
   end)
 
+  it("is gone without a trace, also what was to take its place when its maker was killed", function()
+    assert(record.save(call_of(), { note = "main" }, true))
+    local half <const> = "/run/cni/ecmp/net-c1-eth0.json.new"
+    assert(sys.create(half, "{"))
+    assert(record.save(call_of { plugin = "ecmp" }, { note = "chained" }, false))
+    assert.is_nil(sys.lstat(half))
+    assert(record.remove(call_of { plugin = "ecmp" }))
+    assert(sys.create(half, "{"))
+    assert(record.remove(call_of()))
+    assert.same({}, sys.list(record.directory))
+  end)
+
   it("of a pod that is no more gives way to the next ADD", function()
     assert(record.save(call_of(), { note = "old" }, true))
     assert(record.save(call_of { netns = "/ns/2" }, { note = "new" }, true))

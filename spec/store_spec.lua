@@ -429,6 +429,13 @@ describe("the store", function()
     assert.is_not_nil(lock)
   end)
 
+  it("takes away what was to become a marker, of a process that was killed", function()
+    allocate "c1"
+    assert(sys.create(dir .. "/net/.last_reserved_ip.0", "10.0.0.9"))
+    release "c1"
+    assert.is_nil(sys.lstat(dir .. "/net/.last_reserved_ip.0"))
+  end)
+
   it("has nothing half-written when its process is killed at any moment", function()
     math.randomseed(7)
     local work <const> = ([[

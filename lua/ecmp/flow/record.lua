@@ -85,6 +85,21 @@ function M.load(call)
   return record.steps[i], table.move(record.steps, i + 1, #record.steps, 1, {})
 end
 
+local MODE <const> = tonumber("600", 8)
+
+-- What takes the place of a record for a moment; who is killed in that moment leaves it behind.
+local function temporary(path) return path .. ".new" end
+
+local function write(path, record)
+  local text <const> = json.encode(record)
+  local ok, message, code = sys.create(path, text, MODE)
+  if ok or code ~= "EEXIST" then return ok, message, code end
+  sys.unlink(temporary(path))
+  ok, message, code = sys.create(temporary(path), text, MODE)
+  if not ok then return nil, message, code end
+  return sys.rename(temporary(path), path)
+end
+
 ---Notes what this plugin is about to do, whole or not at all.
 ---@param call table
 ---@param step table what to keep
@@ -104,7 +119,7 @@ function M.save(call, step, first)
   record.ifname, record.netns = call.ifname, call.netns
   step.plugin, step.mark = call.plugin, mark_of(call)
   record.steps[#record.steps + 1] = step
-  return sys.replace(path, json.encode(record), tonumber("600", 8))
+  return write(path, record)
 end
 
 ---Forgets what this plugin did; what is gone already is fine. The file goes with its last step.
@@ -117,11 +132,12 @@ function M.remove(call)
   local i <const> = find(record, call)
   if i then table.remove(record.steps, i) end
   if record and #(record.steps or {}) > 0 then
-    return sys.replace(path, json.encode(record), tonumber("600", 8))
+    return write(path, record)
   end
   -- Half of a record, which makes no sense to anybody, goes too.
   local ok, message, code = sys.unlink(path)
   if not ok and code ~= "ENOENT" then return nil, message, code end
+  sys.unlink(temporary(path))
   return true
 end
 

@@ -139,6 +139,12 @@ function Index:entry_of(name, old, sealed)
   return { name = name, key = key, ino = stat.ino, ctime = stat.ctime_ns, boot = seen }
 end
 
+-- What was to become the file that says which address was handed out last, when its maker was
+-- killed: the lock is ours, so nobody is about to rename it.
+local function is_remnant(name)
+  return name:find("^%.last_reserved_ip%.%d+$") ~= nil
+end
+
 ---Looks at the whole directory. Of files that are known already only their identity is read.
 function Index:rebuild()
   local known <const> = self:remembered()
@@ -147,6 +153,7 @@ function Index:rebuild()
   local lines <const> = {}
   for n = 0, BUCKETS - 1 do lines[n] = {} end
   for _, name in ipairs(sys.list(self.dir) or {}) do
+    if is_remnant(name) and not self.readonly then sys.unlink(self.dir .. "/" .. name) end
     local e <const> = is_reservation(name) and self:entry_of(name, known[name], sealed)
     if e then table.insert(lines[bucket_of(e.key)], line(e)) end
   end
@@ -155,7 +162,7 @@ function Index:rebuild()
 end
 
 function Index:set_bucket(n, text)
-  if text == self.buckets[n] then return end
+  if text == (self.buckets[n] or "") then return end
   self.buckets[n], self.dirty[n] = text, true
 end
 

@@ -5,7 +5,6 @@
 -- libvirt do it, so that each of the two can take away what the other has set up: the chain of all
 -- ports sends what comes in by this one to a chain of its own, and that to one that knows the
 -- address. The chain of all ports stays; others use it too.
-local json = require "ecmp.json"
 local nft = require "ecmp.nft"
 
 local M = {}
@@ -64,7 +63,6 @@ end
 ---@param mac string the address of the pod's end
 ---@return true? ok, string? message, string? code
 function M.add(state, port, mac)
-  if not state.conf.macspoofchk then return true end
   local name <const> = names_of(state.call)
   local filter <close>, message, code = nft.open()
   if not filter then return nil, "macspoofchk: " .. message, code end
@@ -76,12 +74,8 @@ function M.add(state, port, mac)
 end
 
 ---@param call table
----@param was? table the record
 ---@return true? ok, string? message
-function M.detach(call, was)
-  if not json.get(call.conf, "macspoofchk") and not (was and was.spoofcheck) then return true end
-  return remove(names_of(call))
-end
+function M.detach(call) return remove(names_of(call)) end
 
 ---Ends the checks of attachments that GC found to be gone. (The comments do not say whose network
 ---they belong to, so their records have to.)
@@ -104,7 +98,6 @@ end
 ---@param state table
 ---@param say fun(sentence: string)
 function M.inspect(state, say)
-  if not state.conf.macspoofchk then return end
   local filter <close>, message = nft.open()
   local rules = filter
   if filter then rules, message = filter:rules(TABLE) end

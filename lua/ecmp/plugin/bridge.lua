@@ -14,11 +14,13 @@ local masquerade = require "ecmp.masquerade"
 local record = require "ecmp.flow.record"
 local ports = require "ecmp.bridge.ports"
 local schema = require "ecmp.cni.schema"
-local spoofcheck = require "ecmp.spoofcheck"
 local sys = require "ecmp.sys"
 local vlan = require "ecmp.bridge.vlan"
 
 local M = {}
+
+-- Most calls do without it.
+local function spoofcheck() return require "ecmp.spoofcheck" end
 
 -- Seconds to wait for another ADD that is making the same bridge, and for the port to come up.
 local LOCK_WAIT <const>, PORT_WAIT <const> = 20, 2.5
@@ -234,7 +236,8 @@ function M.attach(state)
   if #state.plan.addresses > 0 then set_pod_switches(state) end
   ok, message, code = describe(state, host, port)
   if not ok then return nil, message, code end
-  return spoofcheck.add(state, port, state.interfaces[3].mac)
+  if not state.conf.macspoofchk then return true end
+  return spoofcheck().add(state, port, state.interfaces[3].mac)
 end
 
 local function is_up(state)
@@ -286,7 +289,10 @@ end
 function M.detach(call, nl, was)
   local gone, message = interface.detach(call, nl)
   local clean, why = masquerade.detach(call, was)
-  local unchecked, because = spoofcheck.detach(call, was)
+  local unchecked, because = true, nil
+  if json.get(call.conf, "macspoofchk") or was and was.spoofcheck then
+    unchecked, because = spoofcheck().detach(call)
+  end
   if gone and clean and unchecked then return true end
   return nil, message or why or because
 end
@@ -296,7 +302,8 @@ end
 ---@return true? ok, string? message
 function M.sweep(call, stale)
   local clean, why = masquerade.sweep(call)
-  local unchecked, because = spoofcheck.sweep(stale)
+  local unchecked, because = true, nil
+  if #stale > 0 then unchecked, because = spoofcheck().sweep(stale) end
   if clean and unchecked then return true end
   return nil, why or because
 end
@@ -346,7 +353,7 @@ function M.inspect(state)
   if not host then return { message } end
   inspect_host(host, state, say)
   masquerade.inspect(state, say)
-  spoofcheck.inspect(state, say)
+  if state.conf.macspoofchk then spoofcheck().inspect(state, say) end
   return differences
 end
 

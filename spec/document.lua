@@ -113,7 +113,7 @@ local function run_prompt(block, dir, where)
   local statements <const>, written <const> = {}, {}
   for _, one in ipairs(block.session) do
     written[#written + 1] = one.body
-    for statement in one.body:gmatch "scratch> ([^\n]*)" do
+    for statement in one.body:gmatch "scratch[:%w]*> ([^\n]*)" do
       statements[#statements + 1] = statement
     end
   end

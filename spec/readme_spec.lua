@@ -1,4 +1,5 @@
--- README.md, word by word: scripts and their outputs, tables, commands, names and limits.
+-- README.md, word by word: tables, commands, names and limits. Its scripts, sessions and outputs
+-- are run with those of the other documents (docs_spec.lua).
 local document <const> = require "spec.document"
 local helper <const> = require "spec.helper"
 local json <const> = require "ecmp.json"
@@ -73,12 +74,6 @@ describe("README.md", function()
     assert.equal(#require("ecmp.rule").words, count)
   end)
 
-  it("has a script for authors that prints what it says #netns", function()
-    local script <const>, output <const> = block_with 'require "ecmp"\n'
-    local printed <const> = succeed({ ECMP, "run", "-" }, { stdin = script.body })
-    document.compare(output.body, printed, "README.md, for plugin authors")
-  end)
-
   it("quotes errors as they are #netns", function()
     local quoted <const> = block_with "wieght"
     local printed <const> = succeed({ ECMP, "run", "-" }, { stdin = [[
@@ -135,6 +130,21 @@ end)
 local commands <const> = {
   ["make demo"] = function() succeed { "make", "-n", "demo" } end,
   ["make test"] = function() succeed { "make", "-n", "test" } end,
+  ["make install"] = function(_, dir)
+    succeed { "make", "-s", "install", "B=" .. helper.build, "DESTDIR=" .. dir .. "/root" }
+    local usr <const> = dir .. "/root/usr/local"
+    assert.same(sys.list(helper.build .. "/cni"), sys.list(usr .. "/lib/cni"))
+    assert.equal(sys.realpath(usr .. "/bin/ecmp"), sys.realpath(usr .. "/lib/cni/ecmp-bridge"))
+    assert.matches("^ecmp %d", succeed { usr .. "/bin/ecmp", "version" })
+    for _, path in ipairs { "lib/lua/5.4/ecmp/rtnl.so", "share/lua/5.4/ecmp/init.lua",
+      "share/man/man1/ecmp-plan.1", "share/bash-completion/completions/ecmp" } do
+      assert.is_truthy(sys.stat(usr .. "/" .. path), path)
+    end
+  end,
+  -- Made by specs of their own: bare_spec.lua, deploy_spec.lua, rock_spec.lua.
+  ["make STATIC=1"] = function() succeed { "make", "-n", "STATIC=1" } end,
+  ["make deb"] = function() succeed { "make", "-n", "deb" } end,
+  ["make rock"] = function() succeed { "make", "-n", "rock" } end,
   ['eval "$(make -s env)"'] = function(line)
     local said <const> = succeed { "sh", "-c", line .. ' && command -v ecmp && echo "$LUA_PATH"' }
     assert.equal(sys.realpath "build/bin/ecmp", sys.realpath(said:match "^[^\n]*"))

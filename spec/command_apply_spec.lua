@@ -102,6 +102,10 @@ default via 2001:db8:1::1
     refused("10.1.0.0/16 dev eth9\n", "bad:1: dev: there is no device eth9")
     refused("default\n\tnexthop via 10.0.1.1\n\tnexthop via 10.0.2.1 weight 900\n",
       "bad:1: .*weight")
+    refused(("x"):rep(100000) .. "\n", "bad:1: 'xxx.*too long for a word")
+    refused("10.1.0.0/16 wia \27[2J\n", "bad:1: 'wia'")
+    refused("10.1.0.0/16 \27[2J\n", "bad:1: '%?%[2J' is not understood")
+    refused("10.1.0.0/16 via 10.0.1.1\n\0", "bad: this is no text")
     refused("10.8.0.0/16 via 10.0.2.1\n", "bad:1: 10%.8%.0%.0/16 is held by a route of proto ra")
   end)
 
@@ -235,10 +239,13 @@ default via 2001:db8:1::1
 
   it("takes wrong usage for that", function()
     for _, words in ipairs { "", "--confirmed FILE", "--confirm x FILE", "--proto nobody FILE",
-      "--confirmed --dry-run", "--undo --confirm 3", "--undo --proto ra" } do
+      "--confirmed --dry-run", "--undo --confirm 3", "--undo --proto ra",
+      "--confirm inf FILE", "--confirm 1e999 FILE", "--confirm -1 FILE" } do
       assert.equal(2, shell:try("ecmp apply " .. words).status, words)
     end
     assert.equal(1, shell:try("ecmp apply /nowhere").status)
+    -- it has no end, and is not read to it
+    assert.matches("/dev/zero: this is no text", shell:try("ecmp apply /dev/zero").stderr)
     assert.equal(1, shell:try("ecmp apply --confirmed").status)
     assert.equal(1, shell:try("ecmp apply --undo").status)
   end)

@@ -158,6 +158,18 @@ describe("labs #netns", function()
     assert.has_error(function() lab:send { family = 4 } end)
   end)
 
+  it("ask nothing of IPv6 when they have none of it, and all of it otherwise", function()
+    for _, case in ipairs { { { 4 }, 0 }, { { 4, 6 }, 1 } } do
+      local lab <close> = assert(ecmp.lab { gateways = 1, families = case[1] })
+      local sysctl <const> = lab:gateway(1).nl.sysctl
+      assert.equal(tostring(case[2]), tostring(sysctl:get "net.ipv6.conf.all.forwarding"))
+      assert.equal(tostring(1 - case[2]), tostring(sysctl:get "net.ipv6.conf.default.accept_dad"))
+      assert.equal("0", tostring(sysctl:get "net.ipv6.conf.all.disable_ipv6"))
+      assert(lab:cut("gw1", "packets"))
+      assert(lab:heal())
+    end
+  end)
+
   it("leave no descriptor behind, and no name unless one was asked for", function()
     local before <const> = helper.descriptors()
     local named <const> = assert(ecmp.lab { gateways = 1, name = "spec" })

@@ -163,6 +163,14 @@ function M.difference(nl, journal)
   return plan(now, journal.routes)
 end
 
+local MOST_TOLD <const> = 20
+
+-- What is still to do, in a line; who wants all of very much can ask for it.
+local function told(changes)
+  if #changes <= MOST_TOLD then return (tostring(changes):gsub("\n", "; ")) end
+  return ("%d changes (ecmp apply --undo --dry-run lists them)"):format(#changes)
+end
+
 ---Brings the routes back to what is remembered, and looks whether they are.
 ---@param nl ecmp.Handle
 ---@param journal table
@@ -179,7 +187,7 @@ function M.restore(nl, journal)
   if not changes then return nil, message, code end
   if #changes == 0 then return true end
   return nil, ("not taken back (%s), still to do: %s"):format(why or "it changed meanwhile",
-    (tostring(changes):gsub("\n", "; "))), code or "EAGAIN"
+    told(changes)), code or "EAGAIN"
 end
 
 -- Who decides, and how far it is -----------------------------------------------------------------

@@ -105,12 +105,25 @@ local function run_script(path)
   return list
 end
 
+local PIECE <const> = 1 << 20
+
+-- In pieces, so that what is no text (a device, a disk's image) is not read to its end.
+local function read_all(file, name)
+  local pieces <const> = {}
+  while true do
+    local piece <const>, message <const> = file:read(PIECE)
+    if message then return nil, ("%s: %s"):format(name, message) end
+    if not piece then return table.concat(pieces) end
+    if piece:find("\0", 1, true) then return nil, name .. ": this is no text" end
+    pieces[#pieces + 1] = piece
+  end
+end
+
 local function read_text(path)
-  if path == "-" then return io.read "a" end
+  if path == "-" then return read_all(io.stdin, "stdin") end
   local file <close>, message = io.open(path)
   if not file then return nil, message end
-  local text <const>, why <const> = file:read "a"
-  return text, why and ("%s: %s"):format(path, why)
+  return read_all(file, path)
 end
 
 ---Reads a file of routes: a script if its name ends in `.lua`, else text; `-` is standard input.
@@ -125,7 +138,6 @@ function M.read(path, progress)
   else
     local text
     text, message = read_text(path)
-    if text and text:find "\0" then text, message = nil, path .. ": this is no text" end
     list = text and M.parse(text, path == "-" and "stdin" or path, progress)
   end
   if not list then return nil, message end

@@ -17,6 +17,7 @@ local names <const> = {
 
 local DONE <const>, FAILED <const>, USAGE <const> = 0, 1, 2
 local WIDTH <const> = 80 -- of what --help prints
+local LONGEST <const> = 4000 -- of what a complaint says
 
 -- Asks whoever finds modules, since in the executable there are no files.
 local function is_there(name)
@@ -41,8 +42,11 @@ local function parser_for(list)
   return parser
 end
 
+-- One line, whatever input it quotes: what could move a terminal's cursor does not, nor fill its
+-- screens.
 local function complain(text)
-  io.stderr:write("ecmp: ", (tostring(text):gsub("%s*\n%s*", " ")), "\n")
+  local line <const> = tostring(text):gsub("%s*\n%s*", " "):gsub("%c", "?")
+  io.stderr:write("ecmp: ", #line > LONGEST and line:sub(1, LONGEST) .. "..." or line, "\n")
 end
 
 -- The commands to tell the parser of: the one that is meant, where it is clear which.

@@ -19,23 +19,20 @@ end
 
 -- Nothing is answered and nothing is forwarded, but the wire is alive: ARP and neighbour discovery
 -- find nobody. `forwarding` counts per device the packet comes in by.
-local function silence(_, gateway)
-  return topology.carry_out(gateway.nl, {
-    { "sysctl", "set", "net.ipv4.conf.lan.forwarding", 0 },
-    { "sysctl", "set", "net.ipv4.conf.lan.arp_ignore", 8 },
-    { "sysctl", "set", "net.ipv4.icmp_echo_ignore_all", 1 },
-    { "sysctl", "set", "net.ipv6.conf.lan.disable_ipv6", 1 },
-  })
+local function deaf(lab, gateway, yes)
+  local steps <const> = {
+    { "sysctl", "set", "net.ipv4.conf.lan.forwarding", yes and 0 or 1 },
+    { "sysctl", "set", "net.ipv4.conf.lan.arp_ignore", yes and 8 or 0 },
+    { "sysctl", "set", "net.ipv4.icmp_echo_ignore_all", yes and 1 or 0 },
+  }
+  if lab.address[6] then
+    steps[4] = { "sysctl", "set", "net.ipv6.conf.lan.disable_ipv6", yes and 1 or 0 }
+  end
+  return topology.carry_out(gateway.nl, steps)
 end
 
-local function speak(_, gateway)
-  return topology.carry_out(gateway.nl, {
-    { "sysctl", "set", "net.ipv4.conf.lan.forwarding", 1 },
-    { "sysctl", "set", "net.ipv4.conf.lan.arp_ignore", 0 },
-    { "sysctl", "set", "net.ipv4.icmp_echo_ignore_all", 0 },
-    { "sysctl", "set", "net.ipv6.conf.lan.disable_ipv6", 0 },
-  })
-end
+local function silence(lab, gateway) return deaf(lab, gateway, true) end
+local function speak(lab, gateway) return deaf(lab, gateway, false) end
 
 local function pod_link_down(lab, gateway)
   if lab.shared then

@@ -52,19 +52,20 @@ end
 -- A namespace begins with what the machine's own has for these, so none is taken for granted. A
 -- router whose link-local address is still being probed for duplicates asks for no neighbour, and
 -- its first packets would wait for seconds: there is nobody here to have the same address.
-local function settle(nl, forwards)
+local function settle(lab, nl, forwards)
   local steps <const> = {
-    { "sysctl", "set", "net.ipv6.conf.all.accept_dad", 0 },
-    { "sysctl", "set", "net.ipv6.conf.default.accept_dad", 0 },
     { "sysctl", "set", "net.ipv4.conf.all.rp_filter", 0 },
     { "sysctl", "set", "net.ipv4.conf.default.rp_filter", 0 },
     { "sysctl", "set", "net.ipv4.conf.all.arp_ignore", 0 },
-    { "link", "set", { dev = "lo", up = true } },
   }
-  if forwards then
-    table.insert(steps, { "sysctl", "set", "net.ipv4.ip_forward", 1 })
-    table.insert(steps, { "sysctl", "set", "net.ipv6.conf.all.forwarding", 1 })
+  local function set(key, value) table.insert(steps, { "sysctl", "set", key, value }) end
+  for _, which in ipairs(lab.address[6] and { "all", "default", "lo" } or {}) do
+    set(("net.ipv6.conf.%s.disable_ipv6"):format(which), 0)
+    set(("net.ipv6.conf.%s.accept_dad"):format(which), 0)
   end
+  if forwards then set("net.ipv4.ip_forward", 1) end
+  if forwards and lab.address[6] then set("net.ipv6.conf.all.forwarding", 1) end
+  table.insert(steps, { "link", "set", { dev = "lo", up = true } })
   return carry_out(nl, steps)
 end
 
@@ -200,7 +201,7 @@ local function add_gateway(lab, number)
   gateway.nl, message, code = add_space(lab, gateway.name)
   if not gateway.nl then return nil, message, code end
   table.insert(lab.gateways, gateway)
-  ok, message, code = settle(gateway.nl, true)
+  ok, message, code = settle(lab, gateway.nl, true)
   if ok then ok, message, code = wire_gateway(lab, gateway) end
   if ok then ok, message, code = M.configure_gateway(lab, gateway) end
   if ok and not lab.shared then ok, message, code = M.configure_pod_wire(lab, gateway) end
@@ -246,14 +247,16 @@ local function add_segment(lab)
   local message, code
   lab.switch, message, code = add_space(lab, "segment")
   if not lab.switch then return nil, message, code end
-  return carry_out(lab.switch, {
-    { "sysctl", "set", "net.ipv6.conf.default.disable_ipv6", 1 },
+  local steps <const> = lab.address[6]
+    and { { "sysctl", "set", "net.ipv6.conf.default.disable_ipv6", 1 } } or {}
+  table.move({
     { "link", "add", { name = "segment", type = "bridge" } },
     { "link", "set", { dev = "segment", up = true } },
     { "link", "add", { name = "pod", type = "veth",
                        peer = { name = "eth0", netns = netns.path(lab.spaces.pod) } } },
     { "link", "set", { dev = "pod", master = "segment", up = true } },
-  })
+  }, 1, 4, #steps + 1, steps)
+  return carry_out(lab.switch, steps)
 end
 
 local function add_ends(lab)
@@ -262,7 +265,7 @@ local function add_ends(lab)
     if not nl then return nil, message, code end
     lab[role] = nl
     local ok
-    ok, message, code = settle(nl)
+    ok, message, code = settle(lab, nl)
     if not ok then return nil, message, code end
   end
   return true

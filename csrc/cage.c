@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -30,16 +31,16 @@ int luaopen_ecmp_cage(lua_State *L);
 
 enum {
 	CHILD_FD = 3,
-	MAX_ANSWER = 64 << 20,
 };
 
 struct cage {
-	pid_t pid; /* 0 when there is none */
-	int fd;
+	pid_t pid; /* 0 when there is none, or it has been waited for */
+	int fd;	   /* -1 when nothing more is asked of it */
 };
 
 /* -- the child -- */
 
+/* For a script that may start programs: they are to find the signals as they usually are. */
 static void reset_signals(void)
 {
 	struct sigaction by_default = {.sa_handler = SIG_DFL};
@@ -53,24 +54,41 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/*
- * The answer's descriptor alone is left, so that no lock or socket of the caller's outlives the
- * caller in here. What a trusted script prints goes to standard error: standard output is the
- * result's.
- */
-static bool keep_descriptor(int fd, bool quiet)
+/* No handler of the caller's is to run in here. */
+static void block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+static void close_range_of(int first, int last)
+{
+	if (close_range((unsigned)first, (unsigned)last, 0) < 0)
+		for (int i = first; i <= last && i < 4096; i++)
+			close(i);
+}
+
+/* What a trusted script prints goes to standard error: standard output is the result's. */
+static bool open_stdio(void)
 {
 	int null = open("/dev/null", O_RDWR);
 
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+	return null >= 0 && dup2(null, STDIN_FILENO) >= 0 &&
+	       (fcntl(STDERR_FILENO, F_GETFD) >= 0 || dup2(null, STDERR_FILENO) >= 0) &&
+	       dup2(STDERR_FILENO, STDOUT_FILENO) >= 0;
+}
+
+/* No lock or socket of the caller's is to outlive the caller in here. */
+static bool keep_descriptors(int fd, bool quiet)
+{
+	if (dup2(fd, CHILD_FD) < 0)
 		return false;
-	if (quiet && dup2(null, STDERR_FILENO) < 0)
-		return false;
-	if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0 || dup2(fd, CHILD_FD) < 0)
-		return false;
-	if (close_range(CHILD_FD + 1, ~0U, 0) < 0)
-		for (int i = CHILD_FD + 1; i < 4096; i++)
-			close(i);
+	close_range_of(CHILD_FD + 1, INT_MAX);
+	if (!quiet)
+		return open_stdio();
+	close_range_of(STDIN_FILENO, STDERR_FILENO);
 	return true;
 }
 
@@ -79,36 +97,44 @@ static void limit(int what, rlim_t value)
 	setrlimit(what, &(struct rlimit){value, value});
 }
 
-_Noreturn static void child(lua_State *L, struct budget *budget, bool quiet, pid_t parent)
+_Noreturn static void child(lua_State *L, struct budget *budget, pid_t parent)
 {
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || !keep_descriptor(budget->fd, quiet))
+	if (getppid() != parent || !keep_descriptors(budget->fd, budget->quiet))
 		_exit(EXIT_FAILURE);
-	reset_signals();
-	limit(RLIMIT_CORE, 0);
 	budget->fd = CHILD_FD;
-	if (quiet)
+	limit(RLIMIT_CORE, 0);
+	if (budget->quiet) {
+		block_signals();
 		cage_filter();
+	} else {
+		reset_signals();
+	}
 	cage_serve(L, budget);
 }
 
 /* -- the parent -- */
 
+/* Ends the process; the kernel may take its time to clear it away. */
+static void cage_kill(struct cage *cage)
+{
+	if (cage->fd < 0)
+		return;
+	close(cage->fd);
+	cage->fd = -1;
+	/* A trusted script may have children of its own; the group goes with it. */
+	kill(-cage->pid, SIGKILL);
+	kill(cage->pid, SIGKILL);
+}
+
 static void cage_end(struct cage *cage)
 {
 	pid_t pid = cage->pid;
 
+	cage_kill(cage);
 	cage->pid = 0;
-	if (cage->fd >= 0)
-		close(cage->fd);
-	cage->fd = -1;
-	if (!pid)
-		return;
-	/* A trusted script may have children of its own; the group goes with it. */
-	kill(-pid, SIGKILL);
-	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	while (pid && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }
 
@@ -127,15 +153,17 @@ static void read_budget(lua_State *L, struct budget *budget)
 	lua_getfield(L, 2, "path");
 	lua_getfield(L, 2, "memory");
 	lua_getfield(L, 2, "instructions");
-	budget->path = luaL_checkstring(L, -3);
-	budget->memory = (size_t)luaL_checkinteger(L, -2);
-	budget->left = luaL_checkinteger(L, -1);
+	lua_getfield(L, 2, "quiet");
+	budget->path = luaL_checkstring(L, -4);
+	budget->memory = (size_t)luaL_checkinteger(L, -3);
+	budget->left = luaL_checkinteger(L, -2);
+	budget->quiet = lua_toboolean(L, -1);
 }
 
 /*
  * start(function, { path, memory, instructions, quiet }) -> cage | nil, message
  *
- * The function runs once for each request that is asked, in one process that stays. `path` is the
+ * The function runs once for each request that is told, in one process that stays. `path` is the
  * script to which faults are put down; `quiet` leaves the process no system call but those that its
  * memory and its answers need.
  */
@@ -144,12 +172,9 @@ static int cage_start(lua_State *L)
 	struct budget budget = {.used = 0};
 	struct cage *cage;
 	pid_t parent = getpid();
-	bool quiet;
 	int pair[2];
 
 	read_budget(L, &budget);
-	lua_getfield(L, 2, "quiet");
-	quiet = lua_toboolean(L, -1);
 	cage = lua_newuserdatauv(L, sizeof(*cage), 0);
 	*cage = (struct cage){.fd = -1};
 	luaL_setmetatable(L, CAGE);
@@ -157,21 +182,21 @@ static int cage_start(lua_State *L)
 		return fail(L, "socketpair", errno);
 	/* What is still in the buffer must come out once, and from here. */
 	fflush(stdout);
-	cage->fd = pair[0];
 	cage->pid = fork();
 	if (cage->pid == 0) {
 		budget.fd = pair[1];
 		lua_settop(L, 2);
-		child(L, &budget, quiet, parent);
+		child(L, &budget, parent);
 	}
 	close(pair[1]);
 	if (cage->pid < 0) {
 		int error = errno;
 
 		cage->pid = 0;
-		cage_end(cage);
+		close(pair[0]);
 		return fail(L, "fork", error);
 	}
+	cage->fd = pair[0];
 	setpgid(cage->pid, cage->pid);
 	return 1;
 }
@@ -211,23 +236,23 @@ enum outcome {
 static enum outcome exchange(int fd, bool is_write, char *bytes, size_t length, double deadline)
 {
 	while (length) {
-		ssize_t n;
+		ssize_t n = is_write ? send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+				     : recv(fd, bytes, length, MSG_DONTWAIT);
+		bool waits = n < 0 && errno == EAGAIN;
 
-		if (!wait_for(fd, is_write ? POLLOUT : POLLIN, deadline))
-			return LATE;
-		n = is_write ? send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL)
-			     : recv(fd, bytes, length, MSG_DONTWAIT);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n <= 0)
+		if (n == 0 || (n < 0 && !waits && errno != EINTR))
 			return GONE;
-		bytes += n;
-		length -= (size_t)n;
+		if (waits ? !wait_for(fd, is_write ? POLLOUT : POLLIN, deadline) : now() > deadline)
+			return LATE;
+		if (n > 0) {
+			bytes += n;
+			length -= (size_t)n;
+		}
 	}
 	return DONE;
 }
 
-/* [] -> [bytes of the answer] */
+/* [] -> [bytes of the answer from its tag on] */
 static enum outcome receive(lua_State *L, int fd, double deadline, size_t *size)
 {
 	uint64_t length;
@@ -235,7 +260,7 @@ static enum outcome receive(lua_State *L, int fd, double deadline, size_t *size)
 
 	if (outcome != DONE)
 		return outcome;
-	if (length < 1 || length > MAX_ANSWER)
+	if (length < 1 || length > CAGE_ANSWER)
 		return GONE;
 	*size = (size_t)length;
 	return exchange(fd, false, lua_newuserdatauv(L, *size, 0), *size, deadline);
@@ -253,43 +278,65 @@ static int refuse(lua_State *L, const char *message, size_t length, const char *
 	return 3;
 }
 
+/* A cage that was late, or whose process is gone, is at its end. */
+static int ended(lua_State *L, struct cage *cage, enum outcome outcome)
+{
+	cage_end(cage);
+	return refuse(L, NULL, 0, outcome == LATE ? "late" : "gone");
+}
+
 /*
- * cage:ask(request, seconds) -> answer | nil, message, "fault" | nil, nil, "late" | nil, nil,
- * "gone"
+ * cage:tell(request, seconds) -> true | nil, nil, "late" | nil, nil, "gone"
  *
- * A cage that was late, or whose process is gone, is at its end.
+ * Each request is answered once; the caller may do something else before it asks for the answer.
  */
-static int cage_ask(lua_State *L)
+static int cage_tell(lua_State *L)
 {
 	struct cage *cage = luaL_checkudata(L, 1, CAGE);
 	double deadline = now() + luaL_checknumber(L, 3);
-	enum outcome outcome;
 	size_t length = 0;
-	uint64_t size;
 	const char *bytes;
 
-	if (!cage->pid)
-		return refuse(L, NULL, 0, "gone");
 	lua_settop(L, 2);
-	cage_encode(L, 2);
+	if (cage->fd < 0)
+		return ended(L, cage, GONE);
+	cage_encode(L, 2, SIZE_MAX);
 	bytes = lua_tolstring(L, -1, &length);
-	size = length;
-	outcome = exchange(cage->fd, true, (char *)&size, sizeof(size), deadline);
-	if (outcome == DONE)
-		outcome = exchange(cage->fd, true, (char *)bytes, length, deadline);
-	if (outcome != LATE)
+	/* A process that is gone may have left word of why. */
+	if (exchange(cage->fd, true, (char *)bytes, length, deadline) == LATE)
+		return ended(L, cage, LATE);
+	lua_pushboolean(L, true);
+	return 1;
+}
+
+/*
+ * cage:hear(seconds) -> answer | nil, message, "fault" | nil, nil, "late" | nil, nil, "gone"
+ */
+static int cage_hear(lua_State *L)
+{
+	struct cage *cage = luaL_checkudata(L, 1, CAGE);
+	double deadline = now() + luaL_checknumber(L, 2);
+	enum outcome outcome = GONE;
+	size_t length = 0;
+	const char *bytes;
+
+	if (cage->fd >= 0)
 		outcome = receive(L, cage->fd, deadline, &length);
-	if (outcome != DONE) {
-		cage_end(cage);
-		return refuse(L, NULL, 0, outcome == LATE ? "late" : "gone");
-	}
+	if (outcome != DONE)
+		return ended(L, cage, outcome);
 	bytes = lua_touserdata(L, -1);
 	if (bytes[0] == 'F')
 		return refuse(L, bytes + 1, length - 1, "fault");
-	if (bytes[0] == 'R' && cage_decode(L, bytes + 1, length - 1))
+	if (bytes[0] == 'R' && cage_decode(L, bytes + 1, length - 1, CAGE_ANSWER))
 		return 1;
-	cage_end(cage);
-	return refuse(L, NULL, 0, "gone");
+	return ended(L, cage, GONE);
+}
+
+/* cage:kill(): ends the process; it is waited for when the cage is closed or collected */
+static int cage_stop(lua_State *L)
+{
+	cage_kill(luaL_checkudata(L, 1, CAGE));
+	return 0;
 }
 
 static int cage_close(lua_State *L)
@@ -299,9 +346,8 @@ static int cage_close(lua_State *L)
 }
 
 static const luaL_Reg cage_methods[] = {
-	{"ask", cage_ask},
-	{"close", cage_close},
-	{NULL, NULL},
+	{"tell", cage_tell},   {"hear", cage_hear}, {"kill", cage_stop},
+	{"close", cage_close}, {NULL, NULL},
 };
 
 static const luaL_Reg cage_meta[] = {

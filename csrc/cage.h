@@ -7,17 +7,32 @@
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A message: eight bytes that say how many follow, a tag ('R' a value, 'F' what went wrong in
+ * words), and the value or the words. It is written at once, because each write wakes the other
+ * end.
+ */
+enum {
+	CAGE_LENGTH = sizeof(uint64_t),
+	CAGE_HEAD = CAGE_LENGTH + 1,
+	/* What a value may take where it is decoded: it may hold one table many times, and shrinks
+	 * the more it nests. */
+	CAGE_ANSWER = 16 << 20,
+};
 
 /*
  * Values as bytes. Tables travel by their raw contents, without metatables; functions, userdata and
  * threads become an opaque value that no check mistakes for anything else.
  */
 
-/* [.. value at index] -> [.. string]; throws where the value nests too deeply */
-void cage_encode(lua_State *L, int index);
+/* [.. value at index] -> [.. message]; throws where the value nests too deeply, or would take more
+ * than `room` bytes */
+void cage_encode(lua_State *L, int index, size_t room);
 
-/* [] -> [value], or false and [] where the bytes are none of ours */
-bool cage_decode(lua_State *L, const char *bytes, size_t length);
+/* [] -> [value], or false and [] where the bytes behind the tag are none of ours */
+bool cage_decode(lua_State *L, const char *bytes, size_t length, size_t room);
 
 /* Leaves the calling process nothing of the system but memory, its open descriptors and its end. */
 void cage_filter(void);
@@ -27,9 +42,12 @@ struct budget {
 	lua_Alloc alloc; /* the state's own allocator, and what it wants to be given */
 	void *alloc_ud;
 	size_t used, memory; /* bytes */
+	size_t collect_at;   /* used, when it is time to look for garbage */
+	bool refused;	     /* so that Lua looks for it */
 	lua_Integer left;    /* instructions */
 	const char *path;    /* of the script: where a fault is to be found */
 	int fd;
+	bool quiet; /* nothing is printed: there is no library that could */
 };
 
 /* Serves requests at budget->fd until the other end is closed; L: [function, options] */

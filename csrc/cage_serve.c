@@ -3,8 +3,8 @@
  *
  * The child goes on in a copy of its parent's Lua state: nothing has to be loaded again, which is
  * what keeps a cage cheap. Two things follow. Finalizers of the parent's objects (sockets, locks,
- * transactions) must not run here, so the collector runs only in an emergency, when the budget is
- * used up: then Lua calls none. And the state is never closed.
+ * transactions) must not run here, so the collector runs only in an emergency, when Lua calls none:
+ * that is, when an object is refused its memory. And the state is never closed.
  *
  * Whoever exceeds the instruction budget is not sent an error, which a script could catch, but
  * ends, saying where.
@@ -23,6 +23,9 @@
 enum {
 	GRAIN = 1000, /* instructions between two looks at the budget; also the price of a coroutine
 		       */
+	MOST_WORDS = 4096,
+	LEAST_GARBAGE = 8 << 20,
+	HEAP_WORD = 16, /* the allocator rounds up to this, and keeps half of it for itself */
 };
 
 /* -- talking -- */
@@ -57,13 +60,24 @@ static bool write_all(int fd, const void *bytes, size_t length)
 	return true;
 }
 
-/* One answer: its length, then 'R' and a value, or 'F' and what went wrong. */
-static void answer(int fd, char tag, const char *bytes, size_t length)
+/* What went wrong, in as many words as anybody reads. */
+static void answer_fault(int fd, const char *text, size_t length)
 {
-	uint64_t size = length + 1;
+	char message[CAGE_HEAD + MOST_WORDS] = {[CAGE_LENGTH] = 'F'};
+	uint64_t size;
 
-	if (!write_all(fd, &size, sizeof(size)) || !write_all(fd, &tag, 1) ||
-	    !write_all(fd, bytes, length))
+	if (length > MOST_WORDS)
+		length = MOST_WORDS;
+	size = length + 1;
+	memcpy(message, &size, sizeof(size));
+	memcpy(message + CAGE_HEAD, text, length);
+	if (!write_all(fd, message, CAGE_HEAD + length))
+		_exit(EXIT_FAILURE);
+}
+
+static void answer_value(int fd, const char *message, size_t length)
+{
+	if (!write_all(fd, message, length))
 		_exit(EXIT_FAILURE);
 }
 
@@ -77,20 +91,58 @@ static struct budget *budget_of(lua_State *L)
 	return budget;
 }
 
+/* What a block takes of the machine's memory: many small ones take half as much again as they hold.
+ */
+static size_t price(size_t size)
+{
+	return size ? (size + HEAP_WORD / 2 + HEAP_WORD - 1) / HEAP_WORD * HEAP_WORD : 0;
+}
+
+/*
+ * When there is as much again, in any case before half of what is left is used up; but where little
+ * is left, each collection would cost more time than it brings memory.
+ */
+static size_t next_collection(const struct budget *budget)
+{
+	size_t more = (budget->memory - budget->used) / 2;
+
+	if (more > budget->used)
+		more = budget->used;
+	return budget->used + (more > LEAST_GARBAGE ? more : LEAST_GARBAGE);
+}
+
+/*
+ * Whether to refuse a new object this once, so that Lua collects garbage and asks again. Buffers of
+ * C functions, which have no kind, would take a refusal for the end.
+ */
+static bool wants_collection(struct budget *budget, const void *block, size_t kind)
+{
+	if (block || !kind)
+		return false;
+	if (budget->refused) /* and this is the second time */
+		budget->collect_at = next_collection(budget);
+	budget->refused = budget->used >= budget->collect_at;
+	return budget->refused;
+}
+
 static void *budget_alloc(void *ud, void *block, size_t old_size, size_t new_size)
 {
 	struct budget *budget = ud;
-	size_t held = block ? old_size : 0;
+	size_t held = block ? price(old_size) : 0;
+	size_t wanted = price(new_size);
 	void *fresh;
 
-	if (new_size > held && new_size - held > budget->memory - budget->used)
+	if (new_size > budget->memory ||
+	    (wanted > held && wanted - held > budget->memory - budget->used))
+		return NULL;
+	if (new_size && wants_collection(budget, block, old_size))
 		return NULL;
 	fresh = budget->alloc(budget->alloc_ud, block, old_size, new_size);
 	/* What the parent allocated was never counted here, so less may be used than is freed. */
-	if (fresh && new_size > held)
-		budget->used += new_size - held;
+	if (fresh && wanted > held)
+		budget->used += wanted - held;
 	else if (fresh || !new_size)
-		budget->used -= held - new_size < budget->used ? held - new_size : budget->used;
+		budget->used -= held - wanted < budget->used ? held - wanted : budget->used;
 	return fresh;
 }
 
@@ -108,22 +160,17 @@ static int script_line(lua_State *L, const struct budget *budget)
 	return 0;
 }
 
-_Noreturn static void exhausted(lua_State *L, struct budget *budget)
+_Noreturn static void exhausted(lua_State *L, const struct budget *budget)
 {
-	char text[4096];
+	char text[MOST_WORDS];
+	char at[32] = "";
 	int line = script_line(L, budget);
-	int length;
 
 	if (line)
-		length =
-			snprintf(text, sizeof(text), "%s:%d: more than the instructions it may use",
-				 budget->path, line);
-	else
-		length = snprintf(text, sizeof(text), "%s: more than the instructions it may use",
-				  budget->path);
-	if (length > (int)sizeof(text) - 1)
-		length = (int)sizeof(text) - 1;
-	answer(budget->fd, 'F', text, (size_t)length);
+		snprintf(at, sizeof(at), ":%d", line);
+	snprintf(text, sizeof(text), "%s%s: more than the instructions it may use", budget->path,
+		 at);
+	answer_fault(budget->fd, text, strlen(text));
 	_exit(EXIT_FAILURE);
 }
 
@@ -219,24 +266,22 @@ static int serve_one(lua_State *L)
 	size_t length = *(const size_t *)lua_touserdata(L, 3);
 
 	lua_settop(L, 1);
-	if (!cage_decode(L, bytes, length))
+	if (!cage_decode(L, bytes + 1, length - 1, SIZE_MAX))
 		return luaL_error(L, "the request is garbled");
 	lua_call(L, 1, 1);
-	cage_encode(L, -1);
+	cage_encode(L, -1, CAGE_ANSWER);
 	return 1;
 }
 
 /* What no handler could put into words: memory ran out, or an error came of another one. */
-static void fault(const struct budget *budget, int status)
+static void speechless(const struct budget *budget, int status)
 {
-	char text[4096];
-	int length = snprintf(text, sizeof(text), "%s: %s", budget->path,
-			      status == LUA_ERRMEM ? "more than the memory it may use"
-						   : "an error while another was being handled");
+	char text[MOST_WORDS];
 
-	if (length > (int)sizeof(text) - 1)
-		length = (int)sizeof(text) - 1;
-	answer(budget->fd, 'F', text, (size_t)length);
+	snprintf(text, sizeof(text), "%s: %s", budget->path,
+		 status == LUA_ERRMEM ? "more than the memory it may use"
+				      : "an error while another was being handled");
+	answer_fault(budget->fd, text, strlen(text));
 }
 
 /* [function, handler, options] -> the same */
@@ -251,12 +296,15 @@ static void serve(lua_State *L, const struct budget *budget, char *bytes, size_t
 	lua_pushlightuserdata(L, bytes);
 	lua_pushlightuserdata(L, &length);
 	status = lua_pcall(L, 3, 1, 2);
-	fflush(stdout);
+	if (!budget->quiet)
+		fflush(stdout);
 	text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
-	if (text && (status == LUA_OK || status == LUA_ERRRUN))
-		answer(budget->fd, status == LUA_OK ? 'R' : 'F', text, size);
+	if (text && status == LUA_OK)
+		answer_value(budget->fd, text, size);
+	else if (text && status == LUA_ERRRUN)
+		answer_fault(budget->fd, text, size);
 	else
-		fault(budget, status);
+		speechless(budget, status);
 	lua_settop(L, 3);
 }
 
@@ -268,11 +316,12 @@ _Noreturn void cage_serve(lua_State *L, struct budget *budget)
 	charge_coroutines(L);
 	lua_pushcfunction(L, locate);
 	lua_insert(L, 2);
+	budget->collect_at = next_collection(budget);
 	budget->alloc = lua_getallocf(L, &budget->alloc_ud);
 	lua_setallocf(L, budget_alloc, budget);
 	lua_sethook(L, on_count, LUA_MASKCOUNT, GRAIN);
 	while (read_all(budget->fd, &length, sizeof(length))) {
-		char *bytes = malloc(length + 1);
+		char *bytes = malloc(length);
 
 		if (!bytes || !read_all(budget->fd, bytes, length))
 			break;

@@ -12,6 +12,10 @@
 enum {
 	DEPTH = 100, /* a table that contains itself ends here */
 	FIRST_SIZE = 1024,
+	/* About what Lua and the allocator take for each. */
+	TABLE_COST = 80,
+	ENTRY_COST = 48,
+	STRING_COST = 48,
 };
 
 /* The buffer is a userdata in a stack slot of its own: an error on the way leaves nothing behind.
@@ -21,12 +25,22 @@ struct out {
 	int slot;
 	char *data;
 	size_t used, size;
+	size_t room;
 };
 
 struct in {
 	lua_State *L;
 	const char *at, *end;
+	size_t room;
 };
+
+static bool spend(size_t *room, size_t cost)
+{
+	if (*room < cost)
+		return false;
+	*room -= cost;
+	return true;
+}
 
 /* -- encoding -- */
 
@@ -48,6 +62,12 @@ static void put(struct out *out, const void *bytes, size_t length)
 static void put_tag(struct out *out, char tag)
 {
 	put(out, &tag, 1);
+}
+
+static void pay(struct out *out, size_t cost)
+{
+	if (!spend(&out->room, cost))
+		luaL_error(out->L, "more than the %d MiB that a value may take", CAGE_ANSWER >> 20);
 }
 
 static void put_number(struct out *out, int index)
@@ -73,6 +93,7 @@ static void put_string(struct out *out, int index)
 
 	if (length > UINT32_MAX)
 		luaL_error(out->L, "a text of more than 4 GiB");
+	pay(out, STRING_COST + length);
 	put_tag(out, 's');
 	put(out, &size, sizeof(size));
 	put(out, text, length);
@@ -111,11 +132,13 @@ static void put_table(struct out *out, int index, int depth)
 	if (put_json_number(out, index))
 		return;
 	luaL_checkstack(L, 4, "a table nests too deeply");
+	pay(out, TABLE_COST);
 	put_tag(out, '{');
 	lua_pushnil(L);
 	while (lua_next(L, index)) {
 		int value = lua_gettop(L);
 
+		pay(out, ENTRY_COST);
 		put_value(out, value - 1, depth + 1);
 		put_value(out, value, depth + 1);
 		lua_pop(L, 1);
@@ -147,14 +170,18 @@ static void put_value(struct out *out, int index, int depth)
 	}
 }
 
-void cage_encode(lua_State *L, int index)
+void cage_encode(lua_State *L, int index, size_t room)
 {
-	struct out out = {.L = L, .size = FIRST_SIZE};
+	struct out out = {.L = L, .size = FIRST_SIZE, .used = CAGE_LENGTH, .room = room};
+	uint64_t length;
 
 	index = lua_absindex(L, index);
 	out.data = lua_newuserdatauv(L, out.size, 0);
 	out.slot = lua_gettop(L);
+	put_tag(&out, 'R');
 	put_value(&out, index, 0);
+	length = out.used - CAGE_LENGTH;
+	memcpy(out.data, &length, sizeof(length));
 	lua_pushlstring(L, out.data, out.used);
 	lua_replace(L, out.slot);
 }
@@ -194,7 +221,8 @@ static bool take_string(struct in *in)
 {
 	uint32_t length;
 
-	if (!take(in, &length, sizeof(length)) || (size_t)(in->end - in->at) < length)
+	if (!take(in, &length, sizeof(length)) || (size_t)(in->end - in->at) < length ||
+	    !spend(&in->room, STRING_COST + length))
 		return false;
 	lua_pushlstring(in->L, in->at, length);
 	in->at += length;
@@ -216,12 +244,13 @@ static bool take_table(struct in *in, int depth)
 	lua_State *L = in->L;
 	int table;
 
-	if (depth >= DEPTH || !lua_checkstack(L, 4))
+	if (depth >= DEPTH || !lua_checkstack(L, 4) || !spend(&in->room, TABLE_COST))
 		return false;
 	lua_newtable(L);
 	table = lua_gettop(L);
 	while (in->at < in->end && *in->at != '}') {
-		if (!take_value(in, depth + 1) || !is_key(L, -1) || !take_value(in, depth + 1))
+		if (!spend(&in->room, ENTRY_COST) || !take_value(in, depth + 1) || !is_key(L, -1) ||
+		    !take_value(in, depth + 1))
 			return false;
 		lua_rawset(L, table);
 	}
@@ -262,9 +291,9 @@ static bool take_value(struct in *in, int depth)
 	}
 }
 
-bool cage_decode(lua_State *L, const char *bytes, size_t length)
+bool cage_decode(lua_State *L, const char *bytes, size_t length, size_t room)
 {
-	struct in in = {.L = L, .at = bytes, .end = bytes + length};
+	struct in in = {.L = L, .at = bytes, .end = bytes + length, .room = room};
 	int top = lua_gettop(L);
 
 	if (take_value(&in, 0) && in.at == in.end)

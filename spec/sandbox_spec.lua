@@ -399,6 +399,78 @@ describe("a trusted script", function()
   end)
 end)
 
+describe("a script's memory", function()
+  setup(function() directory = helper.directory() end)
+  teardown(function() helper.remove(directory) end)
+
+  -- What a body makes the process take at most, in KiB, asked of the kernel.
+  local function peak(body)
+    local seconds, instructions = sandbox.BUDGET.seconds, sandbox.BUDGET.instructions
+    sandbox.BUDGET.seconds, sandbox.BUDGET.instructions = 60, math.maxinteger
+    local message = refused(load(([[
+      local t, n = {}, 0
+      pcall(function() while true do n = n + 1 %s end end)
+      t = nil
+      for _ = 1, 1e4 do local _ = {} end
+      local file = io.open "/proc/self/status"
+      error(file:read("a"):match "VmHWM:%%s*(%%d+)", 0)]]):format(body), { trusted = true }))
+    sandbox.BUDGET.seconds, sandbox.BUDGET.instructions = seconds, instructions
+    return tonumber(message:match "(%d+)$"), message
+  end
+
+  it("is counted as the machine counts it, however small the pieces", function()
+    local least = assert(peak "error()")
+    for _, body in ipairs {
+      "t[n] = {}", "t[n] = function() return n end", "t[n] = ('x'):rep(100) .. n",
+      "t[n] = ('x'):rep(1 << 20) .. n",
+    } do
+      local most, message = peak(body)
+      -- The allocator keeps some more at hand.
+      assert.is_true(most ~= nil and most - least <= 66 << 10, body .. ": " .. message)
+    end
+  end)
+
+  it("is free again when its values are", function()
+    local seconds, instructions = sandbox.BUDGET.seconds, sandbox.BUDGET.instructions
+    sandbox.BUDGET.seconds, sandbox.BUDGET.instructions = 60, math.maxinteger
+    local script <close>, message = load [[
+      local keep = {}
+      for i = 1, 1e4 do keep[i] = { i } end
+      for i = 1, 2000 do local _ = ("x"):rep(1e5) .. i end
+      for i = 1, 1e6 do local _ = { i } end
+      return { merge = function() return keep end }]]
+    sandbox.BUDGET.seconds, sandbox.BUDGET.instructions = seconds, instructions
+    assert.is_table(script, message)
+  end)
+end)
+
+describe("what a script says", function()
+  setup(function() directory = helper.directory() end)
+  teardown(function() helper.remove(directory) end)
+
+  it("is one line of readable text, and not a book", function()
+    local path = directory .. "/rule.lua"
+    assert.equal(path .. ":1: one two  [2Jthree", refused(load [[error("one\ntwo\r\27[2Jthree")]]))
+    assert.equal(path .. ":1: ? caf? ", refused(load [[error("\255 caf\233 ")]]))
+    assert.equal(path .. ":1: café", refused(load [[error("café")]]))
+    assert.is_true(#refused(load [[error(("x"):rep(1 << 20))]]) <= 4096)
+    local script <close> = assert(load [[return { merge = function() return nil, "a\nb" end }]])
+    assert.equal(path .. ": merge(default): a b", select(2, rule.merge(both, script)))
+  end)
+
+  it("is no more than it may take where it is read", function()
+    for _, value in ipairs { "t", "{ dst = 'default', dev = 'eth0', encap = t }" } do
+      local script <close> = assert(load(([[return { plan = function(plan)
+        local t = {}
+        for i = 1, 30 do t = { t, t } end
+        plan.routes = %s
+        return plan
+      end }]]):format(value)))
+      assert.matches("more than the 16 MiB that a value may take", refused(script:plan({ })))
+    end
+  end)
+end)
+
 describe("a cage", function()
   local options <const> = {
     path = "/script", memory = 64 << 20, instructions = 10000000, quiet = true,
@@ -406,8 +478,43 @@ describe("a cage", function()
 
   local function ask(serve, request, seconds)
     local one <close> = assert(cage.start(serve, options))
-    return one:ask(request, seconds or 0.5)
+    assert(one:tell(request, seconds or 0.5))
+    return one:hear(seconds or 0.5)
   end
+
+  it("ends at once, and is waited for when it is closed", function()
+    local one = assert(cage.start(function() while true do end end, options))
+    assert(one:tell({}, 1))
+    one:kill()
+    assert.equal("gone", (select(3, one:hear(1))))
+    assert.equal("gone", (select(3, one:tell({}, 1))))
+    local family = children()
+    one:close()
+    assert.equal(family, children())
+  end)
+
+  it("does its work while its caller does something else", function()
+    local one <close> = assert(cage.start(function(request) return request + 1 end, options))
+    assert(one:tell(1, 1))
+    assert(one:tell(2, 1))
+    assert.equal(2, one:hear(1))
+    assert.equal(3, one:hear(1))
+  end)
+
+  it("starts where standard input, output and error are closed", function()
+    local path = os.tmpname()
+    for _, quiet in ipairs { "true", "false" } do
+      assert(sys.spawn { argv = { "sh", "-c", 'exec lua5.4 -e "$0" 0<&- 1>&- 2>&-', helper.paths()
+        .. ([[local one <close> = assert(require("ecmp.cage").start(function(request)
+          print("printed") return request end,
+          { path = "/script", memory = 1 << 20, instructions = 1e6, quiet = %s }))
+        assert(one:tell("through", 1))
+        local file <close> = io.open(%q, "w")
+        file:write(tostring(one:hear(1)))]]):format(quiet, path) } })
+      assert.equal("through", sys.read(path))
+    end
+    os.remove(path)
+  end)
 
   it("carries values both ways", function()
     for _, value in ipairs {

@@ -17,11 +17,8 @@ local M = {}
 -- CNI's code for a script that is at fault, and for a mistake in the configuration.
 local FAULT <const>, MISTAKE <const> = 100, 7
 
--- A message is for people.
+-- A message is for people, and one line.
 local LONGEST <const> = 4096
-
--- Nothing can be loaded from inside a cage, so all that a rule may come to is loaded here.
-for _, word in ipairs(rule.words) do rule.word(word) end
 
 ---What a script may use, from loading to closing.
 M.BUDGET = { instructions = 10 * 1000 * 1000, memory = 64 << 20, seconds = 0.5 }
@@ -45,20 +42,46 @@ local function plain_list(routes)
   return list
 end
 
+---What a script said, whatever it may have put into it.
+local function in_words(text)
+  local short <const> = tostring(text):sub(1, LONGEST)
+  local readable <const> = utf8.len(short) and short or short:gsub("[\128-\255]", "?")
+  return (readable:gsub("%c", " "))
+end
+
+---Closes a script that has failed: what it left half done is nothing to go on with.
+---@return nil, string message, integer code
+local function failed(script, message, what)
+  script:close()
+  if what == "fault" then return nil, in_words(message), FAULT end
+  local why <const> = what == "late" and ("took longer than %g s"):format(M.BUDGET.seconds)
+    or "its process ended without an answer"
+  return nil, ("%s: %s"):format(script.path, why), FAULT
+end
+
+local function tell(script, request)
+  local started <const> = sys.monotonic()
+  local told <const>, message <const>, what <const> = script.cage:tell(request, script.seconds)
+  script.seconds = script.seconds - (sys.monotonic() - started)
+  if not told then return failed(script, message, what) end
+  return true
+end
+
+---@return table? answer, string? message, integer? code
+local function hear(script)
+  local started <const> = sys.monotonic()
+  local answer <const>, message <const>, what <const> = script.cage:hear(script.seconds)
+  script.seconds = script.seconds - (sys.monotonic() - started)
+  if type(answer) ~= "table" then return failed(script, message, what) end
+  return answer
+end
+
 ---@return table? answer, string? message, integer? code
 local function ask(script, request)
-  local started <const> = sys.monotonic()
-  local answer, message, what = script.cage:ask(request, script.seconds)
-  script.seconds = script.seconds - (sys.monotonic() - started)
-  if type(answer) == "table" then return answer end
-  if what == "late" then
-    message = ("%s: took longer than %g s"):format(script.path, M.BUDGET.seconds)
-  elseif what ~= "fault" then
-    message = ("%s: its process ended without an answer"):format(script.path)
-  end
-  -- What it left behind half done is nothing to go on with.
-  script.cage:close()
-  return nil, message, FAULT
+  local ok, message, code = script:ready()
+  if ok then ok, message, code = tell(script, request) end
+  if not ok then return nil, message, code end
+  return hear(script)
 end
 
 ---A code that a script gave: CNI's numbers and the system's symbols pass, anything else is 7.
@@ -72,28 +95,35 @@ end
 local function value_of(script, answer, what)
   if answer.value ~= nil then return answer.value end
   if answer.message ~= nil then
-    local said <const> = tostring(answer.message):sub(1, LONGEST)
-    local message <const> = ("%s: %s"):format(script.path, said)
+    local message <const> = ("%s: %s"):format(script.path, in_words(answer.message))
     return nil, message, known_code(answer.code)
   end
   return nil, ("%s: %s: returned nothing"):format(script.path, what), FAULT
 end
 
 local function fault(script, message)
-  return nil, ("%s: %s"):format(script.path, message), FAULT
+  return nil, ("%s: %s"):format(script.path, in_words(message)), FAULT
 end
 
----Loads a rule script.
+-- Nothing can be loaded from inside a cage, so all that a rule may come to is loaded before.
+local function preload(word)
+  for _, name in ipairs(word and { word } or rule.words) do rule.word(name) end
+end
+
+---Begins to load a rule script; it runs while the caller does something else.
 ---@param path string
----@param options? table `trusted`: true gives it all of Lua; its budget stays
----@return table? script with `path` and `hooks` (a set of names), string? message, integer? code
----nil, message with file and line, 100
-function M.load(path, options)
+---@param options? table `trusted`: true gives it all of Lua, its budget stays; `merge`: the word
+---for what it leaves out, that of `ctx.conf` where left out
+---@return table? script to be asked whether it is `ready`, string? message, integer? code nil,
+---message, 100 where it may not be run
+function M.start(path, options)
   local text, message, code = trust.read(path)
   if not text then return nil, message, code end
-  local trusted <const> = options ~= nil and options.trusted == true
+  options = options or {}
+  preload(options.merge)
+  local trusted <const> = options.trusted == true
   local child
-  child, message = cage.start(inmate.new(path, text, trusted), {
+  child, message = cage.start(inmate.new(path, text, trusted, options.merge), {
     path = path, memory = M.BUDGET.memory, instructions = M.BUDGET.instructions,
     quiet = not trusted,
   })
@@ -101,15 +131,35 @@ function M.load(path, options)
   local script <const> = setmetatable({
     path = path, cage = child, seconds = M.BUDGET.seconds,
   }, Script)
-  local answer
-  answer, message, code = ask(script, { verb = "load" })
-  if not answer then return nil, message, code end
-  script.hooks = type(answer.hooks) == "table" and answer.hooks or {}
+  local told
+  told, message, code = tell(script, { verb = "load" })
+  if not told then return nil, message, code end
   return script
 end
 
----Runs the hooks `routes`, `key` and `merge`; what the script leaves out is done by the word in
----`ctx.conf.merge`.
+---Loads a rule script.
+---@param path string
+---@param options? table see `start`
+---@return table? script with `path` and `hooks` (a set of names), string? message, integer? code
+---nil, message with file and line, 100
+function M.load(path, options)
+  local script, message, code = M.start(path, options)
+  if script then script, message, code = script:ready() end
+  return script, message, code
+end
+
+---Waits until the script is loaded.
+---@return table? script itself, with `hooks`, string? message, integer? code nil, message with file
+---and line, 100
+function Script:ready()
+  if self.hooks then return self end
+  local answer <const>, message <const>, code <const> = hear(self)
+  if not answer then return nil, message, code end
+  self.hooks = type(answer.hooks) == "table" and answer.hooks or {}
+  return self
+end
+
+---Runs the hooks `routes`, `key` and `merge`.
 ---@param routes table[]
 ---@param ctx? table what rules see beside the routes; values only
 ---@return table[]? routes, string? message, integer|string|nil code nil, message; 100 for a fault
@@ -142,8 +192,10 @@ end
 ---@param ctx? table
 ---@return table? plan, string? message, integer|string|nil code
 function Script:plan(plan, ctx)
+  local answer, message, code = self:ready()
+  if not answer then return nil, message, code end
   if not self.hooks.plan then return plan end
-  local answer, message, code = ask(self, { verb = "plan", plan = plan, ctx = ctx or {} })
+  answer, message, code = ask(self, { verb = "plan", plan = plan, ctx = ctx or {} })
   if not answer then return nil, message, code end
   local changed
   changed, message, code = value_of(self, answer, "plan")
@@ -151,6 +203,11 @@ function Script:plan(plan, ctx)
   changed, message = checked.plan(changed, plan, ctx and ctx.links)
   if not changed then return fault(self, message) end
   return changed
+end
+
+---Ends the script's process without waiting until the system has cleared it away.
+function Script:finish()
+  self.cage:kill()
 end
 
 ---Ends the script's process; twice is fine.

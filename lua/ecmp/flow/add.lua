@@ -37,31 +37,41 @@ function M.expect_interface(state)
   return true
 end
 
--- The script is loaded once the context is known: its faults are the site's, with code 100.
-local function load_script(state)
-  if not state.conf.script then return true end
-  local script, message, code = require("ecmp.rule.load")(state.conf.script, {
-    trusted = state.conf.trusted, merge = state.conf.merge,
+---Begins to load the script, in its own process, while the pod is looked at.
+local function start_script(state)
+  local conf <const> = state.conf
+  if not conf.script or state.script then return true end
+  local script, message, code = require("ecmp.sandbox").start(conf.script, {
+    trusted = conf.trusted, merge = conf.merge,
   })
-  if not script then return nil, message, code or 100 end
+  if not script then return nil, message, code end
   state.script = script
   return true
+end
+
+-- Before anything is handed out it is known whether there is a rule to run.
+local function await_script(state)
+  if not state.script then return true end
+  return state.script:ready()
+end
+
+local function read_context(state)
+  return flow.run(state, "context", "context")
 end
 
 ---Runs the stages up to the plan; nothing is changed but what the IPAM plugin handed out.
 ---@param state table with call, plugin, undo, and nl unless nothing is to be read
 ---@return table? state, string? message, string|integer? code
 function M.prepare(state)
-  local ok, message, code = flow.run(state, "context", "context")
-  if not ok then return nil, message, code end
-  for _, step in ipairs { refuse_existing, M.expect_interface, load_script } do
-    ok, message, code = step(state)
+  for _, step in ipairs { start_script, read_context, refuse_existing, M.expect_interface,
+    await_script } do
+    local ok, message, code = step(state)
     if not ok then return nil, message, code end
   end
-  local details
-  ok, message, code, details = flow.run(state, "ipam", "plan")
-  -- The script has had its last word; its process need not wait for addresses and links.
-  if state.script and not state.dry then state.script:close() end
+  local ok, message, code, details = flow.run(state, "ipam", "plan")
+  -- The script has had its last word; its process need not wait for addresses and links, nor they
+  -- for its end.
+  if state.script and not state.dry then state.script:finish() end
   return ok, message, code, details
 end
 
@@ -71,6 +81,7 @@ end
 function M.run(call, plugin)
   local state <const> = { call = call, plugin = plugin }
   local ok, message, code = flow.run(state, "netconf", "netconf")
+  if ok then ok, message, code = start_script(state) end
   if not ok then return nil, message, code end
   local nl <close>, why, number = M.open(call)
   if not nl then return nil, why, number end

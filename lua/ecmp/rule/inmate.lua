@@ -26,9 +26,18 @@ local function copy(from)
   return to
 end
 
+---Copies, so that words and blocks go on with what is theirs whatever a script does to its own.
+local given <const> = {}
+
 local function pure_require(name)
-  if MODULES[name] then return require(name) end
-  error(("require '%s': rules may require ecmp.rule and ecmp.ip only"):format(tostring(name)), 2)
+  if not MODULES[name] then
+    error(("require '%s': rules may require ecmp.rule and ecmp.ip only"):format(tostring(name)), 2)
+  end
+  if not given[name] then
+    given[name] = copy(require(name))
+    given[name].load = nil -- what it loads are files
+  end
+  return given[name]
 end
 
 local function no_print()
@@ -39,8 +48,10 @@ end
 local function pure_environment()
   rawset(string, "dump", nil)
   getmetatable("").__metatable = false
-  -- The same numbers each time, so that what a preview showed is what happens.
+  -- The same numbers each time, so that what a preview showed is what happens. Nobody seeds anew:
+  -- without arguments that would be by the clock.
   math.randomseed(1)
+  rawset(math, "randomseed", nil)
   local env <const> = { require = pure_require, print = no_print }
   for _, name in ipairs(BASE) do env[name] = _G[name] end
   for _, name in ipairs(LIBRARIES) do env[name] = copy(_G[name]) end
@@ -99,7 +110,7 @@ end
 function verbs.merge(inmate, request)
   local trace <const> = request.trace and {} or nil
   local routes, message, code = merge(request.routes, inmate.hooks, request.ctx,
-    { trace = trace, nonsense = FAULT })
+    { trace = trace, nonsense = FAULT, word = inmate.word })
   return { value = routes, message = message, code = code, trace = trace }
 end
 
@@ -112,9 +123,10 @@ end
 ---@param path string what faults are put down to
 ---@param text string its source
 ---@param trusted boolean
+---@param word? string the word for what it leaves out
 ---@return fun(request: table): table
-function M.new(path, text, trusted)
-  local inmate <const> = { path = path, text = text, trusted = trusted }
+function M.new(path, text, trusted, word)
+  local inmate <const> = { path = path, text = text, trusted = trusted, word = word }
   return function(request)
     return verbs[request.verb](inmate, request)
   end

@@ -16,11 +16,11 @@ local function hooks_of(rule)
     table.concat(words.words, ", ")), 3)
 end
 
----Fills in what a rule leaves out from the rule of the configuration's word.
-local function completed(hooks, ctx)
+---Fills in what a rule leaves out from the rule of a word.
+local function completed(hooks, word)
   if hooks.merge then return hooks end
   local words <const> = require "ecmp.rule"
-  local stock <const> = words.word(ctx.conf and ctx.conf.merge or "ecmp")
+  local stock <const> = words.word(word)
   return { routes = hooks.routes, key = hooks.key or stock.key, merge = stock.merge }
 end
 
@@ -105,19 +105,20 @@ end
 ---@param routes table[] in the order listed
 ---@param rule any a word ("ecmp", "separate", "first", "failover", "reject"), a function with the
 ---shape of `merge`, a table of the hooks `routes`, `key`, `merge`, or a loaded rule script
----@param ctx? table what rules see beside the routes; `conf.merge` is the word for what a table
----of hooks leaves out
+---@param ctx? table what rules see beside the routes
 ---@param options? table `trace`: a list to which `{ came, goes }` is added for each group;
+---`word`: for what a table of hooks leaves out, `ctx.conf.merge` or "ecmp" where it is not said;
 ---`nonsense`: the code for what is no route, given for a script; 7 where left out
 ---@return table[]? routes, string? message, integer|string|nil code nil, message with the path of
 ---the field, 7 (or what the rule gave) where the rule refuses or returned what is no route
 return function(routes, rule, ctx, options)
   local hooks <const> = hooks_of(rule)
   if hooks.run then return run_script(hooks, routes, ctx, options and options.trace) end
-  ctx = ctx or {}
+  ctx, options = ctx or {}, options or {}
+  local word <const> = options.word or ctx.conf and ctx.conf.merge or "ecmp"
   local run <const> = {
-    ctx = ctx, hooks = completed(hooks, ctx), places = {},
-    trace = options and options.trace, nonsense = options and options.nonsense,
+    ctx = ctx, hooks = completed(hooks, word), places = {}, trace = options.trace,
+    nonsense = options.nonsense,
   }
   local list, message, code = run_routes(run, routes)
   if not list then return nil, message, code end

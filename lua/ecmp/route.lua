@@ -368,6 +368,11 @@ function methods:replace(value)
   local request = rtnl.view("route", route, true)
   local before = {}
   if request.family == 4 then
+    -- The kernel cannot be asked for one prefix, so finding what else has the key takes a list of
+    -- the table; where nothing has it, adding is all there is to do.
+    if self.nl.socket:request("route", "add", route) then
+      return true
+    end
     local message, code
     before, message, code = others_of_key(self, request)
     if not before then

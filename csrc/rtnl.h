@@ -124,6 +124,7 @@ struct encoder {
 	int refused; /* errno of something the world lacks (a device, a namespace); 0 = fine */
 	const char *lacking; /* what: "device" or "namespace" */
 	struct key_cache keys;
+	uint64_t route_rows[6]; /* of keys that defaults ask for */
 };
 
 enum {

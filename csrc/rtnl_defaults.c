@@ -22,7 +22,27 @@ static bool has(const struct schema *schema, const struct given *g, const char *
 	return false;
 }
 
-static bool stays_on_link(const struct rtmsg *r, const struct given *g)
+/* The same for routes, of which there may be a million: each key is looked for once. */
+enum asked {
+	VIA,
+	DEV,
+	NEXTHOPS,
+	NHID,
+	TABLE,
+	SCOPE
+};
+
+static bool route_has(struct encoder *e, const struct given *g, enum asked key)
+{
+	static const char *const names[] = {"via", "dev", "nexthops", "nhid", "table", "scope"};
+	uint64_t *row = &e->route_rows[key];
+	for (int i = 0; !*row; i++) /* a schema has its rows */
+		if (schema_route.rows[i].key && strcmp(schema_route.rows[i].key, names[key]) == 0)
+			*row = (uint64_t)1 << i;
+	return g->rows & *row;
+}
+
+static bool stays_on_link(struct encoder *e, const struct rtmsg *r, const struct given *g)
 {
 	switch (r->rtm_type) {
 	case RTN_BROADCAST:
@@ -30,8 +50,8 @@ static bool stays_on_link(const struct rtmsg *r, const struct given *g)
 	case RTN_ANYCAST:
 		return true;
 	case RTN_UNICAST:
-		return !has(&schema_route, g, "nexthops") && !has(&schema_route, g, "via") &&
-		       !has(&schema_route, g, "nhid");
+		return !route_has(e, g, NEXTHOPS) && !route_has(e, g, VIA) &&
+		       !route_has(e, g, NHID);
 	default:
 		return false;
 	}
@@ -55,15 +75,13 @@ static uint8_t default_table(const struct rtmsg *r)
  * told here. */
 static void check_hops(struct encoder *e, const struct rtmsg *r, const struct given *g)
 {
-	const char *single = has(&schema_route, g, "via")   ? "via"
-			     : has(&schema_route, g, "dev") ? "dev"
-							    : NULL;
-	bool several = has(&schema_route, g, "nexthops");
+	const char *single = route_has(e, g, VIA) ? "via" : route_has(e, g, DEV) ? "dev" : NULL;
+	bool several = route_has(e, g, NEXTHOPS);
 	if (single && several)
 		fail(e, single, "a route has either this or nexthops");
 	bool nowhere = r->rtm_type == RTN_BLACKHOLE || r->rtm_type == RTN_UNREACHABLE ||
 		       r->rtm_type == RTN_PROHIBIT || r->rtm_type == RTN_THROW;
-	if (nowhere && (several || has(&schema_route, g, "via")))
+	if (nowhere && (several || route_has(e, g, VIA)))
 		fail(e, several ? "nexthops" : "via", "a route of type %s has no next hops",
 		     word_by_value(words_type, r->rtm_type));
 }
@@ -74,9 +92,9 @@ static void route_defaults(struct encoder *e, const struct given *g)
 	struct rtmsg *r = (struct rtmsg *)(void *)header_of(e, e->start);
 	if (e->verb == VERB_DUMP || e->verb == VERB_PRINT)
 		return;
-	if (r->rtm_table == RT_TABLE_UNSPEC && !has(&schema_route, g, "table"))
+	if (r->rtm_table == RT_TABLE_UNSPEC && !route_has(e, g, TABLE))
 		r->rtm_table = default_table(r);
-	if (e->verb == VERB_DEL && !has(&schema_route, g, "scope"))
+	if (e->verb == VERB_DEL && !route_has(e, g, SCOPE))
 		r->rtm_scope = RT_SCOPE_NOWHERE;
 	if (e->verb != VERB_ADD)
 		return;
@@ -88,7 +106,7 @@ static void route_defaults(struct encoder *e, const struct given *g)
 	if (r->rtm_family == AF_INET6)
 		return;
 	bool local = r->rtm_type == RTN_LOCAL || r->rtm_type == RTN_NAT;
-	if ((local || stays_on_link(r, g)) && !has(&schema_route, g, "scope"))
+	if ((local || stays_on_link(e, r, g)) && !route_has(e, g, SCOPE))
 		r->rtm_scope = local ? RT_SCOPE_HOST : RT_SCOPE_LINK;
 }
 

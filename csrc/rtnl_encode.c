@@ -114,7 +114,7 @@ void collect(struct encoder *e, const struct schema *schema, int table, struct g
 		if (known->key != key || known->schema != schema)
 			row = find_row(e, schema, table, value);
 		g->rows |= (uint64_t)1 << row;
-		g->at[row] = value;
+		g->at[row] = g->last = value;
 	}
 }
 
@@ -125,12 +125,13 @@ void put_rows(struct encoder *e, const struct place *p, const struct schema *sch
 	for (uint64_t left = g->rows & ~((uint64_t)1 << SELECTOR); left; left &= left - 1) {
 		int i = __builtin_ctzll(left);
 		const struct field *f = &schema->rows[i];
-		if (!f->key) { /* hoisted: its fields are fields of this table */
+		bool nest = f->kind == K_NEST || f->kind == K_UNION;
+		/* hoisted, so that its fields are fields of this table; or on top already */
+		if (!f->key || (g->at[i] == g->last && !nest)) {
 			put_field(e, p, f);
 			continue;
 		}
-		if (f->kind == K_NEST ||
-		    f->kind == K_UNION) /* one row, many keys: its own is the first */
+		if (nest) /* one row, many keys: its own is the first */
 			lua_getfield(L, p->table, f->key);
 		else
 			lua_pushvalue(L, g->at[i]);

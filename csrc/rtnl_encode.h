@@ -19,7 +19,8 @@ enum {
 /* What a table gives: its rows, and where on the stack the value of each lies. */
 struct given {
 	uint64_t rows;
-	int top; /* of the stack before the values */
+	int top;  /* of the stack before the values */
+	int last; /* the last of them: the top of the stack */
 	int at[64];
 };
 

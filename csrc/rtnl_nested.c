@@ -65,7 +65,7 @@ static void put_union(struct encoder *e, const struct place *p, const struct fie
 		close_attr(e, at, f->key);
 }
 
-/* The hop on top of the stack, at stack index `value`. */
+/* The hop on top of the stack, at stack index `value`. Leaves more on the stack. */
 static void put_hop(struct encoder *e, const struct field *f, int index, int value)
 {
 	lua_State *L = e->L;
@@ -75,7 +75,9 @@ static void put_hop(struct encoder *e, const struct field *f, int index, int val
 	size_t header = e->out->length;
 	arena_reserve(L, e->out, sizeof(struct rtnexthop));
 	struct place inner = {header, e->out->length, value};
-	put_table_rows(e, &inner, f->sub);
+	struct given g;
+	collect(e, f->sub, value, &g);
+	put_rows(e, &inner, f->sub, &g);
 	size_t length = e->out->length - header;
 	if (length > ATTR_MAX)
 		fail(e, NULL, "takes more bytes than a message has room for");

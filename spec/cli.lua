@@ -71,6 +71,19 @@ function Shell:sh(text)
   return result.stdout
 end
 
+--- All that can be seen of the namespace, as lines: links, addresses, rules, next hops, routes of
+--- every table, neighbours that somebody made, sysctls.
+function Shell:state()
+  local lines <const> = {}
+  local text <const> = self:sh [[
+    ip -d link; ip addr | grep -v lft; ip -4 rule; ip -6 rule; ip nexthop
+    ip -4 route show table all; ip -6 route show table all; ip neigh show nud permanent
+    grep -rs "" /proc/sys/net || true]]
+  for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
+  table.sort(lines)
+  return lines
+end
+
 --- The routes of both families, as `ip` prints them: spaces at line ends and doubled ones left out.
 function Shell:ip_routes(rest)
   local text <const> = self:sh(("ip -4 route show %s; ip -6 route show %s"):format(rest or "",

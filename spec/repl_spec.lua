@@ -166,67 +166,6 @@ describe("ecmp repl #netns", function()
     assert.equal(1, result.status)
   end)
 
-  -- All that can be seen of a namespace, as lines.
-  local function state_of(shell)
-    local lines <const> = {}
-    local text <const> = shell:sh [[
-      ip -d link; ip addr | grep -v lft; ip -4 rule; ip -6 rule; ip nexthop
-      ip -4 route show table all; ip -6 route show table all
-      grep -rs "" /proc/sys/net || true]]
-    for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line end
-    table.sort(lines)
-    return lines
-  end
-
-  -- What only the first has.
-  local function missing(from, others)
-    local seen <const>, list <const> = {}, {}
-    for _, line in ipairs(others) do seen[line] = true end
-    for _, line in ipairs(from) do
-      if not seen[line] then list[#list + 1] = line end
-    end
-    return list
-  end
-
-  it("changes nothing of the namespace it was started in, whatever is typed", function()
-    local shell <close> = cli.new()
-    shell:sh "ip route add default via 10.0.1.1"
-    local script <const> = shell:file("session.lua", [[
-lab = ecmp.lab { gateways = 2 }
-nl.route:add { dst = "default", dev = "lo" }
-nl.route:replace { dst = "10.1.0.0/16", dev = "lo" }
-nl.link:add { name = "v0", type = "veth", peer = { name = "v1" } }
-nl.link:set { dev = "v0", up = true, mtu = 1400 }
-nl.addr:add { dev = "v0", address = "10.0.1.9/24" }
-nl.rule:add { from = "10.0.0.10", table = 100, priority = 1000 }
-nl.nexthop:add { id = 1, dev = "v0" }
-nl.neigh:add { dst = "10.0.1.77", dev = "v0", lladdr = "02:00:00:00:00:01" }
-nl.sysctl:set("net.ipv4.ip_forward", 1)
-nl:batch { { "route add", { dst = "10.2.0.0/16", dev = "lo" } } }
-other = ecmp.open()
-other.route:add { dst = "10.5.0.0/16", dev = "lo" }
-other.sysctl:set("net.ipv4.fib_multipath_hash_policy", 1)
-os.execute "ip route add 10.6.0.0/16 dev lo; ip link set lo mtu 1400"
-before = snapshot()
-apply "10.7.0.0/16 dev lo"
-undo() redo()
-diff(before)
-spread "10.7.0.1"
-use(lab.pod)
-nl.route:add { dst = "default", nexthops = lab:hops() }
-lab:send { flows = 10 }
-lab:fail "gw1"
-lab:heal()
-nl.route:flush { dst = "default" }
-]])
-    local before <const> = state_of(shell)
-    assert.truthy(table.concat(before, "\n"):find "fib_multipath_hash_policy:0")
-    assert.equal(0, shell:try("ecmp repl --batch " .. script).status)
-    local after <const> = state_of(shell)
-    assert.same({}, missing(after, before))
-    assert.same({}, missing(before, after))
-  end)
-
   it("leaves no name of a namespace behind when it is killed", function()
     local names <const> = sys.list "/run/netns"
     local child <const> = assert(sys.spawn { detach = true, argv = { "sh", "-c",

@@ -19,7 +19,9 @@ local OWNED <const> = { "boot", "static" }
 
 local function seconds(text)
   local number <const> = tonumber(text)
-  if not number or number <= 0 or number == math.huge then return nil, ("'%s' is no number of seconds"):format(text) end
+  if not number or number <= 0 or number == math.huge then
+    return nil, ("'%s' is no number of seconds"):format(text)
+  end
   return number
 end
 

@@ -1,5 +1,6 @@
 -- What people complained about in the reference plugins, one spec each, by the number under which
--- the project lists the complaints. Numbers 8 and 9 are about what vrf and sbr do.
+-- the project lists the complaints. Numbers 7 to 9 are about what vrf and sbr do to the routes they
+-- find; the specs are about what a site has in their place.
 local crowd = require "spec.crowd"
 local dad = require "ecmp.flow.dad"
 local helper = require "spec.helper"
@@ -160,6 +161,46 @@ describe("complaint #netns", function()
     add(second_conf(), second)
     assert.matches("default via 2001:db8:7::1 metric 1025",
       pod:ip("pod", "-6 route show default dev net1"))
+  end)
+
+  it("8: the table of a vrf gets all routes meant for it, groups whole, beside the main table's",
+    function()
+      local listed <const> = { four[1] }
+      for _, one in ipairs(both) do
+        listed[#listed + 1] = route(one.dst, one.gw, { table = 1001 })
+      end
+      local conf <const> = conf_of(listed)
+      local result <const> = add(conf)
+      assert.same({ (four_line:format("eth0", "eth0"):gsub("default", "default table 1001")),
+        "default via 10.0.0.1 dev eth0",
+        (six_line:format(1024, "eth0", "eth0"):gsub("default", "default table 1001")) },
+        pod:routes())
+      assert.equal(0, check(conf, result).status)
+    end)
+
+  it("9: a site can have its groups copied whole into a table for sources of their own", function()
+    add(conf_of(both, { script = rule [[
+      local R = {}
+      function R.plan(plan)
+        for i = 1, #plan.routes do
+          local copy = { table = 100 }
+          for key, value in pairs(plan.routes[i]) do copy[key] = copy[key] or value end
+          plan.routes[#plan.routes + 1] = copy
+        end
+        return plan
+      end
+      return R]] }))
+    assert.equal(4, #pod:routes())
+    pod:ip("pod", "rule add from 10.0.0.9 lookup 100 priority 100")
+    pod:ip("pod", "-6 rule add from 2001:db8::9 lookup 100 priority 100")
+    pod:ip("pod", "route del default")
+    pod:ip("pod", "-6 route del default")
+    has((four_line:format("eth0", "eth0"):gsub("default", "default table 100")))
+    has((six_line:format(1024, "eth0", "eth0"):gsub("default", "default table 100")))
+    assert.matches("via 10.0.0.%d dev eth0 table 100",
+      pod:ip("pod", "route get 198.51.100.1 from 10.0.0.9"))
+    assert.matches("via 2001:db8::%d dev eth0 table 100",
+      pod:ip("pod", "route get 2001:db8:f::1 from 2001:db8::9"))
   end)
 
   it("10: DEL makes no file where the namespace was, and succeeds ever again", function()

@@ -78,10 +78,11 @@ fresh_with_clone() {
 }
 
 readme() {
+	failed=0
 	fresh_with_clone "$1" /root root
 	for target in demo test; do
 		say "root: make $target"
-		move_in make -C /root/clone $target
+		move_in make -C /root/clone $target || failed=1
 	done
 
 	fresh_with_clone "$1" /home/visitor visitor
@@ -93,10 +94,12 @@ readme() {
 	move_in sh -euc "apt-get update -q; $(echo "$said" | sed -n 's/.*root run: //p') -y" >"$dir/apt.log"
 	for target in demo test; do
 		say "ordinary user: make $target"
-		move_in runuser -l visitor -c "$as_visitor $target"
+		move_in runuser -l visitor -c "$as_visitor $target" || failed=1
 	done
-	say "the clone is as it was"
-	[ -z "$(move_in runuser -l visitor -c 'cd clone && git status --short')" ]
+	changed=$(move_in runuser -l visitor -c 'cd clone && git status --short')
+	[ -z "$changed" ] || { say "the clone is not as it was: $changed"; failed=1; }
+	[ "$failed" = 0 ] || say "not everything was as promised: see above"
+	return $failed
 }
 
 case ${ECMP_MACHINE-} in

@@ -270,7 +270,7 @@ install: all ## Installs below PREFIX (/usr/local) and DESTDIR.
 
 dist: ## Packs the committed sources, dist/ecmp-scm.tar.gz.
 	@mkdir -p dist
-	git archive --format=tar --prefix=ecmp-scm/ HEAD | gzip -9n >dist/ecmp-scm.tar.gz
+	git -c tar.umask=022 archive --format=tar --prefix=ecmp-scm/ HEAD | gzip -9n >dist/ecmp-scm.tar.gz
 
 # built from the committed and changed files in a copy, so that nothing is left behind in debian/
 VERSION := $(shell sed -n 's/^return "\(.*\)"/\1/p' lua/ecmp/version.lua)
@@ -278,7 +278,8 @@ DEB_PACKAGES := debhelper lintian
 deb: ## Builds the Debian packages lua-ecmp and ecmp below build/deb, and runs lintian on them.
 	@sh build-aux/deps.sh $(PACKAGES) $(DEB_PACKAGES)
 	rm -rf $(B)/deb && mkdir -p $(B)/deb/ecmp-$(VERSION)
-	git ls-files -z | xargs -0 tar -cf - | tar -xf - -C $(B)/deb/ecmp-$(VERSION)
+	{ git ls-files -z 2>/dev/null || find . \( -name build -o -name dist \) -prune -o -type f -print0; } | \
+		tar -cf - --null -T - | tar -xf - -C $(B)/deb/ecmp-$(VERSION)
 	cd $(B)/deb/ecmp-$(VERSION) && dpkg-buildpackage -us -uc -b
 	lintian --allow-root --fail-on error,warning $(B)/deb/*.changes
 

@@ -179,6 +179,8 @@ for _, family in ipairs(families) do
       assert.equal(40, nl.route:flush { via = gw(4) })
       assert.equal(0, count { metric = 2000 })
       assert.equal(0, nl.route:flush { via = gw(4) })
+      assert.equal(1, nl.route:flush { family = family.number, dst = gw(0) .. "/"
+        .. (family.number == 4 and 24 or 64), table = "main" })
     end)
 
     it("add_nexthop refuses a route that has no hops", function()

@@ -184,6 +184,15 @@ function M.deletion(entry, hidden)
   return route
 end
 
+---The request that deletes an entry of a place where no other is left: the view itself, but for
+---IPv6 routes of several hops, which go at once when none is named.
+---@param entry ecmp.View
+---@return ecmp.View|table
+function M.removal(entry)
+  local hops = entry.family == 6 and entry.nexthops
+  return hops and #hops > 1 and M.deletion(entry) or entry
+end
+
 -- Whether the hops of an entry are the first of another's, which is what the kernel compares in
 -- IPv4.
 local function begins(before, entry)

@@ -401,23 +401,40 @@ function methods:each(filter)
   return following, { list = list, at = 0 }
 end
 
----What deletes the objects of a list, as requests that can be sent at once, and those that have to
----be looked at one by one.
----@param list ecmp.View[]
----@return table[]|nil requests
----@return ecmp.View[]|string rest
+---How the objects of a list are deleted: a function that makes a request of a view, or nil where it
+---has to be looked at by itself.
+---@return (fun(view: ecmp.View): table|nil)|nil request
+---@return string? message
 ---@return string? code
-function methods:deletions(list)
-  local name = named_by[self.kind]
-  local requests = {}
-  for i, view in ipairs(list) do
-    requests[i] = name and name(view) or view
-  end
-  return requests, {}
+function methods:deletions()
+  return named_by[self.kind] or function(view) return view end
 end
 
 -- What has gone by itself, or with what went before it.
 local gone <const> = { ESRCH = true, ENOENT = true, EADDRNOTAVAIL = true, ENODEV = true }
+
+-- How many are sent at once: beyond, requests would take more memory than they save time.
+local CHUNK <const> = 1 << 16
+
+-- Deletes the part of a list that begins at `first`; what has to be looked at goes to `rest`.
+local function delete_chunk(through, verb, list, first, request, rest, count)
+  local changes = {}
+  for i = first, math.min(first + CHUNK - 1, #list) do
+    local made = request(list[i])
+    if made then
+      changes[#changes + 1] = { verb, made }
+    else
+      rest[#rest + 1] = list[i]
+    end
+  end
+  for _, result in ipairs(through:batch(changes)) do
+    if result == true then
+      count(true)
+    else
+      count(nil, result.message, result.code)
+    end
+  end
+end
 
 ---Deletes what `list` would return, through a handle or a transaction.
 ---@param self ecmp.Object
@@ -428,19 +445,14 @@ local gone <const> = { ESRCH = true, ENOENT = true, EADDRNOTAVAIL = true, ENODEV
 ---@return string? code
 function M.flush(self, filter, through)
   local list, message, code = self:list(filter)
-  local requests, rest = nil, nil
+  local request
   if list then
-    requests, rest, code = self:deletions(list)
-    message = rest
+    request, message, code = self:deletions(list, filter)
   end
-  if not requests then
+  if not request then
     return nil, message, code
   end
-  local changes = {}
-  for i, request in ipairs(requests) do
-    changes[i] = { self.kind .. " del", request }
-  end
-  local failed, deleted = nil, 0
+  local failed, deleted, rest = nil, 0, {}
   local function count(ok, why, symbol)
     if ok or gone[symbol] then
       deleted = deleted + 1
@@ -448,12 +460,8 @@ function M.flush(self, filter, through)
       failed = failed or { message = why, code = symbol }
     end
   end
-  for _, result in ipairs(through:batch(changes)) do
-    if result == true then
-      count(true)
-    else
-      count(nil, result.message, result.code)
-    end
+  for first = 1, #list, CHUNK do
+    delete_chunk(through, self.kind .. " del", list, first, request, rest, count)
   end
   for _, view in ipairs(rest) do
     count(through[self.kind]:del(view))

@@ -402,37 +402,57 @@ local function span(list)
   return { table = table, family = family }
 end
 
----What deletes the routes of a list. Those that share their place with one that is to stay, for
----which the kernel may take them, have to be looked at one by one.
----@param list ecmp.View[]
----@return table[]|nil requests
----@return ecmp.View[]|string rest
----@return string? code
-function methods:deletions(list)
-  local requests, rest, staying = {}, {}, {}
-  local all, message, code = {}, nil, nil
-  if list[1] then
-    all, message, code = self:list(span(list))
+-- Whether a list holds all of its tables.
+local function is_whole(filter)
+  if type(filter) == "string" then
+    return false
   end
+  for key in pairs(filter or {}) do
+    if key ~= "table" and key ~= "family" then
+      return false
+    end
+  end
+  return true
+end
+
+-- How many entries the places have that hold several. The kernel lists these behind each other.
+local function crowds(all)
+  local found, before = {}, nil
+  for _, view in ipairs(all) do
+    if before and view.dst == before.dst and view.metric == before.metric
+      and view.tos == before.tos and view.table == before.table then
+      local slot = entries.slot(view)
+      found[slot] = (found[slot] or 1) + 1
+    end
+    before = view
+  end
+  return found
+end
+
+---How the routes of a list are deleted. Those that share their place with one that is to stay, for
+---which the kernel may take them, have to be looked at by themselves.
+---@param list ecmp.View[]
+---@param filter table|string
+---@return (fun(view: ecmp.View): table|nil)|nil request
+---@return string? message
+---@return string? code
+function methods:deletions(list, filter)
+  if not list[1] or is_whole(filter) then
+    return entries.removal
+  end
+  local all, message, code = self:list(span(list))
   if not all then
     return nil, message, code
   end
-  for _, view in ipairs(all) do
+  local staying = crowds(all)
+  for _, view in ipairs(next(staying) and list or {}) do
     local slot = entries.slot(view)
-    staying[slot] = (staying[slot] or 0) + 1
+    staying[slot] = staying[slot] and staying[slot] - 1
   end
-  for _, view in ipairs(list) do
-    local slot = entries.slot(view)
-    staying[slot] = (staying[slot] or 0) - 1
+  return function(view)
+    local shared = next(staying) and staying[entries.slot(view)] or 0
+    return shared <= 0 and entries.removal(view) or nil
   end
-  for _, view in ipairs(list) do
-    if staying[entries.slot(view)] <= 0 then
-      requests[#requests + 1] = entries.deletion(view)
-    else
-      rest[#rest + 1] = view
-    end
-  end
-  return requests, rest
 end
 
 ---Asks which way a flow takes: the kernel's own answer.

@@ -5,7 +5,8 @@ local rtnl = require "ecmp.rtnl"
 
 rtnl.own()
 
----@alias ecmp.Change fun(self: ecmp.Object, value: ecmp.Fields|ecmp.View|string): true|nil, string?, string?
+---@alias ecmp.Given ecmp.Fields|ecmp.View|string
+---@alias ecmp.Change fun(self: ecmp.Object, value: ecmp.Given): true|nil, string?, string?
 
 ---@class ecmp.Object
 ---@field add ecmp.Change

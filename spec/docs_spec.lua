@@ -1,6 +1,7 @@
 -- Every file, command, script and output in docs/, run in order.
 local document <const> = require "spec.document"
 local helper <const> = require "spec.helper"
+local netns <const> = require "ecmp.netns"
 local sys <const> = require "ecmp.sys"
 
 -- Documents, and how many of their blocks are for the eye only: in README.md the picture, and the
@@ -13,7 +14,7 @@ local DOCUMENTS <const> = {
 
 for path, for_the_eye in pairs(DOCUMENTS) do
   describe(path, function()
-    local dir
+    local dir, space
     local steps <const>, others <const> = document.steps(path)
 
     setup(function()
@@ -22,13 +23,18 @@ for path, for_the_eye in pairs(DOCUMENTS) do
         if step.is_file then step.run(dir) end
       end
     end)
-    teardown(function() helper.remove(dir) end)
+    teardown(function()
+      helper.remove(dir)
+      if space then space:close() end
+    end)
 
     for _, step in ipairs(steps) do
       local tag <const> = step.needs_netns and " #netns" or ""
       if not step.is_file then
         it(("is right in line %d, %s%s"):format(step.line, step.section, tag), function()
-          step.run(dir)
+          -- What one document leaves is not in the way of another.
+          if step.needs_netns then space = space or assert(netns.create()) end
+          step.run(dir, space and netns.path(space))
         end)
       end
     end

@@ -72,18 +72,18 @@ end
 
 local MARK <const> = "\30"
 
-local function run(argv, dir, stdin)
+local function run(argv, place, stdin)
   local path <const> = EXECUTABLE:match "^(.*)/" .. ":" .. os.getenv "PATH"
-  local env <const> = { "PATH=" .. path, "LC_ALL=C.UTF-8", "HOME=" .. dir }
+  local env <const> = { "PATH=" .. path, "LC_ALL=C.UTF-8", "HOME=" .. place.dir }
   local script <const> = 'cd "$1" && shift && exec "$@" 2>&1'
   return commandline.patiently(function()
-    return assert(sys.spawn { argv = { "sh", "-c", script, "sh", dir, table.unpack(argv) },
-      env = env, stdin = stdin or "", timeout = 120, stderr = "capture" })
+    return assert(sys.spawn { argv = { "sh", "-c", script, "sh", place.dir, table.unpack(argv) },
+      env = env, stdin = stdin or "", timeout = 120, stderr = "capture", netns = place.netns })
   end)
 end
 
 -- All commands of a block in one shell, so that what one exports the next has.
-local function run_console(block, dir, where)
+local function run_console(block, place, where)
   local commands <const>, outputs <const> = {}, {}
   for line in block.body:gmatch "([^\n]*)\n" do
     local command <const> = line:match "^%$ (.*)$"
@@ -94,7 +94,7 @@ local function run_console(block, dir, where)
     end
   end
   local script <const> = table.concat(commands, ("\nprintf '%s'\n"):format(MARK))
-  local done <const>, i = run({ "sh", "-c", script }, dir), 0
+  local done <const>, i = run({ "sh", "-c", script }, place), 0
   for output in (done.stdout .. MARK):gmatch("([^" .. MARK .. "]*)" .. MARK) do
     i = i + 1
     M.compare(outputs[i], output, ("%s: $ %s"):format(where, commands[i]))
@@ -102,14 +102,14 @@ local function run_console(block, dir, where)
   assert(#commands == i, where .. ": a command ended the shell")
 end
 
-local function run_script(block, dir, where)
-  local done <const> = run({ EXECUTABLE, "run", "-" }, dir, block.body)
+local function run_script(block, place, where)
+  local done <const> = run({ EXECUTABLE, "run", "-" }, place, block.body)
   assert(done.status == 0, ("%s: %s"):format(where, done.stdout))
   if block.output then M.compare(block.output.body, done.stdout, where) end
 end
 
 -- One session for all blocks: the prompt's own script, printed with what it answers.
-local function run_prompt(block, dir, where)
+local function run_prompt(block, place, where)
   local statements <const>, written <const> = {}, {}
   for _, one in ipairs(block.session) do
     written[#written + 1] = one.body
@@ -117,15 +117,16 @@ local function run_prompt(block, dir, where)
       statements[#statements + 1] = statement
     end
   end
-  assert(sys.replace(dir .. "/session.lua", table.concat(statements, "\n") .. "\n", 420))
-  local done <const> = run({ EXECUTABLE, "repl", "--batch", "--echo", "session.lua" }, dir)
+  assert(sys.replace(place.dir .. "/session.lua", table.concat(statements, "\n") .. "\n", 420))
+  local done <const> = run({ EXECUTABLE, "repl", "--batch", "--echo", "session.lua" }, place)
   M.compare(table.concat(written), done.stdout, where)
 end
 
 local runners <const> = { console = run_console, script = run_script, prompt = run_prompt }
 
---- What is to be done with each block: a list of `{ line, section, needs_netns, run(dir) }`, and
---- the number of blocks that nothing is done with.
+--- What is to be done with each block: a list of `{ line, section, needs_netns, run(dir, netns) }`,
+--- and the number of blocks that nothing is done with. Without a namespace those that need one use
+--- ours.
 ---@param path string
 ---@return table[] steps
 ---@return integer others
@@ -135,7 +136,9 @@ function M.steps(path)
   local function step(block, how, netns)
     local where <const> = ("%s:%d"):format(path, block.line)
     steps[#steps + 1] = { line = block.line, section = block.section, needs_netns = netns,
-      run = function(dir) return runners[how](block, dir, where) end }
+      run = function(dir, space)
+        return runners[how](block, { dir = dir, netns = netns and space or nil }, where)
+      end }
   end
   for i, block in ipairs(blocks) do
     local named <const> = block.argument ~= ""

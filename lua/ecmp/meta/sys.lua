@@ -41,7 +41,7 @@ function Signals:read() end
 ---@field env? string[] "NAME=value"; absent: this process's
 ---@field stdin? string
 ---@field timeout? number seconds, after which the child and its group are killed
----@field netns? string|integer|ecmp.sys.Handle where it runs
+---@field netns? string|integer where it runs
 ---@field stderr? "capture"|"pass" "pass": it goes where ours goes
 ---@field inherit? boolean it uses our terminal
 ---@field detach? boolean it goes on without us
@@ -343,7 +343,7 @@ function sys.random(count) end
 ---@return string symbol
 function sys.strerror(number) end
 
--- Namespaces. A reference is a path, a name below /run/netns, a pid, or a handle ------------------
+-- Namespaces. A reference is a path, a name below /run/netns, or a pid --------------------------
 
 ---Opens a network namespace.
 ---@param ref string|integer
@@ -359,15 +359,15 @@ function sys.netns_open(ref) end
 function sys.netns_new() end
 
 ---Whether two references are one namespace.
----@param a string|integer|ecmp.sys.Handle
----@param b string|integer|ecmp.sys.Handle
+---@param a string|integer
+---@param b string|integer
 ---@return boolean|nil
 ---@return string? message
 ---@return string? code
 function sys.same_netns(a, b) end
 
 ---Reads a file, such as a sysctl, in a namespace.
----@param ref string|integer|ecmp.sys.Handle
+---@param ref string|integer
 ---@param path string
 ---@param limit? integer
 ---@return string|nil text
@@ -376,7 +376,7 @@ function sys.same_netns(a, b) end
 function sys.netns_read(ref, path, limit) end
 
 ---Writes one.
----@param ref string|integer|ecmp.sys.Handle
+---@param ref string|integer
 ---@param path string
 ---@param text string
 ---@return true|nil ok
@@ -385,7 +385,7 @@ function sys.netns_read(ref, path, limit) end
 function sys.netns_write(ref, path, text) end
 
 ---Moves the process into a namespace.
----@param ref string|integer|ecmp.sys.Handle
+---@param ref string|integer
 ---@return true|nil ok
 ---@return string? message
 ---@return string? code
@@ -429,7 +429,7 @@ function sys.umount(path) end
 function sys.netlink(protocol) end
 
 ---Sends one datagram for each flow, in their order, in a namespace.
----@param ref string|integer|ecmp.sys.Handle
+---@param ref string|integer
 ---@param flows { dst: string, dport: integer?, src: string?, sport: integer? }[]
 ---@return integer sent
 ---@return string? message
@@ -437,7 +437,7 @@ function sys.netlink(protocol) end
 function sys.udp_send(ref, flows) end
 
 ---A socket bound in a namespace.
----@param ref string|integer|ecmp.sys.Handle
+---@param ref string|integer
 ---@param address string
 ---@param port integer
 ---@return ecmp.sys.Handle|nil

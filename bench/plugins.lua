@@ -30,6 +30,7 @@ end
 function M.call(directory, plugin, command, conf, changes)
   local env <const> = environment(changes or {})
   env[#env + 1] = "CNI_COMMAND=" .. command
+  env[#env + 1] = "ECMP_CLOCK=" .. (os.getenv "ECMP_CLOCK" or "")
   env[#env + 1] = "CNI_PATH=" .. directory .. ":" .. STOCK
   local done <const> = assert(sys.spawn { env = env, stdin = json.encode(conf), stderr = "capture",
     timeout = 120,
@@ -100,7 +101,8 @@ local function interface(case, rounds)
   for _, column in ipairs(COLUMNS) do
     local key <const>, list <const> = column[1], {}
     for name, of in pairs(values) do list[name] = of[key] end
-    rows[1].target = key == "add" and case.faster and { of = ours, least = case.faster } or nil
+    rows[1].target = key == "add" and case.faster and not measure.cpu
+      and { of = ours, least = case.faster } or nil
     rows[2].target = case[key] and { of = stock, most = case[key] } or nil
     measure.print(("%s: %s"):format(case.title, column[2]), column[3], rows, list)
   end

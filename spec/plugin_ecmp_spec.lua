@@ -254,7 +254,8 @@ describe("the chained plugin ecmp #netns", function()
   end)
 
   it("comes twice in a chain, and each CHECK and DEL knows its own part", function()
-    local first <const> = pod:must(stock, "ADD", main_conf(gateways, { merge = "separate" }))
+    local main <const> = main_conf(gateways, { merge = "separate" })
+    local first <const> = pod:must(stock, "ADD", main)
     local one <const> = chained { addroutes = { { dst = "192.0.2.0/24", gw = "10.0.0.1" } } }
     local two <const> = chained { merge = "first", addroutes = {
       { dst = "192.0.2.0/24", gw = "10.0.0.2" }, { dst = "198.51.100.0/24", gw = "10.0.0.1" } } }
@@ -272,6 +273,7 @@ describe("the chained plugin ecmp #netns", function()
     pod:must("ecmp", "CHECK", pod_of.after(one, middle))
     pod:must("ecmp", "DEL", pod_of.after(one, result))
     assert.same(as_listed, pod:routes())
+    pod:must(stock, "DEL", main)
     assert.is_nil(sys.stat(record.directory .. "/chain-c1-eth0.json"))
   end)
 

@@ -291,6 +291,17 @@ function sys.interruptible(f, ...) end
 ---@param thread thread
 function sys.stoppable(thread) end
 
+---Calls what must not be left half done: an interrupt meanwhile counts when it is done, unless `f`
+---asks for it with `interrupted`.
+---@param f function
+---@param ... any
+---@return any ... what `f` returns
+function sys.deferred(f, ...) end
+
+---Whether an interrupt was deferred, which is seen to by that.
+---@return boolean
+function sys.interrupted() end
+
 ---This process.
 ---@return integer
 function sys.getpid() end

@@ -302,15 +302,36 @@ describe("the prompt in a terminal #netns", function()
     end
   end)
 
+  -- The process of the prompt, and its terminal as stty sees it.
+  local function process()
+    local pane <const> = sh(tmux .. " list-panes -t 0 -F '#{pane_pid}'"):match "%d+"
+    return math.tointeger(tonumber(sh("ps -o pid= --ppid " .. pane):match "%d+"))
+  end
+
+  local function terminal()
+    return sh(("stty -a <%s"):format(sh(tmux .. " list-panes -t 0 -F '#{pane_tty}'"):match "%S+"))
+  end
+
   it("tidies up and leaves the terminal as it was when it is told to end", function()
     keys "half a li"
     wait "half a li"
-    local pane <const> = sh(tmux .. " list-panes -t 0 -F '#{pane_pid}'"):match "%d+"
-    local pid <const> = sys.read(("/proc/%s/task/%s/children"):format(pane, pane)):match "%d+"
-    sh("kill -TERM " .. pid)
+    assert(sys.kill(process(), "TERM"))
     wait "status 0$"
-    assert.truthy(sh(("stty -a <%s"):format(sh(tmux .. " list-panes -t 0 -F '#{pane_tty}'")
-      :match "%S+")):find " icanon.* echo ")
+    assert.truthy(terminal():find " icanon.* echo ")
+  end)
+
+  it("stops with the terminal as it was, and goes on", function()
+    if not pcall(require, "readline") then pending "lua-readline is not installed" return end
+    keys "half a li"
+    wait "half a li"
+    local pid <const> = process()
+    assert(sys.kill(pid, "TSTP"))
+    helper.eventually(function() return sh("ps -o stat= -p " .. pid):find "^T" end, 20)
+    assert.truthy(terminal():find " icanon.* echo ")
+    assert(sys.kill(pid, "CONT"))
+    helper.eventually(function() return terminal():find " %-icanon" end, 20)
+    keys("nl.rou", "Tab")
+    wait "scratch> nl%.route$"
   end)
 
   it("completes names and remembers lines", function()

@@ -3,7 +3,7 @@
 --
 -- While a line is read signals are something to be read too: SIGINT ends the line and not the
 -- program; SIGTERM and SIGHUP are the end of input, so that all is tidied up and the terminal is as
--- it was.
+-- it was; SIGTSTP stops with the terminal as it was, and drops the line.
 
 local sys <const> = require "ecmp.sys"
 
@@ -57,12 +57,19 @@ local function invisible(prompt)
   return (prompt:gsub("\27%[[%d;]*m", "\1%0\2"))
 end
 
-local BRACKETED_PASTE_OFF <const> = "\27[?2004l"
+local PASTE_ON <const>, PASTE_OFF <const> = "\27[?2004h", "\27[?2004l"
 
-function Reader:restore_terminal()
-  if not self.state then return end
-  io.stdout:write(BRACKETED_PASTE_OFF)
-  os.execute(("stty '%s' 2>/dev/null"):format(self.state))
+local function set_terminal(state, paste)
+  io.stdout:write(paste):flush()
+  if state then os.execute(("stty '%s' 2>/dev/null"):format(state)) end
+end
+
+-- Stops as any program does, and goes on with what readline takes for granted.
+function Reader:stop()
+  local editing <const> = terminal_state()
+  set_terminal(self.state, PASTE_OFF)
+  sys.kill(sys.getpid(), "STOP")
+  set_terminal(editing, PASTE_ON)
 end
 
 -- With readline: it is fed as characters come. An interrupted line is dropped by installing the
@@ -77,8 +84,13 @@ function Reader:edit(prompt, signals)
   while not done do
     local ready <const> = assert(sys.poll { signals, 0 })
     if ready[1] == signals then
-      if signals:read() == "INT" then return false, "^C" end
-      self:restore_terminal()
+      local signal <const> = signals:read()
+      if signal == "INT" then return false, "^C" end
+      if signal == "TSTP" then
+        self:stop()
+        return false
+      end
+      set_terminal(self.state, PASTE_OFF)
       return nil
     end
     self.readline.read_char()
@@ -117,7 +129,8 @@ end
 ---@return string|false|nil line # false: interrupted; nil: the end
 function Reader:line(prompt)
   io.stdout:flush()
-  local signals <close> = assert(sys.signals { "INT", "TERM", "HUP" })
+  local signals <close> = assert(sys.signals(self.readline and { "INT", "TERM", "HUP", "TSTP" }
+    or { "INT", "TERM", "HUP" }))
   local line, echo
   if self.readline then
     line, echo = self:edit(prompt, signals) -- it draws on what is C's standard output

@@ -62,10 +62,10 @@ int field_value(const struct route_reader *r, const struct plain_route *route, e
 
 static int row_named(const struct schema *schema, const char *key)
 {
-	int i = 0;
-	while (!schema->rows[i].key || strcmp(schema->rows[i].key, key) != 0)
-		i++;
-	return i;
+	const struct field *f = schema->rows;
+	while (!f->key || *f->key != *key || strcmp(f->key, key) != 0)
+		f++;
+	return (int)(f - schema->rows);
 }
 
 void start_reading(struct route_reader *r, lua_State *L)

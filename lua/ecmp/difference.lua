@@ -126,6 +126,36 @@ function M.find(current, wanted)
   return found
 end
 
+---What the k-th change does, and whether it is alone in its slot, without writing it out.
+---@return string verb
+---@return boolean alone
+function M.verb(found, k)
+  local change <const> = found[k]
+  if type(change) ~= "number" then return change.verb, change.before == nil end
+  if change & NUMBER == 0 then return "add", true end
+  return change >> 31 & NUMBER == 0 and "del" or "replace", true
+end
+
+---A route of the slot that the k-th change is about.
+---@return table route
+function M.route(found, k, current, wanted)
+  local change <const> = found[k]
+  if type(change) ~= "number" then return change.route or change.old end
+  return wanted[change >> 31 & NUMBER] or current[change & NUMBER]
+end
+
+---The wanted route itself, where the kernel can be told just that: nil where the change has to be
+---written out for it.
+---@return table? route
+function M.as_listed(found, k, current, wanted)
+  local change <const> = found[k]
+  local route <const> = type(change) == "number" and wanted[change >> 31 & NUMBER] or nil
+  if not route or route.nexthops and (route.onlink or #route.nexthops == 1) then return nil end
+  -- In which order the hops of an IPv6 route had better be replaced is found out by writing it out.
+  if change & NUMBER ~= 0 and current[change & NUMBER].family ~= 4 then return nil end
+  return route
+end
+
 ---One change of those found, written out.
 ---@param found table
 ---@param k integer

@@ -60,6 +60,28 @@ function Plan.__newindex()
   error("a plan is a list to be read", 2)
 end
 
+---How many changes do what, by verb.
+---@return table<string, integer>
+function methods:counts()
+  local counts <const> = {}
+  for k = 1, #self do
+    local verb <const> = difference.verb(made_of[self].found, k)
+    counts[verb] = (counts[verb] or 0) + 1
+  end
+  return counts
+end
+
+---The slots that change, as ecmp.identity names them.
+---@return table<string, boolean>
+function methods:slots()
+  local of <const>, slots <const> = made_of[self], {}
+  for k = 1, #self do
+    local route <const> = difference.route(of.found, k, of.current, of.wanted)
+    slots[assert(identity.slot(route))] = true
+  end
+  return slots
+end
+
 -- Text --------------------------------------------------------------------------------------------
 
 ---One change on a line: `+ route`, `- route`, or `~ dst what it was -> what it is to be`.
@@ -128,32 +150,42 @@ end
 -- changes of their own here.
 ---@return table[]? results # true, or what was refused
 ---@return string? message, integer|string|nil code
-local function carry_out(nl, changes)
-  local requests <const> = {}
-  for i, change in ipairs(changes) do
-    requests[i] = { "route " .. VERB[change.verb], request_of(change) }
-  end
+local function carry_out(nl, requests)
   return nl:batch(requests, { order = "keep" })
 end
 
----The changes from `first` on that may travel in one batch: of one kind, to slots of their own.
----What builds and what destroys never travel together: the kernel goes on after a refusal.
-local function chunk_from(changes, first)
-  local chunk <const> = { changes[first] }
-  while #chunk < CHUNK and not chunk[1].before do
-    local following <const> = changes[first + #chunk]
-    if not following or following.before
-      or (following.verb == "del") ~= (chunk[1].verb == "del") then
-      break
-    end
-    chunk[#chunk + 1] = following
+local function request_for(change)
+  return { "route " .. VERB[change.verb], request_of(change) }
+end
+
+-- The k-th change of a plan as a request; most need not be written out for it.
+local function request_at(self, k)
+  local of <const> = made_of[self]
+  local route <const> = difference.as_listed(of.found, k, of.current, of.wanted)
+  if not route then return request_for(self[k]) end
+  return { "route " .. VERB[difference.verb(of.found, k)], route }
+end
+
+---Where the changes from `first` on end that may travel in one batch: of one kind, to slots of
+---their own. What builds and what destroys never travel together: the kernel goes on after a
+---refusal.
+local function end_of_chunk(self, first)
+  local found <const> = made_of[self].found
+  local verb <const>, alone <const> = difference.verb(found, first)
+  local last = first
+  while alone and last < #found and last - first + 1 < CHUNK do
+    local following <const>, alone_too <const> = difference.verb(found, last + 1)
+    if not alone_too or (following == "del") ~= (verb == "del") then break end
+    last = last + 1
   end
-  return chunk
+  return last
 end
 
 ---@return boolean? done, string? message, integer|string|nil code
-local function carry_out_batch(tx, chunk, first)
-  local results, message, code = carry_out(tx.nl, chunk)
+local function carry_out_batch(tx, first, last)
+  local requests <const> = {}
+  for k = first, last do requests[k - first + 1] = request_at(tx.changes, k) end
+  local results, message, code = carry_out(tx.nl, requests)
   if not results then return nil, message, code end
   local failed
   for i, result in ipairs(results) do
@@ -171,9 +203,8 @@ end
 local function carry_out_all(tx, progress)
   local changes <const>, first = tx.changes, 1
   while first <= #changes do
-    local chunk <const> = chunk_from(changes, first)
-    local last <const> = first + #chunk - 1
-    local done, message, code = carry_out_batch(tx, chunk, first)
+    local last <const> = end_of_chunk(changes, first)
+    local done, message, code = carry_out_batch(tx, first, last)
     if not done then return nil, message, code end
     if progress and progress(last, #changes) == false then
       return nil, ("stopped after %d of %d changes"):format(last, #changes), "EINTR"
@@ -202,7 +233,9 @@ end
 -- Those of one slot follow each other, so a refusal among them is no reason to stop.
 ---@return { message: string, code: integer|string }? refusal # the first
 local function carry_out_each(nl, chunk)
-  local results <const>, message <const>, code <const> = carry_out(nl, chunk)
+  local requests <const> = {}
+  for i, change in ipairs(chunk) do requests[i] = request_for(change) end
+  local results <const>, message <const>, code <const> = carry_out(nl, requests)
   if not results then return { message = message, code = code } end
   for _, result in ipairs(results) do
     if result ~= true then return result end

@@ -63,16 +63,6 @@ end
 
 -- What is remembered -----------------------------------------------------------------------------
 
-local function slots_of(changes)
-  local slots <const> = {}
-  for _, change in ipairs(changes) do
-    for _, route in ipairs { change.route or false, change.old or false } do
-      if route then slots[assert(identity.slot(route))] = true end
-    end
-  end
-  return slots
-end
-
 local function tables_of(slots)
   local numbers <const> = {}
   for slot in pairs(slots) do
@@ -107,7 +97,7 @@ end
 ---@return table|nil journal # `{ slots, tables, routes }`
 ---@return string? message, string? code
 function M.remember(nl, changes)
-  local slots <const> = slots_of(changes)
+  local slots <const> = changes:slots()
   local tables <const> = tables_of(slots)
   local routes, message, code = held(nl, slots, tables)
   if not routes then return nil, message, code end

@@ -23,6 +23,13 @@ local function settle(route)
   return route
 end
 
+-- Whether the route can be one as it is written, which nearly all can: of the others
+-- identity.canonical knows what is wrong.
+local function is_plain(route)
+  local steps <const> = rtnl.match({}, { route })
+  return steps and type(steps[1]) == "number" and steps[1] >> 62 == 1
+end
+
 ---@return table? route, string? message
 local function check(route)
   if type(route) == "string" then
@@ -36,7 +43,8 @@ local function check(route)
   end
   if route.dst == nil then return nil, "dst: missing" end
   route = settle(route)
-  local canonical <const>, message <const> = identity.canonical(route)
+  local canonical, message = is_plain(route), nil
+  if not canonical then canonical, message = identity.canonical(route) end
   if not canonical then return nil, message end
   local fits <const>, why <const> = pcall(rtnl.view, "route", route, true)
   if not fits then return nil, (tostring(why):gsub("^[^:]+:%d+: ", "")) end

@@ -57,6 +57,8 @@ end
 -- What is wanted, and what is there --------------------------------------------------------------
 
 local function table_of(route)
+  local name <const> = route.table
+  if name == nil and route.type == nil then return 254 end
   return assert(identity.held(route)).table
 end
 
@@ -168,12 +170,9 @@ end
 -- Telling ----------------------------------------------------------------------------------------
 
 local function counts_of(plan)
-  local counts <const> = { add = 0, replace = 0, del = 0 }
-  for _, change in ipairs(plan) do
-    local verb <const> = counts[change.verb] and change.verb or "add"
-    counts[verb] = counts[verb] + 1
-  end
-  return ("%d added, %d changed, %d deleted"):format(counts.add, counts.replace, counts.del)
+  local counts <const> = plan:counts()
+  local changed <const>, deleted <const> = counts.replace or 0, counts.del or 0
+  return ("%d added, %d changed, %d deleted"):format(#plan - changed - deleted, changed, deleted)
 end
 
 local function changes_of(plan)

@@ -157,8 +157,7 @@ spec: ## Runs the specs of FILE=spec/NAME_spec.lua, on what can be built.
 
 # libcni is the library of the real runtimes; Debian packages its source
 peers: ## Installs what specs compare with: the reference plugins, and libcni with Go.
-	@sh build-aux/deps.sh containernetworking-plugins iptables golang-go \
-		golang-github-appc-cni-dev
+	@sh build-aux/deps.sh containernetworking-plugins golang-go golang-github-appc-cni-dev
 	@mkdir -p $(B)
 	cd spec/client && GO111MODULE=off GOPATH=/usr/share/gocode CGO_ENABLED=0 \
 		go build -trimpath -o $(CURDIR)/$(B)/client .

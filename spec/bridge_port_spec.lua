@@ -79,6 +79,17 @@ describe("a port of ecmp-bridge #netns", function()
       end)
     end
 
+    it_vlan("is where the reference plugin puts it", function()
+      local reference <const> = pod_of.reference .. "/bridge"
+      if not sys.stat(reference) then return pending("no stock plugins here") end
+      -- Debian's is from before the key that takes the default one away.
+      local conf <const> = conf_of { vlan = 100, cniVersion = "1.0.0", type = "bridge",
+        preserveDefaultVlan = true }
+      local theirs <const> = vlans_of(pod:must(reference, "ADD", conf).interfaces[2].name)
+      pod:must("ecmp-bridge", "DEL", conf)
+      assert.equal(theirs, vlans_of(add(conf).interfaces[2].name))
+    end)
+
     it_vlan("is missed by CHECK when it is not in it any more", function()
       local conf <const> = conf_of { vlan = 100 }
       local result <const> = add(conf)
@@ -94,7 +105,7 @@ describe("a port of ecmp-bridge #netns", function()
       assert.equal("br0.100", result.interfaces[4].name)
       assert.matches("10.0.0.1/24", pod:ip("host", "addr show dev br0.100"), 1, true)
       assert.not_matches("inet 10", pod:ip("host", "addr show dev br0"))
-      assert.is_true(arrives())
+      helper.eventually(arrives, 10)
       pod:must("ecmp-bridge", "DEL", pod_of.after(conf, result))
       assert.matches("10.0.0.1/24", pod:ip("host", "addr show dev br0.100"), 1, true)
       add(conf)
@@ -172,11 +183,11 @@ describe("a port of ecmp-bridge #netns", function()
     it_nft("lets pass what comes from its own hardware address and nothing else", function()
       local conf <const> = conf_of { macspoofchk = true, isGateway = true }
       local result <const> = add(conf)
-      assert.is_true(arrives())
+      helper.eventually(arrives, 10)
       pretend("02:00:00:00:00:77")
       assert.is_false(arrives())
       pretend(result.interfaces[3].mac)
-      assert.is_true(arrives())
+      helper.eventually(arrives, 10)
     end)
 
     it_nft("has the chains and comments of the reference plugin until DEL", function()
@@ -192,6 +203,26 @@ describe("a port of ecmp-bridge #netns", function()
       pod:must("ecmp-bridge", "DEL", conf, { CNI_CONTAINERID = "c2", CNI_IFNAME = "net1" })
       assert.same({}, rules())
       pod:must("ecmp-bridge", "DEL", conf)
+    end)
+
+    it_nft("can be checked by one of the two, and let go by the other", function()
+      local reference <const> = pod_of.reference .. "/bridge"
+      if not sys.stat(reference) or not sys.stat("/usr/sbin/nft") then
+        return pending("no stock plugins here, or no nft for them")
+      end
+      local function listed()
+        return (pod:run("host", { "nft", "list", "table", "bridge", "nat" })
+          :gsub('"veth%x+"', "PORT"):gsub("%x%x:%x%x:%x%x:%x%x:%x%x:%x%x", "MAC"))
+      end
+      local conf <const> = conf_of { macspoofchk = true, cniVersion = "1.0.0", type = "bridge" }
+      pod:must(reference, "ADD", conf)
+      local theirs <const> = listed()
+      pod:must("ecmp-bridge", "DEL", conf)
+      assert.same({}, rules())
+      pod:must("ecmp-bridge", "ADD", conf)
+      assert.equal(theirs, listed())
+      pod:must(reference, "DEL", conf)
+      assert.same({}, rules())
     end)
 
     it_nft("is told by its record that it was checked, whatever the configuration is now", function()

@@ -15,8 +15,13 @@ local function write(name, text, mode)
   return path
 end
 
-local function load(text, options)
-  return sandbox.load(write("rule.lua", text), options)
+-- On a busy machine half a second is little; those that are about time say how much they have.
+local function load(text, options, seconds)
+  local usual = sandbox.BUDGET.seconds
+  sandbox.BUDGET.seconds = seconds or 60
+  local script, message, code = sandbox.load(write("rule.lua", text), options)
+  sandbox.BUDGET.seconds = usual
+  return script, message, code
 end
 
 -- Children of this process; other specs may have left some to themselves.
@@ -45,10 +50,6 @@ local function texts(routes, message)
   return lines
 end
 
--- Which of the two budgets ends first is the machine's business.
-local function exhausted(message)
-  return message:find "more than the instructions" ~= nil or message:find "took longer than" ~= nil
-end
 
 describe("a rule script", function()
   setup(function() directory = helper.directory() end)
@@ -188,7 +189,7 @@ describe("a rule script", function()
     repeat
       local plan, message = script:plan({})
       rounds = rounds + 1
-      if not plan then assert.is_true(exhausted(message), message) end
+      if not plan then assert.matches("more than the instructions", message) end
     until not plan
     assert.is_true(rounds < 6)
     assert.matches("ended without an answer", refused(script:plan({})))
@@ -376,15 +377,14 @@ describe("a trusted script", function()
       file:close()
       return {}]], { trusted = true }))
     assert.equal("writtenfunctiontable", sys.read(note))
-    local fault <const> = refused(load("while true do end", { trusted = true }))
-    assert.is_true(exhausted(fault), fault)
-    local unhooked <const> = refused(load(
-      "if debug.sethook then debug.sethook() end while true do end", { trusted = true }))
-    assert.is_true(exhausted(unhooked), unhooked)
+    assert.matches("more than the instructions",
+      refused(load("while true do end", { trusted = true })))
+    assert.matches("more than the instructions", refused(load(
+      "if debug.sethook then debug.sethook() end while true do end", { trusted = true })))
     assert.matches("more than the memory", refused(load("return ('x'):rep(1 << 27)",
       { trusted = true })))
-    assert.matches("took longer than 0.5 s", refused(load("os.execute 'sleep 5'",
-      { trusted = true })))
+    assert.matches("took longer than 0.5 s$",
+      refused(load("os.execute 'sleep 5'", { trusted = true }, 0.5)))
     assert.is_table(script)
   end)
 
@@ -405,8 +405,8 @@ describe("a script's memory", function()
 
   -- What a body makes the process take at most, in KiB, asked of the kernel.
   local function peak(body)
-    local seconds, instructions = sandbox.BUDGET.seconds, sandbox.BUDGET.instructions
-    sandbox.BUDGET.seconds, sandbox.BUDGET.instructions = 60, math.maxinteger
+    local instructions = sandbox.BUDGET.instructions
+    sandbox.BUDGET.instructions = math.maxinteger
     local message = refused(load(([[
       local t, n = {}, 0
       pcall(function() while true do n = n + 1 %s end end)
@@ -414,11 +414,12 @@ describe("a script's memory", function()
       for _ = 1, 1e4 do local _ = {} end
       local file = io.open "/proc/self/status"
       error(file:read("a"):match "VmHWM:%%s*(%%d+)", 0)]]):format(body), { trusted = true }))
-    sandbox.BUDGET.seconds, sandbox.BUDGET.instructions = seconds, instructions
+    sandbox.BUDGET.instructions = instructions
     return tonumber(message:match "(%d+)$"), message
   end
 
   it("is counted as the machine counts it, however small the pieces", function()
+    if helper.build:find "asan" then return pending "the sanitizer has memory of its own" end
     local least = assert(peak "error()")
     for _, body in ipairs {
       "t[n] = {}", "t[n] = function() return n end", "t[n] = ('x'):rep(100) .. n",
@@ -431,15 +432,15 @@ describe("a script's memory", function()
   end)
 
   it("is free again when its values are", function()
-    local seconds, instructions = sandbox.BUDGET.seconds, sandbox.BUDGET.instructions
-    sandbox.BUDGET.seconds, sandbox.BUDGET.instructions = 60, math.maxinteger
+    local instructions = sandbox.BUDGET.instructions
+    sandbox.BUDGET.instructions = math.maxinteger
     local script <close>, message = load [[
       local keep = {}
       for i = 1, 1e4 do keep[i] = { i } end
       for i = 1, 2000 do local _ = ("x"):rep(1e5) .. i end
       for i = 1, 1e6 do local _ = { i } end
       return { merge = function() return keep end }]]
-    sandbox.BUDGET.seconds, sandbox.BUDGET.instructions = seconds, instructions
+    sandbox.BUDGET.instructions = instructions
     assert.is_table(script, message)
   end)
 end)
@@ -476,18 +477,18 @@ describe("a cage", function()
     path = "/script", memory = 64 << 20, instructions = 10000000, quiet = true,
   }
 
-  local function ask(serve, request, seconds)
+  local function ask(serve, request)
     local one <close> = assert(cage.start(serve, options))
-    assert(one:tell(request, seconds or 0.5))
-    return one:hear(seconds or 0.5)
+    assert(one:tell(request, 60))
+    return one:hear(60)
   end
 
   it("ends at once, and is waited for when it is closed", function()
     local one = assert(cage.start(function() while true do end end, options))
-    assert(one:tell({}, 1))
+    assert(one:tell({}, 60))
     one:kill()
-    assert.equal("gone", (select(3, one:hear(1))))
-    assert.equal("gone", (select(3, one:tell({}, 1))))
+    assert.equal("gone", (select(3, one:hear(60))))
+    assert.equal("gone", (select(3, one:tell({}, 60))))
     local family = children()
     one:close()
     assert.equal(family, children())
@@ -495,10 +496,10 @@ describe("a cage", function()
 
   it("does its work while its caller does something else", function()
     local one <close> = assert(cage.start(function(request) return request + 1 end, options))
-    assert(one:tell(1, 1))
-    assert(one:tell(2, 1))
-    assert.equal(2, one:hear(1))
-    assert.equal(3, one:hear(1))
+    assert(one:tell(1, 60))
+    assert(one:tell(2, 60))
+    assert.equal(2, one:hear(60))
+    assert.equal(3, one:hear(60))
   end)
 
   it("starts where standard input, output and error are closed", function()
@@ -508,9 +509,9 @@ describe("a cage", function()
         .. ([[local one <close> = assert(require("ecmp.cage").start(function(request)
           print("printed") return request end,
           { path = "/script", memory = 1 << 20, instructions = 1e6, quiet = %s }))
-        assert(one:tell("through", 1))
+        assert(one:tell("through", 60))
         local file <close> = io.open(%q, "w")
-        file:write(tostring(one:hear(1)))]]):format(quiet, path) } })
+        file:write(tostring(one:hear(60)))]]):format(quiet, path) } })
       assert.equal("through", sys.read(path))
     end
     os.remove(path)
@@ -563,7 +564,7 @@ describe("a cage", function()
       keep = nil -- luacheck: ignore (room for the answer)
       collectgarbage()
       return ok, count
-    end, nil, 5)
+    end)
     assert.is_false(full)
     assert.is_true(os.remove(path))
   end)

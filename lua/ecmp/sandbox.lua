@@ -54,7 +54,7 @@ end
 local function failed(script, message, what)
   script:close()
   if what == "fault" then return nil, in_words(message), FAULT end
-  local why <const> = what == "late" and ("took longer than %g s"):format(M.BUDGET.seconds)
+  local why <const> = what == "late" and ("took longer than %g s"):format(script.allowed)
     or "its process ended without an answer"
   return nil, ("%s: %s"):format(script.path, why), FAULT
 end
@@ -129,7 +129,7 @@ function M.start(path, options)
   })
   if not child then return nil, ("%s: %s"):format(path, message), FAULT end
   local script <const> = setmetatable({
-    path = path, cage = child, seconds = M.BUDGET.seconds,
+    path = path, cage = child, allowed = M.BUDGET.seconds, seconds = M.BUDGET.seconds,
   }, Script)
   local told
   told, message, code = tell(script, { verb = "load" })

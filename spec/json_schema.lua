@@ -72,10 +72,14 @@ function words.properties(value, properties, _, root)
   end
 end
 
-function words.additionalProperties(value, allowed, schema)
-  assert(allowed == false)
-  for key in pairs(json.kind(value) == "object" and value or {}) do
-    if not schema.properties[key] then return key .. ": is unknown" end
+-- False, or what all properties are like that are not named.
+function words.additionalProperties(value, rest, schema, root)
+  local named <const> = schema.properties or {}
+  for key, item in pairs(json.kind(value) == "object" and value or {}) do
+    if not named[key] then
+      local wrong <const> = rest == false and "is unknown" or rest and check(item, rest, root)
+      if wrong then return ("%s: %s"):format(key, wrong) end
+    end
   end
 end
 

@@ -151,8 +151,10 @@ static void rule_defaults(struct encoder *e, const struct given *g)
 static void neigh_defaults(struct encoder *e, const struct given *g)
 {
 	struct ndmsg *n = (struct ndmsg *)(void *)header_of(e, e->start);
+	bool by_kernel = has(&schema_neigh, g, "proxy") || has(&schema_neigh, g, "use") ||
+			 has(&schema_neigh, g, "managed");
 	if (e->verb == VERB_ADD && !has(&schema_neigh, g, "state"))
-		n->ndm_state = has(&schema_neigh, g, "proxy") ? 0 : NUD_PERMANENT;
+		n->ndm_state = by_kernel ? 0 : NUD_PERMANENT;
 }
 
 /* An object without an address still needs a family, except groups, which must have none (kernel.md

@@ -24,6 +24,8 @@ struct scan {
 	char culprit[TOKEN_MAX + 1];
 };
 
+static const char not_understood[] = "'%s' is not understood";
+
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\\';
@@ -377,6 +379,8 @@ static const struct spelling {
 	{"rule", "protocol", "proto"},
 	{"neighbour", "protocol", "proto"},
 	{"address", "brd", "broadcast"},
+	{"address", "preference", "metric"},
+	{"address", "priority", "metric"},
 	{NULL, NULL, NULL},
 };
 
@@ -668,7 +672,7 @@ static bool parse_fields(struct scan *s, const struct schema *schema, bool whole
 			return true;
 		}
 		if (!f)
-			return fault(s, "'%s' is not understood");
+			return fault(s, not_understood);
 		if (!parse_row(s, f, bare))
 			return false;
 	}
@@ -685,5 +689,11 @@ bool parse_words(lua_State *L, const struct object *object, const char *text, si
 	}
 	lua_settop(L, top);
 	lua_pushfstring(L, s.fault, s.culprit);
+	const char *near =
+		s.fault == not_understood ? nearest_key(L, object->schema, s.culprit) : NULL;
+	if (near) {
+		lua_pushfstring(L, " (did you mean '%s'?)", near);
+		lua_concat(L, 2);
+	}
 	return false;
 }

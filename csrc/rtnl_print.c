@@ -232,7 +232,9 @@ static void print_hex(struct print *p, const struct stretch *s, const struct fie
 	char text[24];
 	if (!push_field(p->L, s, f, p->names))
 		return;
-	snprintf(text, sizeof(text), "%#llx", (unsigned long long)lua_tointeger(p->L, -1));
+	unsigned long long n = (unsigned long long)lua_tointeger(p->L, -1);
+	bool small = n < 16 && s->schema == &schema_route && f->attr == RTA_MARK;
+	snprintf(text, sizeof(text), small ? "%llu" : "%#llx", n);
 	lua_pop(p->L, 1);
 	print_word(p, shown_as(f));
 	print_word(p, text);

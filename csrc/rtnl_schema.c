@@ -279,7 +279,9 @@ const struct schema schema_route = {"route", sizeof(struct rtmsg), route_rows};
 
 /* What `ip route get` asks: a flow. The answer is a route. */
 static const struct word words_ipproto[] = {
-	{"icmp", 1}, {"tcp", 6}, {"udp", 17}, {"ipv6-icmp", 58}, {"icmpv6", 58}, {NULL, 0},
+	{"icmp", 1},  {"igmp", 2},   {"tcp", 6},    {"udp", 17},       {"dccp", 33},
+	{"gre", 47},  {"esp", 50},   {"ah", 51},    {"ipv6-icmp", 58}, {"icmpv6", 58},
+	{"ospf", 89}, {"vrrp", 112}, {"sctp", 132}, {"udplite", 136},  {NULL, 0},
 };
 static const struct field flow_rows[] = {
 	HEADER("family", K_FAMILY, struct rtmsg, rtm_family, .flags = F_HEADER | F_SILENT),
@@ -387,6 +389,7 @@ static const struct field veth_rows[] = {
 static const struct field bridge_rows[] = {
 	ROW("forward_delay", K_INT, IFLA_BR_FORWARD_DELAY, .size = 4),
 	ROW("hello_time", K_INT, IFLA_BR_HELLO_TIME, .size = 4),
+	ROW("max_age", K_INT, IFLA_BR_MAX_AGE, .size = 4),
 	ROW("ageing_time", K_INT, IFLA_BR_AGEING_TIME, .size = 4),
 	ROW("stp_state", K_INT, IFLA_BR_STP_STATE, .size = 4),
 	ROW("priority", K_INT, IFLA_BR_PRIORITY, .size = 2),
@@ -686,6 +689,7 @@ static const struct field rule_rows[] = {
 	ROW("ipproto", K_INT, FRA_IP_PROTO, .size = 1, .words = words_ipproto),
 	ROW("sport", K_RANGE, FRA_SPORT_RANGE, .size = 2),
 	ROW("dport", K_RANGE, FRA_DPORT_RANGE, .size = 2),
+	ROW("tun_id", K_INT, FRA_TUN_ID, .size = 8, .flags = F_BE),
 	HEADER("action", K_INT, struct fib_rule_hdr, action, .words = words_action,
 	       .flags = F_HEADER | F_DEFAULT0),
 	ROW("table", K_TABLE, FRA_TABLE, .offset = offsetof(struct fib_rule_hdr, table),
@@ -735,6 +739,7 @@ static const struct field neigh_rows[] = {
 	NEIGH_FLAG("use", NTF_USE, 0),
 	HEADER("state", K_INT, struct ndmsg, ndm_state, .words = words_nud,
 	       .flags = F_HEADER | F_BARE | F_DEFAULT0, .show = "nud"),
+	ROW("managed", K_BIT, NDA_FLAGS_EXT, .size = 4, .mask = NTF_EXT_MANAGED),
 	ROW("probes", K_INT, NDA_PROBES, .size = 4, .flags = NOT_SENT | F_SILENT),
 	ROW("proto", K_INT, NDA_PROTOCOL, .size = 1, .words = words_proto, .flags = F_DEFAULT0),
 	END,

@@ -323,6 +323,7 @@ static void show_rule(struct print *p, const struct stretch *s)
 	say(p, s, "ipproto", "ipproto");
 	say(p, s, "sport", "sport");
 	say(p, s, "dport", "dport");
+	say(p, s, "tun_id", "tun_id");
 	show_action(p, s);
 }
 

@@ -107,6 +107,7 @@ describe("rules #netns", function()
     ["that jump"] = { priority = 53, ["goto"] = 32766, action = "goto" },
     ["that refuse"] = { priority = 54, from = "10.3.0.1", action = "prohibit" },
     ["that do nothing"] = { priority = 55, iif = "nothing0", action = "nop" },
+    ["by a tunnel"] = { priority = 57, tun_id = 5, ipproto = "sctp", table = 100 },
     ["with realms"] = { priority = 56, iif = "nothing0", realm = "5/6", table = 100 },
   } do
     it(name .. " come back as they went, and by their own words", function()

@@ -91,7 +91,10 @@ end)
 
 describe("a wrong word", function()
   for wanted, case in pairs {
-    ["'wia' is not understood"] = { "route", "10.0.0.0/8 wia 1.2.3.4" },
+    ["'gatway' is not understood (did you mean 'via'?)"] = { "route",
+      "10.0.0.0/8 gatway 1.2.3.4" },
+    ["'lladr' is not understood (did you mean 'lladdr'?)"] = { "neigh", "10.0.0.1 lladr 02::" },
+    ["'wia' is not understood (did you mean 'via'?)"] = { "route", "10.0.0.0/8 wia 1.2.3.4" },
     ["a value is missing behind 'via'"] = { "route", "10.0.0.0/8 via" },
     ["a value is missing behind 'metric'"] = { "route", "10.0.0.0/8 metric" },
     ["'x' is not a group like 1/2,5"] = { "nexthop", "id 1 group x" },

@@ -117,9 +117,12 @@ return {
     sport = "1-7", dport = "80", action = "lookup", table = 70000, suppress_prefixlength = 0,
     suppress_ifgroup = 3, realm = "5/6", proto = "static" } },
   { "rule goto", "rule", { family = 6, priority = 5, action = "goto", ["goto"] = 60 } },
+  { "rule tunnel", "rule", { priority = 9, from = "10.0.0.0/8", ipproto = "sctp", tun_id = 77,
+    table = 100 } },
   { "rule l3mdev", "rule", { family = 4, priority = 5, action = "lookup", l3mdev = true } },
   { "neigh", "neigh", { family = 4, dst = "10.0.0.2", dev = ONE, lladdr = "02:00:00:00:00:02",
                         router = true, extern_learn = true, use = true, state = "STALE",
                         proto = "static" } },
+  { "neigh managed", "neigh", { dst = "10.0.0.2", dev = ONE, managed = true } },
   { "neigh proxy", "neigh", { family = 6, dst = "fd01::2", dev = ONE, proxy = true } },
 }

@@ -224,6 +224,7 @@ local rtnl = {}
 ---@field to? string
 ---@field tos? integer|string
 ---@field fwmark? integer|string
+---@field tun_id? integer
 ---@field fwmask? integer|string
 ---@field iif? string
 ---@field oif? string
@@ -249,6 +250,7 @@ local rtnl = {}
 ---@field router? boolean
 ---@field proxy? boolean
 ---@field extern_learn? boolean
+---@field managed? boolean the kernel keeps it up to date
 ---@field use? boolean
 ---@field proto? string|integer
 ---@field probes? integer read only

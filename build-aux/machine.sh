@@ -22,6 +22,7 @@ fresh() {
 		debootstrap --variant=minbase "$SUITE" "$dir/half" >"$dir/debootstrap.log"
 		mv "$dir/half" "$dir/base"
 	}
+	! mountpoint -q "$dir/machine" || umount -R -l "$dir/machine"
 	rm -rf --one-file-system "$dir/machine"
 	cp -a "$dir/base" "$dir/machine"
 	cp -L /etc/resolv.conf "$dir/machine/etc/resolv.conf"
@@ -79,27 +80,33 @@ fresh_with_clone() {
 
 readme() {
 	failed=0
+	as_root "$1"
+	as_visitor "$1"
+	[ "$failed" = 0 ] || say "not everything was as promised: see above"
+	return $failed
+}
+
+as_root() {
 	fresh_with_clone "$1" /root root
 	for target in demo test; do
 		say "root: make $target"
 		move_in make -C /root/clone $target || failed=1
 	done
+}
 
+as_visitor() {
 	fresh_with_clone "$1" /home/visitor visitor
-	as_visitor='cd clone && make'
 	say "ordinary user, without sudo, packages missing: make demo"
-	if said=$(move_in runuser -l visitor -c "$as_visitor demo" 2>&1); then exit 1; fi
+	if said=$(move_in runuser -l visitor -c "cd clone && make demo" 2>&1); then exit 1; fi
 	echo "$said"
 	say "root does as it says"
 	move_in sh -euc "apt-get update -q; $(echo "$said" | sed -n 's/.*root run: //p') -y" >"$dir/apt.log"
 	for target in demo test; do
 		say "ordinary user: make $target"
-		move_in runuser -l visitor -c "$as_visitor $target" || failed=1
+		move_in runuser -l visitor -c "cd clone && make $target" || failed=1
 	done
 	changed=$(move_in runuser -l visitor -c 'cd clone && git status --short')
 	[ -z "$changed" ] || { say "the clone is not as it was: $changed"; failed=1; }
-	[ "$failed" = 0 ] || say "not everything was as promised: see above"
-	return $failed
 }
 
 case ${ECMP_MACHINE-} in

@@ -144,6 +144,7 @@ build = {
     ["ecmp.flow.context"] = "lua/ecmp/flow/context.lua",
     ["ecmp.flow.dad"] = "lua/ecmp/flow/dad.lua",
     ["ecmp.flow.del"] = "lua/ecmp/flow/del.lua",
+    ["ecmp.flow.expect"] = "lua/ecmp/flow/expect.lua",
     ["ecmp.flow.explain"] = "lua/ecmp/flow/explain.lua",
     ["ecmp.flow.gc"] = "lua/ecmp/flow/gc.lua",
     ["ecmp.flow.group"] = "lua/ecmp/flow/group.lua",

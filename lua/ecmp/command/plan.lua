@@ -2,7 +2,9 @@
 --
 -- The stages are those of a real ADD, stopped before `apply`. Of a list of plugins all of ours are
 -- run through, each finding what the ones before it have planned.
+local cni_result = require "ecmp.cni.result"
 local env = require "ecmp.cni.env"
+local expect = require "ecmp.flow.expect"
 local explain = require "ecmp.flow.explain"
 local flow = require "ecmp.flow"
 local identity = require "ecmp.identity"
@@ -88,6 +90,17 @@ local function call_for(conf, program, options, prev)
   }
 end
 
+---The result of the plugin before, as a runtime hands it on: as that plugin prints it.
+---@return table? prev, table? document, string? message
+local function handed_on(before, options)
+  if not before.result then return options.handed_out end
+  local call <const> = before.call
+  local document <const>, message <const> =
+    cni_result.write(before.result, call.version, json.get(call.conf, "result"))
+  if not document then return nil, nil, message end
+  return assert(cni_result.parse(document, call.version)), document
+end
+
 ---Plans one plugin of a chain on top of what those before it have planned.
 ---@return table? state, string? message, string|integer? code
 local function plan_one(conf, options, before)
@@ -95,9 +108,13 @@ local function plan_one(conf, options, before)
   local program <const> = type(kind) == "string" and programs.plugin(kind)
   local plugin <const> = program and require(program.module).plugin
   if not plugin then return nil, ("type: '%s' is no interface plugin of ours"):format(kind) end
+  local prev <const>, document <const>, wrong <const> = handed_on(before, options)
+  if wrong then return nil, ("%s: %s"):format(kind, wrong) end
+  conf.prevResult = document
   local state <const> = {
-    call = call_for(conf, program, options, before.result or options.handed_out),
-    plugin = plugin, dry = true, planned = before.wanted or options.current,
+    call = call_for(conf, program, options, prev),
+    plugin = plugin, dry = true,
+    planned = before.wanted and expect.routes(before) or options.current,
     ipam_result = options.handed_out,
   }
   local ok, message, code = flow.run(state, "netconf", "netconf")
@@ -188,7 +205,7 @@ function M.pod_options(args)
   if not args.ipam_result then return options end
   local given, message = M.read_json(args.ipam_result)
   if given then
-    given, message = require("ecmp.cni.result").parse(given, json.get(given, "cniVersion"))
+    given, message = cni_result.parse(given, json.get(given, "cniVersion"))
   end
   if not given then return nil, "--ipam-result: " .. message end
   options.handed_out = given

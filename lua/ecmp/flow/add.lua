@@ -1,5 +1,6 @@
 ---The verb ADD: all stages, or nothing at all.
 local ecmp = require "ecmp"
+local expect = require "ecmp.flow.expect"
 local flow = require "ecmp.flow"
 local undo_list = require "ecmp.flow.undo"
 
@@ -22,19 +23,6 @@ local function refuse_existing(state)
   if not state.plugin.attach or not state.ctx.links[name] then return true end
   return nil, ("CNI_IFNAME: an interface %s exists already in %s (EEXIST)")
     :format(name, state.call.netns), 999
-end
-
----Rules speak of the interface that is about to be made, so it is listed as it will be. A pod that
----is not there (a preview, a comparison) has the interface of a chained plugin, too.
----@param state table
----@return true
-function M.expect_interface(state)
-  local links <const>, name <const> = state.ctx.links, state.call.ifname
-  if not links[name] and (state.plugin.attach or not state.nl) then
-    local mtu <const> = state.conf.mtu
-    links[name] = { up = true, carrier = true, mtu = mtu ~= 0 and mtu or nil }
-  end
-  return true
 end
 
 ---Begins to load the script, in its own process, while the pod is looked at.
@@ -63,7 +51,7 @@ end
 ---@param state table with call, plugin, undo, and nl unless nothing is to be read
 ---@return table? state, string? message, string|integer? code
 function M.prepare(state)
-  for _, step in ipairs { start_script, read_context, refuse_existing, M.expect_interface,
+  for _, step in ipairs { start_script, read_context, refuse_existing, expect.links,
     await_script } do
     local ok, message, code = step(state)
     if not ok then return nil, message, code end

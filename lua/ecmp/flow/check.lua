@@ -6,6 +6,7 @@
 local add = require "ecmp.flow.add"
 local compare = require "ecmp.flow.compare"
 local context = require "ecmp.flow.context"
+local expect = require "ecmp.flow.expect"
 local flow = require "ecmp.flow"
 local identity = require "ecmp.identity"
 local ipam = require "ecmp.flow.ipam"
@@ -35,7 +36,7 @@ local function from_result(asked)
     ipam_result = asked.call.prev,
   }
   local ok, message, code = flow.run(state, "context", "context")
-  if ok then ok, message, code = add.expect_interface(state) end
+  if ok then ok, message, code = expect.links(state) end
   if ok then ok, message, code = flow.run(state, "ipam", "plan") end
   if not ok then return nil, message, code end
   return { wanted = state.wanted, plan = state.plan }

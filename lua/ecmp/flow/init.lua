@@ -24,6 +24,7 @@
 --     stages            stages of its own by name, in place of the stock ones
 --     remember(state)   what DEL and CHECK have to know beside the plan: fields for the record
 --     stays_down(conf)  whether the interface is not to be used by the pod as it is
+--     connected(addresses)      the routes that come with addresses, where not the kernel's
 --     attach(state)     makes the interface; sets state.interfaces and state.interface
 --     settle(state)     what is left to do when the routes are there
 --     detach(call, nl, record)  takes the interface away; what is missing is fine

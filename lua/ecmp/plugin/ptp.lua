@@ -8,6 +8,7 @@ local interface = require "ecmp.flow.interface"
 local ip = require "ecmp.ip"
 local ipam = require "ecmp.flow.ipam"
 local masquerade = require "ecmp.masquerade"
+local plan = require "ecmp.flow.plan"
 local schema = require "ecmp.cni.schema"
 
 local M = {}
@@ -33,7 +34,20 @@ local function with_gateways(state)
   return state
 end
 
-M.stages = { ipam = with_gateways }
+---Stage `plan`: a rule script may have taken a gateway away.
+local function still_with_gateways(state)
+  local ok, message, code = plan.run(state)
+  if not ok then return nil, message, code end
+  for i, entry in ipairs(state.plan.addresses) do
+    if not entry.gateway then
+      return nil, ("%s: plan.addresses[%d].gateway: missing; ptp gives it to the host's end")
+        :format(state.conf.script, i), 100
+    end
+  end
+  return state
+end
+
+M.stages = { ipam = with_gateways, plan = still_with_gateways }
 
 ---@param state table
 ---@return table fields for the record
@@ -90,15 +104,34 @@ local function parts_of(entry)
   }
 end
 
+---The pod's ways to its gateway and, by that, to its subnet.
+local function pod_routes(parts, dev)
+  return {
+    { dst = parts.gateway_host, dev = dev, scope = "link", src = parts.own },
+    { dst = parts.network, via = parts.gateway, dev = dev, src = parts.own },
+  }
+end
+
+---What a pod has in place of the routes that the kernel makes with addresses.
+---@param addresses table[] `{ address, gateway, dev }`
+---@return table[]
+function M.connected(addresses)
+  local routes <const> = {}
+  for _, entry in ipairs(addresses) do
+    for _, route in ipairs(pod_routes(parts_of(entry), entry.dev)) do
+      route.proto = "boot"
+      routes[#routes + 1] = route
+    end
+  end
+  return routes
+end
+
 ---The pod's way to its subnet goes by the gateway, in place of the one that the kernel made.
 local function route_pod(state, parts)
   local routes <const>, dev <const> = state.nl.route, state.call.ifname
   local ok, message, code = routes:del { dst = parts.network, dev = dev }
   if not ok then return nil, message, code end
-  for _, route in ipairs {
-    { dst = parts.gateway_host, dev = dev, scope = "link", src = parts.own },
-    { dst = parts.network, via = parts.gateway, dev = dev, src = parts.own },
-  } do
+  for _, route in ipairs(pod_routes(parts, dev)) do
     ok, message, code = routes:add(route)
     if not ok then return nil, message, code end
   end

@@ -208,6 +208,9 @@ void print_push(struct print *p); /* [] -> [string], and empties the arena */
 bool parse_words(lua_State *L, const struct object *object, const char *text, size_t length);
 /* [] -> [table], or false and [message] */
 
+int site_set(lua_State *L);				/* Lua: rtnl.site */
+void site_swap(lua_State *L, const struct word *words); /* [value] -> [value] */
+
 /* --- extended ACK ---------------------------------------------------------------------------- */
 
 struct extack {

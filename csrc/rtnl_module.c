@@ -125,17 +125,9 @@ static int nearest(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"open", socket_open},
-	{"parse", parse},
-	{"view", view},
-	{"decode", decode},
-	{"own", own},
-	{"throw", throw},
-	{"is_view", is_view},
-	{"nearest", nearest},
-	{"explain", explain},
-	{"group", group_routes},
-	{"match", match_routes},
+	{"open", socket_open}, {"parse", parse},   {"view", view},	    {"decode", decode},
+	{"own", own},	       {"throw", throw},   {"is_view", is_view},    {"nearest", nearest},
+	{"explain", explain},  {"site", site_set}, {"group", group_routes}, {"match", match_routes},
 	{NULL, NULL},
 };
 

@@ -95,6 +95,14 @@ static void push_number_or_text(struct scan *s, int base)
 	lua_pushlstring(s->L, t, s->length);
 }
 
+/* A name that is none of the row's words may be the site's. */
+static void push_number_or_name(struct scan *s, const struct field *f)
+{
+	push_number_or_text(s, 10);
+	if (f->words && lua_type(s->L, -1) == LUA_TSTRING && !word_by_name(f->words, s->token))
+		site_swap(s->L, f->words);
+}
+
 /* "10.9/16", "0/0", "10.1": the missing numbers are zero, and a mask may stand for the length. */
 static void push_address(struct scan *s)
 {
@@ -304,10 +312,13 @@ static bool parse_value(struct scan *s, const struct field *f, bool bare)
 	case K_INT:
 		if (f->unit)
 			return parse_scaled(s, f);
-		push_number_or_text(s, 10);
+		push_number_or_name(s, f);
 		return true;
 	case K_HEX: /* ip(8) reads a tos as hexadecimal, with or without 0x */
 		push_number_or_text(s, strcmp(f->key, "tos") == 0 ? 16 : 10);
+		return true;
+	case K_TABLE:
+		push_number_or_name(s, f);
 		return true;
 	case K_PREFIX:
 	case K_ADDRESS:
@@ -316,7 +327,6 @@ static bool parse_value(struct scan *s, const struct field *f, bool bare)
 	case K_SIGNED:
 	case K_HMAC:
 	case K_WEIGHT:
-	case K_TABLE:
 	case K_SEGMENTS:
 	case K_REALM:
 		push_number_or_text(s, 10);

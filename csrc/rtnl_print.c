@@ -251,6 +251,8 @@ static void print_plain(struct print *p, const struct stretch *s, const struct f
 		print_word(p, shown_as(f));
 	if (locked(s, f))
 		print_word(p, "lock");
+	if (lua_isinteger(p->L, -1))
+		site_swap(p->L, f->words);
 	print_value(p, f->unit);
 }
 

@@ -23,6 +23,17 @@ static bool push(struct print *p, const struct stretch *s, const char *key)
 	return there;
 }
 
+/* The same of a number that a site may have named. */
+static bool push_named(struct print *p, const struct stretch *s, const char *key,
+		       const struct word *words)
+{
+	if (!push(p, s, key))
+		return false;
+	if (lua_isinteger(p->L, -1))
+		site_swap(p->L, words);
+	return true;
+}
+
 /* " WORD VALUE" where the message has the field */
 static void say(struct print *p, const struct stretch *s, const char *text, const char *key)
 {
@@ -261,9 +272,9 @@ static void show_mark(struct print *p, const struct stretch *s)
 static void show_action(struct print *p, const struct stretch *s)
 {
 	const struct fib_rule_hdr *r = (const struct fib_rule_hdr *)(const void *)s->data;
-	if (push(p, s, "table")) {
-		lua_pop(p->L, 1);
-		say(p, s, "lookup", "table");
+	if (push_named(p, s, "table", words_table)) {
+		print_word(p, "lookup");
+		print_value(p, NULL);
 		say(p, s, "suppress_prefixlength", "suppress_prefixlength");
 		say(p, s, "suppress_ifgroup", "suppress_ifgroup");
 	}
@@ -282,8 +293,10 @@ static void show_action(struct print *p, const struct stretch *s)
 		bool kernel = lua_type(p->L, -1) == LUA_TSTRING &&
 			      strcmp(lua_tostring(p->L, -1), "kernel") == 0;
 		lua_pop(p->L, 1);
-		if (!kernel || p->details)
-			say(p, s, "proto", "proto");
+		if ((!kernel || p->details) && push_named(p, s, "proto", words_proto)) {
+			print_word(p, "proto");
+			print_value(p, NULL);
+		}
 	}
 }
 

@@ -57,6 +57,10 @@ local PURE <const> = {
     assert(#rtnl.match(routes, { routes[1], routes[2], { dst = "10.0.3.0/24", via = "10.0.0.9" } })
       == 39)
     assert(not rtnl.match({}, { { dst = "nowhere" } }))]],
+  site = [[rtnl.site(function() return { [50] = "blue", blue = 50 } end)
+    assert(rtnl.parse("route", "10.0.0.0/8 dev a table blue").table == 50)
+    assert(rtnl.view("route", { dst = "10.0.0.0/8", dev = "a", table = 50 }, true):text { table = true }
+      :find "table blue")]],
   throw = [[local ok, message = pcall(rtnl.throw, "no")
     if not ok and not message:find "no$" then error(message, 0) end]],
   ip = [[local ip = require "ecmp.ip"

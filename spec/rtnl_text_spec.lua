@@ -1,4 +1,5 @@
 --- What is printed is what `ip` prints, and what is printed is understood.
+local helper <const> = require "spec.helper"
 local random <const> = require "spec.random_route"
 local rtnl <const> = require "ecmp.rtnl"
 local scratch <const> = require "spec.scratch"
@@ -193,6 +194,14 @@ describe("the text of routes #netns", function()
     assert(add_all(space.nl, random.routes(seed, 4, 250, DEVICES)) > 150)
     assert(add_all(space.nl, random.routes(seed + 1, 6, 250, DEVICES)) > 150)
     assert(add_all(space.nl, CORNERS) >= #CORNERS - 4) -- seg6 is missing here and there
+    helper.eventually(function() -- addresses of the links' own, and their routes
+      local n = 0
+      for addr in space.nl.addr:each { family = 6, scope = "link" } do
+        n = n + (addr.tentative and 0 or 1)
+      end
+      return n == 2 * DEVICES and #space.nl.route:list { family = 6, table = "local",
+        type = "local" } >= 3 * DEVICES
+    end, 10)
   end)
 
   teardown(function() space:close() end)

@@ -4,6 +4,7 @@
 local rtnl = require "ecmp.rtnl"
 
 rtnl.own()
+rtnl.site(function(file) return require "ecmp.site"(file) end)
 
 ---@alias ecmp.Given ecmp.Fields|ecmp.View|string
 ---@alias ecmp.Change fun(self: ecmp.Object, value: ecmp.Given): true|nil, string?, string?

@@ -408,6 +408,10 @@ function rtnl.decode(object, bytes) end
 ---@return string code
 function rtnl.explain(object, request, reply) end
 
+---Sets who reads the names that a site gives in /etc/iproute2; they are for text alone, in and out.
+---@param reader fun(file: string): table<string|integer, integer|string> numbers by name, names by number
+function rtnl.site(reader) end
+
 ---@param value any
 ---@return boolean
 function rtnl.is_view(value) end

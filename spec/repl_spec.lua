@@ -305,7 +305,8 @@ describe("the prompt in a terminal #netns", function()
   -- The process of the prompt, and its terminal as stty sees it.
   local function process()
     local pane <const> = sh(tmux .. " list-panes -t 0 -F '#{pane_pid}'"):match "%d+"
-    return math.tointeger(tonumber(sh("ps -o pid= --ppid " .. pane):match "%d+"))
+    local children <const> = assert(sys.read(("/proc/%s/task/%s/children"):format(pane, pane)))
+    return math.tointeger(tonumber(children:match "%d+"))
   end
 
   local function terminal()
@@ -326,7 +327,9 @@ describe("the prompt in a terminal #netns", function()
     wait "half a li"
     local pid <const> = process()
     assert(sys.kill(pid, "TSTP"))
-    helper.eventually(function() return sh("ps -o stat= -p " .. pid):find "^T" end, 20)
+    helper.eventually(function()
+      return assert(sys.read(("/proc/%d/stat"):format(pid))):find "%) T "
+    end, 20)
     assert.truthy(terminal():find " icanon.* echo ")
     assert(sys.kill(pid, "CONT"))
     helper.eventually(function() return terminal():find " %-icanon" end, 20)

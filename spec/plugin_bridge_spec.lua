@@ -630,6 +630,15 @@ describe("ecmp-bridge #netns", function()
   end)
 
   describe("with the reference plugin's keys", function()
+    it("leaves out routes that versions before 0.3.0 have no place for", function()
+      local conf <const> = conf_of({ { dst = "192.0.2.0/24", gw = "10.0.0.1" },
+        { dst = "2001:db8:f::9/64", gw = "2001:db8::1" } }, { cniVersion = "0.2.0" })
+      conf.ipam.addresses = { { address = "10.0.0.9/24" } }
+      local result <const> = add(conf)
+      assert.same({ nil, "192.0.2.0/24" }, { result.ip6, result.ip4.routes[1].dst })
+      assert.same({ "192.0.2.0/24 via 10.0.0.1 dev eth0" }, pod:routes())
+    end)
+
     it("serves as gateway: its address is on the bridge, forwarding is on", function()
       local conf <const> = conf_of({}, { isDefaultGateway = true })
       add(conf)

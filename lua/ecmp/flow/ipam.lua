@@ -5,6 +5,8 @@
 -- failed: half an answer may have left a reservation behind.
 local cni = require "ecmp.cni"
 local delegate = require "ecmp.cni.delegate"
+local ip = require "ecmp.ip"
+local version = require "ecmp.cni.version"
 
 local M = {}
 
@@ -66,6 +68,20 @@ function M.addresses(ips, dev)
   return addresses
 end
 
+-- Before 0.3.0 an IPAM result has no place for routes of a family in which it gives no address; asked
+-- in this process, our own plugins say them all the same.
+local function sayable(result, spoken)
+  if (version.compare(spoken, "0.3.0") or 0) >= 0 then return result end
+  local given <const>, kept <const>, routes <const> = {}, {}, {}
+  for _, entry in ipairs(result.ips) do given[assert(ip.parse(entry.address)):family()] = true end
+  for _, route in ipairs(result.routes or {}) do
+    if given[assert(ip.parse(route.dst)):family()] then routes[#routes + 1] = route end
+  end
+  for key, value in pairs(result) do kept[key] = value end
+  kept.routes = routes
+  return kept
+end
+
 ---@param state table
 ---@return table? state, string? message, integer|string? code, string? details
 function M.run(state)
@@ -80,7 +96,7 @@ function M.run(state)
     if #(result.ips or {}) == 0 then
       return nil, ("ipam: '%s' handed out no address"):format(kind), 999
     end
-    state.ipam = result
+    state.ipam = sayable(result, state.call.version)
   end
   state.addresses = M.addresses(state.ipam.ips, state.call.ifname)
   state.ctx.addresses = state.addresses

@@ -36,6 +36,16 @@ describe("a conflict with another interface", function()
     assert.equal(1026, settle("yield", { dst = "::/0", via = "2001:db8::1", dev = "eth0" }).metric)
   end)
 
+  it("is refused where no metric is left to yield to", function()
+    local last <const> = { dst = "::/0", via = "2001:db8::1", dev = "net1", metric = 0xffffffff }
+    local wanted <const> = { dst = "::/0", via = "2001:db8::2", dev = "eth0", metric = 0xffffffff }
+    local list, message, code = settle("yield", wanted, { route(last) })
+    assert.is_nil(list)
+    assert.equal(7, code)
+    assert.equal("conflict: no metric is left for the route default via 2001:db8::2 dev eth0 "
+      .. "metric 4294967295", message)
+  end)
+
   it("yields to two of ours one after the other", function()
     local list <const> = conflict.settle({
       route { dst = "0.0.0.0/0", via = "10.0.0.1", dev = "eth0" },

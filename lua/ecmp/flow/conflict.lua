@@ -41,12 +41,17 @@ local function copy(route)
   return new
 end
 
+local LAST_METRIC <const> = 0xffffffff
+
 local policies = {}
 
 ---The next higher metric that nobody uses; the result says which.
 function policies.yield(route, _, in_use)
   local moved <const> = copy(route)
   repeat moved.metric = moved.metric + 1 until not in_use[slot_of(moved)]
+  if moved.metric > LAST_METRIC then
+    return nil, ("conflict: no metric is left for the route %s"):format(identity.text(route)), 7
+  end
   return moved
 end
 

@@ -1,7 +1,7 @@
 ---What will be in a pod that is not there yet: links, and routes that nobody plans.
 --
--- A preview shows it to rules in place of what the kernel will have, so that they see what they will
--- see in the ADD.
+-- A preview shows it to rules in place of what the kernel will have, so that they see in both what
+-- the ADD comes to.
 local identity = require "ecmp.identity"
 local ip = require "ecmp.ip"
 

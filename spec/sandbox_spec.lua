@@ -273,6 +273,8 @@ describe("the hook plan", function()
         "plan.sysctls.net/../kernel/core_pattern: is no setting of the network",
       ["plan.sysctls['net.ipv4.ip_forward'] = {} return plan"] =
         "plan.sysctls.net.ipv4.ip_forward: text is due here, not a table",
+      ["plan.sysctls['net.ipv4.ip_forward'] = '1\\n0' return plan"] =
+        "plan.sysctls.net.ipv4.ip_forward: one line of text is due here",
       ["plan.sysctl = {} return plan"] = "plan.sysctl: unknown field (did you mean 'sysctls'?)",
       ["plan.routes.x = {} return plan"] = "plan.routes.x: a list of routes has no such entry",
       ["plan.routes[3] = plan.routes[2] return plan"] = "plan.routes[3]: default via 2001:db8::1 "

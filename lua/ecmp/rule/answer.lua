@@ -57,6 +57,7 @@ local function check_sysctl(name, value, path)
   if type(value) ~= "string" and math.type(value) ~= "integer" then
     return ("%s: text is due here, not a %s"):format(shown, type(value))
   end
+  if tostring(value):find("%c") then return ("%s: one line of text is due here"):format(shown) end
 end
 
 ---A part that the script left out stays as it was.

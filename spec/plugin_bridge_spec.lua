@@ -634,7 +634,7 @@ describe("ecmp-bridge #netns", function()
       local conf <const> = conf_of({ { dst = "192.0.2.0/24", gw = "10.0.0.1" },
         { dst = "2001:db8:f::9/64", gw = "2001:db8::1" } }, { cniVersion = "0.2.0" })
       conf.ipam.addresses = { { address = "10.0.0.9/24" } }
-      local result <const> = add(conf)
+      local result <const> = pod:must("ecmp-bridge", "ADD", conf)
       assert.same({ nil, "192.0.2.0/24" }, { result.ip6, result.ip4.routes[1].dst })
       assert.same({ "192.0.2.0/24 via 10.0.0.1 dev eth0" }, pod:routes())
     end)

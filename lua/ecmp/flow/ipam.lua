@@ -68,8 +68,8 @@ function M.addresses(ips, dev)
   return addresses
 end
 
--- Before 0.3.0 an IPAM result has no place for routes of a family in which it gives no address; asked
--- in this process, our own plugins say them all the same.
+-- Before 0.3.0 an IPAM result has no place for routes of a family in which it gives no address;
+-- asked in this process, our own plugins say them all the same.
 local function sayable(result, spoken)
   if (version.compare(spoken, "0.3.0") or 0) >= 0 then return result end
   local given <const>, kept <const>, routes <const> = {}, {}, {}

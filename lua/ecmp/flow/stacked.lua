@@ -33,8 +33,10 @@ end
 -- An ipvlan may have a larger MTU than its master, as far as the kernel and the reference plugin
 -- are concerned.
 local function check_master(lower, conf, kind)
-  local master, message = lower.link:get { dev = conf.master }
-  if not master then return nil, ("master: %s"):format(message), 7 end
+  local master, message, code = lower.link:get { dev = conf.master }
+  if not master then
+    return nil, ("master: %s"):format(message), code == "ENODEV" and 7 or code
+  end
   if kind == "ipvlan" or (conf.mtu or 0) <= master.mtu then return true end
   return nil, ("mtu: %d is more than the %d of the master %s"):format(
     conf.mtu, master.mtu, conf.master), 7

@@ -130,6 +130,15 @@ static size_t not_below(const struct arena *all, const struct gateway *g)
 
 /* --- gateways that the batch itself moves ---------------------------------------------------- */
 
+/* All bits behind the first `length` become one, beyond those of the address too. */
+static void fill_host(uint8_t bytes[16], unsigned length)
+{
+	unsigned whole = (length + 7) / 8;
+	if (length % 8)
+		bytes[whole - 1] |= (uint8_t)(0xff >> length % 8);
+	memset(bytes + whole, 0xff, 16 - whole);
+}
+
 /* Notes that a change to this route may change how the gateways within its destination are reached.
  */
 static void cover(const struct arena *gateways, struct arena *marks, const struct nlmsghdr *m)
@@ -139,13 +148,14 @@ static void cover(const struct arena *gateways, struct arena *marks, const struc
 	const struct nlattr *a;
 	int32_t *mark = (void *)marks->base;
 	while ((a = next_attribute(&all))) {
-		if (a->nla_type != RTA_DST || a->nla_len != NLA_HDRLEN + bytes_of(r->rtm_family))
+		size_t size = bytes_of(r->rtm_family);
+		if (a->nla_type != RTA_DST || a->nla_len != NLA_HDRLEN + size ||
+		    r->rtm_dst_len > 8 * size)
 			continue;
 		struct gateway first = {.family = r->rtm_family}, past;
-		memcpy(first.bytes, (const uint8_t *)a + NLA_HDRLEN, bytes_of(r->rtm_family));
+		memcpy(first.bytes, (const uint8_t *)a + NLA_HDRLEN, size);
 		past = first;
-		for (size_t i = r->rtm_dst_len; i < 8 * sizeof(past.bytes); i++)
-			past.bytes[i / 8] |= (uint8_t)(0x80 >> i % 8);
+		fill_host(past.bytes, r->rtm_dst_len);
 		mark[not_below(gateways, &first)]++;
 		mark[not_below(gateways, &past)]--; /* no gateway is all ones */
 	}
@@ -198,8 +208,45 @@ static void drop_moved(struct batch *b)
 
 /* --- sets ------------------------------------------------------------------------------------ */
 
-/* [] -> [key] where the route is by gateways alone; else nothing */
-static bool push_key_of(struct batch *b, size_t i, struct arena *scratch)
+/* One set of next hops: its key, how many routes have it, and in the end the object it became. */
+struct set {
+	size_t at; /* of the key among the keys */
+	uint32_t length, uses, id;
+	bool plain; /* by gateways alone */
+};
+
+struct sets {
+	struct arena *list, *keys, *places; /* places: number of a set, or 0 */
+	size_t count, mask;
+};
+
+static struct set *set_at(const struct sets *x, uint32_t n)
+{
+	return (struct set *)(void *)x->list->base + n - 1;
+}
+
+/* Room for as many as the window has changes. [] -> [three arenas] */
+static void open_sets(lua_State *L, struct sets *x, size_t most)
+{
+	size_t size = 16;
+	while (size < 2 * most)
+		size *= 2;
+	*x = (struct sets){.mask = size - 1};
+	x->list = arena_new(L);
+	x->keys = arena_new(L);
+	x->places = arena_new(L);
+	arena_reserve(L, x->places, size * sizeof(uint32_t));
+}
+
+static void close_sets(struct sets *x)
+{
+	arena_free(x->list);
+	arena_free(x->keys);
+	arena_free(x->places);
+}
+
+/* The key of a route that may share its next hops, put into `key`; false for all others. */
+static bool key_of(struct batch *b, size_t i, struct arena *key)
 {
 	const struct nlmsghdr *m = message_at(b, i);
 	const struct rtmsg *r = (const void *)((const uint8_t *)m + NLMSG_HDRLEN);
@@ -207,87 +254,96 @@ static bool push_key_of(struct batch *b, size_t i, struct arena *scratch)
 	const struct nlattr *a;
 	if (!change_at(b, i)->sharable || r->rtm_type != RTN_UNICAST || r->rtm_flags)
 		return false;
-	scratch->length = 0;
-	*arena_reserve(b->L, scratch, KEY_HEAD) = r->rtm_family;
+	key->length = 0;
+	*arena_reserve(b->L, key, KEY_HEAD) = r->rtm_family;
 	while ((a = next_attribute(&all))) {
 		if (a->nla_type == RTA_VIA || a->nla_type == RTA_NH_ID ||
 		    a->nla_type == RTA_ENCAP_TYPE)
 			return false;
 		if (says_hops(a))
-			memcpy(arena_reserve(b->L, scratch, NLA_ALIGN(a->nla_len)), a, a->nla_len);
+			memcpy(arena_reserve(b->L, key, NLA_ALIGN(a->nla_len)), a, a->nla_len);
 	}
-	if (key_gateways(b->L, scratch->base, scratch->length, NULL) < 0)
-		return false;
-	lua_pushlstring(b->L, (const char *)scratch->base, scratch->length);
-	return true;
+	return key->length > KEY_HEAD;
 }
 
-/* The number of the key on top of the stack among those in the table below it. [numbers, key] ->
- * [numbers] */
-static uint32_t number_of(lua_State *L, struct arena *uses)
+/* Keys are whole words of four bytes. */
+static uint64_t hash_of(const struct arena *key)
 {
-	lua_pushvalue(L, -1);
-	uint32_t n = lua_rawget(L, -3) == LUA_TNUMBER ? (uint32_t)lua_tointeger(L, -1) : 0;
-	lua_pop(L, 1);
-	if (n) {
-		lua_pop(L, 1);
-		return n;
+	uint64_t h = key->length;
+	for (size_t at = 0; at < key->length; at += 4) {
+		uint32_t word;
+		memcpy(&word, key->base + at, 4);
+		h = (h ^ word) * 0xff51afd7ed558ccd;
+		h ^= h >> 32;
 	}
-	arena_reserve(L, uses, sizeof(uint32_t));
-	n = (uint32_t)(uses->length / sizeof(uint32_t));
-	lua_pushinteger(L, n);
-	lua_rawset(L, -3);
-	return n;
+	return h;
+}
+
+/* The number of the set with this key, which is made where there is none. */
+static uint32_t number_of(lua_State *L, struct sets *x, const struct arena *key)
+{
+	uint32_t *places = (void *)x->places->base;
+	size_t at = hash_of(key) & x->mask;
+	for (; places[at]; at = (at + 1) & x->mask) {
+		const struct set *s = set_at(x, places[at]);
+		if (s->length == key->length &&
+		    memcmp(x->keys->base + s->at, key->base, key->length) == 0)
+			return places[at];
+	}
+	struct set s = {.at = x->keys->length, .length = (uint32_t)key->length};
+	s.plain = key_gateways(L, key->base, key->length, NULL) > 0;
+	memcpy(arena_room(L, x->keys, key->length), key->base, key->length);
+	memcpy(arena_room(L, x->list, sizeof(s)), &s, sizeof(s));
+	return places[at] = (uint32_t)++x->count;
 }
 
 /*
  * Numbers the sets of the window, counts the routes of each, and notes in each change which it has.
- * False where there are none, or a change of another kind may move the ground. [] -> [numbers by
- * key]
+ * False where a change of another kind may move the ground.
  */
-static bool number_sets(struct batch *b, struct arena *uses, struct arena *scratch)
+static bool number_sets(struct batch *b, struct sets *x, struct arena *key)
 {
-	lua_State *L = b->L;
-	lua_newtable(L);
 	for (size_t i = 0; i < b->count; i++) {
 		if (rtnl_objects[change_at(b, i)->object].schema != &schema_route)
 			return false;
-		if (!push_key_of(b, i, scratch))
+		if (!key_of(b, i, key))
 			continue;
-		uint32_t n = number_of(L, uses);
-		((uint32_t *)(void *)uses->base)[n - 1]++;
+		uint32_t n = number_of(b->L, x, key);
+		set_at(x, n)->uses++;
 		change_at(b, i)->id = n;
 	}
-	return uses->length > 0;
+	return true;
 }
 
-/* [numbers] -> [numbers, uses by key] */
-static void push_uses(lua_State *L, const struct arena *uses)
+static void push_set_key(lua_State *L, const struct sets *x, uint32_t n)
 {
-	int numbers = lua_gettop(L);
+	const struct set *s = set_at(x, n);
+	lua_pushlstring(L, (const char *)x->keys->base + s->at, s->length);
+}
+
+/* [] -> [uses by key], of sets by gateways alone; false where there are none */
+static bool push_uses(lua_State *L, const struct sets *x)
+{
+	bool any = false;
 	lua_newtable(L);
-	for (lua_pushnil(L); lua_next(L, numbers);) {
-		lua_Integer n = lua_tointeger(L, -1);
-		lua_pop(L, 1);
-		lua_pushvalue(L, -1);
-		lua_pushinteger(L, ((const uint32_t *)(const void *)uses->base)[n - 1]);
-		lua_rawset(L, numbers + 1);
+	for (uint32_t n = 1; n <= x->count; n++) {
+		if (!set_at(x, n)->plain)
+			continue;
+		push_set_key(L, x, n);
+		lua_pushinteger(L, set_at(x, n)->uses);
+		lua_rawset(L, -3);
+		any = true;
 	}
+	return any;
 }
 
-/* The same array, made to hold the object of each set instead of its routes. [numbers, ids] ->
- * [numbers, ids] */
-static void take_ids(lua_State *L, struct arena *uses)
+/* [ids by key, or something else] -> [the same]: what each set became */
+static void take_ids(lua_State *L, struct sets *x)
 {
-	int numbers = lua_gettop(L) - 1;
-	memset(uses->base, 0, uses->length);
-	if (!lua_istable(L, numbers + 1))
-		return;
-	for (lua_pushnil(L); lua_next(L, numbers); lua_pop(L, 1)) {
-		lua_Integer n = lua_tointeger(L, -1);
-		lua_pushvalue(L, -2);
-		if (lua_rawget(L, numbers + 1) == LUA_TNUMBER)
-			((uint32_t *)(void *)uses->base)[n - 1] = (uint32_t)lua_tointeger(L, -1);
+	for (uint32_t n = 1; n <= x->count && lua_istable(L, -1); n++) {
+		push_set_key(L, x, n);
+		if (lua_rawget(L, -2) == LUA_TNUMBER)
+			set_at(x, n)->id = (uint32_t)lua_tointeger(L, -1);
 		lua_pop(L, 1);
 	}
 }
@@ -359,22 +415,22 @@ void share_window(struct batch *b)
 {
 	lua_State *L = b->L;
 	int top = lua_gettop(L);
-	struct arena *uses = arena_new(L), *scratch = arena_new(L);
-	bool any = number_sets(b, uses, scratch);
-	if (any) {
-		push_uses(L, uses);
+	struct sets x;
+	open_sets(L, &x, b->count);
+	struct arena *scratch = arena_new(L);
+	if (number_sets(b, &x, scratch) && push_uses(L, &x)) {
 		drop_moved(b);
 		push_views(b, scratch);
 		call_choose(b);
-		take_ids(L, uses);
+		take_ids(L, &x);
 	}
 	for (size_t i = 0; i < b->count; i++) {
 		struct change *c = change_at(b, i);
-		c->id = any && c->id ? ((const uint32_t *)(const void *)uses->base)[c->id - 1] : 0;
+		c->id = c->id ? set_at(&x, c->id)->id : 0;
 		if (c->id)
 			refer(message_at(b, i), c->id);
 	}
-	arena_free(uses);
+	close_sets(&x);
 	arena_free(scratch);
 	lua_settop(L, top);
 }

@@ -196,6 +196,7 @@ build = {
     ["ecmp.plugin.static"] = "lua/ecmp/plugin/static.lua",
     ["ecmp.repl"] = "lua/ecmp/repl.lua",
     ["ecmp.repl.changes"] = "lua/ecmp/repl/changes.lua",
+    ["ecmp.repl.collateral"] = "lua/ecmp/repl/collateral.lua",
     ["ecmp.repl.complete"] = "lua/ecmp/repl/complete.lua",
     ["ecmp.repl.help"] = "lua/ecmp/repl/help.lua",
     ["ecmp.repl.interrupt"] = "lua/ecmp/repl/interrupt.lua",

@@ -20,13 +20,20 @@ static const struct field *row_of_attr(const struct schema *schema, uint16_t typ
 	return found;
 }
 
+/* Bits that the kernel sets, and numbers with words (a next-hop object's scope), which it refuses.
+ */
 static void clear_readonly(uint8_t *header, const struct schema *schema)
 {
-	for (const struct field *f = schema->rows; f->kind != K_NONE; f++)
-		if ((f->flags & F_HEADER) && (f->flags & F_READONLY) && f->kind == K_BIT)
-			store_uint(header + f->offset,
-				   read_uint(header + f->offset, f->size, false) & ~f->mask,
-				   f->size, false);
+	for (const struct field *f = schema->rows; f->kind != K_NONE; f++) {
+		bool number = f->kind == K_INT && f->words;
+		uint32_t kept = number ? 0 : ~f->mask;
+
+		if (!(f->flags & F_HEADER) || !(f->flags & F_READONLY) ||
+		    (f->kind != K_BIT && !number))
+			continue;
+		store_uint(header + f->offset, read_uint(header + f->offset, f->size, false) & kept,
+			   f->size, false);
+	}
 }
 
 static void clear_hops(uint8_t *data, size_t length)

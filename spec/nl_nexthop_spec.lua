@@ -33,6 +33,17 @@ describe("next-hop objects #netns", function()
     assert.are.equal(1, #nl.nexthop:list { via = "fd00:0:0:1::2" })
   end)
 
+  it("can be made again as they were listed", function()
+    assert(nl.nexthop:add "id 1 via 10.0.1.2 dev v1")
+    assert(nl.nexthop:add "id 2 via 172.31.0.1 dev v1 onlink proto static")
+    assert(nl.nexthop:add "id 3 via fd00:0:0:1::2 dev v1")
+    assert(nl.nexthop:add "id 4 group 1/2,3")
+    local before <const> = nl.nexthop:list()
+    for id = 4, 1, -1 do assert(nl.nexthop:del { id = id }) end
+    for _, view in ipairs(before) do assert(nl.nexthop:add(view)) end
+    assert.are.equal(tostring(before), tostring(nl.nexthop:list()))
+  end)
+
   it("are numbered by the kernel where no id is given", function()
     local ok <const>, made <const> = nl.nexthop:add { via = "10.0.1.2", dev = "v1" }
     assert.is_true(ok)

@@ -122,6 +122,19 @@ describe("a transaction #netns", function()
     local _ <close> = nl:begin()
   end)
 
+  it("takes back rules to which the kernel gave a priority", function()
+    local before <const> = state(nl)
+    do
+      local tx <close> = nl:begin()
+      assert(tx.rule:add "from 10.0.0.9 table 100")
+      assert(tx.rule:add "from 10.0.0.9 table 100")
+      assert(tx.rule:add "from 2001:db8::9 table 100")
+      assert(tx.rule:del "from 10.0.0.9 table 100")
+      assert.are_not.equal(before, state(nl))
+    end
+    assert.are.equal(before, state(nl))
+  end)
+
   it("leaves alone what others did meanwhile", function()
     do
       local tx <close> = nl:begin()

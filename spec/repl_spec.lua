@@ -141,6 +141,45 @@ describe("ecmp repl #netns", function()
     assert.truthy(said:find("undo: nothing is left to take back\n$"), said)
   end)
 
+  it("takes back what went with a change, too: routes, IPv6 addresses, members of groups", function()
+    local lines <const> = {
+      "nl.link:add 'net0 type veth peer name far0'", "nl.link:set 'far0 up'", "nl.link:set 'net0 up'",
+      "nl.addr:add '10.0.0.9/24 dev net0'", "nl.addr:add '2001:db8::9/64 dev net0 nodad'",
+      "nl.nexthop:add 'id 1 via 10.0.0.1 dev net0'", "nl.nexthop:add 'id 2 via 10.0.0.2 dev net0'",
+      "nl.nexthop:add 'id 3 group 1/2'", "nl.route:add '10.9.0.0/16 nhid 3'",
+      "nl.route:add '10.8.0.0/16 nhid 1'", "nl.route:add '10.7.0.0/16 via 10.0.0.7 table 100'",
+      "nl.route:add 'default nexthop via 10.0.0.1 nexthop via 10.0.0.2'",
+      "nl.route:add 'default nexthop via 2001:db8::1 nexthop via 2001:db8::2'",
+      -- links and link-local addresses settle in their own time
+      [[function lost()
+        local text
+        for _ = 1, 100 do
+          local lines = {}
+          for _, line in ipairs(diff(before)) do
+            if not line:find "^. link " and not line:find "fe80:" then lines[#lines + 1] = line end
+          end
+          text = #lines == 0 and "nothing lost" or "lost " .. table.concat(lines, "; ")
+          if #lines == 0 then break end
+          require("ecmp.sys").sleep(0.05)
+        end
+        return text
+      end]], "before = snapshot()",
+    }
+    local changes <const> = { "nl.addr:del '10.0.0.9/24 dev net0'", "nl.link:set 'net0 down'",
+      "nl.nexthop:del 'id 1'", "nl.addr:del '2001:db8::9/64 dev net0'", "nl.rule:add 'table 100'" }
+    for _, line in ipairs(changes) do
+      table.move({ line, "#diff(before) > 0", "undo()", "lost()" }, 1, 4, #lines + 1, lines)
+    end
+    lines[#lines + 1] = "nl.route:flush { dst = '99.0.0.0/8' }"
+    lines[#lines + 1] = "journal"
+    local said <const> = type_in(lines)
+    for _, line in ipairs(changes) do
+      assert.truthy(said:find(("true\ntrue\ntaken back: %s\nnothing lost\n"):format(line), 1, true),
+        said)
+    end
+    assert.truthy(said:find "\n0\n.*%+ 13[^\n]*\n%- 14  nl.rule:add 'table 100'\n$", said)
+  end)
+
   it("plans and applies, from text and from files", function()
     assert(sys.create(dir .. "/routes", "10.3.0.0/16 dev lo\n10.4.0.0/16 dev lo\n",
       tonumber("644", 8)))

@@ -165,6 +165,29 @@ local function named_route(value, hop)
   return { dst = value, family = six and 6 or nil }
 end
 
+-- What a rule without a priority became, or which one it was that went, shows afterwards only.
+local function change_rule(tx, value, verb)
+  local nl, filter = tx.nl, { family = as_view("rule", value).family }
+  local before, message, code = nl.rule:list(filter)
+  if not before then
+    return nil, message, code
+  end
+  local ok, answer, symbol = nl.rule[verb](nl.rule, value)
+  local after = ok and nl.rule:list(filter)
+  if after then
+    push(tx, function()
+      for _, view in ipairs(after) do
+        if not contains(before, view) then nl.rule:del(view) end
+      end
+      for _, view in ipairs(before) do
+        if not contains(after, view) then nl.rule:add(view) end
+      end
+      return true
+    end)
+  end
+  return ok, answer, symbol
+end
+
 local function check_open(tx)
   if tx.done then
     rtnl.throw("this transaction is over")
@@ -173,6 +196,9 @@ end
 
 local function change(tx, kind, verb, value, ...)
   check_open(tx)
+  if kind == "rule" and (as_view(kind, value).priority or 0) == 0 then
+    return change_rule(tx, value, verb)
+  end
   local nl = tx.nl
   local key = value
   if verb:find "_nexthop" and type(value) == "string" then

@@ -1,0 +1,110 @@
+-- What else goes when something is changed: the kernel takes routes away with an address, IPv6
+-- addresses with a link that goes down, routes with a next-hop object. Taking the change back
+-- brings them back, too.
+
+local identity <const> = require "ecmp.identity"
+local object <const> = require "ecmp.object"
+local plan <const> = require "ecmp.plan"
+
+local M = {}
+
+local causes <const> = {
+  addr = { del = true, flush = true, replace = true }, link = { set = true },
+  nexthop = { del = true, flush = true, replace = true },
+}
+
+-- In the order in which they are to be made again.
+local kinds <const> = { "addr", "nexthop" }
+
+---Whether a change may take more away than it says.
+---@param kind string
+---@param verb string
+---@return boolean
+function M.may_follow(kind, verb)
+  return causes[kind] ~= nil and causes[kind][verb] == true
+end
+
+-- What the kernel makes again by itself, from an address or a link, is no loss.
+local function made_by_somebody(list, kind)
+  local kept <const> = object.list_of {}
+  for _, view in ipairs(list) do
+    local own <const> = kind == "route" and (view.proto == "kernel" or view.table == "local")
+      or kind == "addr" and view.scope == "link"
+    if not own then kept[#kept + 1] = view end
+  end
+  return kept
+end
+
+---What there is that could be lost.
+---@param nl ecmp.Handle
+---@return table<string, ecmp.View[]>|nil, string? message, string? code
+function M.look(nl)
+  local state <const> = {}
+  for _, kind in ipairs { "addr", "nexthop", "route" } do
+    local list <const>, message <const>, code <const> =
+      nl[kind]:list(kind == "route" and { table = "all" } or nil)
+    if not list then return nil, message, code end
+    state[kind] = made_by_somebody(list, kind)
+  end
+  return state
+end
+
+-- What is gone, or, as a group that lost a member, no longer what it was.
+local function missing(before, now, kind)
+  local there <const>, list <const> = {}, {}
+  local function key(view)
+    return kind == "nexthop" and view.id or ("%s %s"):format(view.dev, view.address)
+  end
+  for _, view in ipairs(now) do there[key(view)] = view end
+  for _, view in ipairs(before) do
+    local same <const> = there[key(view)]
+    if not same or kind == "nexthop" and same ~= view then list[#list + 1] = view end
+  end
+  return list
+end
+
+-- A group comes after its members.
+local function in_order(list, kind)
+  if kind ~= "nexthop" then return list end
+  local ordered <const> = {}
+  for _, grouped in ipairs { false, true } do
+    for _, view in ipairs(list) do
+      if (view.group ~= nil) == grouped then ordered[#ordered + 1] = view end
+    end
+  end
+  return ordered
+end
+
+-- What is printed of a route through a next-hop object shows the object's hops too: they are its
+-- own.
+local function request(route)
+  local words <const> = identity.plain(route)
+  if words.nhid then words.via, words.dev, words.nexthops = nil, nil, nil end
+  return words
+end
+
+---Makes what was lost again.
+---@param nl ecmp.Handle
+---@param before table as of `look`, before the change
+---@param after table right after it: what went later went for another reason
+---@return true|nil, string? message, string? code # the first refusal; the rest is made anyway
+function M.bring_back(nl, before, after)
+  local message, code
+  local function note(ok, why, symbol)
+    if not ok and symbol ~= "EEXIST" then message, code = message or why, code or symbol end
+  end
+  for _, kind in ipairs(kinds) do
+    for _, view in ipairs(in_order(missing(before[kind], after[kind], kind), kind)) do
+      note(nl[kind]:replace(view))
+    end
+  end
+  local lost <const>, why <const>, symbol <const> = plan(after.route, before.route)
+  if not lost then return nil, why, symbol end
+  for _, change in ipairs(lost) do
+    if change.verb == "add" then note(nl.route:add(request(change.route))) end
+  end
+  if message then return nil, message, code end
+  return true
+end
+
+return M

@@ -13,7 +13,8 @@ STATIC :=
 # what is needed to build and test, and what to work on it
 PACKAGES := gcc libc6-dev lua5.4 liblua5.4-dev libmnl-dev lua-cjson lua-cjson-dev lua-argparse \
 	lua-readline lua-busted iproute2 netbase tmux
-DEV_PACKAGES := lua-check clang clang-format clang-tidy cppcheck shellcheck lua-ldoc luarocks
+DEV_PACKAGES := lua-check clang clang-format clang-tidy cppcheck shellcheck lua-ldoc luarocks lua-yaml \
+	squashfs-tools
 
 CC := gcc
 CFLAGS := -O2 -g

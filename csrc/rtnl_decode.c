@@ -432,13 +432,14 @@ static bool push_names(lua_State *L, const struct stretch *s, const struct field
 	return true;
 }
 
+/* iproute2 writes one port alone, and one user twice. */
 static bool push_range(lua_State *L, const struct field *f, const struct nlattr *a)
 {
 	if (payload_length(a) != 2 * (size_t)f->size)
 		return false;
 	lua_Integer first = (lua_Integer)read_uint(payload(a), f->size, false);
 	lua_Integer last = (lua_Integer)read_uint(payload(a) + f->size, f->size, false);
-	if (first == last)
+	if (first == last && f->size == sizeof(uint16_t))
 		lua_pushfstring(L, "%I", (LUAI_UACINT)first);
 	else
 		lua_pushfstring(L, "%I-%I", (LUAI_UACINT)first, (LUAI_UACINT)last);

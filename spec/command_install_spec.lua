@@ -172,7 +172,7 @@ describe("ecmp install", function()
   end
 
   it("leaves the old one, and nothing else, where nothing may be written #netns", function()
-    local outcome <const> = on_mount("size=4m", 'mount -o remount,ro "$2"')
+    local outcome <const> = on_mount("size=4m", 'mount -o remount,bind,ro "$2"')
     assert.equal("status 1\necmp 0.0.1\necmp\n", outcome.stdout)
     assert.matches("^ecmp: install: [^\n]*Read%-only file system %(EROFS%)\n$", outcome.stderr)
   end)

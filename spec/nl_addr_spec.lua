@@ -101,7 +101,7 @@ describe("rules #netns", function()
     ["by source"] = { priority = 50, from = "10.0.0.0/8", table = 100 },
     ["by all there is"] = {
       priority = 51, invert = true, from = "10.0.0.0/8", to = "10.1.0.0/16", tos = 16, fwmark = 16,
-      fwmask = 255, iif = "v1", uidrange = "1-5", ipproto = "tcp", sport = "1-7", dport = "80",
+      fwmask = 255, iif = "v1", uidrange = "0-0", ipproto = "tcp", sport = "1-7", dport = "80",
       table = 70000, suppress_prefixlength = 0, suppress_ifgroup = 3, proto = "static" },
     ["of IPv6"] = { family = 6, priority = 52, from = "fd00::/8", oif = "v1", table = "main" },
     ["that jump"] = { priority = 53, ["goto"] = 32766, action = "goto" },

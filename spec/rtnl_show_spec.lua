@@ -54,7 +54,7 @@ nexthop add id 10 group 1,255/2,200
 local RULES <const> = [[
 rule add from 10.0.0.0/8 table 100 priority 50
 rule add to 10.1.0.0/16 iif v1 fwmark 0x10/0xff lookup 101 priority 51
-rule add not from 10.0.0.1 oif v2 uidrange 1-5 ipproto tcp sport 1-7 dport 80 prohibit priority 52
+rule add not from 10.0.0.1 oif v2 uidrange 0-0 ipproto tcp sport 1-7 dport 80 prohibit priority 52
 rule add tos 0x10 goto 60 priority 53
 rule add from 10.3.0.0/16 priority 60 nop
 rule add l3mdev priority 61

@@ -204,7 +204,7 @@ netconf: lua-modules ## Brings the reference of the network configuration in doc
 		$(LUA) build-aux/netconf.lua md >$(B)/netconf.md' && \
 		cp $(B)/netconf.json docs/netconf.schema.json && cp $(B)/netconf.md docs/netconf.md
 
-# N routes, ROUNDS interleaved rounds, ONLY=core|sets|growth|plan|start|plugins, PEERS=no, QUICK=1,
+# N routes, ROUNDS interleaved rounds, ONLY=core|sets|apply|growth|plan|start|plugins, PEERS=no, QUICK=1,
 # CLOCK=cpu processor time instead of the wall clock, for a machine that is shared
 N :=
 ROUNDS :=

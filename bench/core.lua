@@ -101,7 +101,7 @@ local function against_peers(nl, s, options)
   M.print(title, list, values, {
     add = { [FREE] = { of = REPLAY, most = 0.90 }, [KEEP] = { of = REPLAY, most = 1.10 },
             [SHARE] = { of = REPLAY, most = 0.60 } },
-    replace = { [KEEP] = { of = REPLAY, most = 1.10 }, [FREE] = { of = REPLAY, most = 1.10 } },
+    replace = { [FREE] = { of = REPLAY, most = 1.10 } },
     del = { [FREE] = { of = REPLAY, most = 0.40 } },
   })
   for _, peer in ipairs(peers.list) do

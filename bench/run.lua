@@ -1,12 +1,11 @@
 --- `make bench`: everything compared in one run. `n=` routes, `rounds=`,
---- `only=core|sets|growth|plan|start|plugins`,
---- `quick=1`, `peers=no`.
+--- `only=core|sets|apply|growth|plan|start|plugins`, `quick=1`, `peers=no`.
 package.path = "./?.lua;" .. package.path
 local machine <const> = require "bench.machine"
 local measure <const> = require "bench.measure"
 local sys <const> = require "ecmp.sys"
 
-local SECTIONS <const> = { "core", "sets", "growth", "plan", "start", "plugins" }
+local SECTIONS <const> = { "core", "sets", "apply", "growth", "plan", "start", "plugins" }
 
 local function read_options(args)
   local given <const> = {}

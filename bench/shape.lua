@@ -98,6 +98,18 @@ function M.write_commands(shape, path, verb)
   end
 end
 
+---Writes lines as `ip route` takes them.
+function M.write_lines(shape, path)
+  local file <close> = assert(io.open(path, "w"))
+  for i = 0, shape.count - 1 do
+    local route <const> = M.route(shape, i)
+    file:write(route.dst)
+    if route.via then file:write(" via ", route.via) end
+    for _, hop in ipairs(route.nexthops or {}) do file:write(" nexthop via ", hop.via) end
+    file:write("\n")
+  end
+end
+
 ---Writes "DST GATEWAY..." lines for programs that have no words of their own.
 function M.write_plain(shape, path)
   local file <close> = assert(io.open(path, "w"))

@@ -71,6 +71,12 @@ static uint8_t default_table(const struct rtmsg *r)
 	}
 }
 
+static bool leads_nowhere(const struct rtmsg *r)
+{
+	return r->rtm_type == RTN_BLACKHOLE || r->rtm_type == RTN_UNREACHABLE ||
+	       r->rtm_type == RTN_PROHIBIT || r->rtm_type == RTN_THROW;
+}
+
 /* IPv4 refuses these in words of its own, IPv6 takes them and passes over the half: so both are
  * told here. */
 static void check_hops(struct encoder *e, const struct rtmsg *r, const struct given *g)
@@ -79,11 +85,52 @@ static void check_hops(struct encoder *e, const struct rtmsg *r, const struct gi
 	bool several = route_has(e, g, NEXTHOPS);
 	if (single && several)
 		fail(e, single, "a route has either this or nexthops");
-	bool nowhere = r->rtm_type == RTN_BLACKHOLE || r->rtm_type == RTN_UNREACHABLE ||
-		       r->rtm_type == RTN_PROHIBIT || r->rtm_type == RTN_THROW;
-	if (nowhere && (several || route_has(e, g, VIA)))
+	if (leads_nowhere(r) && (several || route_has(e, g, VIA)))
 		fail(e, several ? "nexthops" : "via", "a route of type %s has no next hops",
 		     word_by_value(words_type, r->rtm_type));
+}
+
+/* Takes an attribute out of the message; copies it to `to`. Returns its length. */
+static size_t take_out(struct encoder *e, size_t attrs, uint16_t type, uint8_t *to)
+{
+	uint8_t *payload = written(e, attrs, type);
+	if (!payload)
+		return 0;
+	struct nlattr *a = (struct nlattr *)(void *)(payload - NLA_HDRLEN);
+	size_t length = NLA_ALIGN(a->nla_len);
+	uint8_t *end = e->out->base + e->out->length;
+	memcpy(to, a, length);
+	memmove(a, (uint8_t *)a + length, (size_t)(end - ((uint8_t *)a + length)));
+	e->out->length -= length;
+	return length;
+}
+
+/*
+ * A deletion by gateway or device. IPv4 compares it with the first hop of a route of several and
+ * then takes them all; as a list of one it finds routes of one hop alone. IPv6 does not look at the
+ * type: routes that lead nowhere lie on the loopback device.
+ */
+static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct given *g)
+{
+	size_t attrs = e->start + sizeof(struct rtmsg);
+	struct rtnexthop hop = {.rtnh_len = sizeof(hop)};
+	uint8_t bytes[sizeof(hop) + 64], device[16];
+	uint32_t loopback = 1;
+	if (r->rtm_family == AF_INET6) {
+		if (leads_nowhere(r) && !route_has(e, g, DEV))
+			put(e, RTA_OIF, &loopback, sizeof(loopback));
+		return;
+	}
+	if (!route_has(e, g, VIA) && !route_has(e, g, DEV))
+		return;
+	if (take_out(e, attrs, RTA_OIF, device))
+		memcpy(&hop.rtnh_ifindex, device + NLA_HDRLEN, sizeof(hop.rtnh_ifindex));
+	size_t length = sizeof(hop);
+	length += take_out(e, attrs, RTA_GATEWAY, bytes + length);
+	length += take_out(e, attrs, RTA_VIA, bytes + length);
+	hop.rtnh_len = (uint16_t)length;
+	memcpy(bytes, &hop, sizeof(hop));
+	put(e, RTA_MULTIPATH, bytes, length);
 }
 
 /* As ip(8): unicast, main, boot; a local route has scope host, one without a gateway scope link. */
@@ -96,6 +143,8 @@ static void route_defaults(struct encoder *e, const struct given *g)
 		r->rtm_table = default_table(r);
 	if (e->verb == VERB_DEL && !route_has(e, g, SCOPE))
 		r->rtm_scope = RT_SCOPE_NOWHERE;
+	if (e->verb == VERB_DEL && !route_has(e, g, NEXTHOPS) && !route_has(e, g, NHID))
+		pin_deletion(e, r, g);
 	if (e->verb != VERB_ADD)
 		return;
 	check_hops(e, r, g);

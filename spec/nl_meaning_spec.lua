@@ -183,6 +183,27 @@ for _, family in ipairs(families) do
         .. (family.number == 4 and 24 or 64), table = "main" })
     end)
 
+    it("del in a batch takes no route of several hops for one, nor one of another type", function()
+      assert(nl.route:add { dst = dst, nexthops = { hop(2), hop(3) } })
+      local number <const> = family.number
+      local results <const> = nl:batch {
+        { "route del", { dst = dst, type = "blackhole", family = number } },
+        { "route del", { dst = dst, via = gw(9) } },
+        number == 4 and { "route del", { dst = dst, via = gw(2) } }
+          or { "route del", { dst = dst, via = gw(9), dev = "v1" } },
+        number == 4 and { "route del", { dst = dst, dev = "v1" } }
+          or { "route del", { dst = dst, dev = "lo" } },
+      }
+      for i, result in ipairs(results) do assert.equal("ESRCH", result.code, i) end
+      assert.same({ "2+3" }, held())
+      assert(nl.route:replace { dst = dst, via = gw(2), dev = "v1" })
+      assert.same({ true }, nl:batch { { "route del", { dst = dst, via = gw(2) } } })
+      assert(nl.route:add { dst = dst, type = "blackhole", family = number })
+      assert.same({ true },
+        nl:batch { { "route del", { dst = dst, type = "blackhole", family = number } } })
+      assert.same({}, held())
+    end)
+
     it("add_nexthop refuses a route that has no hops", function()
       assert(nl.route:add { dst = dst, type = "blackhole", family = family.number })
       local ok, message, code = nl.route:add_nexthop(dst, { via = gw(3) })

@@ -42,7 +42,7 @@ describe("the example", function()
       "default via 10.0.1.1 dev eth0 metric 100", "default via 10.0.2.1 dev eth0 metric 200" }
     assert.is_nil(routes)
     assert.equal(100, code)
-    assert.matches("failover.lua: merge%(default%): default via 10.0.2.1 dev eth0 metric 100 has the "
+    assert.matches("failover.lua:%d+: merge%(default%): default via 10.0.2.1 dev eth0 metric 100 has the "
       .. "destination, table and metric of merge%(default%), default via 10.0.1.1 dev eth0 ", message)
   end)
 

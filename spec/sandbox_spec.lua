@@ -124,7 +124,7 @@ describe("a rule script", function()
   it("is refused what is no route, with the path of the field", function()
     local function fault(text)
       local script <close> = assert(load("return { merge = function() return " .. text .. " end }"))
-      return refused(rule.merge(both, script, { links = { eth0 = {} } })):sub(#directory + 12)
+      return refused(rule.merge(both, script, { links = { eth0 = {} } })):match "rule.lua:1: (.*)$"
     end
     assert.equal("merge(default).gw: unknown field (did you mean 'via'?)",
       fault "{ dst = 'default', gw = '10.0.0.1' }")
@@ -139,7 +139,7 @@ describe("a rule script", function()
     local function fault(fields)
       local script <close> = assert(load(([[return { merge = function()
         return { dst = "10.0.0.0/8", via = "10.0.0.1", dev = "eth0", %s } end }]]):format(fields)))
-      return refused(rule.merge(both, script)):match "rule.lua: merge%(default%)%.(.*)$"
+      return refused(rule.merge(both, script)):match "rule.lua:1: merge%(default%)%.(.*)$"
     end
     for fields, message in pairs {
       ["table = 'nosuch'"] = "table: 'nosuch' is not a known word",
@@ -158,9 +158,27 @@ describe("a rule script", function()
     end
   end)
 
+  it("is told the line of the hook that returned what is no good", function()
+    local function fault(text)
+      local script <close> = assert(load(text))
+      local made, message, code = rule.merge(both, script)
+      if made then made, message, code = script:plan({}) end
+      return refused(made, message, code):sub(#directory + 2)
+    end
+    assert.equal("rule.lua:3: merge(default): returned nothing; a route, a list of routes, or {} for "
+      .. "none is due", fault "local R = {}\n\nfunction R.merge() end\nreturn R")
+    assert.equal("rule.lua:2: plan: returned nothing",
+      fault "return { routes = function(r) return { r[1] } end,\nplan = function() end }")
+    assert.equal("rule.lua:1: routes: returned a number; a route, a list of routes, or {} for none is "
+      .. "due", fault "return { routes = function() return 5 end }")
+    -- A function of Lua's own stands nowhere in the script.
+    assert.matches("^rule.lua: merge%(default%): returned a string",
+      fault "return { merge = tostring }")
+  end)
+
   it("is refused two routes for one place", function()
     local script <close> = assert(load "return { merge = function(group) return group end }")
-    assert.matches("rule.lua: merge%(default%)%[2%]: default via 10.0.0.2 dev eth0 has the "
+    assert.matches("rule.lua:1: merge%(default%)%[2%]: default via 10.0.0.2 dev eth0 has the "
       .. "destination, table and metric of merge%(default%)%[1%]", refused(rule.merge(both, script)))
   end)
 
@@ -294,7 +312,7 @@ describe("the hook plan", function()
       ["plan.addresses[1] = { address = '10.0.0.1/8', dev = 'eth1' } return plan"] =
         "plan.addresses[1].dev: there is no interface 'eth1'",
     } do
-      assert.equal(directory .. "/rule.lua: " .. message, refused(planned(text)))
+      assert.equal(directory .. "/rule.lua:1: " .. message, refused(planned(text)))
     end
   end)
 end)
@@ -439,7 +457,7 @@ describe("a script's memory", function()
     local script <close>, message = load [[
       local keep = {}
       for i = 1, 1e4 do keep[i] = { i } end
-      for i = 1, 2000 do local _ = ("x"):rep(1e5) .. i end
+      for i = 1, 800 do local _ = ("x"):rep(1e5) .. i end
       for i = 1, 1e6 do local _ = { i } end
       return { merge = function() return keep end }]]
     sandbox.BUDGET.instructions = instructions

@@ -91,18 +91,22 @@ local function known_code(code)
   return MISTAKE
 end
 
+---A fault with the script's file, and the line of the hook where one is known.
+---@return nil, string message, integer code
+local function fault(script, answer, message)
+  local line <const> = answer.line
+  local place <const> = math.type(line) == "integer" and ("%s:%d"):format(script.path, line)
+    or script.path
+  return nil, ("%s: %s"):format(place, in_words(message)), FAULT
+end
+
 ---The value of an answer, or why there is none.
 local function value_of(script, answer, what)
   if answer.value ~= nil then return answer.value end
-  if answer.message ~= nil then
-    local message <const> = ("%s: %s"):format(script.path, in_words(answer.message))
-    return nil, message, known_code(answer.code)
-  end
-  return nil, ("%s: %s: returned nothing"):format(script.path, what), FAULT
-end
-
-local function fault(script, message)
-  return nil, ("%s: %s"):format(script.path, in_words(message)), FAULT
+  if answer.message == nil then return fault(script, answer, what .. ": returned nothing") end
+  local code <const> = known_code(answer.code)
+  if code == FAULT then return fault(script, answer, answer.message) end
+  return nil, ("%s: %s"):format(script.path, in_words(answer.message)), code
 end
 
 -- Nothing can be loaded from inside a cage, so all that a rule may come to is loaded before.
@@ -175,7 +179,7 @@ function Script:run(routes, ctx, with_trace)
   if not merged then return nil, message, code end
   -- The cage has checked this, but it is the script's house.
   merged, message = checked.routes(merged, "merge", ctx and ctx.links)
-  if not merged then return fault(self, message) end
+  if not merged then return fault(self, answer, message) end
   return merged, nil, nil, answer.trace
 end
 
@@ -201,7 +205,7 @@ function Script:plan(plan, ctx)
   changed, message, code = value_of(self, answer, "plan")
   if not changed then return nil, message, code end
   changed, message = checked.plan(changed, plan, ctx and ctx.links)
-  if not changed then return fault(self, message) end
+  if not changed then return fault(self, answer, message) end
   return changed
 end
 

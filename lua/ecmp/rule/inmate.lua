@@ -107,16 +107,26 @@ function verbs.load(inmate)
   return { hooks = names }
 end
 
+local getinfo <const> = debug.getinfo
+
+---The line at which a hook begins, which is where to look when what it returned is no good.
+local function line_of(inmate, name)
+  local hook <const> = inmate.hooks[name]
+  local found <const> = hook and getinfo(hook, "S")
+  return found and found.source == "@" .. inmate.path and found.linedefined or nil
+end
+
 function verbs.merge(inmate, request)
   local trace <const> = request.trace and {} or nil
   local routes, message, code = merge(request.routes, inmate.hooks, request.ctx,
     { trace = trace, nonsense = FAULT, word = inmate.word })
-  return { value = routes, message = message, code = code, trace = trace }
+  local line <const> = code == FAULT and line_of(inmate, message:match "^%a*") or nil
+  return { value = routes, message = message, code = code, line = line, trace = trace }
 end
 
 function verbs.plan(inmate, request)
   local plan, message, code = inmate.hooks.plan(request.plan, request.ctx)
-  return { value = plan, message = message, code = code }
+  return { value = plan, message = message, code = code, line = line_of(inmate, "plan") }
 end
 
 ---Makes the function that a cage serves for a script.

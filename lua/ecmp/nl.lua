@@ -62,9 +62,9 @@ function methods:fd()
   return self.socket:fd()
 end
 
----Makes many changes with many in flight. Routes are deleted by what the kernel compares: of an IPv4
----route of several hops no single one, in IPv6 regardless of source and metrics; `nl.route:del`
----looks closer.
+---Makes many changes with many in flight. Routes are deleted by what the kernel compares: of an
+---IPv4 route of several hops no single one, in IPv6 regardless of source and metrics;
+---`nl.route:del` looks closer.
 ---@param changes table[] each `{ "OBJECT VERB", value }`, such as `{ "route add", { dst = ..., via
 ---= ... } }`
 ---@param options? { order: "keep"|"free", share: boolean } "free": the changes do not depend on

@@ -133,14 +133,17 @@ describe("an ADD with a hostile script #netns", function()
     return seen
   end
 
-  -- Others have a part in how long it takes; three times in a row they do not.
+  -- The sanitizer takes a time of its own.
+  local second = helper.build:find "asan" and 10 or 1
+
+  -- Others have a part in how long it takes; five times in a row they do not.
   local function add_in_a_second(text)
     local outcome, took
-    for _ = 1, 3 do
+    for _ = 1, 5 do
       local started = sys.monotonic()
       outcome = pod:call("ecmp-ptp", "ADD", conf)
       took = sys.monotonic() - started
-      if took < 1 then return outcome end
+      if took < second then return outcome end
     end
     error(("%s took %.2f s"):format(text, took))
   end

@@ -56,6 +56,13 @@ describe("the command line", function()
       { 2, "table: 'nosuch' is not a known word (see ecmp show --help)", "show", "--table", "nosuch" },
       { 2, "table: 4294967296 is outside 0..4294967295 (see ecmp show --help)", "show", "--table",
         "4294967296" },
+      { 2, "--ifname: 'a/b' has a slash, a colon or white space in it (see ecmp plan --help)", "plan",
+        "--ifname", "a/b", "net.json" },
+      { 2, "--ifname: 'longer-than-the-kernel' is too long (see ecmp plan --help)", "plan",
+        "--ifname", "longer-than-the-kernel", "net.json" },
+      { 1, "plan: read /dev/zero: more than 67108864 bytes: File too large (EFBIG)", "plan",
+        "/dev/zero" },
+      { 1, "plan: read /tmp: Is a directory (EISDIR)", "plan", "/tmp" },
       { 1, "spread: src: '2001:db8::1' is IPv6 in an IPv4 request", "spread", "--src", "2001:db8::1",
         "192.0.2.1" },
     } do

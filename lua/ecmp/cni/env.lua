@@ -37,6 +37,9 @@ local function has_any(text, list)
   return false
 end
 
+---Whether a pod's interface may be called that.
+---@param value string
+---@return true?, string? message, string? details
 local function check_ifname(value)
   if #value > IFNAME_LENGTH then
     return nil, ("CNI_IFNAME: '%s' is too long"):format(value),
@@ -50,6 +53,8 @@ local function check_ifname(value)
   end
   return true
 end
+
+M.check_ifname = check_ifname
 
 local function set(...)
   local members <const> = {}

@@ -10,6 +10,7 @@ local flow = require "ecmp.flow"
 local identity = require "ecmp.identity"
 local json = require "ecmp.json"
 local programs = require "ecmp.main"
+local sys = require "ecmp.sys"
 
 local M = { name = "plan", summary = "show what a pod would get from a configuration" }
 
@@ -25,9 +26,17 @@ local function cni_args(text)
   return { text = text, values = args }
 end
 
+-- As a runtime's would be refused by the plugin.
+local function interface(name)
+  local ok <const>, message <const> = env.check_ifname(name)
+  if not ok then return nil, (message:gsub("^CNI_IFNAME", "--ifname")) end
+  return name
+end
+
 ---Declares what is to be known about the pod, for every command that previews.
 function M.setup_pod(parser)
   parser:option("--ifname", "the pod's interface"):default("eth0"):argname("I")
+    :convert(interface)
   parser:option("--args", "what the runtime would pass as CNI_ARGS, KEY=VALUE;..."):argname("ARGS")
     :convert(cni_args)
   parser:option("--ipam-result", "what the IPAM plugin hands out, where it is not one of ours")
@@ -36,12 +45,7 @@ end
 
 local function read_file(path)
   if path == "-" then return io.read("a") end
-  local file, message = io.open(path)
-  if not file then return nil, message end
-  local text <const> = file:read("a")
-  file:close()
-  if not text then return nil, path .. ": cannot be read" end
-  return text
+  return sys.read(path)
 end
 
 ---Reads a JSON object from a file; `-` is standard input.

@@ -74,3 +74,19 @@ const struct word *word_by_name(const struct word *list, const char *name)
 			return list;
 	return NULL;
 }
+
+const struct variant *variant_by_name(const struct variant *list, const char *name)
+{
+	for (; list->name; list++)
+		if (strcmp(list->name, name) == 0)
+			return list;
+	return NULL;
+}
+
+const struct variant *variant_by_number(const struct variant *list, uint16_t number)
+{
+	for (; list->name; list++)
+		if (list->number == number)
+			return list;
+	return NULL;
+}

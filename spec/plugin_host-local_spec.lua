@@ -569,7 +569,7 @@ describe("host-local", function()
     it("that is read-only fails with 999, naming the file", function()
       local conf <const> = config { subnet = "10.0.0.0/16", dataDir = dir .. "/fs" }
       local said <const> = small("size=64k", [[
-        add c1 >/dev/null; mount -o remount,ro $D; add c2; del c1; echo; ls $D/net
+        add c1 >/dev/null; mount -o remount,bind,ro $D; add c2; del c1; echo; ls $D/net
         CNI_COMMAND=STATUS lua5.4 $D/../program.lua <$D/../conf; true]], conf)
       assert.matches('"code": 999', said)
       assert.matches('"code": 50', said)

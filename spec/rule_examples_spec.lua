@@ -121,6 +121,20 @@ describe("the example", function()
     assert.is_true(count >= 10)
   end)
 
+  it("that comes with each word is a script like any other", function()
+    local rule = require "ecmp.rule"
+    local listed = { "default via 10.0.1.1 dev eth0", "default via 10.0.2.1 dev eth0",
+      "default via 2001:db8::1 dev eth0", "10.8.0.0/16 via 10.0.1.1 dev eth0" }
+    for _, word in ipairs(rule.words) do
+      local path = ("lua/ecmp/rule/word/%s.lua"):format(word)
+      local made, message, code = rule_spec.rule(path)(listed)
+      local meant, why, number = rule.merge(rule_spec.routes(listed), word)
+      assert.same(meant and rule_spec.texts(meant), made)
+      assert.equal(why and path .. ": " .. why, message)
+      assert.equal(number, code)
+    end
+  end)
+
   it("of a spec for one's own rule runs as it is", function()
     local result = assert(sys.spawn { argv = { "lua5.4", "-e", helper.paths(), "/usr/bin/busted",
       "--ignore-lua", "examples/rules/rack-weights_spec.lua" } })

@@ -16,12 +16,12 @@ _ecmp() {
                 ;;
             gc)
                 cmd="gc"
-                opts="$opts -h --help --network --data-dir --cache-dir --valid --all"
+                opts="$opts -h --help --network --data-dir --cache-dir --valid --all --json"
                 break
                 ;;
             install)
                 cmd="install"
-                opts="$opts -h --help --replace --force"
+                opts="$opts -h --help --replace --force --json"
                 break
                 ;;
             monitor)
@@ -71,7 +71,7 @@ _ecmp() {
                 ;;
             version)
                 cmd="version"
-                opts="$opts -h --help"
+                opts="$opts -h --help --json"
                 break
                 ;;
         esac

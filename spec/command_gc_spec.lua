@@ -47,6 +47,12 @@ describe("ecmp gc", function()
     assert.equal("10.0.0.1", reserved())
   end)
 
+  it("tells what it freed as JSON", function()
+    cache("c1", "/proc/self/ns/net")
+    assert.same({ freed = { "10.0.0.2", "10.0.0.3" } }, json.decode((select(2, gc "--json"))))
+    assert.equal('{"freed":[]}\n', (select(2, gc "--json")))
+  end)
+
   it("does not take a file for a namespace because it has the name of one", function()
     cache("c1", "/proc/self/ns/net")
     assert(sys.create(dir .. "/plain", ""))

@@ -1,4 +1,5 @@
 local helper <const> = require "spec.helper"
+local json <const> = require "ecmp.json"
 local sys <const> = require "ecmp.sys"
 
 -- The command line in a process of its own.
@@ -102,6 +103,9 @@ describe("the command line", function()
     assert.equal(0, status)
     assert.matches("^ecmp %d+%.%d+%.%d+\nLua 5%.4\nCNI 0%.1%.0, .*1%.1%.0\n$", out)
     assert.equal(out, (select(2, ecmp { "--version" })))
+    local told <const> = json.decode((select(2, ecmp { "version", "--json" })))
+    assert.equal(out, ("ecmp %s\nLua %s\nCNI %s\n"):format(told.version, told.lua,
+      table.concat(told.cni, ", ")))
     assert.equal(2, (ecmp { "version", "--x" }))
   end)
 

@@ -1,5 +1,6 @@
 local helper <const> = require "spec.helper"
 local install <const> = require "ecmp.command.install"
+local json <const> = require "ecmp.json"
 local sys <const> = require "ecmp.sys"
 
 local PROGRAM <const> = sys.realpath(helper.build .. "/bin/ecmp")
@@ -65,6 +66,18 @@ describe("ecmp install", function()
       sys.spawn { argv = { target .. "/ecmp-static" }, env = { "CNI_COMMAND=VERSION" } }
     assert.matches('"supportedVersions"', outcome.stdout)
     assert.same({ run(PROGRAM, "version") }, { run(target .. "/ecmp", "version") })
+  end)
+
+  it("tells what it did as JSON, one object a line", function()
+    local _, text <const> = into_target(target)
+    local _, told <const> = into_target("--json", dir .. "/other")
+    local lines <const> = {}
+    for line in told:gmatch "[^\n]+" do
+      local object <const> = json.decode(line)
+      assert.equal(dir .. "/other", object.path:match "^(.*)/")
+      lines[#lines + 1] = ("%s/%s: %s\n"):format(target, object.path:match "[^/]*$", object.result)
+    end
+    assert.equal(text, table.concat(lines))
   end)
 
   it("touches nothing the second time", function()

@@ -224,7 +224,7 @@ function methods:path(where)
   return require "ecmp.netns".path(space)
 end
 
----Draws the lab as it is now: what is cut, which hops the pod's default routes have.
+---Draws the lab as it is now, with what is cut.
 ---@param form? string "text" or "svg"
 ---@return string
 function methods:draw(form)

@@ -32,6 +32,7 @@ function M.setup(parser)
   parser:option("--valid", "an attachment that is alive, whatever the cache says")
     :argname("CONTAINERID/IFNAME"):count("*"):convert(attachment)
   parser:flag("--all", "go on although nothing tells which attachments are alive")
+  parser:flag("--json", "print JSON")
 end
 
 -- Whether the namespace of a cache entry may still exist. Older runtimes do not note it.
@@ -105,7 +106,11 @@ function M.run(args)
   add_torn(valid, cache, store, args.network)
   local freed <const>, failure <const> = store:retain(valid)
   if not freed then return nil, failure end
-  for _, name in ipairs(freed) do print("freed " .. name) end
+  if args.json then
+    print(json.encode { freed = json.array(freed) })
+  else
+    for _, name in ipairs(freed) do print("freed " .. name) end
+  end
   return 0
 end
 

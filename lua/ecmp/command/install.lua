@@ -3,6 +3,7 @@
 --
 -- Every name changes from the old file to the new one in one step, and what is being executed is
 -- never written to. The executable comes first, then the links that lead to it.
+local json = require "ecmp.json"
 local programs = require "ecmp.main"
 local sys = require "ecmp.sys"
 
@@ -31,6 +32,7 @@ function M.setup(parser)
   parser:option("--replace", "reference plugins to put ours in place of; the old file stays as "
     .. "NAME.orig"):argname("NAMES"):convert(names_of):default({})
   parser:flag("--force", "put this version in place of a newer one, too")
+  parser:flag("--json", "print one JSON object for each file, on a line")
 end
 
 ---The version of an executable, as it tells it itself.
@@ -144,24 +146,25 @@ function M.links()
   return links
 end
 
-local function report(dir, name, done)
-  print(("%s/%s: %s"):format(dir, name, done))
+local function report(args, name, done)
+  local path <const> = ("%s/%s"):format(args.dir, name)
+  print(args.json and json.encode { path = path, result = done } or ("%s: %s"):format(path, done))
 end
 
 local function put_all(dir, args)
   local done, message = put_program(dir, args)
   if not done then return nil, message end
-  report(dir, PROGRAM, done)
+  report(args, PROGRAM, done)
   for _, name in ipairs(M.links()) do
     done, message = put_link(dir, name)
     if not done then return nil, message end
-    report(dir, name, done)
+    report(args, name, done)
   end
   for _, name in ipairs(args.replace) do
     done, message = keep_original(dir, name)
     if done then done, message = put_link(dir, name) end
     if not done then return nil, message end
-    report(dir, name, done)
+    report(args, name, done)
   end
   return sys.fsync(dir)
 end

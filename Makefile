@@ -320,4 +320,9 @@ clean: ## Removes what was built.
 	rm -rf build dist
 
 help: ## Lists these targets.
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | sort | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | sort | expand -t 18
+	@echo
+	@printf '%s\t%s\n' V=1 'shows the commands' B=DIR 'builds into DIR instead of build' \
+		STATIC=1 'links an executable with nothing but the kernel underneath' \
+		MNL_DIR=DIR 'takes libmnl from DIR/include and DIR/lib' \
+		'PREFIX= DESTDIR=' 'where install puts things' | expand -t 18

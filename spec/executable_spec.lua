@@ -97,6 +97,26 @@ describe("the executable", function()
     assert.equal("Lua warning: a b\n", result.stderr)
   end)
 
+  it("is compared with its sources before it is let out", function()
+    local function verify(list)
+      assert(sys.replace(at "list", list))
+      return assert(sys.spawn { argv = { program, "run", "build-aux/verify.lua", at "list" } })
+    end
+    assert(sys.create(at "hops.lua", "local _ = 1\n" .. assert(sys.read "lua/ecmp/hops.lua")))
+    assert.equal(0, verify("ecmp.hops=lua/ecmp/hops.lua argparse=" ..
+      assert(package.searchpath("argparse", package.path))).status)
+    for list, message in pairs {
+      ["ecmp.hops=" .. at "hops.lua"] = "hops.lua: the executable has other code",
+      ["ecmp.hops=lua/ecmp/group.lua"] = "lua/ecmp/group.lua: the executable has other code",
+      ["ecmp.none=lua/ecmp/hops.lua"] = "ecmp.none: not in the executable",
+      [""] = "list: no modules",
+    } do
+      local outcome <const> = verify(list)
+      assert.equal(1, outcome.status)
+      assert.is_truthy(outcome.stderr:find(message, 1, true), outcome.stderr)
+    end
+  end)
+
   it("takes its own modules before those that lie about, and loads others from files", function()
     assert(sys.mkdir(at "ecmp"))
     assert(sys.create(at "ecmp/ip.lua", "error 'the wrong one'"))

@@ -44,6 +44,21 @@ static int view(lua_State *L)
 	return 1;
 }
 
+/* rtnl.check(object, table): raises where rtnl.view(object, table, true) would, and makes nothing
+ */
+static int check(lua_State *L)
+{
+	const struct object *o = check_object_name(L, 1);
+	luaL_checktype(L, 2, LUA_TTABLE);
+	lua_settop(L, 2);
+	names_new(L, 0);
+	struct arena *a = arena_new(L);
+	struct encoder e = {.L = L, .out = a, .names = 3, .verb = VERB_ADD};
+	encode_message(&e, o->schema, 2);
+	arena_free(a);
+	return 0;
+}
+
 /* rtnl.decode(object, bytes) -> view | nil, message: fixed header and attributes as they came */
 static int decode(lua_State *L)
 {
@@ -125,10 +140,10 @@ static int nearest(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"open", socket_open}, {"parse", parse},   {"view", view},	    {"decode", decode},
-	{"own", own},	       {"throw", throw},   {"is_view", is_view},    {"nearest", nearest},
-	{"explain", explain},  {"site", site_set}, {"group", group_routes}, {"match", match_routes},
-	{NULL, NULL},
+	{"open", socket_open},	 {"parse", parse},     {"check", check},   {"view", view},
+	{"decode", decode},	 {"own", own},	       {"throw", throw},   {"is_view", is_view},
+	{"nearest", nearest},	 {"explain", explain}, {"site", site_set}, {"group", group_routes},
+	{"match", match_routes}, {NULL, NULL},
 };
 
 int luaopen_ecmp_rtnl(lua_State *L);

@@ -46,6 +46,8 @@ local PURE <const> = {
     local reply = string.pack("<I4I2I2I4I4i4I4I2I2I4I4I2I2c4", 44, 2, 0x300, 1, 2, -22, 16, 24, 5,
       1, 2, 8, 1, "bad")
     assert(select(3, rtnl.explain("route", request, reply)) == "EINVAL")]],
+  check = [[rtnl.check("route", { dst = "10.0.0.0/8", nexthops = { { via = "10.0.0.1" } } })
+    assert(not pcall(rtnl.check, "route", { dst = "10.0.0.0/8", gatway = 1 }))]],
   nearest = [[assert(rtnl.nearest("route", "metirc") == "metric")]],
   match = [[local routes = {}
     for i = 1, 40 do

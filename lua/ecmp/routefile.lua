@@ -23,13 +23,6 @@ local function settle(route)
   return route
 end
 
--- Whether the route can be one as it is written, which nearly all can: of the others
--- identity.canonical knows what is wrong.
-local function is_plain(route)
-  local steps <const> = rtnl.match({}, { route })
-  return steps and type(steps[1]) == "number" and steps[1] >> 62 == 1
-end
-
 ---@return table? route, string? message
 local function check(route)
   if type(route) == "string" then
@@ -43,40 +36,86 @@ local function check(route)
   end
   if route.dst == nil then return nil, "dst: missing" end
   route = settle(route)
-  local canonical, message = is_plain(route), nil
-  if not canonical then canonical, message = identity.canonical(route) end
-  if not canonical then return nil, message end
-  local fits <const>, why <const> = pcall(rtnl.view, "route", route, true)
+  local fits <const>, why <const> = pcall(rtnl.check, "route", route)
   if not fits then return nil, (tostring(why):gsub("^[^:]+:%d+: ", "")) end
   return route
 end
 
-local function add(list, route, where)
+local function add_mistake(list, where, message, order)
+  list.mistakes[#list.mistakes + 1] = { order = order, text = ("%s: %s"):format(where, message) }
+end
+
+-- `order` tells which of two mistakes comes first.
+local function add(list, route, where, order)
   local checked <const>, message <const> = check(route)
   if checked then
-    list[#list + 1] = { route = checked, where = where }
+    list[#list + 1] = { route = checked, where = where, order = order }
   else
-    list.mistakes[#list.mistakes + 1] = ("%s: %s"):format(where, message)
+    add_mistake(list, where, message, order)
+  end
+end
+
+-- The numbers of the routes that have to be looked at one by one: nearly all can be a route as they
+-- are written, and C says so of all at once.
+local function doubtful(list)
+  local routes <const>, numbers <const> = {}, {}
+  for i, entry in ipairs(list) do routes[i] = entry.route end
+  local steps <const> = rtnl.match({}, routes)
+  if not steps then
+    for i = 1, #list do numbers[i] = i end
+    return numbers
+  end
+  for _, step in ipairs(steps) do
+    if type(step) == "table" then
+      table.move(step.want, 1, #step.want, #numbers + 1, numbers)
+    elseif step >> 62 == 0 then
+      numbers[#numbers + 1] = step >> 31
+    end
+  end
+  return numbers
+end
+
+-- What no field is wrong with by itself may be no route still. The mistakes become texts in order.
+local function finish(list)
+  for _, i in ipairs(doubtful(list)) do
+    local entry <const> = list[i]
+    local canonical <const>, message <const> = identity.canonical(entry.route)
+    if not canonical then add_mistake(list, entry.where, message, entry.order) end
+  end
+  table.sort(list.mistakes, function(a, b) return a.order < b.order end)
+  for i, mistake in ipairs(list.mistakes) do list.mistakes[i] = mistake.text end
+  return list
+end
+
+-- The lines of a text without comments, with their numbers and where the next begins.
+local function physical_lines(text)
+  local number, at = 0, 1
+  return function()
+    if at > #text then return nil end
+    local stop <const> = text:find("\n", at, true) or #text + 1
+    local line = text:sub(at, stop - 1):gsub("\r$", "")
+    if line:find("#", 1, true) then line = line:gsub("^%s*#.*", ""):gsub("%s#.*", "") end
+    at, number = stop + 1, number + 1
+    return line, number, stop
   end
 end
 
 -- Joins the lines of a multipath route: what is indented, or follows a backslash, goes on.
 local function logical_lines(text)
-  local lines <const> = {}
-  local number, goes_on = 0, false
-  for line in (text .. "\n"):gmatch "(.-)\r?\n" do
-    number = number + 1
-    local words <const> = line:gsub("^%s*#.*", ""):gsub("%s#.*", "")
-    if words:find "%S" then
-      if (goes_on or words:find "^%s") and #lines > 0 then
-        lines[#lines].text = lines[#lines].text .. " " .. words
-      else
-        lines[#lines + 1] = { text = words, number = number }
+  local following <const> = physical_lines(text)
+  local line, number, stop = following()
+  return function()
+    local whole, first, last, goes_on
+    while line do
+      if line:find "%S" then
+        if whole and not (goes_on or line:find "^%s") then break end
+        whole, first = whole and whole .. " " .. line or line, first or number
       end
+      goes_on, last = line:find "\\%s*$" ~= nil, stop
+      line, number, stop = following()
     end
-    goes_on = words:find "\\%s*$" ~= nil
+    return whole, first, last
   end
-  return lines
 end
 
 local NOW_AND_THEN <const> = 1024
@@ -87,12 +126,13 @@ local NOW_AND_THEN <const> = 1024
 ---@param progress? fun(done: integer, total: integer)
 ---@return { route: table, where: string }[] list # with the mistakes, as text, in `list.mistakes`
 function M.parse(text, name, progress)
-  local list <const>, lines <const> = { mistakes = {} }, logical_lines(text)
-  for i, line in ipairs(lines) do
-    if progress and (i % NOW_AND_THEN == 0 or i == #lines) then progress(i, #lines) end
-    add(list, (line.text:gsub("\\", " "):gsub("^%s+", "")), ("%s:%d"):format(name, line.number))
+  local list <const> = { mistakes = {} }
+  for line, number, stop in logical_lines(text) do
+    if progress and (number % NOW_AND_THEN == 0 or stop >= #text) then progress(stop, #text) end
+    if line:find("\\", 1, true) then line = line:gsub("\\", " ") end
+    add(list, (line:gsub("^%s+", "")), ("%s:%d"):format(name, number), number)
   end
-  return list
+  return finish(list)
 end
 
 -- A script that returns a list, with the library at hand.
@@ -106,11 +146,11 @@ local function run_script(path)
     return nil, ("%s: it should return a list of routes, not a %s"):format(path, type(routes))
   end
   local list <const> = { mistakes = {} }
-  for i, route in ipairs(routes) do add(list, route, ("%s: [%d]"):format(path, i)) end
+  for i, route in ipairs(routes) do add(list, route, ("%s: [%d]"):format(path, i), i) end
   if #routes == 0 and next(routes) ~= nil then
     return nil, ("%s: it should return a list of routes; its table has no [1]"):format(path)
   end
-  return list
+  return finish(list)
 end
 
 local PIECE <const> = 1 << 20

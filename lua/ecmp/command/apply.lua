@@ -85,16 +85,13 @@ local function check_devices(nl, entries)
 end
 
 local function wanted_of(entries, owned)
-  local wanted <const> = { routes = {}, at = {}, tables = {} }
+  local wanted <const> = { routes = {}, entries = entries, tables = {} }
   for i, entry in ipairs(entries) do
     local route <const> = entry.route
     -- what is added without a word is ours; what is there may be of either kind
     if owned.default ~= "boot" and route.proto == nil then route.proto = owned.default end
     wanted.routes[i] = route
     wanted.tables[table_of(route)] = true
-    local slot <const> = assert(identity.slot(route))
-    wanted.at[slot] = wanted.at[slot] or {}
-    table.insert(wanted.at[slot], entry)
   end
   return wanted
 end
@@ -108,34 +105,52 @@ local function is_wanted(route, entries)
   return false
 end
 
--- Routes of others stay, unless FILE says just what they are; a place that one of them holds cannot
--- be taken by another route.
-local function consider(route, current, wanted, owned)
-  local at <const> = wanted.at[identity.slot(route)]
-  if owned[tostring(route.proto)] then
-    current[#current + 1] = route
-  elseif at and is_wanted(route, at) then
-    current[#current + 1] = route
-  elseif at then
-    local words <const> = "%s: %s is held by a route of proto %s, which apply leaves alone "
-      .. "(--proto %s would own it)"
-    return nil, words:format(at[1].where, tostring(route.dst), route.proto, route.proto)
+-- The entries of FILE for the slots that routes of others hold.
+local function entries_at(wanted, others)
+  local at <const> = {}
+  for _, route in ipairs(others) do at[identity.slot(route)] = {} end
+  for _, entry in ipairs(next(at) and wanted.entries or {}) do
+    local entries <const> = at[assert(identity.slot(entry.route))]
+    if entries then table.insert(entries, entry) end
   end
-  return true
+  return at
 end
 
+-- Routes of others stay, unless FILE says just what they are; a place that one of them holds cannot
+-- be taken by another route.
+---@return table<table, boolean>? wanted those that FILE lists, string? message
+local function listed_others(others, wanted)
+  local at <const>, listed <const> = entries_at(wanted, others), {}
+  for _, route in ipairs(others) do
+    local entries <const> = at[identity.slot(route)]
+    listed[route] = is_wanted(route, entries)
+    if not listed[route] and entries[1] then
+      local words <const> = "%s: %s is held by a route of proto %s, which apply leaves alone "
+        .. "(--proto %s would own it)"
+      return nil, words:format(entries[1].where, tostring(route.dst), route.proto, route.proto)
+    end
+  end
+  return listed
+end
+
+-- What the plan is made against, in the kernel's order.
 local function current_of(nl, wanted, owned)
-  local current <const>, numbers <const> = {}, {}
+  local numbers <const>, all <const>, others <const> = {}, {}, {}
   for number in pairs(wanted.tables) do numbers[#numbers + 1] = number end
   table.sort(numbers)
   for _, number in ipairs(numbers) do
     local list, message = nl.route:list { table = number }
     if not list then return nil, message end
     for _, route in ipairs(list) do
-      local ok
-      ok, message = consider(route, current, wanted, owned)
-      if not ok then return nil, message end
+      all[#all + 1] = route
+      if not owned[tostring(route.proto)] then others[#others + 1] = route end
     end
+  end
+  local listed, message = listed_others(others, wanted)
+  if not listed then return nil, message end
+  local current <const> = {}
+  for _, route in ipairs(all) do
+    if listed[route] ~= false then current[#current + 1] = route end
   end
   return current
 end

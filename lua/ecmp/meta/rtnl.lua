@@ -399,6 +399,11 @@ function rtnl.view(object, value, request) end
 ---@return string? message
 function rtnl.decode(object, bytes) end
 
+---Raises where a table is no request of that kind.
+---@param object ecmp.kind
+---@param value table
+function rtnl.check(object, value) end
+
 ---A refusal read from bytes, as a refused request would answer.
 ---@param object ecmp.kind
 ---@param request string from its fixed header on

@@ -65,30 +65,51 @@ static bool is_plain_value(lua_State *L, const struct field *f, int value)
 	return lua_type(L, value) == LUA_TNUMBER || lua_type(L, value) == LUA_TSTRING;
 }
 
+/* What may be written in more ways than one. */
+static bool is_spelled(const struct field *f)
+{
+	return f->words || f->kind == K_ADDRESS || f->kind == K_REALM;
+}
+
+/* Whether a value that may be written in more ways than one is a word or address for sure. */
+static bool is_known(lua_State *L, const struct field *f, int value, uint8_t family)
+{
+	uint8_t address[16], its_family;
+	size_t size;
+	if (lua_type(L, value) != LUA_TSTRING)
+		return false;
+	const char *text = lua_tolstring(L, value, &size);
+	if (f->words)
+		return word_by_name(f->words, text);
+	return f->kind == K_ADDRESS &&
+	       read_address(text, size, address, &its_family) == text + size &&
+	       its_family == family;
+}
+
 /* The n-th field of `want` against the same of `have`, which may be NULL: nothing is there. */
 static enum verdict compare_field(lua_State *L, const struct plain_route *have,
-				  const struct fields *want, int n)
+				  const struct plain_route *want, int n)
 {
-	const struct field *f = &schema_route.rows[want->row[n]];
-	int value = want->top + 2 * n + 2;
-	bool by_word = f->key && (strcmp(f->key, "scope") == 0 || strcmp(f->key, "pref") == 0);
+	const struct field *f = &schema_route.rows[want->fields.row[n]];
+	int value = want->fields.top + 2 * n + 2;
 	if ((f->flags & (F_READONLY | F_VOLATILE)) || !is_plain_value(L, f, value))
 		return UNSURE;
 	if (!have)
-		return DIFFERENT;
+		return !is_spelled(f) || is_known(L, f, value, want->slot.family) ? DIFFERENT
+										  : UNSURE;
 	lua_pushvalue(L, value - 1);
 	lua_gettable(L, have->index);
 	bool same = lua_compare(L, -1, value, LUA_OPEQ);
 	lua_pop(L, 1);
-	return same ? SAME : by_word ? UNSURE : DIFFERENT;
+	return same ? SAME : is_spelled(f) ? UNSURE : DIFFERENT;
 }
 
 static enum verdict compare_fields(struct route_reader *r, const struct plain_route *have,
-				   const struct fields *want)
+				   const struct plain_route *want)
 {
 	enum verdict all = SAME;
-	for (int n = 0; n < want->count; n++) {
-		if (r->settled >> want->row[n] & 1)
+	for (int n = 0; n < want->fields.count; n++) {
+		if (r->settled >> want->fields.row[n] & 1)
 			continue;
 		enum verdict one = compare_field(r->L, have, want, n);
 		if (one == UNSURE)
@@ -113,7 +134,7 @@ enum verdict compare_routes(struct route_reader *r, struct plain_route *have,
 		return UNSURE;
 	if (have && (have->fields.strange || !read_held_hops(r, have, names_device(want))))
 		return UNSURE;
-	enum verdict fields = compare_fields(r, have, &want->fields);
+	enum verdict fields = compare_fields(r, have, want);
 	if (fields == UNSURE || !have)
 		return fields == UNSURE ? UNSURE : DIFFERENT;
 	if (have->slot.type != want->slot.type || (!by_object && !hops_match(have, want)))

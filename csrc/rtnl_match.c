@@ -103,6 +103,8 @@ int group_routes(lua_State *L)
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 2);
 	size_t total = (size_t)luaL_len(L, 1);
+	if (total > INT32_MAX)
+		return 0;
 	start_reading(&r, L);
 	lua_newtable(L);
 	index_open(L, &x, total);

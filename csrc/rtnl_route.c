@@ -113,7 +113,7 @@ static bool in_disguise(const uint8_t *bytes)
 }
 
 /* An address to the end of the text or to a slash; where it ends, or NULL. */
-static const char *read_address(const char *text, size_t size, uint8_t bytes[16], uint8_t *family)
+const char *read_address(const char *text, size_t size, uint8_t bytes[16], uint8_t *family)
 {
 	int read = text_to_ip4(text, size, bytes);
 	*family = AF_INET;
@@ -332,6 +332,16 @@ static bool read_own_hop(struct route_reader *r, struct plain_route *route)
 	       read_bool(L, field_value(r, route, R_ONLINK), &hop->onlink);
 }
 
+/* Whether a hop says nothing but where it leads and how much it carries. */
+static bool says_where_only(const struct route_reader *r, const struct fields *f)
+{
+	static const enum route_key known[] = {H_VIA, H_DEV, H_WEIGHT, H_ONLINK};
+	int found = 0;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		found += value_of(f, r->row[known[i]]) != 0;
+	return !f->strange && found == f->count;
+}
+
 /* [hop] -> [hop] */
 static bool read_listed_hop(struct route_reader *r, struct plain_hop *hop, bool onlink)
 {
@@ -346,7 +356,7 @@ static bool read_listed_hop(struct route_reader *r, struct plain_hop *hop, bool 
 	if (value)
 		weight = lua_isinteger(L, value) ? lua_tointeger(L, value) : 0;
 	hop->weight = (uint16_t)weight;
-	bool plain = !f.strange && weight >= 1 && weight <= 256 && !value_of(&f, r->row[H_ENCAP]) &&
+	bool plain = says_where_only(r, &f) && weight >= 1 && weight <= 256 &&
 		     read_via(L, value_of(&f, r->row[H_VIA]), hop) &&
 		     read_dev(L, value_of(&f, r->row[H_DEV]), hop) &&
 		     read_bool(L, value_of(&f, r->row[H_ONLINK]), &hop->onlink);

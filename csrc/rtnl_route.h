@@ -88,6 +88,8 @@ enum verdict {
 	UNSURE /* not written plainly: Lua must compare */
 };
 
+/* Reads an address of either family in front of `size` bytes of text; the end, or NULL. */
+const char *read_address(const char *text, size_t size, uint8_t bytes[16], uint8_t *family);
 void start_reading(struct route_reader *r, lua_State *L);
 /* Stack index of the value of a field of a table, or 0. */
 int field_value(const struct route_reader *r, const struct plain_route *route, enum route_key key);

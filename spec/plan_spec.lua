@@ -94,7 +94,36 @@ describe("a plan", function()
     assert.is_nil(changes)
     assert.equal("wanted[1].via: 10.0.0.1 is not an IPv6 address", message)
     assert.equal(7, code)
+    changes, message, code = plan({}, { { dst = "10.0.0.0/8", via = "10.0.0.1", proto = "zork" } })
+    assert.is_nil(changes)
+    assert.equal("wanted[1].proto: 'zork' is not a known word", message)
+    assert.equal(7, code)
     assert.error_matches(function() plan({}) end, "wanted: a list of routes is due here")
+  end)
+
+  it("takes one value written in two ways as one", function()
+    for field, ways in pairs {
+      proto = { "static", 4, "4" }, src = { "2001:db8::9", "2001:DB8:0::9" },
+    } do
+      for _, way in ipairs(ways) do
+        local have = { dst = "::/0", via = "::1", dev = "eth0", [field] = ways[1] }
+        local want = { dst = "::/0", via = "::1", dev = "eth0", [field] = way }
+        assert.equal(0, #plan({ have }, { want }), field)
+      end
+    end
+  end)
+
+  it("compares the realms of hops, and takes no notice of what the kernel says of them", function()
+    local function two(fields)
+      local hops = { { via = "10.0.0.1", dev = "eth0" }, { via = "10.0.0.2", dev = "eth0" } }
+      for key, value in pairs(fields) do hops[1][key] = value end
+      return { dst = "10.0.0.0/8", nexthops = hops }
+    end
+    assert.equal("replace", verbs(plan({ two { realm = 5 } }, { two { realm = 7 } })))
+    assert.equal(0, #plan({ two { realm = 5 } }, { two { realm = 5 } }))
+    assert.equal(0, #plan({ two { dead = true, linkdown = true } }, { two { offload = true } }))
+    local change = plan({}, { two { dead = true } })[1]
+    assert.is_nil(change.route.nexthops[1].dead)
   end)
 end)
 
@@ -358,6 +387,23 @@ describe("carrying out a plan", function()
     assert.is_nil(done)
     assert.equal("stopped after 4096 of 5000 changes, which are taken back (EINTR)", message)
     assert.equal("EINTR", code)
+    assert.equal("", kernel:text())
+  end)
+
+  it("takes back what was done when a later value turns out to be none, and names it", function()
+    local wanted = {}
+    for i = 0, 4999 do
+      wanted[i + 1] = via(("10.%d.%d.0/24"):format(i // 256, i % 256), "10.0.0.1")
+    end
+    local kernel = kernel_model.new()
+    local batch = kernel.batch
+    kernel.batch = function(self, requests, options)
+      if #requests < 4096 then error("plan.lua:1: [3].mtu: 0 is not a number", 0) end
+      return batch(self, requests, options)
+    end
+    local done, message, code = plan({}, wanted):apply(kernel)
+    kernel.batch = batch
+    assert.same({ nil, "wanted[4099].mtu: 0 is not a number", 7 }, { done, message, code })
     assert.equal("", kernel:text())
   end)
 

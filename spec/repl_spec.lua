@@ -122,6 +122,22 @@ describe("ecmp repl #netns", function()
       "--echo")))
   end)
 
+  it("takes a whole batch back, whatever was in it, and no difference for a plan", function()
+    assert.equal(table.concat({ "true", "{ true, true }", "2",
+      "taken back: nl:batch { { 'addr add', '10.9.0.1/24 dev lo' }, "
+        .. "{ 'route add', { dst = '10.1.0.0/16', dev = 'lo' } } }",
+      "0", "[1]: a route expected, got string", "" }, "\n"), (type_in {
+      "nl.link:set 'lo up'", "before = snapshot()",
+      "nl:batch { { 'addr add', '10.9.0.1/24 dev lo' }, "
+        .. "{ 'route add', { dst = '10.1.0.0/16', dev = 'lo' } } }",
+      "after = snapshot()",
+      "#nl.route:list { dst = '10.1.0.0/16' } + #nl.addr:list { address = '10.9.0.1/24' }",
+      "undo()",
+      "#nl.route:list { dst = '10.1.0.0/16' } + #nl.addr:list { address = '10.9.0.1/24' }",
+      "apply(diff(before, after))",
+    }))
+  end)
+
   it("takes changes back and does them again", function()
     local said <const> = type_in {
       "nl.route:add { dst = '10.1.0.0/16', dev = 'lo' }", "before = snapshot()",

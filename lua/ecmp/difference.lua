@@ -144,6 +144,14 @@ function M.route(found, k, current, wanted)
   return wanted[change >> 31 & NUMBER] or current[change & NUMBER]
 end
 
+---What the k-th change comes from, as messages name it.
+---@return string
+function M.place(found, k)
+  local change <const> = found[k]
+  local j <const> = type(change) == "number" and change >> 31 & NUMBER or 0
+  return j > 0 and ("wanted[%d]"):format(j) or ("changes[%d]"):format(k)
+end
+
 ---The wanted route itself, where the kernel can be told just that: nil where the change has to be
 ---written out for it.
 ---@return table? route

@@ -143,6 +143,7 @@ local function clash(first, hop)
   if first.weight ~= hop.weight then return "weight" end
   if first.onlink ~= hop.onlink then return "onlink" end
   if not equal(first.encap, hop.encap) then return "encap" end
+  if first.realm ~= hop.realm then return "realm" end
 end
 
 ---Leaves out hops that are there already; a hop listed with two weights is nobody's intention.
@@ -221,6 +222,7 @@ local function hop_matches(have, want)
   return have.via == want.via and (want.dev == nil or have.dev == want.dev)
     and have.weight == want.weight and have.onlink == want.onlink
     and (want.encap == nil or equal(have.encap, want.encap))
+    and (want.realm == nil or have.realm == want.realm)
 end
 
 ---Finds for each wanted hop one of its own among a few, without making a table: which are taken is
@@ -284,7 +286,5 @@ function M.match(have, want)
   end
   return true
 end
-
-M.equal = equal
 
 return M

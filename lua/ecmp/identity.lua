@@ -16,6 +16,7 @@
 -- A longer multipath route silently ends the kernel's dump, so it is refused here.
 local hop <const> = require "ecmp.hops"
 local ip <const> = require "ecmp.ip"
+local rtnl <const> = require "ecmp.rtnl"
 
 local M = {}
 
@@ -163,6 +164,25 @@ local function copy_attributes(from, to)
   return to
 end
 
+-- Attributes that can be written in more ways than one.
+local SPELLED <const> = { "proto", "src", "realm", "pref" }
+
+---Writes them as views do, so that they can be compared.
+---@return table? route, string? message, integer? code
+local function spell(route)
+  for _, key in ipairs(SPELLED) do
+    local value <const> = route[key]
+    if value ~= nil then
+      local good <const>, view <const> = pcall(rtnl.view, "route",
+        { family = route.family, [key] = value })
+      if not good then return refuse("%s", (view:gsub("^.-:%d+: ", ""))) end
+      local spelled <const> = view[key]
+      route[key] = DEFAULT_ATTRIBUTE[key] ~= spelled and spelled or nil
+    end
+  end
+  return route
+end
+
 -- The mark of a route that is to be an entry of its own beside others of its slot (rule.separate).
 local function route_mark(route)
   return type(route) == "table" and route.separate and true or nil
@@ -185,12 +205,14 @@ local function read(route, checked)
   end
   local tos
   if family == 4 then tos = tos_number(route.tos) end
-  return copy_attributes(route, {
+  local canonical <const> = copy_attributes(route, {
     family = family, dst = dst, table = table_number(route.table, route.type),
     metric = metric_number(route.metric, family), type = route.type or "unicast",
     tos = tos, separate = route_mark(route),
     scope = family == 4 and scope_word(route) or nil, nexthops = hops,
   })
+  if type(route) == "userdata" then return canonical end
+  return spell(canonical)
 end
 
 local WHOLE <const> = { mtu = true, advmss = true }

@@ -154,6 +154,17 @@ local function carry_out(nl, requests)
   return nl:batch(requests, { order = "keep" })
 end
 
+-- The same, where a value may be wrong that is looked at only now: nothing of the batch is sent
+-- then, but batches before it may have been.
+---@param place fun(k: integer): string where the k-th request comes from
+local function carry_out_checked(nl, requests, place)
+  local good <const>, results <const>, message, code = pcall(carry_out, nl, requests)
+  if good then return results, message, code end
+  local k <const>, rest <const> = tostring(results):match "%[(%d+)%](.*)$"
+  if not k then error(results, 0) end
+  return nil, place(tonumber(k)) .. rest, 7
+end
+
 local function request_for(change)
   return { "route " .. VERB[change.verb], request_of(change) }
 end
@@ -185,7 +196,8 @@ end
 local function carry_out_batch(tx, first, last)
   local requests <const> = {}
   for k = first, last do requests[k - first + 1] = request_at(tx.changes, k) end
-  local results, message, code = carry_out(tx.nl, requests)
+  local results <const>, message <const>, code <const> = carry_out_checked(tx.nl, requests,
+    function(k) return difference.place(made_of[tx.changes].found, first + k - 1) end)
   if not results then return nil, message, code end
   local failed
   for i, result in ipairs(results) do
@@ -269,9 +281,11 @@ end
 function methods:begin(nl, options)
   local tx <const> = setmetatable({ nl = nl, changes = self, done = {},
     undoing = options and options.undoing }, Transaction)
-  local done, message, code = carry_out_all(tx, options and options.progress)
-  if done then return tx end
+  local good <const>, done <const>, message, code = pcall(carry_out_all, tx,
+    options and options.progress)
+  if good and done then return tx end
   local undone, why = undo(tx)
+  if not good then error(done, 0) end
   if not undone then
     message = ("%s; taking back what was done failed too: %s"):format(message, why)
   elseif code == "EINTR" then

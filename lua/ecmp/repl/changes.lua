@@ -141,19 +141,28 @@ function Journal:apply(nl, plan, options)
   return sys.deferred(apply, self, nl, plan, { progress = progress, undoing = options.undoing })
 end
 
--- A batch may be of any size: of its routes the tables are compared before and after.
-local function batch(journal, nl, changes, options)
-  local before <const>, message <const>, code <const> = nl.route:list { table = "all" }
-  if not before then return nil, message, code end
-  local results, why, symbol = nl:batch(changes, options)
-  if not results then return nil, why, symbol end
-  local after <const> = assert(nl.route:list { table = "all" })
-  local back <const> = require "ecmp.plan"(after, before)
-  if back and #back > 0 then
-    note(journal, { what = ("batch, %d routes"):format(#back),
-      undo = function() return back:apply(nl) end,
-                    redo = function() return nl:batch(changes, options) end })
+local function any_done(results)
+  for _, result in ipairs(results) do
+    if result == true then return true end
   end
+  return false
+end
+
+-- What cannot be taken back is carried out all the same, and noted as such.
+local function batch(journal, nl, changes, options)
+  local step <const> = { what = ("batch, %d changes"):format(#changes) }
+  local tx
+  function step.redo()
+    tx = transaction.new(nl)
+    return tx:batch(changes, options)
+  end
+  function step.undo() return tx:rollback() end
+  local can_be_undone <const>, results = pcall(step.redo)
+  if not can_be_undone then
+    if not tostring(results):find "cannot be undone" then error(results, 0) end
+    results, step.redo, step.undo = nl:batch(changes, options), nil, nil
+  end
+  if any_done(results) then note(journal, step) end
   return results
 end
 

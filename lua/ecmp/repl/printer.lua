@@ -125,6 +125,9 @@ local function table_text(value, colour)
   return #text > 100 and #value == 0 and as_record(value) or text
 end
 
+-- What prints as changes, a line each.
+local OF_CHANGES <const> = { ["ecmp.plan"] = true, ["ecmp.Difference"] = true }
+
 ---The text of one result.
 ---@param value any
 ---@param colour fun(style: string, text: string): string
@@ -133,7 +136,7 @@ function M.text(value, colour)
   local mt <const> = getmetatable(value)
   if type(value) == "table" and not (mt and mt.__tostring) then return table_text(value, colour) end
   local text <const> = tostring(value)
-  if mt and mt.__name == "ecmp.plan" then return terminal.changes(text, colour) end
+  if mt and OF_CHANGES[mt.__name] then return terminal.changes(text, colour) end
   if mt and (mt.__name == "ecmp.List" or rtnl.is_view(value)) then
     return terminal.routes(text, colour)
   end

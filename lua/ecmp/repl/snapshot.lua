@@ -56,7 +56,7 @@ local function add_missing(lines, sign, kind, order, set)
   end
 end
 
-local Difference <const> = { __name = "ecmp.plan", __tostring = function(self)
+local Difference <const> = { __name = "ecmp.Difference", __tostring = function(self)
   return #self == 0 and "no difference" or table.concat(self, "\n")
 end }
 

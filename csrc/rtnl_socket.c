@@ -457,13 +457,33 @@ static bool name_of(struct sock *s, uint32_t index, char name[IFNAMSIZ])
 	return true;
 }
 
-/* Whether the link that was asked for last is called so, and still is. */
-static bool is_last(struct sock *s, const char *name)
+/* The number of a link that was asked for lately and is still called so, or 0. */
+static uint32_t known_index(struct sock *s, const char *name)
 {
-	char now[IFNAMSIZ];
+	for (size_t i = 0; i < KNOWN_LINKS; i++) {
+		const struct known_link *known = &s->known[i];
+		char now[IFNAMSIZ];
 
-	return !strncmp(name, s->link_name, IFNAMSIZ) && name_of(s, s->link, now) &&
-	       !strncmp(name, now, IFNAMSIZ);
+		if (!strncmp(name, known->name, IFNAMSIZ) && name_of(s, known->index, now) &&
+		    !strncmp(name, now, IFNAMSIZ))
+			return known->index;
+	}
+	return 0;
+}
+
+static bool ask_index(struct sock *s, const char *name, uint32_t *index)
+{
+	struct known_link *known = &s->known[s->next_known];
+	char answer[IFNAMSIZ];
+
+	memcpy(answer, name, IFNAMSIZ);
+	*index = 0;
+	if (!ask_link(s, index, answer))
+		return false;
+	memcpy(known->name, name, IFNAMSIZ);
+	known->index = *index;
+	s->next_known = (s->next_known + 1) % KNOWN_LINKS;
+	return true;
 }
 
 bool socket_link(lua_State *L, int socket, uint32_t *index, char name[IFNAMSIZ])
@@ -475,17 +495,8 @@ bool socket_link(lua_State *L, int socket, uint32_t *index, char name[IFNAMSIZ])
 		return false;
 	if (!*name)
 		return name_of(s, *index, name) || ask_link(s, index, name);
-	if (!is_last(s, name)) {
-		char asked[IFNAMSIZ];
-
-		memcpy(asked, name, IFNAMSIZ);
-		s->link = 0;
-		if (!ask_link(s, &s->link, name))
-			return false;
-		memcpy(s->link_name, asked, IFNAMSIZ);
-	}
-	*index = s->link;
-	return true;
+	*index = known_index(s, name);
+	return *index || ask_index(s, name, index);
 }
 
 static int socket_fd(lua_State *L)

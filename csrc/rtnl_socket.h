@@ -14,16 +14,26 @@ enum {
 
 struct mnl_socket;
 
+/* links that were asked for lately; see socket_link */
+enum {
+	KNOWN_LINKS = 4
+};
+
+struct known_link {
+	uint32_t index;
+	char name[16];
+};
+
 struct sock {
 	struct mnl_socket *nl;	  /* NULL: closed */
 	struct mnl_socket *watch; /* hears IPv6 route changes during dumps; NULL until needed */
 	int ns;			  /* the namespace, or -1 for the process's own */
 	uint32_t seq;
-	uint32_t link; /* the link that was asked for last */
-	char link_name[16];
-	int held[HELD_MAX]; /* descriptors the request in hand refers to */
-	struct arena *out;  /* user value 1 */
-	uint8_t *buffer;    /* user value 2 */
+	struct known_link known[KNOWN_LINKS];
+	unsigned int next_known; /* the oldest of them */
+	int held[HELD_MAX];	 /* descriptors the request in hand refers to */
+	struct arena *out;	 /* user value 1 */
+	uint8_t *buffer;	 /* user value 2 */
 };
 
 struct verb_row {

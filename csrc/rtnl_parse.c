@@ -63,7 +63,7 @@ static const struct spelling {
 static const char *spelled(const struct schema *schema, const char *word)
 {
 	for (const struct spelling *x = spellings; x->object; x++)
-		if (strcmp(x->word, word) == 0 && strcmp(x->object, schema->name) == 0)
+		if (same_text(x->word, word) && same_text(x->object, schema->name))
 			return x->row;
 	return NULL;
 }
@@ -72,7 +72,7 @@ static bool same_word(const struct field *f, const char *word, const char *row)
 {
 	if (!f->key)
 		return false;
-	return row ? strcmp(f->key, row) == 0 : strcmp(f->show ? f->show : f->key, word) == 0;
+	return row ? same_text(f->key, row) : same_text(f->show ? f->show : f->key, word);
 }
 
 /* The rows that the `type` (or `port`) found so far selects, or NULL. */
@@ -145,8 +145,8 @@ static bool parse_fixed(struct scan *s, const struct schema *schema)
 		{"rule", "nop", "action", -1, "nop"},
 	};
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
-		if (strcmp(fixed[i].word, s->token) != 0 ||
-		    strcmp(fixed[i].schema, schema->name) != 0)
+		if (!same_text(fixed[i].word, s->token) ||
+		    !same_text(fixed[i].schema, schema->name))
 			continue;
 		if (!fixed[i].key)
 			return true;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* How the bytes of a field and a Lua value correspond. */
 enum kind {
@@ -117,6 +118,12 @@ struct object {
 extern const struct object rtnl_objects[];
 extern const struct schema schema_route, schema_hop, schema_link, schema_addr, schema_nexthop,
 	schema_rule, schema_neigh, schema_portvlan;
+
+/* Whether two words are one; most are told by their first letter. */
+static inline bool same_text(const char *a, const char *b)
+{
+	return *a == *b && strcmp(a, b) == 0;
+}
 
 const struct object *object_by_name(const char *name);
 const struct object *object_by_type(uint16_t type);

@@ -70,7 +70,7 @@ const char *word_by_value(const struct word *list, uint32_t value)
 const struct word *word_by_name(const struct word *list, const char *name)
 {
 	for (; list->name; list++)
-		if (strcmp(list->name, name) == 0)
+		if (same_text(list->name, name))
 			return list;
 	return NULL;
 }
@@ -78,7 +78,7 @@ const struct word *word_by_name(const struct word *list, const char *name)
 const struct variant *variant_by_name(const struct variant *list, const char *name)
 {
 	for (; list->name; list++)
-		if (strcmp(list->name, name) == 0)
+		if (same_text(list->name, name))
 			return list;
 	return NULL;
 }

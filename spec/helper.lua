@@ -15,6 +15,12 @@ function M.descriptors()
   return #assert(sys.list "/proc/self/fd") - 1 -- the one that counts
 end
 
+--- The children of this process; other specs may have left some to themselves.
+---@return string
+function M.children()
+  return sys.read(("/proc/self/task/%d/children"):format(sys.getpid())) or ""
+end
+
 --- Makes an empty directory that `remove` takes away again.
 ---@return string path
 function M.directory()

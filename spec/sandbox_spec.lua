@@ -1,4 +1,3 @@
-local cage = require "ecmp.cage"
 local group = require "ecmp.group"
 local helper = require "spec.helper"
 local rule = require "ecmp.rule"
@@ -9,9 +8,9 @@ local READABLE <const> = tonumber("644", 8)
 
 local directory
 
-local function write(name, text, mode)
+local function write(name, text)
   local path = directory .. "/" .. name
-  assert(sys.replace(path, text, mode or READABLE))
+  assert(sys.replace(path, text, READABLE))
   return path
 end
 
@@ -22,11 +21,6 @@ local function load(text, options, seconds)
   local script, message, code = sandbox.load(write("rule.lua", text), options)
   sandbox.BUDGET.seconds = usual
   return script, message, code
-end
-
--- Children of this process; other specs may have left some to themselves.
-local function children()
-  return sys.read(("/proc/self/task/%d/children"):format(sys.getpid()))
 end
 
 local function refused(value, message, code)
@@ -49,7 +43,6 @@ local function texts(routes, message)
   end
   return lines
 end
-
 
 describe("a rule script", function()
   setup(function() directory = helper.directory() end)
@@ -214,7 +207,7 @@ describe("a rule script", function()
   end)
 
   it("is closed by going out of scope, and leaves neither process nor descriptor", function()
-    local before, family = helper.descriptors(), children()
+    local before, family = helper.descriptors(), helper.children()
     for _ = 1, 20 do
       local script <close> = assert(load "return {}")
       assert.equal(4, #script:run(both, { conf = { merge = "separate" } }))
@@ -223,7 +216,7 @@ describe("a rule script", function()
     collectgarbage()
     collectgarbage()
     assert.equal(before, helper.descriptors())
-    assert.equal(family, children())
+    assert.equal(family, helper.children())
   end)
 
   it("does not outlive a caller that is killed", function()
@@ -317,74 +310,6 @@ describe("the hook plan", function()
   end)
 end)
 
-describe("a script that others could have written", function()
-  setup(function() directory = helper.directory() end)
-  before_each(function() assert(sys.chmod(directory, tonumber("700", 8))) end)
-  teardown(function() helper.remove(directory) end)
-
-  local function why(path)
-    return refused(sandbox.load(path))
-  end
-
-  it("is refused for its own mode", function()
-    for _, mode in ipairs { "666", "664", "646", "602", "620" } do
-      local path = write("open.lua", "return {}", tonumber(mode, 8))
-      assert(sys.chmod(path, tonumber(mode, 8)))
-      assert.equal(("%s: refused, because others may write %s (mode 0%s)"):format(path, path, mode),
-        why(path))
-    end
-    assert(sandbox.load(write("open.lua", "return {}", tonumber("600", 8)))):close()
-  end)
-
-  it("is refused for a directory on the way, unless that is sticky", function()
-    local path = write("rule.lua", "return {}")
-    assert(sys.chmod(directory, tonumber("777", 8)))
-    assert.matches("refused, because others may write " .. directory:gsub("%p", "%%%0")
-      .. " %(mode 0777%)", why(path))
-    assert(sys.chmod(directory, tonumber("1777", 8)))
-    assert(sandbox.load(path)):close()
-  end)
-
-  it("is looked for behind symbolic links, each step of which counts", function()
-    local open = directory .. "/open"
-    assert(sys.mkdir(open, tonumber("755", 8)))
-    local inside = write("open/rule.lua", "return {}")
-    assert(sys.symlink(inside, directory .. "/link.lua"))
-    assert(sys.symlink("open", directory .. "/way"))
-    assert(sandbox.load(directory .. "/link.lua")):close()
-    assert(sandbox.load(directory .. "/way/../way/rule.lua")):close()
-    assert(sys.chmod(open, tonumber("777", 8)))
-    assert.matches("others may write " .. open:gsub("%p", "%%%0"), why(directory .. "/link.lua"))
-    assert.matches("others may write " .. open:gsub("%p", "%%%0"),
-      why(directory .. "/way/rule.lua"))
-    assert(sys.symlink("loop.lua", directory .. "/loop.lua"))
-    assert.matches("too many symbolic links", why(directory .. "/loop.lua"))
-  end)
-
-  it("is refused when it is no file, not there, or too large", function()
-    assert.matches("is no regular file$", why(directory))
-    assert.equal(0, sys.spawn({ argv = { "mkfifo", "-m", "600", directory .. "/pipe" } }).status)
-    assert.matches("is no regular file$", why(directory .. "/pipe"))
-    assert.matches("No such file or directory", why(directory .. "/absent.lua"))
-    assert.matches("more than 1048576 bytes", why(write("big.lua", ("-"):rep(1 << 21))))
-    assert.matches("is no path", why "")
-    assert.matches("is no path", why(directory .. "/rule.lua\0x"))
-  end)
-
-  it("is refused for its owner, and for that of a directory", function()
-    if sys.getuid() ~= 0 then return pending "needs root to give a file away" end
-    local path = write("rule.lua", "return {}")
-    local given = sys.spawn { argv = { "chown", "1234", path }, stderr = "capture" }
-    if not given or given.status ~= 0 then return pending "no second user in this namespace" end
-    assert.matches("refused, because " .. path:gsub("%p", "%%%0") .. " belongs to user 1234",
-      why(path))
-    sys.spawn { argv = { "chown", "0", path } }
-    sys.spawn { argv = { "chown", "1234", directory } }
-    assert.matches("belongs to user 1234", why(path))
-    sys.spawn { argv = { "chown", "0", directory } }
-  end)
-end)
-
 describe("a trusted script", function()
   setup(function() directory = helper.directory() end)
   teardown(function() helper.remove(directory) end)
@@ -446,8 +371,8 @@ describe("a script's memory", function()
       "t[n] = ('x'):rep(1 << 20) .. n",
     } do
       local most, message = peak(body)
-      -- The allocator keeps some more at hand.
-      assert.is_true(most ~= nil and most - least <= 66 << 10, body .. ": " .. message)
+      -- The allocator keeps what is between two pieces, too.
+      assert.is_true(most ~= nil and most - least <= 72 << 10, body .. ": " .. message)
     end
   end)
 
@@ -489,109 +414,5 @@ describe("what a script says", function()
       end }]]):format(value)))
       assert.matches("more than the 16 MiB that a value may take", refused(script:plan({ })))
     end
-  end)
-end)
-
-describe("a cage", function()
-  local options <const> = {
-    path = "/script", memory = 64 << 20, instructions = 10000000, quiet = true,
-  }
-
-  local function ask(serve, request)
-    local one <close> = assert(cage.start(serve, options))
-    assert(one:tell(request, 60))
-    return one:hear(60)
-  end
-
-  it("ends at once, and is waited for when it is closed", function()
-    local one = assert(cage.start(function() while true do end end, options))
-    assert(one:tell({}, 60))
-    one:kill()
-    assert.equal("gone", (select(3, one:hear(60))))
-    assert.equal("gone", (select(3, one:tell({}, 60))))
-    local family = children()
-    one:close()
-    assert.equal(family, children())
-  end)
-
-  it("does its work while its caller does something else", function()
-    local one <close> = assert(cage.start(function(request) return request + 1 end, options))
-    assert(one:tell(1, 60))
-    assert(one:tell(2, 60))
-    assert.equal(2, one:hear(60))
-    assert.equal(3, one:hear(60))
-  end)
-
-  it("starts where standard input, output and error are closed", function()
-    local path = os.tmpname()
-    for _, quiet in ipairs { "true", "false" } do
-      assert(sys.spawn { argv = { "sh", "-c", 'exec lua5.4 -e "$0" 0<&- 1>&- 2>&-', helper.paths()
-        .. ([[local one <close> = assert(require("ecmp.cage").start(function(request)
-          print("printed") return request end,
-          { path = "/script", memory = 1 << 20, instructions = 1e6, quiet = %s }))
-        assert(one:tell("through", 60))
-        local file <close> = io.open(%q, "w")
-        file:write(tostring(one:hear(60)))]]):format(quiet, path) } })
-      assert.equal("through", sys.read(path))
-    end
-    os.remove(path)
-  end)
-
-  it("carries values both ways", function()
-    for _, value in ipairs {
-      true, false, 0, -1, math.maxinteger, math.mininteger, 1.5, -0.0, math.huge, "", "x\0y",
-      ("x"):rep(1 << 20), { 1, 2, { 3, a = { b = {} } } }, { [1.5] = 2, [true] = "t", x = false },
-    } do
-      assert.same(value, ask(function(request) return request end, value))
-    end
-    assert.is_nil(ask(function(request) return request end, nil))
-    local nan = ask(function(request) return request end, 0 / 0)
-    assert.is_true(nan ~= nan)
-  end)
-
-  it("turns what cannot travel into something opaque", function()
-    local back = ask(function() return { f = print, t = coroutine.create(print) } end)
-    assert.equal("userdata", type(back.f))
-    assert.equal("userdata", type(back.t))
-  end)
-
-  it("reaches no file, no process and no socket, even with all of Lua", function()
-    local back = ask(function()
-      local got = {}
-      for _, name in ipairs { "/etc/passwd", "/dev/null", "/proc/self/stat" } do
-        got[#got + 1] = io.open(name) and name
-      end
-      got[#got + 1] = os.execute "true" and "process" or nil
-      got[#got + 1] = pcall(sys.spawn, { argv = { "true" } }) and sys.getpid() == nil and "x"
-        or nil
-      got[#got + 1] = sys.kill(1, 0) and "kill" or nil
-      got[#got + 1] = os.remove("/tmp") and "remove" or nil
-      return got
-    end)
-    assert.same({}, back)
-  end)
-
-  it("does not run the finalizers of its caller's objects", function()
-    local path = os.tmpname()
-    local object = setmetatable({}, { __gc = function() os.remove(path) end }) -- luacheck: ignore
-    object = nil -- luacheck: ignore
-    local full = ask(function()
-      local keep = {}
-      local ok <const> = pcall(function()
-        for i = 1, 100 do keep[i] = ("x"):rep(1 << 20) .. i end
-      end)
-      local count <const> = #keep
-      keep = nil -- luacheck: ignore (room for the answer)
-      collectgarbage()
-      return ok, count
-    end)
-    assert.is_false(full)
-    assert.is_true(os.remove(path))
-  end)
-
-  it("throws a value that contains itself back at the caller", function()
-    local loop = {}
-    loop.loop = loop
-    assert.error_matches(function() ask(print, loop) end, "nests too deeply, or contains itself")
   end)
 end)

@@ -68,6 +68,7 @@ build = {
         "csrc/rtnl_extack.c",
         "csrc/rtnl_given.c",
         "csrc/rtnl_index.c",
+        "csrc/rtnl_link.c",
         "csrc/rtnl_listen.c",
         "csrc/rtnl_match.c",
         "csrc/rtnl_module.c",

@@ -9,9 +9,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <net/if.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -321,7 +319,7 @@ static int await(lua_State *L, struct sock *s, uint32_t seq, const struct object
 
 /* The first message that answers the request `seq`; what is left of an earlier one, which a Lua
  * error cut short, is passed over. NULL with errno set. */
-static const struct nlmsghdr *answer_to(struct sock *s, uint32_t seq)
+const struct nlmsghdr *answer_to(struct sock *s, uint32_t seq)
 {
 	for (;;) {
 		const struct nlmsghdr *h = (void *)s->buffer;
@@ -406,97 +404,6 @@ static int socket_request(lua_State *L)
 	if (answered)
 		lua_insert(L, -2);
 	return answered ? 2 : 1;
-}
-
-/* --- links by name or number ----------------------------------------------------------------- */
-
-/* Asks the kernel for the link named `name`, or with an empty name for number *index; errno says
- * why there is no answer. */
-static bool ask_link(struct sock *s, uint32_t *index, char name[16])
-{
-	_Alignas(8) char request[256] = {0};
-	struct nlmsghdr *h = mnl_nlmsg_put_header(request);
-	h->nlmsg_type = RTM_GETLINK;
-	h->nlmsg_flags = NLM_F_REQUEST;
-	h->nlmsg_seq = s->seq ^ 0x80000000U;
-	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(h, sizeof(*link));
-	link->ifi_index = (int)*index;
-	if (*name)
-		mnl_attr_put_strz(h, IFLA_IFNAME, name);
-	mnl_attr_put_u32(h, IFLA_EXT_MASK, 1 << 3); /* RTEXT_FILTER_SKIP_STATS */
-	if (mnl_socket_sendto(s->nl, h, h->nlmsg_len) < 0)
-		return false;
-	const struct nlmsghdr *r = answer_to(s, h->nlmsg_seq);
-	if (!r)
-		return false;
-	errno = ENODEV;
-	if (r->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(r) < sizeof(*link))
-		return false;
-	struct stretch got = {&schema_link, mnl_nlmsg_get_payload(r), mnl_nlmsg_get_payload_len(r),
-			      0, NULL};
-	const struct nlattr *a = find_attr(&got, IFLA_IFNAME);
-	if (!a || a->nla_len - NLA_HDRLEN > 16)
-		return false;
-	memcpy(name, (const uint8_t *)a + NLA_HDRLEN, a->nla_len - NLA_HDRLEN);
-	name[15] = 0;
-	*index = (uint32_t)((const struct ifinfomsg *)(const void *)got.data)->ifi_index;
-	return true;
-}
-
-/*
- * Any socket can be asked for the name of a number, and that waits for no lock as messages do,
- * while other links come and go.
- */
-static bool name_of(struct sock *s, uint32_t index, char name[IFNAMSIZ])
-{
-	struct ifreq link = {.ifr_ifindex = (int)index};
-
-	if (ioctl(mnl_socket_get_fd(s->nl), SIOCGIFNAME, &link) < 0)
-		return false;
-	memcpy(name, link.ifr_name, IFNAMSIZ);
-	return true;
-}
-
-/* The number of a link that was asked for lately and is still called so, or 0. */
-static uint32_t known_index(struct sock *s, const char *name)
-{
-	for (size_t i = 0; i < KNOWN_LINKS; i++) {
-		const struct known_link *known = &s->known[i];
-		char now[IFNAMSIZ];
-
-		if (!strncmp(name, known->name, IFNAMSIZ) && name_of(s, known->index, now) &&
-		    !strncmp(name, now, IFNAMSIZ))
-			return known->index;
-	}
-	return 0;
-}
-
-static bool ask_index(struct sock *s, const char *name, uint32_t *index)
-{
-	struct known_link *known = &s->known[s->next_known];
-	char answer[IFNAMSIZ];
-
-	memcpy(answer, name, IFNAMSIZ);
-	*index = 0;
-	if (!ask_link(s, index, answer))
-		return false;
-	memcpy(known->name, name, IFNAMSIZ);
-	known->index = *index;
-	s->next_known = (s->next_known + 1) % KNOWN_LINKS;
-	return true;
-}
-
-bool socket_link(lua_State *L, int socket, uint32_t *index, char name[IFNAMSIZ])
-{
-	struct sock *s = lua_touserdata(L, socket);
-
-	errno = ENODEV;
-	if (!s->nl)
-		return false;
-	if (!*name)
-		return name_of(s, *index, name) || ask_link(s, index, name);
-	*index = known_index(s, name);
-	return *index || ask_index(s, name, index);
 }
 
 static int socket_fd(lua_State *L)

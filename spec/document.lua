@@ -48,7 +48,8 @@ end
 local function lines_of(text)
   local list <const> = {}
   for line in (text:gsub("\n$", "") .. "\n"):gmatch "([^\n]*)\n" do
-    list[#list + 1] = line:gsub("%s+$", "")
+    -- a link that was just made has its carrier when the kernel comes to it
+    list[#list + 1] = line:gsub(" linkdown%f[%s%z]", ""):gsub("%s+$", "")
   end
   return list
 end

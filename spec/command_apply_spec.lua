@@ -215,26 +215,36 @@ default via 2001:db8:1::1
   end)
 
   it("leaves the old routes or the new ones, whenever it is interrupted", function()
-    local lines <const> = {}
-    for i = 0, 4999 do
+    local count <const>, lines <const> = 10000, {}
+    for i = 0, count - 1 do
       lines[i + 1] = ("172.%d.%d.%d/30 via 10.0.1.1"):format(16 + (i >> 14), i >> 6 & 255,
         i << 2 & 255)
     end
-    local file <const> = shell:file("many", table.concat(lines, "\n") .. "\n")
-    for round, signal in ipairs { "TERM", "KILL", "KILL" } do
+    shell:file("many", table.concat(lines, "\n") .. "\n")
+    local old <const> = table.concat(BEFORE, "\n"):gsub(" nexthop", "\n\tnexthop")
+    shell:file("old", old .. "\n")
+    -- a guardian that is killed, too, leaves what --undo brings back
+    for round, victims in ipairs { "-TERM $pid", "-KILL $pid", "-KILL $pid $guardian",
+      "-KILL $pid", "-KILL $pid $guardian" } do
       shell:try(([[
-        ecmp apply %s & sleep 0.$((%d * 2)); kill -%s $!; wait]]):format(file, round, signal))
-      local count
+        cd %s; base=/run/ecmp/apply-$(stat -Lc %%i /proc/self/ns/net); rm -f $base.guardian
+        ecmp apply many & pid=$!
+        until grep -qs applying $base.state && [ -s $base.guardian ] || ! kill -0 $pid 2>/dev/null; do
+          sleep 0.01; done
+        guardian=$(cat $base.guardian); sleep 0.$((%d * 7 %% 5)); kill %s; wait
+        case "%s" in *guardian*) ecmp apply --undo ;; esac]]):format(shell.dir, round, victims,
+          victims:gsub("%$", "")))
+      local found
       helper.eventually(function()
-        count = #made()
-        return count == 5001 or count == #BEFORE
-      end, 20)
-      if count == 5001 then -- it was faster than the signal: back to the start
-        local old <const> = table.concat(BEFORE, "\n"):gsub(" nexthop", "\n\tnexthop")
-        shell:sh("ecmp apply " .. shell:file("old", old .. "\n"))
-      end
+        found = #made()
+        return found == count + 1 or found == #BEFORE
+      end, 30)
+      -- it was faster than the signal, or its guardian has yet to begin
+      helper.eventually(function()
+        return shell:try(("ecmp apply %s/old"):format(shell.dir)).status == 0
+      end, 30)
+      assert.same(BEFORE, made())
     end
-    assert.same(BEFORE, made())
   end)
 
   it("takes wrong usage for that", function()

@@ -14,8 +14,8 @@ Pod.__index = Pod
 
 local M = {}
 
---- Where the reference plugins are, on machines that have them.
-M.reference = "/usr/lib/cni"
+--- Where the reference plugins are, on machines that have them; ECMP_REFERENCE names another place.
+M.reference = os.getenv "ECMP_REFERENCE" or "/usr/lib/cni"
 
 --- Makes a host and a pod. Closing it, as `<close>` does, takes both away.
 function M.new()

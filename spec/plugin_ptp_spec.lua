@@ -86,6 +86,28 @@ describe("ecmp-ptp #netns", function()
       .. "nexthop via 2001:db8::2 dev eth0 weight 1", 1, true), text)
   end)
 
+  it("keeps a listed route to its own subnet, whatever its metric", function()
+    local conf <const> = conf_of({}, nil, { { dst = "2001:db8::/64", priority = 50 } })
+    local result <const> = pod:must("ecmp-ptp", "ADD", conf)
+    assert.matches("2001:db8::/64 dev eth0 metric 50",
+      table.concat(pod:routes(), "\n"), 1, true)
+    pod:must("ecmp-ptp", "CHECK", pod_of.after(conf, result))
+  end)
+
+  it("before 0.3.0 routes under separate say what a result of then has room for", function()
+    local function lines(changes)
+      local conf <const> = conf_of(changes, nil,
+        { { dst = "192.0.2.0/24", gw = "10.0.0.1", table = 100, priority = 7 } })
+      conf.cniVersion = "0.2.0"
+      pod:must("ecmp-ptp", "ADD", conf)
+      local text <const> = table.concat(pod:routes(), "\n")
+      pod:must("ecmp-ptp", "DEL", conf)
+      return text
+    end
+    assert.matches("192.0.2.0/24 via 10.0.0.1 dev eth0\n", lines { merge = "separate" }, 1, true)
+    assert.matches("192.0.2.0/24 via 10.0.0.1 dev eth0 table 100 metric 7", lines(), 1, true)
+  end)
+
   it("gives both ends the mtu asked for", function()
     local result <const> = pod:must("ecmp-ptp", "ADD", conf_of { mtu = 1400 })
     assert.same({ 1400, 1400 }, { result.interfaces[1].mtu, result.interfaces[2].mtu })

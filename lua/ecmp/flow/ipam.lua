@@ -68,14 +68,23 @@ function M.addresses(ips, dev)
   return addresses
 end
 
--- Before 0.3.0 an IPAM result has no place for routes of a family in which it gives no address;
--- asked in this process, our own plugins say them all the same.
-local function sayable(result, spoken)
-  if (version.compare(spoken, "0.3.0") or 0) >= 0 then return result end
+-- What a route of a result before 0.3.0 has no room for.
+local NEWER <const> = { "priority", "table", "scope", "mtu", "advmss" }
+
+-- Before 0.3.0 an IPAM result has no place for routes of a family in which it gives no address, nor
+-- for more than a route's gateway; asked in this process, our own plugins say them all the same.
+-- What a route says besides is left out under `separate`, which is what the reference plugins do.
+local function sayable(result, state)
+  if (version.compare(state.call.version, "0.3.0") or 0) >= 0 then return result end
   local given <const>, kept <const>, routes <const> = {}, {}, {}
   for _, entry in ipairs(result.ips) do given[assert(ip.parse(entry.address)):family()] = true end
   for _, route in ipairs(result.routes or {}) do
-    if given[assert(ip.parse(route.dst)):family()] then routes[#routes + 1] = route end
+    if given[assert(ip.parse(route.dst)):family()] then
+      local said <const> = {}
+      for key, value in pairs(route) do said[key] = value end
+      for _, key in ipairs(state.conf.merge == "separate" and NEWER or {}) do said[key] = nil end
+      routes[#routes + 1] = said
+    end
   end
   for key, value in pairs(result) do kept[key] = value end
   kept.routes = routes
@@ -96,7 +105,7 @@ function M.run(state)
     if #(result.ips or {}) == 0 then
       return nil, ("ipam: '%s' handed out no address"):format(kind), 999
     end
-    state.ipam = sayable(result, state.call.version)
+    state.ipam = sayable(result, state)
   end
   state.addresses = M.addresses(state.ipam.ips, state.call.ifname)
   state.ctx.addresses = state.addresses

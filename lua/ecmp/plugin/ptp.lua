@@ -98,7 +98,8 @@ local function parts_of(entry)
   local gateway <const> = assert(ip.parse(entry.gateway))
   local own <const> = tostring(address:address())
   return {
-    network = tostring(address:network()), own = own, gateway = tostring(gateway),
+    family = address:family(), network = tostring(address:network()), own = own,
+    gateway = tostring(gateway),
     own_host = ("%s/%d"):format(own, FULL[address:family()]),
     gateway_host = ("%s/%d"):format(tostring(gateway), FULL[gateway:family()]),
   }
@@ -129,7 +130,9 @@ end
 ---The pod's way to its subnet goes by the gateway, in place of the one that the kernel made.
 local function route_pod(state, parts)
   local routes <const>, dev <const> = state.nl.route, state.call.ifname
-  local ok, message, code = routes:del { dst = parts.network, dev = dev }
+  -- In IPv6 a route that was listed may stand before the kernel's, by its metric.
+  local proto <const> = parts.family == 6 and "kernel" or nil
+  local ok, message, code = routes:del { dst = parts.network, dev = dev, proto = proto }
   if not ok then return nil, message, code end
   for _, route in ipairs(pod_routes(parts, dev)) do
     ok, message, code = routes:add(route)

@@ -53,6 +53,20 @@ default
     assert.matches("  out  default via 10.0.0.2 dev eth0 metric 14\n", out)
   end)
 
+  it("shows routes that a rule keeps behind a metatable", function()
+    local script <const> = file("p.lua", [[
+return { routes = function(routes)
+  for i, route in ipairs(routes) do routes[i] = setmetatable({}, { __index = route }) end
+  return routes
+end }]])
+    local status <const>, out <const>, err <const> =
+      ecmp("rule", "check", script, file("c.json", CONF:format ""))
+    assert.same({ 0, "" }, { status, err })
+    assert.matches("  in   default via 10.0.0.2 dev eth0\n", out)
+    assert.matches("  out  default nexthop via 10.0.0.1 dev eth0 nexthop via 10.0.0.2 dev eth0\n",
+      out)
+  end)
+
   it("without a configuration tries samples of both families", function()
     local status <const>, out <const>, err <const> =
       ecmp("rule", "check", "--json", file("w.lua", WEIGHTS))

@@ -80,7 +80,7 @@ describe("a rule script", function()
     local routes, _, _, trace = script:explain(both)
     assert.equal(2, #routes)
     assert.equal(2, #trace)
-    assert.same(both[4], trace[2].came[2])
+    assert.same(texts { both[4] }, texts { trace[2].came[2] })
     assert.same(routes[2], trace[2].goes[1])
   end)
 

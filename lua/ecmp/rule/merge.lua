@@ -57,18 +57,17 @@ local function run_routes(run, routes)
   return checked(run, "routes", run.hooks.routes(routes, run.ctx))
 end
 
----The routes of a group as they are now: a rule may change them in place. Views never change.
-local function snapshot(value)
-  if type(value) ~= "table" then return value end
-  local copy <const> = {}
-  for k, v in next, value do copy[k] = snapshot(v) end
-  return copy
+---The routes of a group as they are now: a rule may change them in place.
+local function snapshot(routes)
+  local copies <const> = {}
+  for i, route in ipairs(routes) do copies[i] = group.plain(assert(group.held(route))) end
+  return copies
 end
 
 ---@return boolean? done, string? message, integer|string|nil code
 local function run_merge(run, routes, ctx, into)
   local path <const> = ("merge(%s)"):format(name_of(routes))
-  local came <const> = run.trace and snapshot(table.move(routes, 1, #routes, 1, {}))
+  local came <const> = run.trace and snapshot(routes)
   local value, message, code = checked(run, path, run.hooks.merge(routes, ctx))
   if not value then return nil, message, code end
   local distinct, why, number = check.distinct(value, path, run.places)

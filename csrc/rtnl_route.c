@@ -126,12 +126,17 @@ const char *read_address(const char *text, size_t size, uint8_t bytes[16], uint8
 	return text + read;
 }
 
+/* 0 where it is not written plainly */
 static uint8_t family_of_default(struct route_reader *r, const struct plain_route *route)
 {
 	lua_State *L = r->L;
 	int family = field_value(r, route, R_FAMILY), via = field_value(r, route, R_VIA);
+	if (family && lua_isinteger(L, family))
+		return lua_tointeger(L, family) == 6   ? AF_INET6
+		       : lua_tointeger(L, family) == 4 ? AF_INET
+						       : 0;
 	if (family)
-		return lua_tointeger(L, family) == 6 ? AF_INET6 : AF_INET;
+		return 0;
 	if (!via || lua_type(L, via) != LUA_TSTRING)
 		return AF_INET;
 	return *lua_tostring(L, via) != 'i' && strchr(lua_tostring(L, via), ':') ? AF_INET6
@@ -149,7 +154,7 @@ static bool read_dst(struct route_reader *r, struct plain_route *route)
 	const char *text = lua_tolstring(L, value, &size);
 	if (*text == 'd' && strcmp(text, "default") == 0) {
 		s->family = family_of_default(r, route);
-		return !field_value(r, route, R_NEXTHOPS);
+		return s->family && !field_value(r, route, R_NEXTHOPS);
 	}
 	const char *end = read_address(text, size, s->dst, &s->family);
 	int length = end ? read_length(end, s->family == AF_INET6 ? 128 : 32) : -1;
@@ -165,7 +170,7 @@ static bool read_number(struct route_reader *r, const struct plain_route *route,
 			uint32_t *to)
 {
 	lua_State *L = r->L;
-	int value = field_value(r, route, key), exact;
+	int value = field_value(r, route, key);
 	if (!value)
 		return true;
 	if (lua_type(L, value) == LUA_TSTRING) {
@@ -175,9 +180,9 @@ static bool read_number(struct route_reader *r, const struct plain_route *route,
 			*to = w->value;
 		return w;
 	}
-	lua_Integer n = lua_tointegerx(L, value, &exact);
+	lua_Integer n = lua_tointeger(L, value);
 	*to = (uint32_t)n;
-	return lua_type(L, value) == LUA_TNUMBER && exact && n >= 0 && n <= UINT32_MAX;
+	return lua_isinteger(L, value) && n >= 0 && n <= UINT32_MAX;
 }
 
 static void set_metric(struct slot *s, uint32_t metric)
@@ -243,7 +248,7 @@ static bool slot_of_view(struct plain_route *route)
 		memcpy(slot->dst, (const uint8_t *)dst + NLA_HDRLEN, size);
 	mask(slot->dst, size, slot->length);
 	uint32_t table = uint_of(&s, RTA_TABLE, m->rtm_table);
-	if (table == RT_TABLE_UNSPEC) /* no route of the kernel's */
+	if (table == RT_TABLE_UNSPEC || m->rtm_type == RTN_UNSPEC) /* no route of the kernel's */
 		return false;
 	slot->table = table;
 	set_metric(slot, uint_of(&s, RTA_PRIORITY, 0));

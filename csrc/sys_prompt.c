@@ -140,22 +140,27 @@ static void on_interrupt(int number)
 /*
  * interruptible(f, ...) -> as pcall: an interrupt from the terminal ends f with an error; before
  * and afterwards it does nothing. Calls of the kernel that wait are cut short, children get the
- * signal.
+ * signal. Within another it is that one's interrupts that end it.
  */
 static int sys_interruptible(lua_State *L)
 {
 	struct sigaction action = {.sa_handler = on_interrupt};
+	lua_State *outer = running;
 	int status;
 
 	luaL_checkany(L, 1);
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	interrupts = deferrals = 0;
+	if (!outer) {
+		sigemptyset(&action.sa_mask);
+		sigaction(SIGINT, &action, NULL);
+		interrupts = deferrals = 0;
+	}
 	running = L;
 	status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-	running = NULL;
-	interrupts = 0;
-	lua_sethook(L, NULL, 0, 0);
+	running = outer;
+	if (!outer) {
+		interrupts = 0;
+		lua_sethook(L, NULL, 0, 0);
+	}
 	lua_pushboolean(L, status == LUA_OK);
 	lua_insert(L, 1);
 	return lua_gettop(L);

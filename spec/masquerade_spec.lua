@@ -232,6 +232,37 @@ describe("ipMasq #netns", function()
     assert.equal(before, pod:snapshot())
   end)
 
+  it_if({ "iptables" }, "brings back the bridge's address that an ADD took away and then failed",
+    function()
+      assert(sys.replace(directory .. "/ip6tables-restore", "#!/bin/sh\nexit 4\n",
+        tonumber("755", 8)))
+      pod:ip("host", "link add cni0 type bridge")
+      pod:ip("host", "link set cni0 up")
+      pod:ip("host", "addr add 2001:db8::77/48 dev cni0 nodad")
+      local outcome <const> = pod:call("ecmp-bridge", "ADD", conf_of { type = "ecmp-bridge",
+        isGateway = true, forceAddress = true, ipMasqBackend = "iptables" },
+        { PATH = directory .. ":" .. os.getenv("PATH") })
+      assert.matches("ended with status 4$", outcome.json.msg)
+      assert.matches("2001:db8::77/48", pod:ip("host", "addr show dev cni0"))
+    end)
+
+  it("tells what the likely backend could not take away, of one attachment and of many", function()
+    local done <const> = run(pod, [[
+      local function refuse() return nil, "list rules: no (EPERM)" end
+      for _, name in ipairs { "nftables", "iptables" } do
+        package.loaded["ecmp.masquerade." .. name] = {
+          remove = refuse, sweep = refuse, available = refuse,
+        }
+      end
+      local masquerade = require "ecmp.masquerade"
+      local call = { containerid = "c1", ifname = "eth0", valid = {},
+        conf = { name = "lab", ipMasq = true } }
+      print(masquerade.detach(call, nil))
+      print(masquerade.sweep(call))
+    ]])
+    assert.equal("nil\tlist rules: no (EPERM)\nnil\tlist rules: no (EPERM)\n", done.stdout)
+  end)
+
   it("says so where the program is missing", function()
     local done <const> = run(pod, [[
       local iptables = require "ecmp.masquerade.iptables"

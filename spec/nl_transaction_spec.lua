@@ -1,5 +1,7 @@
 --- Transactions, batches and the monitor against the kernel.
+local helper <const> = require "spec.helper"
 local scratch <const> = require "spec.scratch"
+local sys <const> = require "ecmp.sys"
 
 -- The hops of an IPv6 route are a set: their order is no part of it.
 local function hops_sorted(line)
@@ -243,6 +245,23 @@ describe("a monitor #netns", function()
     end
     return texts
   end
+
+  it("says what the world lacks for it, and leaves nothing open", function()
+    local script <const> = helper.paths() .. [[
+      local nl = require "ecmp".open()
+      require "ecmp.monitor"
+      local files = {}
+      while true do
+        local file = io.open "/dev/null"
+        if not file then break end
+        files[#files + 1] = file
+      end
+      print(nl:monitor { "route" })
+    ]]
+    local done <const> = assert(sys.spawn { stderr = "capture", timeout = 20,
+      argv = { "sh", "-c", 'ulimit -n 40 && exec lua5.4 -e "$1"', "sh", script } })
+    assert.matches("^nil\t.*EMFILE", done.stdout .. done.stderr)
+  end)
 
   it("hands out events with their views", function()
     local monitor <close> = nl:monitor({ "route", "rule", "nexthop" }, { timeout = 0.2 })

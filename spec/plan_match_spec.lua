@@ -11,18 +11,18 @@ local SPELLED <const> = {
   dst = { "10.0.0.0/8", "10.1.2.3/8", "10.0.0.0/9", "10.0.0.1", "10.0.0.1/32", "default", "::/0",
     "2001:db8::/32", "2001:DB8:0::1/32", "::ffff:10.0.0.0/104", "10.2.0.0/16", "10.3.0.0/16" },
   table = { false, false, false, false, "main", 254, 0, 100, "100" },
-  metric = { false, false, false, false, 0, 100, 1024 },
+  metric = { false, false, false, false, 0, 100, 100.0, 1024 },
   type = { false, false, false, false, false, "unicast", "blackhole", "local" },
   scope = { false, false, false, false, false, "global", "link", 253, 0 },
   tos = { false, false, false, false, false, false, false, 0, 16 },
-  proto = { false, false, "static", "boot", 4 },
+  proto = { false, false, "static", "boot", 4, "4", "zork" },
   mtu = { false, false, false, 1400, 1500 },
   pref = { false, false, false, false, "medium", "high" },
   expires = { false, false, false, false, false, 60 },
   nhid = { false, false, false, false, false, false, 7 },
   realm = { false, false, false, false, false, 3 },
   separate = { false, false, false, false, false, false, false, false, true },
-  family = { false, false, false, false, false, 6 },
+  family = { false, false, false, false, false, 6, "6", "inet6", "inet" },
   onlink = { false, false, false, false, true },
 }
 local HOP <const> = {
@@ -32,6 +32,7 @@ local HOP <const> = {
   weight = { false, false, false, 1, 2 },
   onlink = { false, false, false, true },
   realm = { false, false, false, false, 5 },
+  linkdown = { false, false, false, false, true },
 }
 
 local function fill(source, into, spelled, order)

@@ -237,6 +237,26 @@ describe("the chained plugin ecmp #netns", function()
     end)
   end)
 
+  it("leaves alone what nobody can ask for, and names what prevResult says wrongly", function()
+    local main <const> = main_conf { gateways[1] }
+    local first <const> = pod:must(stock, "ADD", main)
+    local odd <const> = "192.0.2.0/24 nexthop via 10.0.0.1 dev eth0 weight 1 "
+      .. "nexthop via 10.0.0.1 dev eth0 weight 3"
+    pod:ip("pod", "route add " .. odd)
+    local before <const> = pod:routes()
+    for _, change in ipairs { {}, { flushroutes = true } } do
+      local conf <const> = chained(change)
+      pod:must("ecmp", "ADD", pod_of.after(conf, first))
+      assert.matches(odd, table.concat(pod:routes(), "\n"), 1, true)
+      pod:must("ecmp", "DEL", pod_of.after(conf, first))
+      assert.same(before, pod:routes())
+    end
+    first.routes[1].gw = "2001:db8::1"
+    local outcome <const> = pod:call("ecmp", "ADD", pod_of.after(chained(), first))
+    assert.same({ 7, "prevResult.routes[1].via: 2001:db8::1 is not an IPv4 address" },
+      { outcome.json.code, outcome.json.msg })
+  end)
+
   it("CHECK fails when a hop is gone, and the main plugin of ours is content", function()
     local main <const> = main_conf(gateways, { type = "ecmp-bridge", merge = "separate",
       ipam = nil })

@@ -304,6 +304,11 @@ describe("the prompt in a terminal #netns", function()
     sys.sleep(0.3)
     keys "C-c"
     wait "interrupted\nscratch> *$"
+    assert(sys.create(dir .. "/quiet.lua", ""))
+    keys(("source '%s/quiet.lua' while true do end"):format(dir), "Enter")
+    sys.sleep(0.5)
+    keys "C-c"
+    wait "interrupted\nscratch> *$"
     keys('for e in nl:monitor { "link" } do print(e) end', "Enter")
     sys.sleep(0.3)
     keys "C-c"

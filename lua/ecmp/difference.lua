@@ -173,7 +173,8 @@ end
 function M.change(found, k, current, wanted)
   local change <const> = found[k]
   if type(change) ~= "number" then return change end
-  return assert(compare(current, wanted, change & NUMBER, change >> 31 & NUMBER))[1]
+  local written <const> = assert(compare(current, wanted, change & NUMBER, change >> 31 & NUMBER))
+  return assert(written[1], "two comparisons of one route disagree")
 end
 
 return M

@@ -56,6 +56,12 @@ function M.add(state)
   return true
 end
 
+-- The backend that an ADD of this configuration would take, as far as it can be read.
+local function asked(call)
+  local backend_asked <const> = json.get(call.conf, "ipMasqBackend")
+  return chosen({ ipMasqBackend = backend_asked ~= "" and backend_asked or nil }, call)
+end
+
 -- The addresses that an attachment had: by its record, else by the runtime; nil if nobody knows.
 local function addresses_of(call, was)
   return was and was.plan and was.plan.addresses or call.prev and call.prev.ips
@@ -71,12 +77,12 @@ function M.detach(call, was)
   if not known and not json.get(call.conf, "ipMasq") then return true end
   local who <const>, addresses <const> = attachment(call), addresses_of(call, was)
   if known then return backend(known).remove(who, addresses) end
-  local configured <const> = json.get(call.conf, "ipMasqBackend")
+  local likely <const> = asked(call)
   local problems <const> = {}
   for _, name in ipairs(backends) do
     local ok <const>, message <const> = backend(name).remove(who, addresses)
     -- A host that lacks what nobody asked for has nothing of it.
-    if not ok and name == configured then problems[#problems + 1] = message end
+    if not ok and name == likely then problems[#problems + 1] = message end
   end
   if #problems == 0 then return true end
   return nil, table.concat(problems, "; ")
@@ -87,12 +93,13 @@ end
 ---@return true? ok, string? message
 function M.sweep(call)
   if not json.get(call.conf, "ipMasq") then return true end
-  local configured <const> = json.get(call.conf, "ipMasqBackend")
+  local likely <const>, network <const> = asked(call), json.get(call.conf, "name")
+  local problem
   for _, name in ipairs(backends) do
-    local ok <const>, message <const> = backend(name).sweep(json.get(call.conf, "name"), call.valid)
-    if not ok and name == configured then return nil, message end
+    local ok <const>, message <const> = backend(name).sweep(network, call.valid)
+    if not ok and name == likely then problem = message end
   end
-  return true
+  return problem == nil or nil, problem
 end
 
 ---For CHECK: whether every address is still masqueraded.

@@ -115,25 +115,54 @@ end
 
 -- Routes and next-hop objects go with links and addresses: these are listened to as well.
 local function listen(self, wanted, links)
+  local heard = { link = links, addr = links }
   for kind in pairs(wanted) do
-    assert(self.socket:subscribe(kind))
+    heard[kind] = true
+  end
+  for kind in pairs(heard) do
+    local ok, message, code = self.socket:subscribe(kind)
+    if not ok then
+      return nil, message, code
+    end
   end
   if not links then
-    return
+    return true
   end
-  for _, kind in ipairs { "link", "addr" } do
-    assert(wanted[kind] or self.socket:subscribe(kind))
-  end
-  for _, link in ipairs(assert(self.nl.link:list())) do
+  local list, message, code = self.nl.link:list()
+  for _, link in ipairs(list or {}) do
     self.links[link.index] = condition(link)
   end
+  return list and true, message, code
+end
+
+-- Listens first and looks then, so that nothing falls in between.
+local function start(self, options)
+  local ok, message, code = true, nil, nil
+  if options and options.buffer then
+    ok, message, code = self.socket:buffer(options.buffer)
+  end
+  local wanted, links = watched(self.objects)
+  if ok then
+    ok, message, code = listen(self, wanted, links)
+  end
+  if ok then
+    self.known, message, code = snapshot(self, wanted)
+    ok = self.known
+  end
+  if not ok then
+    self.socket:close()
+    return nil, message, code
+  end
+  return self
 end
 
 ---Listens for events of these kinds. See `nl:monitor`.
 ---@param nl ecmp.Handle
 ---@param objects string[]
 ---@param options? { timeout: number, buffer: integer }
----@return ecmp.Monitor
+---@return ecmp.Monitor|nil
+---@return string? message
+---@return string? code
 function M.new(nl, objects, options)
   object.check_options("monitor", options, { timeout = true, buffer = true })
   if type(objects) ~= "table" or #objects == 0 then
@@ -146,16 +175,13 @@ function M.new(nl, objects, options)
     end
   end
   local fd = nl.socket:netns()
-  local socket = assert(rtnl.open(fd and ("/proc/self/fd/%d"):format(fd) or nil))
-  local self = setmetatable({ nl = nl, socket = socket, objects = objects, queue = {}, at = 0,
-                              links = {}, stale = {}, timeout = options and options.timeout }, mt)
-  if options and options.buffer then
-    assert(socket:buffer(options.buffer))
+  local socket, message, code = rtnl.open(fd and ("/proc/self/fd/%d"):format(fd) or nil)
+  if not socket then
+    return nil, message, code
   end
-  local wanted, links = watched(objects)
-  listen(self, wanted, links)
-  self.known = assert(snapshot(self, wanted))
-  return self
+  return start(setmetatable({ nl = nl, socket = socket, objects = objects, queue = {}, at = 0,
+                              links = {}, stale = {}, timeout = options and options.timeout }, mt),
+    options)
 end
 
 local function from_queue(self)

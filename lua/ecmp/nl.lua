@@ -95,7 +95,9 @@ end
 ---@param objects string[] of "route", "nexthop", "link", "addr", "rule", "neigh"
 ---@param options? { timeout: number, buffer: integer } seconds without an event that end the loop;
 ---receive buffer in bytes
----@return ecmp.Monitor # an iterator with `fd`, `next` and `close`
+---@return ecmp.Monitor|nil # an iterator with `fd`, `next` and `close`
+---@return string? message
+---@return string? code
 function methods:monitor(objects, options)
   return require "ecmp.monitor".new(self, objects, options)
 end

@@ -13,20 +13,24 @@ end
 
 ---Whether the interface's addresses leave room for this one: `present`, or nil and what is in its
 ---way.
-local function room_for(host, name, wanted, force)
+local function room_for(state, name, wanted)
+  local host <const> = state.host
   local list, message, code = host.addr:list { dev = name, family = wanted:family() }
   if not list then return nil, message, code end
   for _, entry in ipairs(list) do
     if entry.address == tostring(wanted) then return "present" end
     local other <const> = assert(ip.parse(entry.address))
     if overlaps(wanted:family(), wanted, other) then
-      if not force then
+      if not state.conf.forceAddress then
         return nil, ("forceAddress: bridge %s has the address %s already, %s is wanted")
           :format(name, entry.address, tostring(wanted)), 999
       end
       local ok
       ok, message, code = host.addr:del { address = entry.address, dev = name }
       if not ok then return nil, message, code end
+      state.undo:push("address " .. entry.address .. " of " .. name, function()
+        return host.addr:add(entry)
+      end)
     end
   end
   return "free"
@@ -37,7 +41,7 @@ local function add_address(state, name, entry)
   local host <const> = state.host
   local length <const> = assert(ip.parse(entry.address)):length()
   local wanted <const> = assert(ip.parse(("%s/%d"):format(entry.gateway, length)))
-  local room, message, code = room_for(host, name, wanted, state.conf.forceAddress)
+  local room, message, code = room_for(state, name, wanted)
   if room ~= "free" then return room, message, code end
   local address <const> = { address = tostring(wanted), dev = name, scope = "global" }
   if wanted:family() == 4 and length <= 30 then

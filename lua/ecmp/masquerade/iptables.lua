@@ -38,9 +38,10 @@ local function run(name, argv, stdin)
   }
   if not outcome then return nil, message, why end
   if outcome.status == 0 then return outcome.stdout end
-  local words <const> = outcome.stderr:gsub("%s+$", ""):gsub("%s*\n%s*", "; ")
-  return nil, ("%s %s: %s"):format(name, table.concat(argv, " "),
-    outcome.timedout and ("no end within %d s"):format(PATIENCE) or words)
+  local words = outcome.stderr:gsub("%s+$", ""):gsub("%s*\n%s*", "; ")
+  if outcome.timedout then words = ("no end within %d s"):format(PATIENCE) end
+  if words == "" then words = ("ended with status %s"):format(outcome.status) end
+  return nil, ("%s %s: %s"):format(name, table.concat(argv, " "), words)
 end
 
 -- The rules of a chain as they are written: nil where there is no such chain.

@@ -79,11 +79,12 @@ local function read_previous(state)
 end
 
 ---The parts of the pod's routes that plugins sent out of our interface, as the kernel lists them.
+---What nobody can ask for, such as one gateway at two weights, is left as somebody made it.
 local function found_on(state)
   local found <const> = {}
   for _, route in ipairs(state.current) do
     local own <const> = changes.part(route, state.call.ifname)
-    if own then found[#found + 1] = own end
+    if own and identity.canonical(own) then found[#found + 1] = own end
   end
   return found
 end
@@ -116,6 +117,7 @@ local function as_programmed(route, options, in_kernel)
 end
 
 ---The routes of prevResult as they were meant, and where it lists all the ways out there are.
+---@return table[]? routes, table<string, true>|string complete, integer? code
 local function meant(state, found)
   local in_kernel <const> = hops_by_slot(found)
   local options <const> = {
@@ -123,8 +125,12 @@ local function meant(state, found)
     gateways = routes_stage.gateways(state.addresses),
   }
   local list <const>, complete <const> = {}, {}
-  for _, route in ipairs(state.ipam.routes or {}) do
+  for i, route in ipairs(state.ipam.routes or {}) do
     local wanted <const> = as_programmed(route, options, in_kernel)
+    if wanted then
+      local good <const>, message <const>, code <const> = identity.canonical(wanted)
+      if not good then return nil, ("prevResult.routes[%d].%s"):format(i, message), code end
+    end
     list[#list + 1] = wanted
     if wanted and cni_route.is_explicit(route) then complete[identity.slot(wanted)] = true end
   end
@@ -184,7 +190,7 @@ end
 local function is_meant(route, del)
   if route.dst ~= ip.mask(del.dst) then return false end
   local held <const> = assert(identity.canonical(route))
-  local dev <const> = held.nexthops[1].dev
+  local dev <const> = held.nexthops[1] and held.nexthops[1].dev
   local asked <const> =
     assert(identity.canonical(routes_stage.translate(del, { dev = dev, separate = true })))
   return held.table == asked.table
@@ -246,7 +252,8 @@ end
 ---Stage `routes`.
 local function collect(state)
   state.found = found_on(state)
-  local list <const>, complete <const> = meant(state, state.found)
+  local list <const>, complete <const>, code <const> = meant(state, state.found)
+  if not list then return nil, complete, code end
   state.routes = append(flush(add_unlisted(list, complete, state.found), state.conf), state)
   return state
 end

@@ -43,6 +43,25 @@ for _, family in ipairs(families) do
       assert.same({ "2+3*5+4*2" }, held())
     end)
 
+    it("add_nexthop and del_nexthop change the entry that is used, where it is", function()
+      assert(nl.route:append { dst = dst, via = gw(2), dev = "v1" })
+      assert(nl.route:append { dst = dst, via = gw(3), dev = "v1" })
+      assert(nl.route:add_nexthop(dst, hop(4)))
+      assert.same(family.number == 4 and { "2+4", "3" } or { "2+3+4" }, held())
+      assert(nl.route:del_nexthop(dst, { via = gw(2) }))
+      assert.same(family.number == 4 and { "4", "3" } or { "3+4" }, held())
+    end)
+
+    it("add_nexthop says which hop cannot be reached", function()
+      local far <const> = family.number == 4 and "172.31.9.9" or "fd99::9"
+      assert(nl.route:add { dst = dst, via = gw(2), dev = "v1" })
+      local ok, message, code = nl.route:add_nexthop(dst, { via = far })
+      assert.is_nil(ok)
+      assert.equal(("route add_nexthop %s%s via %s: this next hop is not reachable (%s)"):format(dst,
+        family.number == 6 and " table main metric 1024" or " table main", far, code), message)
+      assert.same({ "2" }, held())
+    end)
+
     it("add_nexthop refuses a hop that is there, and a route that is not", function()
       assert(nl.route:add { dst = dst, nexthops = { hop(2), hop(3) } })
       local ok, message, code = nl.route:add_nexthop(dst, { via = gw(3) })

@@ -92,10 +92,27 @@ local function delete_exactly(self, entry, list)
   return self.nl.socket:request("route", "del", entries.deletion(entry, hidden))
 end
 
+-- Whether an entry is the first of several of its key: the one that is used.
+local function leads(entry, list)
+  local before = true
+  for _, other in ipairs(list) do
+    if rawequal(other, entry) then
+      before = false
+    elseif other.metric == entry.metric and other.tos == entry.tos then
+      return not before
+    end
+  end
+  return false
+end
+
 -- IPv4: the new entry goes behind the old one, then the old one goes. No packet finds the
 -- destination without a route, where a REPLACE loses about one lookup in fifty thousand; if the
--- second step fails the first is taken back.
+-- second step fails the first is taken back. Before other entries of its key, which would come to
+-- be used instead, it is replaced in its place.
 local function swap(self, entry, list, route)
+  if entry.family == 4 and leads(entry, list) then
+    return self.nl.socket:request("route", "replace", route)
+  end
   local ok, message, code = self.nl.socket:request("route", "append", route)
   if not ok then
     return nil, message, code
@@ -103,7 +120,7 @@ local function swap(self, entry, list, route)
   ok, message, code = delete_exactly(self, entry, list)
   if not ok then
     self.nl.socket:request("route", "del", {
-      dst = route.dst, table = route.table, metric = route.metric, family = 4,
+      dst = route.dst, table = route.table, metric = route.metric, family = route.family,
       nexthops = route.nexthops,
     })
     return nil, message, code
@@ -225,12 +242,20 @@ function methods:add_nexthop(key, hop)
       :format(entry.dst, hop_text(hop), entry.type), "EINVAL"
   end
   local added = entries.plain_hops { family = entry.family, nexthops = { hop } }[1]
+  local ok, message, symbol
   if entry.family == 6 and not entry.nhid then
-    return self.nl.socket:request("route", "append", entries.with_hops(entry, { added }))
+    ok, message, symbol = self.nl.socket:request("route", "append",
+      entries.with_hops(entry, { added }))
+  else
+    local hops = entries.plain_hops(entry)
+    hops[#hops + 1] = added
+    ok, message, symbol = swap(self, entry, list, entries.with_hops(entry, hops))
   end
-  local hops = entries.plain_hops(entry)
-  hops[#hops + 1] = added
-  return swap(self, entry, list, entries.with_hops(entry, hops))
+  if not ok and faults[symbol] == unreachable and not on_link(self.nl, added) then
+    message = ("route add_nexthop %s %s: this next hop is not reachable (%s)"):format(
+      key_text(entry), hop_text(hop), symbol)
+  end
+  return ok, message, symbol
 end
 
 -- Takes hop number `at` out of an entry; with its last one the entry goes.

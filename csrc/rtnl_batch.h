@@ -7,10 +7,14 @@
 
 #include "rtnl_socket.h"
 
+enum {
+	STRIPES = 64
+};
+
 struct change {
-	uint32_t at;	      /* of the nlmsghdr in the window */
+	uint32_t at;	      /* of the nlmsghdr in its part of the window */
 	uint8_t object, verb; /* rows of their tables */
-	bool ipv4;	      /* a route of that family */
+	uint8_t part;	      /* of the window the message is in */
 	bool sharable;	      /* a route that may refer to a next-hop object instead of hops */
 	uint32_t id;	      /* of the object it came to refer to, or 0 */
 };
@@ -20,7 +24,10 @@ struct batch {
 	struct sock *s;
 	struct arena *changes; /* of the window: struct change */
 	struct arena *send;
-	struct arena *order; /* of the window: numbers of changes */
+	struct arena *parts[STRIPES + 1]; /* of the window: messages in the order given, stripes */
+	size_t bytes;			  /* of the messages of the window */
+	uint32_t last;			  /* of what has gathered: the sequence number */
+	size_t last_at, gathered;	  /* where it is, and how many there are */
 	struct encoder encoder;
 	const char *said;     /* the text of the last change's verb, kept at stack index `verbs` */
 	uint8_t object, verb; /* what it means */
@@ -39,7 +46,8 @@ static inline struct change *change_at(const struct batch *b, size_t i)
 
 static inline struct nlmsghdr *message_at(const struct batch *b, size_t i)
 {
-	return (void *)(b->s->out->base + change_at(b, i)->at);
+	const struct change *c = change_at(b, i);
+	return (void *)(b->parts[c->part]->base + c->at);
 }
 
 void share_window(struct batch *b);

@@ -246,6 +246,28 @@ describe("ipMasq #netns", function()
       assert.matches("2001:db8::77/48", pod:ip("host", "addr show dev cni0"))
     end)
 
+  it_if({ "nftables" }, "purges the rest when a rule goes meanwhile", function()
+    local done <const> = run(pod, [[
+      local nft = require "ecmp.nft"
+      local filter <close> = assert(nft.open())
+      local mine = nft.table("inet", "mine")
+      local function rule(comment) return mine:rule("c", nft.masquerade(), comment) end
+      assert(filter:commit { mine:make(), mine:chain("c", { type = "nat", hook = "postrouting",
+        priority = 100 }), rule "a", rule "b", rule "keep" })
+      local first = true
+      assert(filter:purge(mine, "c", function(found)
+        if first then -- somebody else is faster with this one
+          first = false
+          assert(filter:commit { mine:del_rule(found) })
+          return true
+        end
+        return found.comment ~= "keep"
+      end))
+      for _, left in ipairs(filter:rules(mine, "c")) do print(left.comment) end
+    ]])
+    assert.same({ "", "keep\n" }, { done.stderr, done.stdout })
+  end)
+
   it("tells what the likely backend could not take away, of one attachment and of many", function()
     local done <const> = run(pod, [[
       local function refuse() return nil, "list rules: no (EPERM)" end

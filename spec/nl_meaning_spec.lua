@@ -111,6 +111,7 @@ for _, family in ipairs(families) do
       assert(nl.route:add { dst = dst, nexthops = { hop(2), hop(3) } })
       assert.is_nil((nl.route:del { dst = dst, nexthops = { hop(3) } }))
       assert.is_nil((nl.route:del { dst = dst, nexthops = { hop(2), hop(3), hop(4) } }))
+      assert.is_nil((nl.route:del { dst = dst, nexthops = { { via = gw(2) }, { via = gw(2) } } }))
       assert.same({ "2+3" }, held())
       assert(nl.route:del { dst = dst, nexthops = { hop(3), hop(2) } })
       assert.same({}, held())

@@ -40,8 +40,20 @@ describe("names of /etc/iproute2 #netns", function()
     local run <const> = helper.lua(TYPED:format(space.path, ROUTES), { stderr = "capture" })
     local theirs <const> = table.concat({ space:show "-4 -d route show table all",
       space:show "-6 route show table all", space:show "rule show" }, "\n") .. "\n"
+    local json <const> = sys.spawn { argv = { "sh", "-c", [[
+      nsenter --net=$2 ip -j route show table all
+      echo
+      $1 show --netns $2 --json --table all
+      $1 show --netns $2 --json --table blue
+      echo "10.1.0.0/16 dev lo proto ours" | $1 apply --netns $2 --dry-run --proto ours -
+    ]], "sh", helper.build .. "/bin/ecmp", space.path }, stderr = "capture", timeout = 20 }
     assert(sys.umount "/etc/iproute2")
     helper.remove(directory)
+    assert.same({ "", 0 }, { json.stderr, json.status })
+    for _, field in ipairs { '"protocol": ?"ours"', '"table": ?"blue"' } do
+      local times <const> = select(2, json.stdout:gsub(field, ""))
+      assert.is_true(times >= 2, field)
+    end
     assert.equal("", run.stderr)
     assert.equal(theirs, run.stdout)
     assert(theirs:find("table blue proto ours", 1, true) and theirs:find("scope near", 1, true))

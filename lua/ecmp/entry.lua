@@ -88,10 +88,11 @@ end
 ---The place of a hop among those of a route.
 ---@param route table
 ---@param asked table canonical; what it leaves out matches anything
+---@param taken? table<integer, true> hops that stand for others
 ---@return integer|nil
-function M.find_hop(route, asked)
+function M.find_hop(route, asked, taken)
   for i, hop in ipairs(M.hops(route)) do
-    if is_hop(hop, asked) then
+    if is_hop(hop, asked) and not (taken and taken[i]) then
       return i
     end
   end
@@ -106,10 +107,13 @@ function M.same_hops(route, asked)
   if #hops ~= #asked then
     return false
   end
+  local taken = {}
   for _, hop in ipairs(asked) do
-    if not M.find_hop(route, M.canonical_hop(hop)) then
+    local at = M.find_hop(route, M.canonical_hop(hop), taken)
+    if not at then
       return false
     end
+    taken[at] = true
   end
   return true
 end

@@ -2,6 +2,7 @@
 
 local ip <const> = require "ecmp.ip"
 local json <const> = require "ecmp.json"
+local site <const> = require "ecmp.site"
 
 local M = {}
 
@@ -76,14 +77,25 @@ local function unless(value, default)
   if value ~= default then return value end
 end
 
+local names <const> = {}
+
+-- The word for a number that has none but the site's; iproute2 writes numbers as text, too.
+local function named(file, value)
+  if math.type(value) ~= "integer" then return value end
+  names[file] = names[file] or site(file)
+  return names[file][value] or tostring(value)
+end
+
 local function route(view, options)
   local object <const> = {
     type = unless(view.type, "unicast"), dst = view.dst, from = view.from, nhid = view.nhid,
     tos = view.tos and ("0x%02x"):format(tonumber(view.tos)) or nil,
-    dev = view.dev, protocol = unless(view.proto, "boot"), scope = unless(view.scope, "global"),
+    dev = view.dev, protocol = unless(named("rt_protos", view.proto), "boot"),
+    scope = unless(named("rt_scopes", view.scope), "global"),
     prefsrc = view.src, metric = view.metric, flags = flags(view), expires = view.expires,
     error = view.error, metrics = metrics(view), pref = view.pref, nexthops = hops(view),
-    table = options and options.table and unless(tostring(view.table), "main") or nil,
+    table = options and options.table and unless(named("rt_tables", view.table), "main")
+      or nil,
   }
   if view.family == 6 then object.scope = nil end
   add_gateway(object, view.via, view.family)
@@ -93,9 +105,9 @@ end
 
 local function nexthop(view)
   local object <const> = {
-    id = view.id, dev = view.dev, protocol = unless(view.proto, "unspec"),
+    id = view.id, dev = view.dev, protocol = unless(named("rt_protos", view.proto), "unspec"),
     blackhole = view.blackhole or nil, type = view.type, flags = flags(view),
-    scope = view.dev and unless(view.scope, "global") or nil,
+    scope = view.dev and unless(named("rt_scopes", view.scope), "global") or nil,
   }
   add_gateway(object, view.via, view.family)
   if view.group then

@@ -367,4 +367,28 @@ function socket:rules(of, chain)
   return nil, ("nftables: list rules of %s: %s"):format(of.name, why), code
 end
 
+---Deletes the rules of a chain that are stale. One that went meanwhile has the kernel refuse all of
+---them: then it is looked again.
+---@param of table the table
+---@param chain string
+---@param is_stale fun(rule: table): boolean
+---@return integer? count, string? message, string? code
+function socket:purge(of, chain, is_stale)
+  local ok, why, code
+  for _ = 1, TRIES do
+    local rules
+    rules, why, code = self:rules(of, chain)
+    if not rules then return nil, why, code end
+    local changes <const> = {}
+    for _, rule in ipairs(rules) do
+      if is_stale(rule) then changes[#changes + 1] = of:del_rule(rule) end
+    end
+    if #changes == 0 then return 0 end
+    ok, why, code = self:commit(changes)
+    if ok then return #changes end
+    if code ~= "ENOENT" then break end
+  end
+  return nil, why, code
+end
+
 return M

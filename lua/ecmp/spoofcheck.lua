@@ -41,17 +41,14 @@ end
 local function remove(name)
   local filter <close>, message, code = nft.open()
   if not filter then return nil, message, code end
-  local rules
-  rules, message, code = filter:rules(TABLE, ALL)
-  if not rules then return nil, message, code end
-  local changes <const> = {}
-  for _, rule in ipairs(rules) do
-    if rule.comment == name.comment then changes[#changes + 1] = TABLE:del_rule(rule) end
-  end
-  local chains <const> = { { TABLE:del_chain(name.port) }, { TABLE:del_chain(name.mac) } }
-  for _, step in ipairs { changes, table.unpack(chains) } do
-    local ok = true
-    if #step > 0 then ok, message, code = filter:commit(step) end
+  local gone
+  gone, message, code = filter:purge(TABLE, ALL, function(rule)
+    return rule.comment == name.comment
+  end)
+  if not gone then return nil, message, code end
+  for _, chain in ipairs { name.port, name.mac } do
+    local ok
+    ok, message, code = filter:commit { TABLE:del_chain(chain) }
     if not ok and code ~= "ENOENT" then return nil, message, code end
   end
   return true

@@ -126,6 +126,10 @@ end
 -- was.
 local function link_undo(nl, verb, view, value)
   if verb == "add" then
+    if not view.name or view.name:find("%", 1, true) then
+      rtnl.throw("link add: what the kernel gives a name cannot be undone; name it, or do it "
+        .. "outside of a transaction")
+    end
     return function() return nl.link:del { dev = view.name } end
   elseif verb == "del" or (type(value) == "table" and value.netns) then
     rtnl.throw(("link %s: deleting or moving a link cannot be undone; do it outside of a "
@@ -383,7 +387,10 @@ function methods:rollback()
   local first_message, first_code
   finish(self)
   while #self.undo > 0 do
-    local ok, message, code = table.remove(self.undo)()
+    local good, ok, message, code = pcall(table.remove(self.undo))
+    if not good then
+      ok, message = nil, tostring(ok)
+    end
     if not ok and not gone[code] and not first_message then
       first_message, first_code = message, code
     end

@@ -10,6 +10,7 @@ local json <const> = require "ecmp.json"
 local rollback <const> = require "ecmp.rollback"
 local routefile <const> = require "ecmp.routefile"
 local rtnl <const> = require "ecmp.rtnl"
+local site <const> = require "ecmp.site"
 local sys <const> = require "ecmp.sys"
 local terminal <const> = require "ecmp.terminal"
 
@@ -27,7 +28,7 @@ end
 
 local function protocol(text)
   local fits <const>, view <const> = pcall(rtnl.view, "route", { dst = "10.0.0.0/8", proto = text })
-  local number <const> = math.tointeger(tonumber(text))
+  local number <const> = math.tointeger(tonumber(text)) or site("rt_protos")[text]
   if number and number >= 0 and number < 256 then
     return tostring(rtnl.view("route", { proto = number }).proto)
   end

@@ -4,13 +4,14 @@ local iproute2 <const> = require "ecmp.iproute2"
 local json <const> = require "ecmp.json"
 local object <const> = require "ecmp.object"
 local rtnl <const> = require "ecmp.rtnl"
+local site <const> = require "ecmp.site"
 local terminal <const> = require "ecmp.terminal"
 
 local M = { name = "show", summary = "show routes with their next hops, as ip route prints them" }
 
 local function known_table(text)
   if text == "all" then return text end
-  local word <const> = math.tointeger(tonumber(text)) or text
+  local word <const> = math.tointeger(tonumber(text)) or site("rt_tables")[text] or text
   local fits <const>, message <const> = pcall(rtnl.view, "route",
     { dst = "10.0.0.0/8", table = word })
   if fits then return word end

@@ -58,18 +58,12 @@ end
 local function remove(stale)
   local filter <close>, message, code = nft.open()
   if not filter then return nil, message, code end
-  local rules
-  rules, message, code = filter:rules(TABLE, CHECKS)
-  if not rules then return nil, message, code end
-  local changes <const> = {}
-  for _, rule in ipairs(rules) do
-    if stale(rule.comment or "") then changes[#changes + 1] = TABLE:del_rule(rule) end
-  end
-  if #changes == 0 then return true end
-  local ok
-  ok, message, code = filter:commit(changes)
-  -- Gone meanwhile is as good.
-  if not ok and code ~= "ENOENT" then return nil, message, code end
+  local gone
+  gone, message, code = filter:purge(TABLE, CHECKS, function(rule)
+    return stale(rule.comment or "")
+  end)
+  if not gone then return nil, message, code end
+  if gone == 0 then return true end
   filter:commit {
     TABLE:flush(HOOK), TABLE:del_chain(CHECKS, true), TABLE:del_chain(HOOK, true), TABLE:del(),
   }

@@ -47,10 +47,13 @@ local function note(journal, step)
   if entry then table.insert(entry.steps, step) end
 end
 
--- Deleting a link, or moving it away, cannot be taken back.
+-- Deleting a link, or moving it away, cannot be taken back; nor can one that the kernel names.
 local function is_final(kind, verb, value)
-  local moves <const> = type(value) == "table" and value.netns ~= nil
-  return kind == "link" and (verb == "del" or verb == "flush" or moves)
+  if kind ~= "link" then return false end
+  local fields <const> = type(value) == "table" and value or {}
+  local named <const> = type(value) ~= "table"
+    or type(fields.name) == "string" and not fields.name:find("%", 1, true)
+  return verb == "del" or verb == "flush" or fields.netns ~= nil or verb == "add" and not named
 end
 
 local function change_now(journal, nl, kind, verb, ...)

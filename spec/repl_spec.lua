@@ -265,8 +265,9 @@ describe("the prompt in a terminal #netns", function()
     sh(("%s send-keys -t 0 %s"):format(tmux, table.concat(words, " ")))
   end
 
-  local function wait(pattern)
-    local well <const> = pcall(helper.eventually, function() return screen():find(pattern) end, 20)
+  local function wait(pattern, seconds)
+    local well <const> = pcall(helper.eventually, function() return screen():find(pattern) end,
+      seconds or 20)
     assert(well, ("waited in vain for %q on\n%s"):format(pattern, screen()))
   end
 
@@ -340,19 +341,20 @@ describe("the prompt in a terminal #netns", function()
 
   it("shows how far long work is; interrupted, all of it is taken back, or undo does it", function()
     local lines <const> = {}
-    for i = 0, 39999 do
+    for i = 0, 99999 do
       lines[i + 1] = ("172.%d.%d.%d/30 dev lo"):format(16 + (i >> 14), i >> 6 & 255, i << 2 & 255)
     end
     assert(sys.create(dir .. "/many", table.concat(lines, "\n") .. "\n"))
     for _, wanted in ipairs { "reading route", "applying change" } do
       keys(("apply '%s/many'"):format(dir), "Enter")
-      wait(wanted .. " %d+ of %d+ %(%d+%%%)")
+      wait(wanted .. " %d+ of %d+ %(%d+%%%)", 120)
       keys "C-c"
-      wait "scratch> *$"
+      wait("scratch> *$", 120)
       enter("('%d routes'):format(#nl.route:list())", "\n%d+ routes\nscratch> *$")
       local said <const> = screen()
-      if said:find "\n40000 routes\n" then -- the work was done when the interrupt came
-        enter("undo()", "taken back: apply")
+      if said:find "\n100000 routes\n" then -- the work was done when the interrupt came
+        keys("undo()", "Enter")
+        wait("taken back: apply", 120)
         enter("('%d left'):format(#nl.route:list())", "\n0 left\nscratch> *$")
       else
         assert.truthy(said:find "\n0 routes\n", said)

@@ -224,7 +224,7 @@ end
 
 ---Adds one next hop to a route, which becomes a multipath route if it was none.
 ---@param key string|table destination, or table with `dst` and, where needed, `table`, `metric`,
---`family`
+---`family`
 ---@param hop table|string `{ via, dev, weight, onlink, encap }`
 ---@return true|nil
 ---@return string? message

@@ -34,6 +34,9 @@ local function seconds(rounds, fn)
   return measure.median(times)
 end
 
+-- Of so many changes one is looked at.
+local LOOKED_AT <const> = 100
+
 local function one_size(count, rounds)
   local wanted <const> = shape.routes { family = 4, hops = 2, count = count, sets = 16 }
   local current <const>, moved <const> = {}, {}
@@ -46,7 +49,13 @@ local function one_size(count, rounds)
   local all <const> = seconds(rounds, function() assert(#plan(current, moved) == count) end)
   local group_bytes <const> = bytes_of(function() return group.group(wanted) end)
   local plan_bytes <const> = bytes_of(function() return plan(current, moved) end)
-  return { grouping, nothing, all, group_bytes / count, plan_bytes / count }
+  -- A plan writes its changes out when they are looked at, which most are only to be carried out.
+  local changes <const> = plan(current, moved)
+  local looking <const> = seconds(1, function()
+    for k = 1, #changes, LOOKED_AT do assert(changes[k].verb == "replace") end
+  end)
+  return { grouping, nothing, all, group_bytes / count, plan_bytes / count,
+    looking * 1e6 / (count / LOOKED_AT) }
 end
 
 function M.run(_, options)
@@ -67,6 +76,7 @@ function M.run(_, options)
     measure.check(("group + plan with %s to change: %.2f us/route (target <= %s)"):format(what,
       cost * us, most), cost * us <= most)
   end
+  measure.say("  looking at a change: %.2f us", last[6])
   check("nothing", last[1] + last[2], 1.5)
   check("all", last[1] + last[3], 3)
   local growth <const> = (last[2] + last[3]) / (results[1][2] + results[1][3])

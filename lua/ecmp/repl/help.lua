@@ -62,7 +62,8 @@ plan(wanted): the changes that make the routes of proto boot and static, in the 
 plan(current, wanted): the changes between two lists.
 apply(x): carries out a plan, or plan(x). undo() takes it back.]],
   undo = [[
-undo(n), redo(n): take back, or do again, the last n statements (1) that changed something by nl.
+undo(n), redo(n): take back, or do again, the last n statements (1) that changed something by nl,
+with what the kernel took away because of it (routes with an address, say).
 What changed in other ways (os.execute, a lab's other handles) is not in the journal. A deleted
 link cannot be taken back.]],
   snapshot = [[

@@ -52,8 +52,8 @@ local function run_plugin(plugin)
   if (os.getenv("CNI_COMMAND") or "") == "" then
     options.about = ("ecmp %s plugin: %s"):format(plugin.type, require(plugin.module).about)
   end
-  -- A verb lives for milliseconds: collecting what it leaves would take longer than it does. One that
-  -- reads tens of thousands of reservations still has its bounds.
+  -- A verb lives for milliseconds: collecting what it leaves would take longer than it does. One
+  -- that reads tens of thousands of reservations still has its bounds.
   collectgarbage("incremental", 400)
   local status <const> = cni.run(function() return require(plugin.module) end, options)
   -- Our own plugins have closed what they opened; a site's script may count on finalizers.

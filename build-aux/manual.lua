@@ -31,8 +31,8 @@ local examples <const> = {
 }
 
 local files <const> = {
-  apply = { { "/run/ecmp/apply-*", "what a running apply would take back, and how the last one ended; "
-    .. "$XDG_RUNTIME_DIR/ecmp or /tmp/ecmp-* where /run/ecmp cannot be written" } },
+  apply = { { "/run/ecmp/apply-*", "what a running apply would take back, and how the last one "
+    .. "ended; $XDG_RUNTIME_DIR/ecmp or /tmp/ecmp-* where /run/ecmp cannot be written" } },
   repl = { { "~/.local/state/ecmp/history", "what was typed, where lua-readline is installed" } },
 }
 

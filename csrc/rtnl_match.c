@@ -193,8 +193,7 @@ static enum verdict judge(struct match *m, const struct cell *cell, struct plain
 	if (cell->haves == 0)
 		return compare_routes(&m->reader, NULL, want);
 	lua_geti(m->L, HELD, cell->have);
-	if (!read_route(&m->reader, &have, lua_gettop(m->L)))
-		return UNSURE;
+	read_again(&m->reader, &have, lua_gettop(m->L), cell->slot);
 	return compare_routes(&m->reader, &have, want);
 }
 

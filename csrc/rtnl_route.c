@@ -257,7 +257,7 @@ static bool slot_of_view(struct plain_route *route)
 	return true;
 }
 
-bool read_route(struct route_reader *r, struct plain_route *route, int index)
+static void start_route(struct route_reader *r, struct plain_route *route, int index)
 {
 	route->index = index;
 	route->count = -1;
@@ -266,6 +266,25 @@ bool read_route(struct route_reader *r, struct plain_route *route, int index)
 	route->fields.top = lua_gettop(r->L);
 	route->fields.strange = false;
 	route->fields.rows = 0;
+}
+
+void read_again(struct route_reader *r, struct plain_route *route, int index, struct slot slot)
+{
+	uint32_t type = RTN_UNICAST;
+	start_route(r, route, index);
+	route->slot = slot;
+	if (route->v) {
+		route->slot.type = ((const struct rtmsg *)(const void *)route->v->data)->rtm_type;
+		return;
+	}
+	read_fields(r, &schema_route, index, &route->fields);
+	read_number(r, route, R_TYPE, &type);
+	route->slot.type = (uint8_t)type;
+}
+
+bool read_route(struct route_reader *r, struct plain_route *route, int index)
+{
+	start_route(r, route, index);
 	if (route->v)
 		return route->v->object->schema == &schema_route && slot_of_view(route);
 	return lua_type(r->L, index) == LUA_TTABLE && slot_of_table(r, route);

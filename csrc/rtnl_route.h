@@ -96,6 +96,8 @@ int field_value(const struct route_reader *r, const struct plain_route *route, e
 /* Reads what the slot needs; false where it is not written plainly. Leaves a table's fields on the
  * stack until its top is set back to fields.top. */
 bool read_route(struct route_reader *r, struct plain_route *route, int index);
+/* The same for a route that has been read before, whose slot but for its type is known. */
+void read_again(struct route_reader *r, struct plain_route *route, int index, struct slot slot);
 /* Reads the next hops as well, of a table that is wanted: false also where the kernel would refuse
  * them or keep others. */
 bool read_wanted_hops(struct route_reader *r, struct plain_route *route);

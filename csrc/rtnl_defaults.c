@@ -105,24 +105,12 @@ static size_t take_out(struct encoder *e, size_t attrs, uint16_t type, uint8_t *
 	return length;
 }
 
-/*
- * A deletion by gateway or device. IPv4 compares it with the first hop of a route of several and
- * then takes them all; as a list of one it finds routes of one hop alone. IPv6 does not look at the
- * type: routes that lead nowhere lie on the loopback device.
- */
-static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct given *g)
+/* IPv4: gateway and device as a list of one hop. */
+void list_one_hop(struct encoder *e)
 {
 	size_t attrs = e->start + sizeof(struct rtmsg);
 	struct rtnexthop hop = {.rtnh_len = sizeof(hop)};
 	uint8_t bytes[sizeof(hop) + 64], device[16];
-	uint32_t loopback = 1;
-	if (r->rtm_family == AF_INET6) {
-		if (leads_nowhere(r) && !route_has(e, g, DEV))
-			put(e, RTA_OIF, &loopback, sizeof(loopback));
-		return;
-	}
-	if (!route_has(e, g, VIA) && !route_has(e, g, DEV))
-		return;
 	if (take_out(e, attrs, RTA_OIF, device))
 		memcpy(&hop.rtnh_ifindex, device + NLA_HDRLEN, sizeof(hop.rtnh_ifindex));
 	size_t length = sizeof(hop);
@@ -131,6 +119,23 @@ static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct 
 	hop.rtnh_len = (uint16_t)length;
 	memcpy(bytes, &hop, sizeof(hop));
 	put(e, RTA_MULTIPATH, bytes, length);
+}
+
+/*
+ * A deletion by gateway or device. IPv4 compares it with the first hop of a route of several and
+ * then takes them all; as a list of one it finds routes of one hop alone. IPv6 does not look at the
+ * type: routes that lead nowhere lie on the loopback device.
+ */
+static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct given *g)
+{
+	uint32_t loopback = 1;
+	if (r->rtm_family == AF_INET6) {
+		if (leads_nowhere(r) && !route_has(e, g, DEV))
+			put(e, RTA_OIF, &loopback, sizeof(loopback));
+		return;
+	}
+	if (route_has(e, g, VIA) || route_has(e, g, DEV))
+		list_one_hop(e);
 }
 
 /* As ip(8): unicast, main, boot; a local route has scope host, one without a gateway scope link. */

@@ -42,6 +42,7 @@ size_t open_attr(struct encoder *e, uint16_t type);
 void close_attr(struct encoder *e, size_t at, const char *key);
 uint8_t *written(struct encoder *e, size_t from, uint16_t type);
 void store_uint(uint8_t *to, uint64_t value, size_t size, bool big);
+void list_one_hop(struct encoder *e); /* defaults */
 
 static inline void enter(struct encoder *e, const char *key, int index)
 {

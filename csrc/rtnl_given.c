@@ -52,6 +52,36 @@ static void clear_hops(uint8_t *data, size_t length)
 	}
 }
 
+/* Appends nested attributes, without those that only the kernel sets. */
+static void copy_nest(struct encoder *e, const struct field *f, uint16_t type, const uint8_t *data,
+		      size_t length)
+{
+	size_t nest = open_attr(e, type);
+	for (size_t at = 0; at + NLA_HDRLEN <= length;) {
+		struct nlattr attr;
+		memcpy(&attr, data + at, sizeof(attr));
+		if (attr.nla_len < NLA_HDRLEN || attr.nla_len > length - at)
+			break;
+		const struct field *inner = row_of_attr(f->sub, attr.nla_type & NLA_TYPE_MASK);
+		if (!inner || !(inner->flags & F_READONLY))
+			memcpy(put_room(e, attr.nla_type, attr.nla_len - NLA_HDRLEN),
+			       data + at + NLA_HDRLEN, attr.nla_len - NLA_HDRLEN);
+		at += NLA_ALIGN(attr.nla_len);
+	}
+	close_attr(e, nest, f->key);
+}
+
+/* Whether a request to delete what a view holds would fit a route of several hops, too: IPv4 looks
+ * at the first alone. */
+static bool fits_several(const struct encoder *e, const struct stretch *s)
+{
+	return e->verb == VERB_DEL && s->schema == &schema_route && s->family == AF_INET &&
+	       ((const struct rtmsg *)(const void *)s->data)->rtm_type == RTN_UNICAST &&
+	       !find_attr(s, RTA_MULTIPATH) && !find_attr(s, RTA_NH_ID) &&
+	       !find_attr(s, RTA_ENCAP) &&
+	       (find_attr(s, RTA_GATEWAY) || find_attr(s, RTA_VIA) || find_attr(s, RTA_OIF));
+}
+
 /*
  * Appends what a view holds, without what only the kernel sets. Routes of a next-hop object come
  * back with the hops of the object beside its id; the kernel takes either, not both (kernel.md 8),
@@ -79,7 +109,11 @@ void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *
 		bool of_object =
 			by_id && (type == RTA_MULTIPATH || type == RTA_GATEWAY || type == RTA_OIF ||
 				  type == RTA_VIA || type == RTA_ENCAP || type == RTA_ENCAP_TYPE);
-		if (!of_object && (alias || (f && !(f->flags & F_READONLY)))) {
+		bool sent = !of_object && (alias || (f && !(f->flags & F_READONLY)));
+		if (sent && f && f->kind == K_NEST && f->sub) {
+			copy_nest(e, f, attr.nla_type, data + at + NLA_HDRLEN,
+				  attr.nla_len - NLA_HDRLEN);
+		} else if (sent) {
 			uint8_t *room = put_room(e, attr.nla_type, attr.nla_len - NLA_HDRLEN);
 			memcpy(room, data + at + NLA_HDRLEN, attr.nla_len - NLA_HDRLEN);
 			if (f && f->kind == K_HOPS)
@@ -87,4 +121,6 @@ void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *
 		}
 		at += NLA_ALIGN(attr.nla_len);
 	}
+	if (fits_several(e, &s))
+		list_one_hop(e);
 }

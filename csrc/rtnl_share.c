@@ -257,8 +257,9 @@ static bool key_of(struct batch *b, size_t i, struct arena *key)
 	key->length = 0;
 	*arena_reserve(b->L, key, KEY_HEAD) = r->rtm_family;
 	while ((a = next_attribute(&all))) {
+		/* an IPv4 route by an object takes the metrics of an earlier one, if it has none */
 		if (a->nla_type == RTA_VIA || a->nla_type == RTA_NH_ID ||
-		    a->nla_type == RTA_ENCAP_TYPE)
+		    a->nla_type == RTA_ENCAP_TYPE || (a->nla_type & NLA_TYPE_MASK) == RTA_METRICS)
 			return false;
 		if (says_hops(a))
 			memcpy(arena_reserve(b->L, key, NLA_ALIGN(a->nla_len)), a, a->nla_len);

@@ -107,6 +107,19 @@ for _, family in ipairs(families) do
       assert.same({ "2+3" }, held())
     end)
 
+    it("del by what was listed takes nothing that has come in its place", function()
+      assert(nl.route:add { dst = dst, nexthops = { hop(2) } })
+      local was <const> = nl.route:list { dst = dst }[1]
+      assert(nl.route:replace { dst = dst, nexthops = { hop(2), hop(3) } })
+      if family.number == 4 then -- IPv6 knows hops, and takes this one
+        assert.equal("ESRCH", nl:batch { { "route del", was } }[1].code)
+        assert.same({ "2+3" }, held())
+      end
+      assert(nl.route:replace { dst = dst, nexthops = { hop(2) } })
+      assert.is_true(nl:batch { { "route del", nl.route:list { dst = dst }[1] } }[1])
+      assert.same({}, held())
+    end)
+
     it("del by a list of hops takes the route that has just these, in any order", function()
       assert(nl.route:add { dst = dst, nexthops = { hop(2), hop(3) } })
       assert.is_nil((nl.route:del { dst = dst, nexthops = { hop(3) } }))

@@ -112,6 +112,35 @@ describe("a transaction #netns", function()
     assert.equal(1, #nl.route:list { dst = "10.72.0.0/16" })
   end)
 
+  it("brings back what the kernel took along, and routes by next-hop objects", function()
+    for n, id in pairs { [7] = 7, [8] = 8 } do
+      assert(nl.nexthop:add { id = id, via = "10.0.1." .. n, dev = "v1" })
+    end
+    assert(nl.nexthop:add { id = 9, group = { { id = 7 }, { id = 8 } }, type = "resilient",
+      buckets = 4 })
+    assert(nl.route:add { dst = "10.60.0.0/16", nhid = 7 })
+    assert(nl.route:add { dst = "10.61.0.0/16", nhid = 9 })
+    assert(nl.route:add "10.62.0.0/16 via 10.0.1.9")
+    assert(nl.route:add "10.63.0.0/16 nexthop via 10.0.1.2 nexthop via 10.0.1.2 weight 3")
+    local before <const> = state(nl)
+    for _, change in ipairs {
+      function() return nl.nexthop:replace { id = 7, via = "10.0.1.5", dev = "v1" } end,
+      function() return nl.nexthop:del { id = 7 } end,
+      function() return nl.nexthop:del { id = 9 } end,
+      function() return nl.route:del { dst = "10.60.0.0/16" } end,
+      function() return nl.route:del { dst = "10.63.0.0/16" } end,
+      function() return nl.addr:del "10.0.1.1/24 dev v1" end,
+      function() return nl.link:set { dev = "v1", up = false } end,
+      function() return nl:batch { { "nexthop del", { id = 7 } } }[1] end,
+    } do
+      do
+        local _ <close> = nl:begin()
+        assert(change())
+      end
+      assert.equal(before, state(nl))
+    end
+  end)
+
   it("is one at a time, and refuses a batch that it could not take back", function()
     local tx <close> = nl:begin()
     assert.error_matches(function() nl:begin() end, "a transaction is open")
@@ -264,6 +293,21 @@ describe("a monitor #netns", function()
     local done <const> = assert(sys.spawn { stderr = "capture", timeout = 20,
       argv = { "sh", "-c", 'ulimit -n 40 && exec lua5.4 -e "$1"', "sh", script } })
     assert.matches("^nil\t.*EMFILE", done.stdout .. done.stderr)
+  end)
+
+  it("waits no longer than it was told, whatever happens beside", function()
+    local script <const> = helper.paths() .. [[
+      local sys, ecmp = require "ecmp.sys", require "ecmp"
+      local nl = assert(ecmp.open { netns = arg[1] })
+      for mtu = 1, 90 do nl.link:set { dev = "v1", mtu = 1400 + mtu } sys.sleep(0.1) end]]
+    local monitor <close> = assert(nl:monitor({ "rule" }, { timeout = 0.5 }))
+    local busy <const> = assert(sys.spawn { detach = true, argv = { "lua5.4", "-e",
+      "arg = { '" .. space.path .. "' } " .. script } })
+    local from <const> = sys.monotonic()
+    assert.is_nil((monitor:next()))
+    local waited <const> = sys.monotonic() - from
+    assert(sys.kill(busy.pid, 9))
+    assert.is_true(waited < 8, "events of links put the end off")
   end)
 
   it("hands out events with their views", function()

@@ -101,6 +101,16 @@ describe("a plan", function()
     assert.error_matches(function() plan({}) end, "wanted: a list of routes is due here")
   end)
 
+  it("keeps an IPv4 route that has one hop twice, as the kernel does", function()
+    local odd = { dst = "10.0.0.0/8", nexthops = { { via = "10.0.0.1", dev = "eth0" },
+      { via = "10.0.0.1", dev = "eth0", weight = 3 } } }
+    assert.equal(0, #plan({ odd }, { odd }))
+    assert.equal("add", verbs(plan({}, { odd })))
+    odd.dst = "::/0"
+    odd.nexthops[1].via, odd.nexthops[2].via = "::1", "::1"
+    assert.matches("is listed twice", select(2, plan({}, { odd })))
+  end)
+
   it("takes one value written in two ways as one", function()
     for field, ways in pairs {
       proto = { "static", 4, "4" }, src = { "2001:db8::9", "2001:DB8:0::9" },

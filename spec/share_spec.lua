@@ -64,6 +64,20 @@ describe("a batch that shares next hops #netns", function()
     end)
   end
 
+  it("gives no route the metrics of another by the same hops", function()
+    local list <const> = {}
+    for i = 1, 64 do
+      list[i] = { "route add", { dst = ("20.0.%d.0/24"):format(i), mtu = i % 2 == 0 and 1400 or nil,
+        nexthops = { { via = "10.0.1.2" }, { via = "10.0.1.3" } } } }
+    end
+    all_true(nl:batch(list, { share = true }))
+    for i = 1, 64 do
+      local route <const> = nl.route:list({ dst = ("20.0.%d.0/24"):format(i) })[1]
+      assert.are.equal(list[i][2].mtu, route.mtu)
+    end
+    assert.is_not_nil(nl.route:list({ dst = "20.0.1.0/24" })[1].nhid)
+  end)
+
   it("uses the objects of an earlier batch again", function()
     all_true(nl:batch(changes(64, 2), { share = true }))
     local before <const> = tostring(nl.nexthop:list())

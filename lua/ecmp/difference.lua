@@ -3,6 +3,7 @@
 -- Most of a large table stays, and most of what changes is plain. So the lists are first matched in
 -- C, slot by slot, without a Lua value for any route; what that is not sure of is compared here in
 -- canonical form. What it is sure of stays a number until somebody looks at the change.
+local hops <const> = require "ecmp.hops"
 local identity <const> = require "ecmp.identity"
 local rtnl <const> = require "ecmp.rtnl"
 local slot <const> = require "ecmp.slot"
@@ -49,7 +50,7 @@ end
 ---@return table? canonical, string? message, integer? code
 local function canonical_of(wanted, j, stated)
   local route <const> = wanted[j]
-  local canonical, message, code = identity.canonical(route)
+  local canonical, message, code = identity.canonical(route, hops.possible)
   if not canonical then return nil, ("wanted[%d].%s"):format(j, message), code end
   stated[canonical] = route
   return canonical

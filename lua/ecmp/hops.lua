@@ -192,6 +192,16 @@ function M.fit(hops, family)
   return check_hops(kept, family)
 end
 
+---The hops that the kernel takes. IPv4 may hold one hop twice, even with two weights: nobody means
+---it who writes a route, but what is there can be brought back, and listed again.
+---@param hops table[] canonical
+---@param family integer
+---@return table[]? hops, string? message, integer? code
+function M.possible(hops, family)
+  if family == 6 then return M.fit(hops, family) end
+  return check_hops(hops, family)
+end
+
 ---The hops of a route in canonical form, whichever way it names them.
 ---@param route table
 ---@param family integer

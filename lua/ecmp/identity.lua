@@ -189,8 +189,9 @@ local function route_mark(route)
 end
 
 ---What the kernel holds is read as it is; what somebody wants is checked too.
+---@param fit? fun(hops: table[], family: integer): table[]?, string?, integer? checks the hops
 ---@return table? route, string? message, integer? code
-local function read(route, checked)
+local function read(route, fit)
   if type(route) ~= "table" and type(route) ~= "userdata" then
     return refuse("a route is a table, not a %s", type(route))
   end
@@ -199,8 +200,8 @@ local function read(route, checked)
   local hops, message, code = {}, nil, nil
   if not HOPLESS[route.type] then hops, message, code = hop.of(route, family) end
   if not hops then return nil, message, code end
-  if checked then
-    hops, message, code = hop.fit(hops, family)
+  if fit then
+    hops, message, code = fit(hops, family)
     if not hops then return nil, message, code end
   end
   local tos
@@ -223,9 +224,10 @@ end
 
 ---The form in which routes are compared: architecture.md describes it.
 ---@param route table a route, or a view of one
+---@param fit? function which lists of hops there may be: ecmp.hops.fit, or ecmp.hops.possible
 ---@return table? canonical, string? message, integer? code nil, message naming the field, 7
-function M.canonical(route)
-  local canonical, message, code = read(route, true)
+function M.canonical(route, fit)
+  local canonical, message, code = read(route, fit or hop.fit)
   if not canonical then return nil, message, code end
   if not is_unsigned(route.metric, 0xffffffff) then
     return refuse("metric: %s is not a whole number from 0 to 4294967295", tostring(route.metric))
@@ -249,7 +251,7 @@ end
 ---@param route table
 ---@return table? canonical, string? message, integer? code
 function M.held(route)
-  return read(route, false)
+  return read(route)
 end
 
 ---The simplest form in iproute2's words: one hop becomes via and dev, defaults are left out.
@@ -279,6 +281,17 @@ function M.plain(canonical)
   end
   local scope <const> = canonical.scope
   if scope and scope ~= scope_word(route) then route.scope = scope end
+  return route
+end
+
+---Leaves to a next-hop object what is its own: dumps show its hops beside its number, and the
+---kernel takes either.
+---@param route table is changed
+---@return table route the same
+function M.by_object(route)
+  if route.nhid then
+    route.via, route.dev, route.nexthops, route.onlink, route.encap = nil, nil, nil, nil, nil
+  end
   return route
 end
 

@@ -10,6 +10,7 @@
 
 local rtnl = require "ecmp.rtnl"
 local object = require "ecmp.object"
+local sys = require "ecmp.sys"
 
 rtnl.own()
 
@@ -115,7 +116,7 @@ end
 
 -- Routes and next-hop objects go with links and addresses: these are listened to as well.
 local function listen(self, wanted, links)
-  local heard = { link = links, addr = links }
+  local heard = { link = links or nil, addr = links or nil }
   for kind in pairs(wanted) do
     heard[kind] = true
   end
@@ -282,8 +283,10 @@ end
 ---@return string? code # "EAGAIN": time is up
 function methods:next(timeout)
   local event = from_queue(self)
+  timeout = timeout or self.timeout
+  local deadline = timeout and sys.monotonic() + timeout
   while not event do
-    local ok, message, code = read(self, timeout or self.timeout)
+    local ok, message, code = read(self, deadline and math.max(0, deadline - sys.monotonic()))
     if ok and next(self.stale) then
       drain(self)
       ok, message, code = settle(self)

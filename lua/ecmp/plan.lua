@@ -112,7 +112,7 @@ local VERB <const> = {
 
 ---A route as a request: the mark of `separate` is ours, not the kernel's.
 local function request(route)
-  local words <const> = identity.plain(route)
+  local words <const> = identity.by_object(identity.plain(route))
   words.separate = nil
   return words
 end

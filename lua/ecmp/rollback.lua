@@ -120,8 +120,7 @@ local function read_route(line)
   local route, message = rtnl.parse("route", text or "?")
   if not route then return nil, message end
   route.family = math.tointeger(tonumber(family))
-  if route.nhid then route.via, route.dev, route.nexthops = nil, nil, nil end
-  return route
+  return identity.by_object(route)
 end
 
 ---Reads a journal back.

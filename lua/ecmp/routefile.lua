@@ -15,10 +15,8 @@ local function is_ipv6(route)
   return (route.src or route.from or ""):find(":", 1, true) ~= nil
 end
 
--- What is printed of a route through a next-hop object shows the object's hops too: they are its
--- own.
 local function settle(route)
-  if route.nhid then route.via, route.dev, route.nexthops = nil, nil, nil end
+  identity.by_object(route)
   if route.dst == "default" and not route.family then route.family = is_ipv6(route) and 6 or 4 end
   return route
 end

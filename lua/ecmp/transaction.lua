@@ -7,6 +7,7 @@
 -- stays.
 
 local objects = require "ecmp.object"
+local collateral = require "ecmp.collateral"
 local rtnl = require "ecmp.rtnl"
 
 rtnl.own()
@@ -79,6 +80,55 @@ local function restore_routes(nl, now, old)
   return plan:apply(nl)
 end
 
+-- Groups of next-hop objects come after their members, and go before them.
+local function by_group(list, groups_first)
+  local ordered = {}
+  for _, grouped in ipairs { groups_first, not groups_first } do
+    for _, view in ipairs(list) do
+      if (view:object() == "nexthop" and view.group ~= nil) == grouped then
+        ordered[#ordered + 1] = view
+      end
+    end
+  end
+  return ordered
+end
+
+local function identities(kind, list)
+  local set = {}
+  for _, view in ipairs(list) do
+    set[identity(kind, view)] = true
+  end
+  return set
+end
+
+-- Takes away what was not there. What is there in another form is replaced in its place: with it
+-- the kernel would take what depends on it.
+local function take_away(nl, kind, now, old)
+  local known = kind ~= "rule" and identities(kind, old) or {}
+  for _, view in ipairs(by_group(now, true)) do
+    if not contains(old, view) and not known[identity(kind, view)] then
+      local ok, message, code = nl[kind]:del(view)
+      if not ok and not gone[code] then
+        return nil, message, code
+      end
+    end
+  end
+  return true
+end
+
+local function bring_back(nl, kind, now, old)
+  local verb = kind == "rule" and "add" or "replace"
+  for _, view in ipairs(by_group(old, false)) do
+    if not contains(now, view) then
+      local ok, message, code = nl[kind][verb](nl[kind], view)
+      if not ok and code ~= "EEXIST" then
+        return nil, message, code
+      end
+    end
+  end
+  return true
+end
+
 -- Puts back what was held.
 local function restore(nl, kind, filter, touched, old)
   local now, message, code = held(nl, kind, filter, touched)
@@ -88,25 +138,12 @@ local function restore(nl, kind, filter, touched, old)
   if kind == "route" then
     return restore_routes(nl, now, old)
   end
-  for _, view in ipairs(now) do
-    if not contains(old, view) then
-      local ok
-      ok, message, code = nl[kind]:del(view)
-      if not ok and not gone[code] then
-        return nil, message, code
-      end
-    end
+  local ok
+  ok, message, code = take_away(nl, kind, now, old)
+  if not ok then
+    return nil, message, code
   end
-  for _, view in ipairs(old) do
-    if not contains(now, view) then
-      local ok
-      ok, message, code = nl[kind]:add(view)
-      if not ok and code ~= "EEXIST" then
-        return nil, message, code
-      end
-    end
-  end
-  return true
+  return bring_back(nl, kind, now, old)
 end
 
 -- The undo of changes to objects of one kind, made before they are changed.
@@ -198,6 +235,21 @@ local function check_open(tx)
   end
 end
 
+-- An undo that also makes what the kernel took along.
+local function with_collateral(nl, undo, before)
+  local after = before and collateral.look(nl)
+  if not after then
+    return undo
+  end
+  return function()
+    local ok, message, code = undo()
+    if not ok then
+      return nil, message, code
+    end
+    return collateral.bring_back(nl, before, after)
+  end
+end
+
 local function change(tx, kind, verb, value, ...)
   check_open(tx)
   if kind == "rule" and (as_view(kind, value).priority or 0) == 0 then
@@ -212,13 +264,15 @@ local function change(tx, kind, verb, value, ...)
   if undo == nil then
     return nil, message, code
   end
+  local before = collateral.may_follow(kind, verb) and collateral.look(nl)
   local ok, answer, symbol = nl[kind][verb](nl[kind], value, ...)
-  if ok and undo then
-    push(tx, undo)
-  elseif ok then
+  if ok and not undo then
     local id = answer.id
     local touched = { [identity(kind, { id = id })] = true }
-    push(tx, function() return restore(nl, kind, { id = id }, touched, {}) end)
+    undo = function() return restore(nl, kind, { id = id }, touched, {}) end
+  end
+  if ok then
+    push(tx, with_collateral(nl, undo, before))
   end
   return ok, answer, symbol
 end
@@ -270,6 +324,16 @@ end
 -- Batches: the kernel is asked once for each kind of object, however many are changed.
 local everything <const> = { route = { table = "all" } }
 
+local function may_follow(changes)
+  for _, entry in ipairs(changes) do
+    local kind, verb = tostring(type(entry) == "table" and entry[1]):match "^(%l+) (%l+)$"
+    if kind and collateral.may_follow(kind, verb) then
+      return true
+    end
+  end
+  return false
+end
+
 -- The identities that a batch touches, kind by kind, and the undo of each of its links. What is no
 -- change at all is left to the batch to refuse.
 local function touched_by(nl, changes)
@@ -300,6 +364,18 @@ local function touched_by(nl, changes)
   return kinds, order, links
 end
 
+-- Newest first; goes on after a refusal and reports the first.
+local function each(undo)
+  local message, code
+  for i = #undo, 1, -1 do
+    local ok, why, symbol = undo[i]()
+    if not ok and not gone[symbol] and not message then
+      message, code = why, symbol
+    end
+  end
+  return message == nil or nil, message, code
+end
+
 local function recorded_batch(tx)
   local nl = tx.nl
   return function(_, changes, options)
@@ -316,10 +392,9 @@ local function recorded_batch(tx)
       end
       undo[#undo + 1] = back
     end
+    local before = may_follow(changes) and collateral.look(nl)
     local results = nl:batch(changes, options)
-    for _, back in ipairs(undo) do
-      push(tx, back)
-    end
+    push(tx, with_collateral(nl, function() return each(undo) end, before))
     return results
   end
 end

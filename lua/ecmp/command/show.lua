@@ -24,7 +24,8 @@ function M.setup(parser)
     :convert(known_table)
   parser:option("--family", "one family only"):choices({ "4", "6" })
   parser:flag("--json", "print JSON in the words of ip -j route")
-  parser:epilog("What it prints, ecmp apply takes, and finds nothing to do.")
+  parser:epilog("What it prints of the main table, or of all, ecmp apply takes and finds "
+    .. "nothing to do.")
 end
 
 -- All routes in one list, so that tables are named as soon as there are several.

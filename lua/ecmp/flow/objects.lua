@@ -33,14 +33,16 @@ local function choose_hop(chosen, hop, family)
   return known.id
 end
 
--- Routes with the same next hops share a group.
+-- Routes with the same next hops share a group, unless they differ in metrics: an IPv4 route
+-- without any takes those of an earlier one by the same object.
 local function choose_group(chosen, route, kind)
   local members <const>, names <const> = {}, {}
   for i, hop in ipairs(route.nexthops) do
     members[i] = { id = choose_hop(chosen, hop, route.family), weight = hop.weight or 1 }
     names[i] = ("%d*%d"):format(members[i].id, members[i].weight)
   end
-  local name <const> = table.concat(names, " ")
+  local name <const> = ("%s mtu %s advmss %s"):format(table.concat(names, " "), route.mtu,
+    route.advmss)
   local known = chosen.by_name[name]
   if not known then
     known = { id = chosen.next, group = members }

@@ -2,7 +2,6 @@
 -- changing verbs are noted down, and the journal of the statements that used them. An interrupt
 -- comes when a change is made and noted, or not at all: nothing is left half done.
 
-local collateral <const> = require "ecmp.repl.collateral"
 local rtnl <const> = require "ecmp.rtnl"
 local sys <const> = require "ecmp.sys"
 local transaction <const> = require "ecmp.transaction"
@@ -68,14 +67,8 @@ local function change_now(journal, nl, kind, verb, ...)
     tx = transaction.new(nl)
     return tx[kind][verb](tx[kind], table.unpack(given, 1, given.n))
   end
-  local before <const> = collateral.may_follow(kind, verb) and collateral.look(nl)
   local results <const> = table.pack(redo())
-  local after <const> = before and results[1] and collateral.look(nl)
-  local function undo()
-    local ok <const>, message <const>, code <const> = tx:rollback()
-    if not ok or not after then return ok, message, code end
-    return collateral.bring_back(nl, before, after)
-  end
+  local function undo() return tx:rollback() end
   -- a flush of nothing is no change
   if results[1] and results[1] ~= 0 then
     note(journal, { what = ("%s %s"):format(kind, verb), redo = redo, undo = undo })

@@ -75,14 +75,6 @@ local function in_order(list, kind)
   return ordered
 end
 
--- What is printed of a route through a next-hop object shows the object's hops too: they are its
--- own.
-local function request(route)
-  local words <const> = identity.plain(route)
-  if words.nhid then words.via, words.dev, words.nexthops = nil, nil, nil end
-  return words
-end
-
 ---Makes what was lost again.
 ---@param nl ecmp.Handle
 ---@param before table as of `look`, before the change
@@ -101,7 +93,9 @@ function M.bring_back(nl, before, after)
   local lost <const>, why <const>, symbol <const> = plan(after.route, before.route)
   if not lost then return nil, why, symbol end
   for _, change in ipairs(lost) do
-    if change.verb == "add" then note(nl.route:add(request(change.route))) end
+    if change.verb == "add" then
+      note(nl.route:add(identity.by_object(identity.plain(change.route))))
+    end
   end
   if message then return nil, message, code end
   return true

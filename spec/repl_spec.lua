@@ -399,6 +399,20 @@ describe("the prompt in a terminal #netns", function()
     wait "scratch> nl%.route$"
   end)
 
+  it("takes what is pasted as statements, and drops the rest after one that goes wrong", function()
+    if not pcall(require, "readline") then pending "lua-readline is not installed" return end
+    assert(sys.create(dir .. "/pasted",
+      "x = [[a\n\nb]]\n#x\nfor i = 1, 2 do\n  print(i)\nend\nnope.x\n'not' .. ' run'\n"))
+    sh(("%s load-buffer %s/pasted; %s paste-buffer -p -t 0"):format(tmux, dir, tmux))
+    wait "'not' %.%. ' run'"
+    keys "Enter"
+    wait "attempt to index a nil value %(global 'nope'%)\nscratch> *$"
+    local said <const> = screen()
+    assert.truthy(said:find("scratch> #x\n4\n", 1, true), said)
+    assert.truthy(said:find("      >> end\n1\n2\nscratch> nope.x\n", 1, true), said)
+    assert.falsy(said:find "\nnot run")
+  end)
+
   it("completes names and remembers lines", function()
     if not pcall(require, "readline") then pending "lua-readline is not installed" return end
     keys("nl.rou", "Tab")

@@ -198,7 +198,7 @@ function Session:interact()
   end
   self:feed(function(prompt) return input:line(prompt) end, function(text)
     if not input.terminal then self:say(text) end
-    self:run(text)
+    if not self:run(text) then input:forget() end
     return self.over
   end)
   input:close()

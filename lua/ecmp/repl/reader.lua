@@ -38,7 +38,7 @@ end
 ---@param complete fun(line: string, from: integer, to: integer): string[]
 ---@return table reader
 function M.new(complete)
-  local self <const> = setmetatable({ terminal = sys.isatty(0), pending = "", lines = {} }, Reader)
+  local self <const> = setmetatable({ terminal = sys.isatty(0), pending = "", pasted = {} }, Reader)
   if self.terminal then self.readline = find_readline() end
   if self.readline then
     self.state = terminal_state()
@@ -95,11 +95,29 @@ function Reader:edit(prompt, signals)
     end
     self.readline.read_char()
   end
+  return line and self:unpaste(line)
+end
+
+-- What is pasted comes as one line with line ends in it: statements one after the other.
+function Reader:unpaste(text)
+  for line in (text:gsub("%s+$", "") .. "\n"):gmatch "([^\n]*)\n" do
+    table.insert(self.pasted, line)
+  end
+  return self:next_pasted()
+end
+
+function Reader:next_pasted()
+  local line <const> = table.remove(self.pasted, 1)
   if line and line:find "%S" and line ~= self.last then
     self.readline.add_history(line)
     self.last = line
   end
   return line
+end
+
+---Forgets what is pasted and not run yet.
+function Reader:forget()
+  self.pasted = {}
 end
 
 -- Without: the terminal's own line editing, or a pipe.
@@ -129,6 +147,11 @@ end
 ---@return string|false|nil line # false: interrupted; nil: the end
 function Reader:line(prompt)
   io.stdout:flush()
+  local pasted <const> = self:next_pasted()
+  if pasted then
+    io.stdout:write(prompt, pasted, "\n"):flush()
+    return pasted
+  end
   local signals <close> = assert(sys.signals(self.readline and { "INT", "TERM", "HUP", "TSTP" }
     or { "INT", "TERM", "HUP" }))
   local line, echo

@@ -418,11 +418,15 @@ describe("host-local", function()
       local conf <const> = config({ subnet = "10.0.0.0/25" }, { cniVersion = "1.0.0" })
       assert(sys.create(dir .. "/conf", json.encode(conf)))
       assert(sys.create(dir .. "/program.lua", PROGRAM))
-      runtime.run({ "sh", "-c", ([[D=%s
-        for i in $(seq 24); do
-          CNI_CONTAINERID=a$i lua5.4 $D/program.lua <$D/conf >$D/out.a$i &
-          CNI_CONTAINERID=b$i %s <$D/conf >$D/out.b$i &
-        done; wait]]):format(dir, REFERENCE) }, "")
+      -- Each pair of ADDs, and later of DELs, at once; what one reserved, the other frees.
+      local function all_at_once(command, a, b)
+        runtime.run({ "sh", "-c", ([[D=%s; export CNI_COMMAND=%s
+          for i in $(seq 24); do
+            CNI_CONTAINERID=%s$i lua5.4 $D/program.lua <$D/conf >$D/out.a$i &
+            CNI_CONTAINERID=%s$i %s <$D/conf >$D/out.b$i &
+          done; wait]]):format(dir, command, a, b, REFERENCE) }, "")
+      end
+      all_at_once("ADD", "a", "b")
       local seen <const> = {}
       for i = 1, 24 do
         for _, who in ipairs { "a", "b" } do
@@ -433,6 +437,8 @@ describe("host-local", function()
         end
       end
       assert.equal(48, select(2, reserved():gsub("%S+", "")))
+      all_at_once("DEL", "b", "a")
+      assert.equal("", reserved())
     end)
 
     -- What a random configuration is made of: mostly sound, every field wrong now and then.

@@ -26,8 +26,7 @@ if [ "${1-}" = --inside ]; then
 	exec "$@"
 fi
 
-# Tries what the sandbox needs. A kernel whose netlink lock was lost lets no namespace come to life and no
-# process that asks for one die: hence in the background, with nothing of ours in its hands, and not for ever.
+# Tries what the sandbox needs; not for ever, since a kernel in trouble may never answer.
 try() {
 	unshare "$1" sh "$0" --inside true </dev/null >/dev/null 2>&1 &
 	tenths=600

@@ -1,7 +1,8 @@
 /*
- * Memory for the one Lua state of a short-lived process: small pieces are cut from blocks and kept
- * by size when they are freed, so that they need no header and no search. Lua says how large a
- * piece was, which is all there is to know. Blocks go back when the process ends.
+ * Memory for the one Lua state of a process, made for plugins, which live for milliseconds: small
+ * pieces are cut from blocks and kept by size when they are freed, so that they need no header and
+ * no search. Lua says how large a piece was, which is all there is to know. Blocks go back when the
+ * process ends.
  */
 #define _GNU_SOURCE
 #include "heap.h"

@@ -56,14 +56,15 @@ static __attribute__((noreturn)) void unknown_key(struct encoder *e, const struc
 {
 	lua_State *L = e->L;
 	if (lua_type(L, -1) != LUA_TSTRING)
-		fail(e, NULL, "a %s has no field of type %s", schema->name, luaL_typename(L, -1));
+		fail(e, NULL, "%s %s has no field of type %s", article(schema), schema->name,
+		     luaL_typename(L, -1));
 	const char *key = lua_tostring(L, -1);
 	const char *near = nearest_of_union(e, schema->rows, table, key);
 	if (!near)
 		near = nearest_key(L, schema, key);
 	if (near)
 		fail(e, key, "unknown field (did you mean '%s'?)", near);
-	fail(e, key, "unknown field of a %s", schema->name);
+	fail(e, key, "unknown field of %s %s", article(schema), schema->name);
 }
 
 /* The row of the key on top of the stack, whose value is at `value`; raises where it has none. */

@@ -115,6 +115,13 @@ struct object {
 	uint16_t add, del, get; /* RTM_NEW*, RTM_DEL*, RTM_GET* */
 };
 
+/* For messages: an address, a route. */
+static inline const char *article(const struct schema *schema)
+{
+	char first = *schema->name;
+	return first == 'a' || first == 'e' || first == 'i' || first == 'o' ? "an" : "a";
+}
+
 extern const struct object rtnl_objects[];
 extern const struct schema schema_route, schema_hop, schema_link, schema_addr, schema_nexthop,
 	schema_rule, schema_neigh, schema_portvlan;

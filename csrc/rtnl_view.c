@@ -285,17 +285,19 @@ static int view_index(lua_State *L)
 	const char *key = lua_tostring(L, 2);
 	const char *near = nearest_key(L, s.schema, key);
 	if (near)
-		lua_pushfstring(L, "%s: unknown field of a %s (did you mean '%s'?)", key,
-				s.schema->name, near);
+		lua_pushfstring(L, "%s: unknown field of %s %s (did you mean '%s'?)", key,
+				article(s.schema), s.schema->name, near);
 	else
-		lua_pushfstring(L, "%s: unknown field of a %s", key, s.schema->name);
+		lua_pushfstring(L, "%s: unknown field of %s %s", key, article(s.schema),
+				s.schema->name);
 	throw_at_caller(L);
 }
 
 static int view_newindex(lua_State *L)
 {
-	lua_pushfstring(L, "a %s from the kernel is read-only: change a copy, view:copy{ ... }",
-			check_view(L)->object->schema->name);
+	const struct schema *schema = check_view(L)->object->schema;
+	lua_pushfstring(L, "%s %s from the kernel is read-only: change a copy, view:copy{ ... }",
+			article(schema), schema->name);
 	throw_at_caller(L);
 }
 

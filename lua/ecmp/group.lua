@@ -115,9 +115,9 @@ local function conflict(a, b, first, second)
 end
 
 ---Joins the routes of a group into one canonical route that has all their hops.
---
--- What is not a hop must agree, else a packet's fate would depend on the hop it takes: IPv6 routes
--- that differ in scope alone are one key to the kernel and two to whoever wrote them.
+---
+--- What is not a hop must agree, else a packet's fate would depend on the hop it takes: IPv6 routes
+--- that differ in scope alone are one key to the kernel and two to whoever wrote them.
 ---@param routes table[] a group
 ---@return table? canonical, string? message, integer? code nil, message naming the field, 7
 function M.join(routes)

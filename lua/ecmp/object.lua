@@ -1,5 +1,4 @@
--- One kind of kernel object as a set of verbs: `nl.link:add { ... }`, `nl.addr:list { dev = "eth0"
--- }`.
+-- One kind of kernel object as a set of verbs: `nl.link:add { ... }`, `nl.addr:list()`.
 
 local rtnl = require "ecmp.rtnl"
 
@@ -93,8 +92,7 @@ function methods:get(value)
   return self.nl.socket:request(self.kind, "get", M.value(value, self.kind, "get"))
 end
 
--- Lists
--- ------------------------------------------------------------------------------------------
+-- Lists ------------------------------------------------------------------------------------------
 
 -- Tables that several routes of a list are in have to be named in its text.
 local function several_tables(list)

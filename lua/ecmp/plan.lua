@@ -21,9 +21,9 @@ local CHUNK <const> = 4096
 local made_of <const> = setmetatable({}, { __mode = "k" })
 
 ---Plans the changes from one list of routes to another; linear in their lengths.
---
--- A field that `wanted` leaves out matches anything; what only `current` holds is deleted, after
--- everything else is in place. Several routes of one slot are taken as the kernel lists them.
+---
+--- A field that `wanted` leaves out matches anything; what only `current` holds is deleted, after
+--- everything else is in place. Several routes of one slot are taken as the kernel lists them.
 ---@param current table[] routes or views, as the kernel lists them
 ---@param wanted table[] routes; those marked `separate` (ecmp.rule) are created one by one
 ---@return table? plan a list of changes, string? message, integer|string|nil code nil, message
@@ -269,10 +269,10 @@ local function undo(tx)
 end
 
 ---Carries the plan out, to be taken back unless `commit` is called.
---
---     local tx <close> = assert(plan:begin(nl))
---     ...
---     tx:commit()
+---
+---     local tx <close> = assert(plan:begin(nl))
+---     ...
+---     tx:commit()
 ---@param nl table a handle of ecmp.open
 ---@param options? table `progress`: called with the changes done and their number after each batch;
 ---false from it stops; `undoing`: the same while it is taken back

@@ -265,11 +265,11 @@ local function retell(changes, results, work)
 end
 
 ---Makes many changes; next-hop sets that repeat become next-hop objects where that pays.
---
--- Shared are `route add` and `route replace` whose hops have gateways of the route's family and no
--- encapsulation. Everything else goes as it is, and so does what leaves by gateways that the batch
--- itself moves. Objects of earlier batches are used again; those of which no route came to be are
--- deleted.
+---
+--- Shared are `route add` and `route replace` whose hops have gateways of the route's family and no
+--- encapsulation. Everything else goes as it is, and so does what leaves by gateways that the batch
+--- itself moves. Objects of earlier batches are used again; those of which no route came to be are
+--- deleted.
 ---@param nl ecmp.Handle
 ---@param changes table[] see `nl:batch`
 ---@param free boolean the changes do not depend on each other

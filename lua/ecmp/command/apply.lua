@@ -219,7 +219,7 @@ end
 
 -- Doing ------------------------------------------------------------------------------------------
 
--- What ended the wait: "keep", "undo", and why.
+-- What has been typed so far; nil at the end of input.
 local function read_line(buffer)
   local text <const> = sys.read_some(0)
   if not text or text == "" then return nil end

@@ -76,7 +76,7 @@ local function same_hops(a, b)
   return true
 end
 
----Takes the entry with just these next hops out of a list; failing that, the first one.
+---Takes the entry with just these next hops out of a list, if there is one.
 local function take_best(entries, wanted, devices)
   for i, entry in ipairs(entries) do
     if same_hops(wanted, hops_on(entry, devices)) then return table.remove(entries, i) end

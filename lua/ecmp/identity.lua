@@ -119,7 +119,7 @@ M.scope = scope_word
 ---The place a route takes in the kernel: routes with one slot replace, shadow or join each other.
 ---
 --- IPv4 tos and the IPv6 source prefix are part of it, scope and type are not. The text is the
---- prefix alone where all else is the default, because that is nearly always so and costs no string.
+--- prefix alone where all else is the default: that is nearly always so, and costs no string.
 ---@param route table
 ---@return string? slot, integer|string family 4 or 6; nil and a message where dst is no prefix
 function M.slot(route)

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -183,6 +184,26 @@ static int sys_netns_write(lua_State *L)
 	return 1;
 }
 
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
+#endif
+
+/*
+ * netns_cookie(socket) -> the number of the namespace that a socket is in. Unlike an inode it is
+ * not given again when the namespace is gone.
+ */
+static int sys_netns_cookie(lua_State *L)
+{
+	int fd = (int)luaL_checkinteger(L, 1);
+	uint64_t cookie;
+	socklen_t size = sizeof(cookie);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) < 0)
+		return sys_fail(L, errno, "netns_cookie of descriptor %d", fd);
+	lua_pushinteger(L, (lua_Integer)cookie);
+	return 1;
+}
+
 const luaL_Reg sys_netns_functions[] = {
 	{"netns_open", sys_netns_open},
 	{"netns_new", sys_netns_new},
@@ -190,6 +211,7 @@ const luaL_Reg sys_netns_functions[] = {
 	{"share", sys_share},
 	{"umount", sys_umount},
 	{"same_netns", sys_same_netns},
+	{"netns_cookie", sys_netns_cookie},
 	{"netns_read", sys_netns_read},
 	{"netns_write", sys_netns_write},
 	{NULL, NULL},

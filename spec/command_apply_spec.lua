@@ -181,9 +181,21 @@ default via 2001:db8:1::1
     assert.matches("kept: confirmed\n$", shell:try("ecmp apply --confirmed").stderr)
   end)
 
+  it("takes no namespace for another that is gone", function()
+    while_waiting(30, "kill -HUP $pid; while kill -0 $pid 2>/dev/null; do sleep 0.05; done")
+    assert.matches("the last change", shell:try("ecmp apply --undo").stderr)
+    local inode <const> = shell:sh "stat -Lc %i /proc/self/ns/net"
+    for _ = 1, 20 do -- the kernel gives inodes again, as soon as it is done with them
+      shell:close()
+      shell = cli.new()
+      assert.falsy(shell:try("ecmp apply --undo").stderr:find "the last change")
+      if shell:sh "stat -Lc %i /proc/self/ns/net" == inode then break end
+    end
+  end)
+
   it("shows and takes back what is left when its guardian is killed, too", function()
     while_waiting(30, [[
-      guardian=$(cat /run/ecmp/apply-$(stat -Lc %i /proc/self/ns/net).guardian)
+      guardian=$(cat /run/ecmp/*.guardian)
       kill -KILL $pid $guardian; while kill -0 $guardian 2>/dev/null; do sleep 0.05; done]])
     assert.same(AFTER, made())
     assert.matches("an earlier apply was cut off here and not taken back: ecmp apply %-%-undo",
@@ -227,11 +239,11 @@ default via 2001:db8:1::1
     for round, victims in ipairs { "-TERM $pid", "-KILL $pid", "-KILL $pid $guardian",
       "-KILL $pid", "-KILL $pid $guardian" } do
       shell:try(([[
-        cd %s; base=/run/ecmp/apply-$(stat -Lc %%i /proc/self/ns/net); rm -f $base.guardian
+        cd %s; rm -f /run/ecmp/*.guardian
         ecmp apply many & pid=$!
-        until grep -qs applying $base.state && [ -s $base.guardian ] || ! kill -0 $pid 2>/dev/null; do
-          sleep 0.01; done
-        guardian=$(cat $base.guardian); sleep 0.$((%d * 7 %% 5)); kill %s; wait
+        until grep -qs applying /run/ecmp/*.state && [ -s /run/ecmp/*.guardian ] ||
+          ! kill -0 $pid 2>/dev/null; do sleep 0.01; done
+        guardian=$(cat /run/ecmp/*.guardian); sleep 0.$((%d * 7 %% 5)); kill %s; wait
         case "%s" in *guardian*) ecmp apply --undo ;; esac]]):format(shell.dir, round, victims,
           victims:gsub("%$", "")))
       local found

@@ -38,17 +38,28 @@ local function directory()
   return nil, message or "no directory for the journal that is this user's own", code or "EPERM"
 end
 
+-- What tells a namespace from all others since the machine was started; an inode, where the kernel
+-- is too old for more, is given again.
+local function number_of(nl)
+  local cookie <const> = sys.netns_cookie(nl:fd())
+  if cookie then return ("%x"):format(cookie) end
+  local fd <const> = nl.socket:netns()
+  local found <const>, message <const>, code <const> =
+    sys.stat(fd and ("/proc/self/fd/%d"):format(fd) or "/proc/self/ns/net")
+  if not found then return nil, message, code end
+  return ("inode-%d"):format(found.ino)
+end
+
 ---The name under which a namespace's journal is kept.
 ---@param nl ecmp.Handle
 ---@return string|nil base, string? message, string? code
 function M.base(nl)
   local dir, message, code = directory()
   if not dir then return nil, message, code end
-  local fd <const> = nl.socket:netns()
-  local found
-  found, message, code = sys.stat(fd and ("/proc/self/fd/%d"):format(fd) or "/proc/self/ns/net")
-  if not found then return nil, message, code end
-  return ("%s/apply-%d"):format(dir, found.ino)
+  local number
+  number, message, code = number_of(nl)
+  if not number then return nil, message, code end
+  return ("%s/apply-%s"):format(dir, number)
 end
 
 ---Makes this process the one that is responsible.

@@ -18,6 +18,8 @@ enum {
 	WINDOW_COUNT = 1 << 17,
 	SEND_BYTES = 64 << 10,
 	REPLY_BYTES = 832, /* what one queued answer costs of the receive buffer */
+	STRIPES = 64,
+	AHEAD = 8, /* messages */
 };
 
 static _Noreturn void bad_change(lua_State *L, size_t i, const char *what)
@@ -71,27 +73,6 @@ static void set_failure(struct batch *b, size_t i)
 	lua_pop(L, 3);
 }
 
-/*
- * Puts the message that was encoded last into its part of the window. What depends on nothing goes
- * in stripes if it is an IPv4 route (0 64 128 ... 1 65 ...): neighbours in the table share a node
- * of its trie, which is built anew for each of a row of neighbours; IPv6 keeps a plain tree and
- * likes neighbours best. A stripe is a stretch of memory, because walking one long stretch in
- * strides would cost more than the trie saves.
- */
-static void place(struct batch *b, struct change *c, size_t n, bool ipv4)
-{
-	struct arena *given = b->parts[0];
-	size_t length = given->length - c->at;
-	b->bytes += length;
-	if (!b->free || !ipv4)
-		return;
-	c->part = (uint8_t)(1 + n % STRIPES);
-	struct arena *part = b->parts[c->part];
-	memcpy(arena_room(b->L, part, length), given->base + c->at, length);
-	given->length = c->at;
-	c->at = (uint32_t)(part->length - length);
-}
-
 /* Encodes change i of the list into the window. */
 static void encode_change(struct batch *b, size_t i)
 {
@@ -111,7 +92,7 @@ static void encode_change(struct batch *b, size_t i)
 	lua_geti(L, -1, 2);
 	encode_value(L, &b->encoder, o, lua_gettop(L));
 	end_message(b->s, c.at);
-	place(b, &c, i - b->first, b->encoder.family == AF_INET && o->schema == &schema_route);
+	c.ipv4 = b->encoder.family == AF_INET && o->schema == &schema_route;
 	memcpy(arena_room(L, b->changes, sizeof(c)), &c, sizeof(c));
 	lua_settop(L, top);
 }
@@ -162,74 +143,81 @@ static void fail_rest(struct batch *b, int error)
 }
 
 /* Sends what has gathered and waits for the answer to its last message. */
-static void flush(struct batch *b)
+static void flush(struct batch *b, uint32_t last, size_t last_at)
 {
 	if (b->send->length == 0)
 		return;
-	struct nlmsghdr *h = (void *)(b->send->base + b->last_at);
+	struct nlmsghdr *h = (void *)(b->send->base + last_at);
 	h->nlmsg_flags |= NLM_F_ACK;
 	if (mnl_socket_sendto(b->s->nl, b->send->base, b->send->length) < 0)
 		fail_rest(b, errno);
-	b->send->length = b->gathered = 0;
+	b->send->length = 0;
 	for (;;) {
 		ssize_t n = receive(b->s);
 		if (n < 0)
 			fail_rest(b, errno);
-		if (take_answers(b, b->last, n))
+		if (take_answers(b, last, n))
 			return;
 	}
 }
 
-/* Adds the message of change i to what goes out next. */
-static void gather(struct batch *b, size_t i)
+static void add_to_order(struct batch *b, size_t i)
 {
-	const struct nlmsghdr *m = message_at(b, i);
-	size_t length = NLMSG_ALIGN(m->nlmsg_len);
-	if (b->gathered == b->room || b->send->length + length > SEND_BYTES)
-		flush(b);
-	b->last_at = b->send->length;
-	b->last = m->nlmsg_seq;
-	memcpy(arena_room(b->L, b->send, length), m, length);
-	b->gathered++;
+	uint32_t n = (uint32_t)i;
+	memcpy(arena_room(b->L, b->order, sizeof(n)), &n, sizeof(n));
+}
+
+/*
+ * In which order the window is sent: as given, or where nothing depends on anything, IPv4 routes in
+ * stripes (0 64 128
+ * ... 1 65 ...). Neighbours in the table share a node of its trie, which is built anew for each of
+ * a row of neighbours; IPv6 keeps a plain tree and likes neighbours best.
+ */
+static void find_order(struct batch *b)
+{
+	b->order->length = 0;
+	for (size_t i = 0; i < b->count; i++)
+		if (!b->free || !change_at(b, i)->ipv4)
+			add_to_order(b, i);
+	for (size_t first = 0; b->free && first < STRIPES; first++)
+		for (size_t i = first; i < b->count; i += STRIPES)
+			if (change_at(b, i)->ipv4)
+				add_to_order(b, i);
+}
+
+/* Has the memory of a message that is sent soon come near: in strides no cache foresees it. */
+static void fetch_ahead(const struct batch *b, const uint32_t *order, size_t n)
+{
+	if (n + 2 * AHEAD < b->count)
+		__builtin_prefetch(change_at(b, order[n + 2 * AHEAD]));
+	if (n + AHEAD < b->count) {
+		const uint8_t *m = (const void *)message_at(b, order[n + AHEAD]);
+		__builtin_prefetch(m);
+		__builtin_prefetch(m + 64);
+	}
 }
 
 static void send_window(struct batch *b)
 {
-	for (size_t i = 0; i < b->count; i++)
-		if (change_at(b, i)->part == 0)
-			gather(b, i);
-	for (size_t first = 0; b->free && first < STRIPES; first++)
-		for (size_t i = first; i < b->count; i += STRIPES)
-			if (change_at(b, i)->part)
-				gather(b, i);
-	flush(b);
-}
-
-/* The memory of the window. [] -> [arenas] */
-static void open_window(struct batch *b)
-{
-	luaL_checkstack(b->L, STRIPES + 20, "too many values");
-	b->changes = arena_new(b->L);
-	b->send = arena_new(b->L);
-	b->parts[0] = b->s->out;
-	for (int i = 1; b->free && i <= STRIPES; i++)
-		b->parts[i] = arena_new(b->L);
-}
-
-static void empty_window(struct batch *b)
-{
-	b->changes->length = b->send->length = b->parts[0]->length = b->bytes = 0;
-	for (int i = 1; b->free && i <= STRIPES; i++)
-		b->parts[i]->length = 0;
-}
-
-static void close_window(struct batch *b)
-{
-	empty_window(b);
-	arena_free(b->changes);
-	arena_free(b->send);
-	for (int i = 1; b->free && i <= STRIPES; i++)
-		arena_free(b->parts[i]);
+	uint32_t last = 0;
+	size_t last_at = 0, gathered = 0;
+	find_order(b);
+	const uint32_t *order = (const void *)b->order->base;
+	for (size_t n = 0; n < b->count; n++) {
+		const struct nlmsghdr *m = message_at(b, order[n]);
+		fetch_ahead(b, order, n);
+		if (gathered == b->room ||
+		    b->send->length + NLMSG_ALIGN(m->nlmsg_len) > SEND_BYTES) {
+			flush(b, last, last_at);
+			gathered = 0;
+		}
+		last_at = b->send->length;
+		last = m->nlmsg_seq;
+		memcpy(arena_room(b->L, b->send, NLMSG_ALIGN(m->nlmsg_len)), m,
+		       NLMSG_ALIGN(m->nlmsg_len));
+		gathered++;
+	}
+	flush(b, last, last_at);
 }
 
 static size_t reply_room(int fd)
@@ -264,13 +252,16 @@ int socket_batch(lua_State *L)
 	lua_pushnil(L);
 	b.verbs = 8;
 	b.encoder = (struct encoder){.L = L, .out = b.s->out, .names = b.names};
-	open_window(&b);
+	b.changes = arena_new(L);
+	b.send = arena_new(L);
+	b.order = arena_new(L);
 	b.room = reply_room(mnl_socket_get_fd(b.s->nl));
 	for (size_t i = 0; i < (size_t)total;) {
 		b.first = i;
-		empty_window(&b);
+		b.s->out->length = b.changes->length = b.send->length = 0;
 		b.seq = b.s->seq + 1;
-		while (i < (size_t)total && i - b.first < WINDOW_COUNT && b.bytes < WINDOW_BYTES) {
+		while (i < (size_t)total && i - b.first < WINDOW_COUNT &&
+		       b.s->out->length < WINDOW_BYTES) {
 			lua_pushboolean(L, 1);
 			set_result(&b, i);
 			encode_change(&b, i++);
@@ -282,7 +273,10 @@ int socket_batch(lua_State *L)
 		if (b.choose)
 			share_note_used(&b);
 	}
-	close_window(&b);
+	b.s->out->length = 0;
+	arena_free(b.changes);
+	arena_free(b.send);
+	arena_free(b.order);
 	lua_settop(L, 6);
 	return 2;
 }

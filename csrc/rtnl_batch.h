@@ -7,14 +7,10 @@
 
 #include "rtnl_socket.h"
 
-enum {
-	STRIPES = 64
-};
-
 struct change {
-	uint32_t at;	      /* of the nlmsghdr in its part of the window */
+	uint32_t at;	      /* of the nlmsghdr in the window */
 	uint8_t object, verb; /* rows of their tables */
-	uint8_t part;	      /* of the window the message is in */
+	bool ipv4;	      /* a route of that family */
 	bool sharable;	      /* a route that may refer to a next-hop object instead of hops */
 	uint32_t id;	      /* of the object it came to refer to, or 0 */
 };
@@ -24,10 +20,7 @@ struct batch {
 	struct sock *s;
 	struct arena *changes; /* of the window: struct change */
 	struct arena *send;
-	struct arena *parts[STRIPES + 1]; /* of the window: messages in the order given, stripes */
-	size_t bytes;			  /* of the messages of the window */
-	uint32_t last;			  /* of what has gathered: the sequence number */
-	size_t last_at, gathered;	  /* where it is, and how many there are */
+	struct arena *order; /* of the window: numbers of changes */
 	struct encoder encoder;
 	const char *said;     /* the text of the last change's verb, kept at stack index `verbs` */
 	uint8_t object, verb; /* what it means */
@@ -46,8 +39,7 @@ static inline struct change *change_at(const struct batch *b, size_t i)
 
 static inline struct nlmsghdr *message_at(const struct batch *b, size_t i)
 {
-	const struct change *c = change_at(b, i);
-	return (void *)(b->parts[c->part]->base + c->at);
+	return (void *)(b->s->out->base + change_at(b, i)->at);
 }
 
 void share_window(struct batch *b);

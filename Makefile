@@ -172,8 +172,9 @@ test-clients: needs peers ## Runs our plugins under libcni, and under podman.
 lint: lint-tools lint-lua lint-shell lint-rock lint-c ## Checks Lua, C, shell and the rockspec.
 lint-tools:
 	@sh build-aux/deps.sh $(PACKAGES) $(DEV_PACKAGES)
+# not `.`: below build/ there may be a whole machine
 lint-lua:
-	luacheck -q .
+	luacheck -q .busted .luacheckrc $(wildcard *.rockspec) $(filter-out build/ dist/,$(wildcard */))
 lint-shell:
 	shellcheck $(SCRIPTS)
 lint-rock:

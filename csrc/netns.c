@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -129,6 +130,14 @@ static int job_start(pthread_t *thread, struct job *job)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	return error;
+}
+
+bool netns_is_here(int nsfd)
+{
+	struct stat there, here;
+
+	return fstat(nsfd, &there) == 0 && stat("/proc/thread-self/ns/net", &here) == 0 &&
+	       there.st_dev == here.st_dev && there.st_ino == here.st_ino;
 }
 
 int netns_call(int nsfd, int (*fn)(void *), void *arg)

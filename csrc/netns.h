@@ -4,12 +4,17 @@
 #ifndef ECMP_NETNS_H
 #define ECMP_NETNS_H
 
+#include <stdbool.h>
+
 /*
  * Opens a network namespace. `ref` is a path (anything with a slash), a decimal pid, or a name
  * under /run/netns. Returns a close-on-exec descriptor, or -1 with errno set; EINVAL when `ref` is
  * there but is no network namespace.
  */
 int netns_open(const char *ref);
+
+/* Whether the calling thread is in that namespace. */
+bool netns_is_here(int nsfd);
 
 /* Makes a namespace that lives as long as the descriptor returned; -1 with errno set. */
 int netns_new(void);

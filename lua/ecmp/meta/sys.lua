@@ -377,6 +377,13 @@ function sys.netns_new() end
 ---@return string? code
 function sys.same_netns(a, b) end
 
+---The number that a namespace never shares with another, as long as the machine runs.
+---@param ref string|integer
+---@return integer|nil cookie
+---@return string? message
+---@return string? code
+function sys.netns_cookie(ref) end
+
 ---Reads a file, such as a sysctl, in a namespace.
 ---@param ref string|integer
 ---@param path string

@@ -377,12 +377,12 @@ function sys.netns_new() end
 ---@return string? code
 function sys.same_netns(a, b) end
 
----The number that a namespace never shares with another, as long as the machine runs.
----@param ref string|integer
+---The number of the namespace that a socket is in; not given again when the namespace is gone.
+---@param socket integer its descriptor
 ---@return integer|nil cookie
 ---@return string? message
 ---@return string? code
-function sys.netns_cookie(ref) end
+function sys.netns_cookie(socket) end
 
 ---Reads a file, such as a sysctl, in a namespace.
 ---@param ref string|integer

@@ -97,13 +97,14 @@ describe("the text of #netns", function()
   -- Line for line: the first that differs is the failure. Links and addresses change state by themselves for a
   -- while after they are made, hence more than one look.
   local function same(command, text_of)
-    local deadline <const>, text = sys.monotonic() + 5, text_of()
-    while still(text) ~= still(space:show(command)) and sys.monotonic() < deadline do
+    local deadline <const> = sys.monotonic() + 5
+    local text, theirs = still(text_of()), still(space:show(command))
+    while text ~= theirs and sys.monotonic() < deadline do
       sys.sleep(0.1)
-      text = text_of()
+      text, theirs = still(text_of()), still(space:show(command))
     end
-    local ours <const> = (still(text) .. "\n"):gmatch "(.-)\n"
-    for line in (still(space:show(command)) .. "\n"):gmatch "(.-)\n" do
+    local ours <const> = (text .. "\n"):gmatch "(.-)\n"
+    for line in (theirs .. "\n"):gmatch "(.-)\n" do
       assert.are.equal(line, ours())
     end
     assert.is_nil(ours())

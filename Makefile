@@ -13,6 +13,9 @@ STATIC :=
 # what is needed to build and test, and what to work on it
 PACKAGES := gcc libc6-dev lua5.4 liblua5.4-dev libmnl-dev lua-cjson lua-cjson-dev lua-argparse \
 	lua-readline lua-busted iproute2 netbase tmux
+# what specs are skipped without
+PEER_PACKAGES := containernetworking-plugins iptables nftables golang-go golang-github-appc-cni-dev \
+	lua-luv lua-cqueues tmux zsh man-db debhelper lintian
 DEV_PACKAGES := lua-check clang clang-format clang-tidy cppcheck shellcheck lua-ldoc luarocks lua-yaml \
 	squashfs-tools
 
@@ -157,8 +160,8 @@ spec: ## Runs the specs of FILE=spec/NAME_spec.lua, on what can be built.
 	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh $(FILE)
 
 # libcni is the library of the real runtimes; Debian packages its source
-peers: ## Installs what specs compare with: the reference plugins, and libcni with Go.
-	@sh build-aux/deps.sh containernetworking-plugins golang-go golang-github-appc-cni-dev
+peers: ## Installs what specs compare with or try where it is: stock plugins, libcni, event loops.
+	@sh build-aux/deps.sh $(PEER_PACKAGES)
 	@mkdir -p $(B)
 	cd spec/client && GO111MODULE=off GOPATH=/usr/share/gocode CGO_ENABLED=0 \
 		go build -trimpath -o $(CURDIR)/$(B)/client .

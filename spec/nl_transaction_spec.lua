@@ -137,7 +137,8 @@ describe("a transaction #netns", function()
         local _ <close> = nl:begin()
         assert(change())
       end
-      assert.equal(before, state(nl))
+      -- the kernel's own routes to its addresses come when it likes
+      scratch.settled(function() return before, state(nl) end)
     end
   end)
 
@@ -273,7 +274,10 @@ describe("a monitor #netns", function()
   local function drain(monitor)
     local texts <const> = {}
     for event in monitor do
-      texts[#texts + 1] = event.object .. " " .. event.verb
+      -- what the kernel makes of a new link's addresses comes late
+      local own <const> = event.object == "route"
+        and (event.value.table == "local" or event.value.proto == "kernel")
+      if not own then texts[#texts + 1] = event.object .. " " .. event.verb end
     end
     return texts
   end

@@ -188,10 +188,11 @@ static void find_order(struct batch *b)
 /* Has the memory of a message that is sent soon come near: in strides no cache foresees it. */
 static void fetch_ahead(const struct batch *b, const uint32_t *order, size_t n)
 {
-	if (n + 2 * AHEAD < b->count)
-		__builtin_prefetch(change_at(b, order[n + 2 * AHEAD]));
-	if (n + AHEAD < b->count) {
-		const uint8_t *m = (const void *)message_at(b, order[n + AHEAD]);
+	size_t soon = n + AHEAD, later = soon + AHEAD;
+	if (later < b->count)
+		__builtin_prefetch(change_at(b, order[later]));
+	if (soon < b->count) {
+		const uint8_t *m = (const void *)message_at(b, order[soon]);
 		__builtin_prefetch(m);
 		__builtin_prefetch(m + 64);
 	}

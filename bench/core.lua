@@ -209,8 +209,12 @@ local function reading(nl, family, options)
   measure.print(("reading %d IPv%d routes of 2 next hops"):format(s.count, family), "ns/route",
     rows, column)
   local bytes <const> = kept_bytes(nl, family)
-  measure.check(("a view kept takes %.0f bytes (target <= 150)"):format(bytes), family == 6
-    or bytes <= 150)
+  -- the limit is measured for IPv4; IPv6 addresses alone take 36 bytes more
+  if family == 4 then
+    measure.check(("a view kept takes %.0f bytes (target <= 150)"):format(bytes), bytes <= 150)
+  else
+    measure.say("  a view kept takes %.0f bytes", bytes)
+  end
   machine.batch(nl, shape.changes(s, "route del"), { order = "free" })
 end
 

@@ -153,7 +153,6 @@ struct stretch {
 };
 
 const struct nlattr *find_attr(const struct stretch *s, uint16_t type);
-bool field_present(const struct stretch *s, const struct field *f);
 bool push_field(lua_State *L, const struct stretch *s, const struct field *f,
 		int names); /* pushes 0 or 1 */
 void push_stretch(lua_State *L, const struct stretch *s,

@@ -23,6 +23,8 @@ inside() {
 if [ "${1-}" = --inside ]; then
 	shift
 	inside
+	# root's programs, too: an ordinary user may not have them in reach
+	export PATH="$PATH:/usr/sbin:/sbin"
 	exec "$@"
 fi
 

@@ -10,15 +10,14 @@ local CNI <const> = {
 }
 
 --- The environment of this process without CNI_ variables, then the usual ones, then `changes`;
---- a change to false leaves the variable out. A runtime finds what root does, whoever runs this.
+--- a change to false leaves the variable out.
 function M.environment(changes)
   local env <const> = {}
   for _, entry in ipairs(sys.environ()) do
-    local ours <const> = entry:find("^CNI_") or entry:find("^LUA_") or entry:find("^PATH=")
+    local ours <const> = entry:find("^CNI_") or entry:find("^LUA_")
     if not ours and (changes or {})[entry:match("^[^=]*")] == nil then env[#env + 1] = entry end
   end
-  local vars <const> = { LUA_PATH = package.path, LUA_CPATH = package.cpath,
-    PATH = os.getenv "PATH" .. ":/usr/sbin:/sbin" }
+  local vars <const> = { LUA_PATH = package.path, LUA_CPATH = package.cpath }
   for name, value in pairs(CNI) do vars[name] = value end
   for name, value in pairs(changes or {}) do vars[name] = value or nil end
   for name, value in pairs(vars) do env[#env + 1] = name .. "=" .. value end

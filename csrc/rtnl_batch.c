@@ -18,7 +18,7 @@ enum {
 	WINDOW_COUNT = 1 << 17,
 	SEND_BYTES = 64 << 10,
 	REPLY_BYTES = 832, /* what one queued answer costs of the receive buffer */
-	STRIPES = 64,
+	STRIPES = 16, /* deletes are 1.1 to 1.2 times dearer with 64, and twice with one */
 	AHEAD = 8, /* messages */
 };
 
@@ -169,8 +169,7 @@ static void add_to_order(struct batch *b, size_t i)
 
 /*
  * In which order the window is sent: as given, or where nothing depends on anything, IPv4 routes in
- * stripes (0 64 128
- * ... 1 65 ...). Neighbours in the table share a node of its trie, which is built anew for each of
+ * stripes (0 16 32 ... 1 17 ...). Neighbours in the table share a node of its trie, which is built anew for each of
  * a row of neighbours; IPv6 keeps a plain tree and likes neighbours best.
  */
 static void find_order(struct batch *b)

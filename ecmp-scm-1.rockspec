@@ -75,6 +75,7 @@ build = {
         "csrc/rtnl_names.c",
         "csrc/rtnl_nested.c",
         "csrc/rtnl_parse.c",
+        "csrc/rtnl_pipe.c",
         "csrc/rtnl_plain.c",
         "csrc/rtnl_print.c",
         "csrc/rtnl_route.c",

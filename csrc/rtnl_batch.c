@@ -1,14 +1,11 @@
 /*
- * Many changes with many in flight. Messages are encoded into the arena in windows, sent 64 KiB at
- * a time with an ACK asked for on the last of each send only: errors come by themselves and name
- * their message by its sequence number (kernel.md 11). Where the changes do not depend on each
- * other they are sent in stripes, the order the kernel's IPv4 table likes best.
+ * Many changes with many in flight. Messages are encoded into the arena in windows. Where the
+ * changes do not depend on each other they are sent in stripes, the order the kernel's IPv4 table
+ * likes best.
  */
 #define _GNU_SOURCE
 #include "rtnl_batch.h"
 
-#include <errno.h>
-#include <libmnl/libmnl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,10 +13,8 @@
 enum {
 	WINDOW_BYTES = 16 << 20, /* encoded before the first is sent: memory stays bounded */
 	WINDOW_COUNT = 1 << 17,
-	SEND_BYTES = 64 << 10,
-	REPLY_BYTES = 832, /* what one queued answer costs of the receive buffer */
 	STRIPES = 16, /* deletes are 1.1 to 1.2 times dearer with 64, and twice with one */
-	AHEAD = 8, /* messages */
+	AHEAD = 8,    /* messages */
 };
 
 static _Noreturn void bad_change(lua_State *L, size_t i, const char *what)
@@ -97,68 +92,30 @@ static void encode_change(struct batch *b, size_t i)
 	lua_settop(L, top);
 }
 
-/* Reads what has come; true when the answer to `last` was among it. */
-static bool take_answers(struct batch *b, uint32_t last, ssize_t n)
+/*
+ * Notes the kernel's refusal of change `i` of the window. Names may have to be asked for, and the
+ * answer is told from a copy, since that takes the buffer it lies in.
+ */
+static void take_refusal(struct pipe *p, size_t i, const struct nlmsghdr *answer)
 {
+	struct batch *b = p->owner;
 	lua_State *L = b->L;
-	bool done = false;
-	int left = (int)n, top = lua_gettop(L);
-	for (const struct nlmsghdr *h = (void *)b->s->buffer; mnl_nlmsg_ok(h, left);
-	     h = mnl_nlmsg_next(h, &left)) {
-		struct extack x;
-		int error = 0;
-		size_t i = h->nlmsg_seq - b->seq;
-		if (h->nlmsg_type != NLMSG_ERROR || i >= b->count || !read_extack(h, &x, &error))
-			continue;
-		done = done || h->nlmsg_seq == last;
-		if (!error)
-			continue;
-		const struct change *c = change_at(b, i);
-		const struct nlmsghdr *m = message_at(b, i);
-		char text[256]; /* the buffer is used again while names are asked for */
-		size_t length = x.text_length < sizeof(text) ? x.text_length : sizeof(text);
-		if (x.text)
-			memcpy(text, x.text, length);
-		x.text = x.text ? text : NULL;
-		x.text_length = length;
-		int next = (int)((const uint8_t *)h - b->s->buffer), rest = left;
-		struct arena *kept = arena_new(L);
-		memcpy(arena_reserve(L, kept, (size_t)n), b->s->buffer, (size_t)n);
-		refusal(L, &x, error, &rtnl_objects[c->object], verb_rows[c->verb].name,
-			(const uint8_t *)m + NLMSG_HDRLEN, m->nlmsg_len - NLMSG_HDRLEN, b->names);
-		memcpy(b->s->buffer, kept->base, (size_t)n);
-		arena_free(kept);
-		h = (const void *)(b->s->buffer + next);
-		left = rest;
-		set_failure(b, b->first + i);
-		lua_settop(L, top);
-	}
-	return done;
-}
-
-static void fail_rest(struct batch *b, int error)
-{
-	push_errno(b->L, "batch", NULL, error);
-	luaL_error(b->L, "%s", lua_tostring(b->L, -2));
-}
-
-/* Sends what has gathered and waits for the answer to its last message. */
-static void flush(struct batch *b, uint32_t last, size_t last_at)
-{
-	if (b->send->length == 0)
+	struct extack x;
+	int error, top = lua_gettop(L);
+	if (answer->nlmsg_type != NLMSG_ERROR || !read_extack(answer, &x, &error) || !error)
 		return;
-	struct nlmsghdr *h = (void *)(b->send->base + last_at);
-	h->nlmsg_flags |= NLM_F_ACK;
-	if (mnl_socket_sendto(b->s->nl, b->send->base, b->send->length) < 0)
-		fail_rest(b, errno);
-	b->send->length = 0;
-	for (;;) {
-		ssize_t n = receive(b->s);
-		if (n < 0)
-			fail_rest(b, errno);
-		if (take_answers(b, last, n))
-			return;
-	}
+	const struct change *c = change_at(b, i);
+	const struct nlmsghdr *m = message_at(b, i);
+	struct arena *kept = arena_new(L);
+	memcpy(arena_room(L, kept, p->received), b->s->buffer, p->received);
+	read_extack((const void *)(kept->base + ((const uint8_t *)answer - b->s->buffer)), &x,
+		    &error);
+	refusal(L, &x, error, &rtnl_objects[c->object], verb_rows[c->verb].name,
+		(const uint8_t *)m + NLMSG_HDRLEN, m->nlmsg_len - NLMSG_HDRLEN, b->names);
+	memcpy(b->s->buffer, kept->base, p->received);
+	arena_free(kept);
+	set_failure(b, b->first + i);
+	lua_settop(L, top);
 }
 
 static void add_to_order(struct batch *b, size_t i)
@@ -169,8 +126,8 @@ static void add_to_order(struct batch *b, size_t i)
 
 /*
  * In which order the window is sent: as given, or where nothing depends on anything, IPv4 routes in
- * stripes (0 16 32 ... 1 17 ...). Neighbours in the table share a node of its trie, which is built anew for each of
- * a row of neighbours; IPv6 keeps a plain tree and likes neighbours best.
+ * stripes (0 16 32 ... 1 17 ...). Neighbours in the table share a node of its trie, which is built
+ * anew for each of a row of neighbours; IPv6 keeps a plain tree and likes neighbours best.
  */
 static void find_order(struct batch *b)
 {
@@ -199,34 +156,14 @@ static void fetch_ahead(const struct batch *b, const uint32_t *order, size_t n)
 
 static void send_window(struct batch *b)
 {
-	uint32_t last = 0;
-	size_t last_at = 0, gathered = 0;
 	find_order(b);
 	const uint32_t *order = (const void *)b->order->base;
+	pipe_begin(&b->pipe, b->seq, b->count);
 	for (size_t n = 0; n < b->count; n++) {
-		const struct nlmsghdr *m = message_at(b, order[n]);
 		fetch_ahead(b, order, n);
-		if (gathered == b->room ||
-		    b->send->length + NLMSG_ALIGN(m->nlmsg_len) > SEND_BYTES) {
-			flush(b, last, last_at);
-			gathered = 0;
-		}
-		last_at = b->send->length;
-		last = m->nlmsg_seq;
-		memcpy(arena_room(b->L, b->send, NLMSG_ALIGN(m->nlmsg_len)), m,
-		       NLMSG_ALIGN(m->nlmsg_len));
-		gathered++;
+		pipe_put(&b->pipe, message_at(b, order[n]));
 	}
-	flush(b, last, last_at);
-}
-
-static size_t reply_room(int fd)
-{
-	int bytes = 0;
-	socklen_t size = sizeof(bytes);
-	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &size);
-	size_t n = (size_t)bytes / REPLY_BYTES;
-	return n > 16 ? n - 8 : 8;
+	pipe_flush(&b->pipe);
 }
 
 /*
@@ -253,12 +190,11 @@ int socket_batch(lua_State *L)
 	b.verbs = 8;
 	b.encoder = (struct encoder){.L = L, .out = b.s->out, .names = b.names};
 	b.changes = arena_new(L);
-	b.send = arena_new(L);
+	pipe_open(L, &b.pipe, b.s, take_refusal, &b);
 	b.order = arena_new(L);
-	b.room = reply_room(mnl_socket_get_fd(b.s->nl));
 	for (size_t i = 0; i < (size_t)total;) {
 		b.first = i;
-		b.s->out->length = b.changes->length = b.send->length = 0;
+		b.s->out->length = b.changes->length = 0;
 		b.seq = b.s->seq + 1;
 		while (i < (size_t)total && i - b.first < WINDOW_COUNT &&
 		       b.s->out->length < WINDOW_BYTES) {
@@ -275,7 +211,7 @@ int socket_batch(lua_State *L)
 	}
 	b.s->out->length = 0;
 	arena_free(b.changes);
-	arena_free(b.send);
+	pipe_close(&b.pipe);
 	arena_free(b.order);
 	lua_settop(L, 6);
 	return 2;

@@ -5,7 +5,7 @@
 #ifndef ECMP_RTNL_BATCH_H
 #define ECMP_RTNL_BATCH_H
 
-#include "rtnl_socket.h"
+#include "rtnl_pipe.h"
 
 struct change {
 	uint32_t at;	      /* of the nlmsghdr in the window */
@@ -19,15 +19,14 @@ struct batch {
 	lua_State *L;
 	struct sock *s;
 	struct arena *changes; /* of the window: struct change */
-	struct arena *send;
-	struct arena *order; /* of the window: numbers of changes */
+	struct arena *order;   /* of the window: numbers of changes */
+	struct pipe pipe;
 	struct encoder encoder;
 	const char *said;     /* the text of the last change's verb, kept at stack index `verbs` */
 	uint8_t object, verb; /* what it means */
 	size_t first;	      /* index of the window's first change, from 0 */
 	size_t count;
 	uint32_t seq; /* of the window's first message */
-	size_t room;  /* answers the receive buffer holds */
 	int list, choose, results, used, names, verbs;
 	bool free; /* the changes do not depend on each other */
 };

@@ -138,6 +138,7 @@ void index_register(lua_State *L);			    /* key -> row tables of every schema */
 void push_index(lua_State *L, const struct schema *schema); /* [] -> [key -> row] */
 int index_lookup(lua_State *L, const struct schema *schema, int key); /* row number, or -1 */
 const char *nearest_key(lua_State *L, const struct schema *schema, const char *key);
+const char *nearest_word(lua_State *L, int words, const char *key);
 __attribute__((noreturn)) void
 throw_at_caller(lua_State *L); /* [message] -> raises, with the caller's line */
 

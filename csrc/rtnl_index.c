@@ -68,8 +68,18 @@ static const struct {
 	{"prefix", "dst"},	   {"prefsrc", "src"},	    {"local", "address"},
 	{"mac", "address"},	   {"kind", "type"},	    {"gws", "nexthops"},
 	{"gatway", "via"},	   {"lookup", "table"},	    {"to", "dst"},
-	{"mss", "advmss"},	   {"device", "dev"},
+	{"mss", "advmss"},	   {"device", "dev"},	    {"link", "dev"},
 };
+
+static const char *synonym_of(const char *key, size_t *at)
+{
+	while (*at < sizeof(synonyms) / sizeof(synonyms[0])) {
+		size_t i = (*at)++;
+		if (strcmp(synonyms[i].theirs, key) == 0)
+			return synonyms[i].ours;
+	}
+	return NULL;
+}
 
 static size_t min3(size_t a, size_t b, size_t c)
 {
@@ -99,36 +109,69 @@ static size_t distance(const char *a, const char *b)
 	return row[n % 3][m];
 }
 
-static void nearest_row(const struct field *rows, const char *key, const char **best, size_t *least)
+/* The best so far: of two as near, the first in the alphabet, in whatever order they come. */
+struct nearest {
+	const char *key, *best;
+	size_t least;
+};
+
+static struct nearest nearest_to(const char *key)
+{
+	return (struct nearest){.key = key, .least = 2};
+}
+
+static void consider(struct nearest *n, const char *word)
+{
+	size_t d = distance(n->key, word);
+	if (d > n->least || (d == n->least && n->best && strcmp(word, n->best) > 0))
+		return;
+	n->least = d;
+	n->best = word;
+}
+
+static void consider_rows(struct nearest *n, const struct field *rows)
 {
 	for (const struct field *f = rows; f->kind != K_NONE; f++) {
 		if (f->kind == K_NEST && (f->flags & F_HOIST))
-			nearest_row(f->sub->rows, key, best, least);
-		if (!f->key)
-			continue;
-		size_t d = distance(key, f->key);
-		if (d < *least) {
-			*least = d;
-			*best = f->key;
-		}
+			consider_rows(n, f->sub->rows);
+		if (f->key)
+			consider(n, f->key);
 	}
 }
 
 const char *nearest_key(lua_State *L, const struct schema *schema, const char *key)
 {
-	for (size_t i = 0; i < sizeof(synonyms) / sizeof(synonyms[0]); i++) {
-		if (strcmp(synonyms[i].theirs, key) != 0)
-			continue;
-		lua_pushstring(L, synonyms[i].ours);
+	const char *word;
+	for (size_t at = 0; (word = synonym_of(key, &at));) {
+		lua_pushstring(L, word);
 		int row = index_lookup(L, schema, -1);
 		lua_pop(L, 1);
 		if (row >= 0)
-			return synonyms[i].ours;
+			return word;
 	}
-	const char *best = NULL;
-	size_t least = strlen(key) > 4 ? 4 : 3;
-	nearest_row(schema->rows, key, &best, &least);
-	return best;
+	struct nearest n = nearest_to(key);
+	consider_rows(&n, schema->rows);
+	return n.best;
+}
+
+/* The same among the keys of the table at `words`, which keeps what is returned. */
+const char *nearest_word(lua_State *L, int words, const char *key)
+{
+	const char *word;
+	for (size_t at = 0; (word = synonym_of(key, &at));) {
+		bool known = lua_getfield(L, words, word) != LUA_TNIL;
+		lua_pop(L, 1);
+		if (known)
+			return word;
+	}
+	struct nearest n = nearest_to(key);
+	lua_pushnil(L);
+	while (lua_next(L, words)) {
+		lua_pop(L, 1);
+		if (lua_type(L, -1) == LUA_TSTRING)
+			consider(&n, lua_tostring(L, -1));
+	}
+	return n.best;
 }
 
 /*

@@ -131,11 +131,16 @@ static int is_view(lua_State *L)
 	return 1;
 }
 
-/* rtnl.nearest(object, key) -> the field that may have been meant, or nil */
+/* rtnl.nearest(known, key) -> the word that may have been meant, or nil; `known` is a kind of
+ * object for its fields, or a table whose keys are the words there are */
 static int nearest(lua_State *L)
 {
-	const struct object *o = check_object_name(L, 1);
-	lua_pushstring(L, nearest_key(L, o->schema, luaL_checkstring(L, 2)));
+	const char *key = luaL_checkstring(L, 2), *near;
+	if (lua_istable(L, 1))
+		near = nearest_word(L, 1, key);
+	else
+		near = nearest_key(L, check_object_name(L, 1)->schema, key);
+	lua_pushstring(L, near);
 	return 1;
 }
 

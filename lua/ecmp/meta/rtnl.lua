@@ -433,11 +433,12 @@ function rtnl.group(routes, metatable) end
 ---@return (integer|table)[]? steps nil where one of them is not written plainly
 function rtnl.match(current, wanted) end
 
----The field that may have been meant.
----@param object ecmp.kind
+---The word that may have been meant.
+---@param known ecmp.kind|table<string, any> a kind of object, for its fields; or a table whose keys
+---are the words there are
 ---@param key string
 ---@return string?
-function rtnl.nearest(object, key) end
+function rtnl.nearest(known, key) end
 
 ---The calling chunk belongs to the library: wrong calls are reported at its callers.
 function rtnl.own() end

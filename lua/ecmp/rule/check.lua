@@ -23,47 +23,8 @@ local ROUTE <const> = kinds("dst via dev type src from congctl", "string",
   kinds("table proto scope tos pref family iif", "word",
   kinds("nexthops encap lock features", "table", {})))))
 
--- What people write for iproute2's words.
-local SYNONYM <const> = {
-  gw = "via", gateway = "via", gws = "nexthops", hops = "nexthops", priority = "metric",
-  prefix = "dst", to = "dst", destination = "dst", oif = "dev", interface = "dev", link = "dev",
-  protocol = "proto", prefsrc = "src", preference = "metric", ifname = "dev",
-}
-
----The number of letters to change, add or leave out to come from one word to the other.
-local function distance(a, b)
-  local row <const> = {}
-  for j = 0, #b do row[j] = j end
-  for i = 1, #a do
-    local diagonal
-    diagonal, row[0] = row[0], i
-    for j = 1, #b do
-      local cost <const> = a:byte(i) == b:byte(j) and 0 or 1
-      diagonal, row[j] = row[j], math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
-    end
-  end
-  return row[#b]
-end
-
----The word that somebody probably meant.
----@param name string
----@param words string[]
----@return string?
-function M.nearest(name, words)
-  local best, least = nil, 3
-  -- A name of any length may come from a hostile script; only short ones are compared.
-  for _, word in ipairs(#name <= 24 and words or {}) do
-    local d <const> = distance(name, word)
-    if d < least or d == least and best and word < best then best, least = word, d end
-  end
-  return best
-end
-
 local function hint_for(name, known)
-  if type(name) ~= "string" then return "" end
-  local words <const> = {}
-  for word in pairs(known) do words[#words + 1] = word end
-  local near <const> = known[SYNONYM[name]] and SYNONYM[name] or M.nearest(name, words)
+  local near <const> = type(name) == "string" and rtnl.nearest(known, name)
   return near and (" (did you mean '%s'?)"):format(near) or ""
 end
 

@@ -2,15 +2,15 @@
 --
 -- This runs in a process of its own, a copy of the caller's state. What it changes here (the string
 -- metatable is locked, say) is changed for nobody else.
-local check <const> = require "ecmp.rule.check"
 local merge <const> = require "ecmp.rule.merge"
+local rtnl <const> = require "ecmp.rtnl"
 
 local M = {}
 
 -- CNI's code for a script that is at fault.
 local FAULT <const> = 100
 
-local HOOKS <const> = { "key", "merge", "routes", "plan" }
+local HOOKS <const> = { key = true, merge = true, routes = true, plan = true }
 
 local BASE <const> = {
   "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget",
@@ -70,7 +70,7 @@ end
 ---A hook with its name misspelt would never be called, and nobody would notice.
 local function check_names(script)
   for name in pairs(script) do
-    local near <const> = type(name) == "string" and check.nearest(name, HOOKS)
+    local near <const> = type(name) == "string" and rtnl.nearest(HOOKS, name)
     if near and near ~= name then
       error(("%s: unknown hook (did you mean '%s'?)"):format(name, near), 0)
     end
@@ -84,7 +84,7 @@ local function read_hooks(script)
   end
   check_names(script)
   local hooks <const> = {}
-  for _, name in ipairs(HOOKS) do
+  for name in pairs(HOOKS) do
     local hook <const> = script[name]
     if hook ~= nil and type(hook) ~= "function" then
       error(("%s: a function is due here, not a %s"):format(name, type(hook)), 0)

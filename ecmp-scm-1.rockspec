@@ -98,6 +98,8 @@ build = {
     ["ecmp.sys"] = {
       sources = {
         "csrc/sys.c",
+        "csrc/sys_capture.c",
+        "csrc/sys_child.c",
         "csrc/sys_fd.c",
         "csrc/sys_file.c",
         "csrc/sys_netlink.c",

@@ -131,6 +131,18 @@ describe("ecmp.sys", function()
       assert(sys.kill(-child.pid, "KILL"))
     end)
 
+    it("leaves no zombie of a detached child, and says when there is no such program", function()
+      local before <const> = helper.children()
+      local child <const> = assert(sys.spawn { argv = { "true" }, detach = true })
+      helper.eventually(function() return not sys.stat(("/proc/%d"):format(child.pid)) end)
+      local ok <const>, message <const>, code <const> =
+        sys.spawn { argv = { "/no/such/program" }, detach = true }
+      assert.is_nil(ok)
+      assert.equal("ENOENT", code)
+      assert.matches("^spawn /no/such/program: ", message)
+      assert.equal(before, helper.children())
+    end)
+
     it("hands down no descriptor but the three, and no signal mask", function()
       local lock <close> = assert(sys.lock(at "lock", { create = true }))
       local signals <close> = assert(sys.signals { "TERM", "INT" })

@@ -35,17 +35,40 @@ static int start_watch(struct sock *s)
 	return mnl_socket_setsockopt(s->watch, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
 }
 
+/* What a dump has told: whole messages behind each other in parts, and how far they were handed
+ * out. */
 struct dump {
 	const struct object *object;
-	int list, names;
-	lua_Integer n;
+	struct arena *part; /* that is filled, later read */
+	size_t at;
+	lua_Integer parts; /* that were begun */
 	int error;
 	bool interrupted;
 	struct extack x;
 };
 
+enum {
+	PART = 16 << 20 /* larger ones malloc would map anew each time, a page fault a page */
+};
+
+enum {
+	DUMP = 1,
+	PARTS,
+	NAMES
+};
+
+static void keep_message(lua_State *L, struct dump *d, int parts, const struct nlmsghdr *h)
+{
+	size_t length = NLMSG_ALIGN(h->nlmsg_len);
+	if (!d->part || d->part->length + length > PART) {
+		d->part = arena_new(L);
+		lua_rawseti(L, parts, ++d->parts);
+	}
+	memcpy(arena_room(L, d->part, length), h, length);
+}
+
 /* Takes the messages of one receive; true when the dump is over. */
-static bool take_dump(lua_State *L, struct sock *s, struct dump *d, ssize_t n)
+static bool take_dump(lua_State *L, struct sock *s, struct dump *d, int parts, ssize_t n)
 {
 	int left = (int)n;
 	for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left);
@@ -58,21 +81,19 @@ static bool take_dump(lua_State *L, struct sock *s, struct dump *d, ssize_t n)
 			read_extack(h, &d->x, &d->error);
 			return true;
 		}
-		if (mnl_nlmsg_get_payload_len(h) < d->object->schema->head)
-			continue;
-		view_push(L, d->object, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
-			  mnl_nlmsg_get_payload_len(h), d->names);
-		lua_rawseti(L, d->list, ++d->n);
+		if (mnl_nlmsg_get_payload_len(h) >= d->object->schema->head)
+			keep_message(L, d, parts, h);
 	}
 	return false;
 }
 
+/* [] -> [table of the dump's parts] */
 static int run_dump(lua_State *L, struct sock *s, struct dump *d, size_t at)
 {
 	struct nlmsghdr *h = (void *)(s->out->base + at);
-	lua_Integer old = d->n;
-	d->n = 0;
-	d->interrupted = false;
+	lua_newtable(L);
+	int parts = lua_gettop(L);
+	*d = (struct dump){.object = d->object};
 	h->nlmsg_seq = ++s->seq;
 	if (send_out(s, at) < 0) {
 		d->error = errno;
@@ -84,19 +105,44 @@ static int run_dump(lua_State *L, struct sock *s, struct dump *d, size_t at)
 			d->error = errno;
 			return -1;
 		}
-		if (take_dump(L, s, d, n))
+		if (take_dump(L, s, d, parts, n))
 			break;
 	}
-	for (lua_Integer i = d->n + 1; i <= old; i++) { /* of a longer first try */
-		lua_pushnil(L);
-		lua_rawseti(L, d->list, i);
-	}
+	d->part = NULL;
+	d->parts = 0;
 	return d->error ? -1 : 0;
 }
 
+/* Goes on to the next part; false behind the last. */
+static bool next_part(lua_State *L, struct dump *d)
+{
+	if (d->part)
+		arena_free(d->part);
+	lua_rawgeti(L, lua_upvalueindex(PARTS), ++d->parts);
+	d->part = lua_touserdata(L, -1);
+	d->at = 0;
+	lua_pop(L, 1);
+	return d->part;
+}
+
+/* -> the next view of what a dump has told, or nothing behind the last */
+static int next_view(lua_State *L)
+{
+	struct dump *d = lua_touserdata(L, lua_upvalueindex(DUMP));
+	if ((!d->part || d->at >= d->part->length) && !next_part(L, d))
+		return 0;
+	const struct nlmsghdr *h = (const void *)(d->part->base + d->at);
+	d->at += NLMSG_ALIGN(h->nlmsg_len);
+	view_push(L, d->object, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
+		  mnl_nlmsg_get_payload_len(h), lua_upvalueindex(NAMES));
+	return 1;
+}
+
 /*
- * socket:dump(object, filter) -> list of views | nil, message, code
- * The filter holds only what the kernel itself can filter by (family, table, proto, type, dev).
+ * socket:dump(object, filter) -> iterator over views | nil, message, code
+ * The filter holds only what the kernel itself can filter by (family, table, proto, type, dev). All
+ * has been read when the first view is handed out; a view is made when its turn comes, so that one
+ * that nobody keeps is memory for those after it.
  */
 int socket_dump(lua_State *L)
 {
@@ -104,38 +150,39 @@ int socket_dump(lua_State *L)
 		TRIES = 32
 	};
 	struct sock *s = check_socket(L);
-	struct dump d = {.object = check_object(L, 2)};
+	const struct object *object = check_object(L, 2);
 	luaL_checktype(L, 3, LUA_TTABLE);
 	lua_settop(L, 3);
 	names_new(L, 1);
-	lua_newtable(L);
-	d.names = 4;
-	d.list = 5;
+	struct dump *d = lua_newuserdatauv(L, sizeof(*d), 0);
+	*d = (struct dump){.object = object};
 	s->out->length = 0;
-	size_t at = begin_message(L, s, d.object->get, NLM_F_REQUEST | NLM_F_DUMP);
+	size_t at = begin_message(L, s, object->get, NLM_F_REQUEST | NLM_F_DUMP);
 	struct encoder e = {.L = L, .out = s->out, .names = 4, .verb = VERB_DUMP};
-	encode_message(&e, d.object->schema, 3);
+	encode_message(&e, object->schema, 3);
 	end_message(s, at);
 	if (e.refused)
-		return lacking(L, &e, d.object, "list");
-	bool watched = d.object->schema == &schema_route && e.family != AF_INET;
+		return lacking(L, &e, object, "list");
+	bool watched = object->schema == &schema_route && e.family != AF_INET;
 	if (watched && start_watch(s) < 0)
-		return refusal(L, NULL, errno, d.object, "list", s->out->base + e.start,
+		return refusal(L, NULL, errno, object, "list", s->out->base + e.start,
 			       s->out->length - e.start, 4);
 	for (int i = 0; i < TRIES; i++) {
+		lua_settop(L, 5);
 		if (watched)
 			changed(s);
-		if (run_dump(L, s, &d, at) < 0)
-			return refusal(L, &d.x, d.error, d.object, "list", s->out->base + e.start,
+		if (run_dump(L, s, d, at) < 0)
+			return refusal(L, &d->x, d->error, object, "list", s->out->base + e.start,
 				       s->out->length - e.start, 4);
-		if (!d.interrupted && !(watched && changed(s))) {
-			lua_settop(L, 5);
+		if (!d->interrupted && !(watched && changed(s))) {
+			lua_pushvalue(L, 4);
+			lua_pushcclosure(L, next_view, NAMES);
 			return 1;
 		}
 	}
-	d.x.text = "changes came in between every time";
-	d.x.text_length = strlen(d.x.text);
-	return refusal(L, &d.x, EINTR, d.object, "list", s->out->base + e.start,
+	d->x.text = "changes came in between every time";
+	d->x.text_length = strlen(d->x.text);
+	return refusal(L, &d->x, EINTR, object, "list", s->out->base + e.start,
 		       s->out->length - e.start, 4);
 }
 

@@ -150,6 +150,53 @@ describe("routes #netns", function()
     assert.are.equal(0, #nl.route:list { proto = "bird" })
   end)
 
+  it("are handed out one by one: what is kept stays, what is asked meanwhile disturbs nothing",
+    function()
+      local changes <const>, kept <const> = {}, {}
+      for i = 1, 300 do changes[i] = { "route add", { dst = ("10.46.%d.%d/32"):format(i // 100, i %
+        100), dev = "v1", proto = "bird" } } end
+      for _, result in ipairs(nl:batch(changes)) do assert.is_true(result) end
+      local next_route <const> = nl.route:each { proto = "bird", family = 4 }
+      for route in next_route do
+        kept[#kept + 1] = route
+        assert(nl.route:del(route))
+        collectgarbage "step"
+      end
+      assert.is_nil(next_route())
+      assert.are.equal(300, #kept)
+      local seen <const> = {}
+      for _, route in ipairs(kept) do seen[route.dst] = route.proto end
+      for _, change in ipairs(changes) do
+        assert.are.equal("bird", seen[change[2].dst:match "[^/]+"])
+      end
+      assert.are.equal(0, #nl.route:list { proto = "bird" })
+      for route in nl.route:each() do assert.are.equal(4, route.family) break end
+    end)
+
+  it("are all told where they take more memory than is asked for at once", function()
+    local hops <const>, routes <const> = 500, 2200 -- 8 KB a route, 17.6 MB
+    local changes <const>, members <const>, lists <const> = {}, {}, {}
+    for i = 1, hops do
+      changes[i] = { "nexthop add", { id = i, via = "10.0.1.2", dev = "v1" } }
+      members[i] = { id = i }
+    end
+    changes[hops + 1] = { "nexthop add", { id = 1000, group = members } }
+    for i = 1, routes do lists[i] = { "route add", { dst = ("10.47.%d.%d/32"):format(i // 200,
+      i % 200), nhid = 1000, proto = "bird" } } end
+    for _, list in ipairs { changes, lists } do
+      for _, result in ipairs(nl:batch(list)) do assert.is_true(result) end
+    end
+    local seen <const>, ends <const> = {}, { [0] = true }
+    for route in nl.route:each { proto = "bird", family = 4 } do
+      assert.is_nil(seen[route.dst])
+      seen[route.dst] = true
+      ends[#route:raw(9)] = true
+    end
+    for _, one in ipairs(lists) do assert.is_true(seen[one[2].dst:match "[^/]+"]) end
+    assert.are.same({ [0] = true, [16 * hops] = true }, ends)
+    assert(nl.nexthop:flush())
+  end)
+
   it("read the same as a table, given back as they came", function()
     assert(nl.route:add "10.45.0.0/16 via 10.0.1.2 mtu lock 1400 realms 3/4")
     local view <const> = nl.route:list { dst = "10.45.0.0/16" }[1]

@@ -98,7 +98,7 @@ local KERNEL <const> = {
   dump = [[local socket <close> = assert(rtnl.open(path))
     local n = 0
     for _, object in ipairs { "route", "link", "addr", "rule", "neigh", "nexthop" } do
-      for _, view in ipairs(assert(socket:dump(object, {}))) do n = n + #tostring(view) end
+      for view in assert(socket:dump(object, {})) do n = n + #tostring(view) end
     end
     assert(n > 100)]],
   share = [[local socket <close> = assert(rtnl.open(path))

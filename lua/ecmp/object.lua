@@ -330,19 +330,48 @@ end
 -- Absent tables and absent families hold nothing.
 local empty <const> = { ENOENT = true, EAFNOSUPPORT = true, EOPNOTSUPP = true, EPFNOSUPPORT = true }
 
-local function dump(self, query, wanted, into)
-  local views, message, code = self.nl.socket:dump(self.kind, query)
-  if not views then
-    return empty[code] and into or nil, message, code
-  elseif next(wanted) == nil then
-    return table.move(views, 1, #views, #into + 1, into)
+-- What the kernel tells of a filter, an iterator for each family; all has been read. What it does not
+-- compare by itself is left in `wanted`.
+local function read(self, filter)
+  local wanted, family = canonical(self.kind, filter)
+  local query, dumps = {}, {}
+  if self.kind == "route" and filter.table == nil then
+    wanted.table = "main"
   end
-  for _, view in ipairs(views) do
-    if matches(view, wanted) then
-      into[#into + 1] = view
+  for _, key in ipairs(kernel_filters[self.kind] or {}) do
+    query[key] = wanted[key]
+  end
+  if self.kind == "route" then
+    wanted.table = nil -- every kernel that takes strict dumps compares this one exactly
+  end
+  for _, f in ipairs(by_family[self.kind] and (family and { family } or { 4, 6 }) or { false }) do
+    query.family = f or nil
+    local views, message, code = self.nl.socket:dump(self.kind, query)
+    if views then
+      dumps[#dumps + 1] = views
+    elseif not empty[code] then
+      return nil, message, code
     end
   end
-  return into
+  return dumps, wanted
+end
+
+-- Iterates over the views of dumps that are as wanted.
+local function wanted_of(dumps, wanted)
+  if #dumps == 1 and next(wanted) == nil then
+    return dumps[1]
+  end
+  local at = 1
+  return function()
+    while dumps[at] do
+      for view in dumps[at] do
+        if matches(view, wanted) then
+          return view
+        end
+      end
+      at = at + 1
+    end
+  end
 end
 
 ---Lists objects. The whole list is read before the first is handed out.
@@ -354,51 +383,27 @@ end
 ---@return string? code
 function methods:list(filter)
   filter = check_filter(self.kind, filter)
-  local wanted, family = canonical(self.kind, filter)
-  if self.kind == "route" and filter.table == nil then
-    wanted.table = "main"
+  local dumps, wanted, code = read(self, filter)
+  if not dumps then
+    return nil, wanted, code
   end
-  local query = {}
-  for _, key in ipairs(kernel_filters[self.kind] or {}) do
-    query[key] = wanted[key]
+  local list, n = {}, 0
+  for view in wanted_of(dumps, wanted) do
+    n = n + 1
+    list[n] = view
   end
-  if self.kind == "route" then
-    wanted.table = nil -- every kernel that takes strict dumps compares this one exactly
-  end
-  if next(wanted) == nil and self.kind ~= "route" and (family or not by_family[self.kind]) then
-    query.family = by_family[self.kind] and family or nil
-    local views, message, code = self.nl.socket:dump(self.kind, query)
-    if not views then
-      return nil, message, code
-    end
-    return M.list_of(views, self.nl, filter)
-  end
-  local list = M.list_of({}, self.nl, filter)
-  for _, f in ipairs(by_family[self.kind] and (family and { family } or { 4, 6 }) or { false }) do
-    query.family = f or nil
-    local ok, message, code = dump(self, query, wanted, list)
-    if not ok then
-      return nil, message, code
-    end
-  end
-  return list
+  return M.list_of(list, self.nl, filter)
 end
 
-local function following(state)
-  state.at = state.at + 1
-  return state.list[state.at]
-end
-
----Iterates over what `list` would return; a refusal of the kernel raises.
+---Iterates over what `list` would return, and makes no list of it; a refusal of the kernel raises.
 ---@param filter? table|string
----@return fun(state: table): table|nil
----@return table state
+---@return fun(): table|nil
 function methods:each(filter)
-  local list, message = self:list(filter)
-  if not list then
-    error(message, 2)
+  local dumps, wanted = read(self, check_filter(self.kind, filter))
+  if not dumps then
+    error(wanted, 2)
   end
-  return following, { list = list, at = 0 }
+  return wanted_of(dumps, wanted)
 end
 
 ---How the objects of a list are deleted: a function that makes a request of a view, or nil where it

@@ -324,10 +324,11 @@ local Socket = {}
 ---@return string? code # "EEXIST", ...
 function Socket:request(object, verb, value) end
 
----Reads all objects of a kind; again if the kernel says they changed meanwhile.
+---Reads all objects of a kind; again if the kernel says they changed meanwhile. Views are made one by
+---one, when their turn comes.
 ---@param object ecmp.kind
 ---@param filter ecmp.Fields what the kernel itself filters by: family, table, proto, type, dev
----@return ecmp.View[]|nil
+---@return (fun(): ecmp.View|nil)|nil views an iterator
 ---@return string? message
 ---@return string? code
 function Socket:dump(object, filter) end

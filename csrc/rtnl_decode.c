@@ -637,22 +637,21 @@ bool push_key(lua_State *L, const struct stretch *s, int key, int names, bool *k
 /* The same where the row of the key is known, -1 where no row of this schema has it. */
 bool push_row(lua_State *L, const struct stretch *s, int row, int key, int names, bool *known)
 {
-	struct reading r = {L, names, lua_tostring(L, key)};
 	*known = row >= 0;
 	if (row >= 0 && s->schema->rows[row].kind != K_NEST) {
-		const struct field *f = &s->schema->rows[row];
+		const struct field *first = &s->schema->rows[row], *f = first;
 		do {
 			if (push_field(L, s, f, names))
 				return true;
 			f++;
-		} while (f->key && strcmp(f->key, r.key) == 0);
+		} while (f->key && strcmp(f->key, first->key) == 0);
 		if (s->schema != &schema_link) /* what a link lacks its kind may have */
 			return false;
 	}
-	if (visit(s, read_one, &r))
-		*known = true;
-	else
+	struct reading r = {L, names, lua_tostring(L, key)};
+	if (!visit(s, read_one, &r))
 		return false;
+	*known = true;
 	return true;
 }
 

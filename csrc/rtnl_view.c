@@ -251,46 +251,65 @@ enum {
 	METHODS = 1,
 	NAMED,
 	ROWS,
-	OWN
+	OWN,
+	KEYS
 };
+
+/* The row of the key at index 2, -1 where there is none; the next time it is known. */
+static int find_row(lua_State *L, const struct schema *schema, const void *key)
+{
+	lua_pushvalue(L, 2);
+	if (lua_rawget(L, lua_upvalueindex(ROWS)) == LUA_TNIL)
+		return -1;
+	int row = (int)lua_tointeger(L, -1);
+	struct key_cache *keys = lua_touserdata(L, lua_upvalueindex(KEYS));
+	*known_place(keys, schema, key) = (struct known_key){key, schema, row};
+	return row;
+}
+
+/* What is no field: a method, or a mistake. */
+static int no_field(lua_State *L, const struct schema *schema)
+{
+	lua_pushvalue(L, 2);
+	if (lua_rawget(L, lua_upvalueindex(METHODS)) != LUA_TNIL)
+		return 1;
+	if (schema == &schema_link) { /* what another kind of link has */
+		lua_pushnil(L);
+		return 1;
+	}
+	const char *key = lua_tostring(L, 2);
+	const char *near = nearest_key(L, schema, key);
+	if (near)
+		lua_pushfstring(L, "%s: unknown field of %s %s (did you mean '%s'?)", key,
+				article(schema), schema->name, near);
+	else
+		lua_pushfstring(L, "%s: unknown field of %s %s", key, article(schema),
+				schema->name);
+	throw_at_caller(L);
+}
 
 static int view_index(lua_State *L)
 {
 	if (!lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(OWN)))
 		luaL_typeerror(L, 1, RTNL_VIEW);
-	struct view *v = lua_touserdata(L, 1);
-	struct stretch s = view_stretch(v);
-	bool known;
-	lua_settop(L, 2);
-	if (lua_type(L, 2) != LUA_TSTRING) {
+	struct stretch s = view_stretch(lua_touserdata(L, 1));
+	const void *key = lua_topointer(L, 2);
+	const struct known_key *known =
+		known_place(lua_touserdata(L, lua_upvalueindex(KEYS)), s.schema, key);
+	int row = known->row;
+	bool any;
+	if (known->key != key || known->schema != s.schema)
+		row = find_row(L, s.schema, key);
+	if (row < 0 && lua_type(L, 2) != LUA_TSTRING) {
 		lua_pushnil(L);
 		return 1;
 	}
-	lua_pushvalue(L, 2);
-	lua_rawget(L, lua_upvalueindex(ROWS));
-	int row = lua_isnil(L, -1) ? -1 : (int)lua_tointeger(L, -1);
-	if (push_row(L, &s, row, 2, lua_upvalueindex(NAMED), &known))
+	if (push_row(L, &s, row, 2, lua_upvalueindex(NAMED), &any))
 		return 1;
-	if (known) {
-		lua_pushnil(L);
-		return 1;
-	}
-	lua_pushvalue(L, 2);
-	if (lua_rawget(L, lua_upvalueindex(METHODS)) != LUA_TNIL)
-		return 1;
-	if (s.schema == &schema_link) { /* what another kind of link has */
-		lua_pushnil(L);
-		return 1;
-	}
-	const char *key = lua_tostring(L, 2);
-	const char *near = nearest_key(L, s.schema, key);
-	if (near)
-		lua_pushfstring(L, "%s: unknown field of %s %s (did you mean '%s'?)", key,
-				article(s.schema), s.schema->name, near);
-	else
-		lua_pushfstring(L, "%s: unknown field of %s %s", key, article(s.schema),
-				s.schema->name);
-	throw_at_caller(L);
+	if (!any)
+		return no_field(L, s.schema);
+	lua_pushnil(L);
+	return 1;
 }
 
 static int view_newindex(lua_State *L)
@@ -450,7 +469,8 @@ static void set_index(lua_State *L, const struct object *object, int names)
 	lua_pushvalue(L, names);
 	push_index(L, object->schema);
 	lua_pushvalue(L, -4);
-	lua_pushcclosure(L, view_index, OWN);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &mark);
+	lua_pushcclosure(L, view_index, KEYS);
 	lua_setfield(L, -2, "__index");
 }
 
@@ -480,4 +500,6 @@ void view_register(lua_State *L)
 {
 	luaL_newlib(L, methods);
 	lua_setfield(L, LUA_REGISTRYINDEX, RTNL_VIEW);
+	memset(lua_newuserdatauv(L, sizeof(struct key_cache), 0), 0, sizeof(struct key_cache));
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &mark);
 }

@@ -136,6 +136,7 @@ describe("a view", function()
 
   it("has nil for a field that it lacks, and its fields in order", function()
     assert.is_nil(view.metric)
+    for _, key in ipairs { 1, 0.5, true, print, {} } do assert.is_nil(view[key]) end
     local keys <const> = {}
     for key in pairs(view) do keys[#keys + 1] = key end
     assert.are.same({ "family", "dst", "via", "scope", "mtu" }, keys)

@@ -263,10 +263,13 @@ static void push_bits(lua_State *L, const struct field *f, uint64_t bits)
 
 static bool push_hops(lua_State *L, const struct stretch *s, const struct field *f, int names)
 {
-	struct hop_cursor cursor = hops_of(s, f);
+	struct hop_cursor cursor = hops_of(s, f), ahead = cursor;
 	struct stretch hop;
+	int n = 0;
+	while (next_hop(&ahead, &hop))
+		n++;
 	luaL_checkstack(L, 12, "too many values");
-	lua_newtable(L);
+	lua_createtable(L, n, 0);
 	for (int i = 1; next_hop(&cursor, &hop); i++) {
 		push_stretch(L, &hop, names);
 		lua_rawseti(L, -2, i);
@@ -672,6 +675,6 @@ void push_stretch(lua_State *L, const struct stretch *s, int names)
 {
 	struct reading r = {L, names, NULL};
 	luaL_checkstack(L, 8, "too many values");
-	lua_newtable(L);
+	lua_createtable(L, 0, s->outer ? 4 : 8); /* as many fields as there usually are */
 	visit(s, read_all, &r);
 }

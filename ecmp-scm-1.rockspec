@@ -79,6 +79,8 @@ build = {
         "csrc/rtnl_plain.c",
         "csrc/rtnl_print.c",
         "csrc/rtnl_route.c",
+        "csrc/rtnl_route_table.c",
+        "csrc/rtnl_route_view.c",
         "csrc/rtnl_schema.c",
         "csrc/rtnl_schema_link.c",
         "csrc/rtnl_share.c",

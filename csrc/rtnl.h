@@ -153,6 +153,16 @@ struct stretch {
 	const struct stretch *outer;
 };
 
+/* The attribute at `at`, or NULL. Attributes are 4-byte aligned in every message we keep, so the
+ * header may be read in place. */
+static inline const struct nlattr *attr_at(const uint8_t *data, size_t length, size_t at)
+{
+	const struct nlattr *a = (const struct nlattr *)(const void *)(data + at);
+	if (at + NLA_HDRLEN > length || a->nla_len < NLA_HDRLEN || a->nla_len > length - at)
+		return NULL;
+	return a;
+}
+
 const struct nlattr *find_attr(const struct stretch *s, uint16_t type);
 bool push_field(lua_State *L, const struct stretch *s, const struct field *f,
 		int names); /* pushes 0 or 1 */

@@ -56,67 +56,120 @@ static bool names_device(const struct plain_route *want)
 
 /* --- everything else ------------------------------------------------------------------------- */
 
-/* Whether two numbers or words say that they are the same. */
-static bool is_plain_value(lua_State *L, const struct field *f, int value)
+/* A value that is nothing but what is there without being asked for. */
+static bool is_default(const struct route_reader *r, const struct field *f,
+		       const struct plain_value *v)
 {
-	if (f->kind == K_NEST) /* metrics, of which some are checked for their range */
-		return lua_isinteger(L, value) && lua_tointeger(L, value) >= 0 &&
-		       lua_tointeger(L, value) <= UINT32_MAX;
-	return lua_type(L, value) == LUA_TNUMBER || lua_type(L, value) == LUA_TSTRING;
+	return f == r->row[R_PREF] && v->kind == NUMBER && v->number == 0; /* medium */
 }
 
-/* What may be written in more ways than one. */
-static bool is_spelled(const struct field *f)
+/* The same row of a route that is there. */
+static struct plain_value held_value(struct route_reader *r, const struct plain_route *have,
+				     const struct field *f, bool metric)
 {
-	return f->words || f->kind == K_ADDRESS || f->kind == K_REALM;
+	if (have->v)
+		return value_in_view(have, f, metric);
+	struct plain_value v = {.kind = NOTHING};
+	lua_pushstring(r->L, f->key);
+	if (lua_rawget(r->L, have->index) != LUA_TNIL)
+		v = value_in_table(r, have, f, lua_gettop(r->L));
+	lua_pop(r->L, 1);
+	return v;
 }
 
-/* Whether a value that may be written in more ways than one is a word or address for sure. */
-static bool is_known(lua_State *L, const struct field *f, int value, uint8_t family)
+/* What is wanted of one row against what is there; `have` may be NULL: nothing is. */
+static enum verdict compare_value(struct route_reader *r, const struct plain_route *have,
+				  const struct field *f, bool metric,
+				  const struct plain_value *want)
 {
-	uint8_t address[16], its_family;
-	size_t size;
-	if (lua_type(L, value) != LUA_TSTRING)
-		return false;
-	const char *text = lua_tolstring(L, value, &size);
-	if (f->words)
-		return word_by_name(f->words, text);
-	return f->kind == K_ADDRESS &&
-	       read_address(text, size, address, &its_family) == text + size &&
-	       its_family == family;
-}
-
-/* The n-th field of `want` against the same of `have`, which may be NULL: nothing is there. */
-static enum verdict compare_field(lua_State *L, const struct plain_route *have,
-				  const struct plain_route *want, int n)
-{
-	const struct field *f = &schema_route.rows[want->fields.row[n]];
-	int value = want->fields.top + 2 * n + 2;
-	if ((f->flags & (F_READONLY | F_VOLATILE)) || !is_plain_value(L, f, value))
+	if (want->kind == ODD)
 		return UNSURE;
+	if (want->kind == NOTHING || is_default(r, f, want))
+		return SAME;
 	if (!have)
-		return !is_spelled(f) || is_known(L, f, value, want->slot.family) ? DIFFERENT
-										  : UNSURE;
-	lua_pushvalue(L, value - 1);
-	lua_gettable(L, have->index);
-	bool same = lua_compare(L, -1, value, LUA_OPEQ);
-	lua_pop(L, 1);
-	return same ? SAME : is_spelled(f) ? UNSURE : DIFFERENT;
+		return DIFFERENT;
+	struct plain_value there = held_value(r, have, f, metric);
+	if (there.kind == ODD)
+		return UNSURE;
+	bool same = there.kind == want->kind && there.number == want->number &&
+		    memcmp(there.address, want->address, sizeof(want->address)) == 0;
+	return same ? SAME : DIFFERENT;
 }
 
+/* The worse of two verdicts. */
+static enum verdict both(enum verdict a, enum verdict b)
+{
+	return a > b ? a : b;
+}
+
+static enum verdict compare_scopes(struct route_reader *r, struct plain_route *have,
+				   struct plain_route *want)
+{
+	uint32_t scope;
+	if (!read_scope(r, want) || (!want->v && !read_number(r, want, R_SCOPE, &scope)))
+		return UNSURE;
+	if (!have || want->slot.family == AF_INET6 || !says_scope(r, want))
+		return SAME;
+	if (!read_scope(r, have))
+		return UNSURE;
+	return have->slot.scope == want->slot.scope ? SAME : DIFFERENT;
+}
+
+/* The fields of a table. */
 static enum verdict compare_fields(struct route_reader *r, const struct plain_route *have,
 				   const struct plain_route *want)
 {
 	enum verdict all = SAME;
-	for (int n = 0; n < want->fields.count; n++) {
-		if (r->settled >> want->fields.row[n] & 1)
+	for (int n = 0; n < want->fields.count && all != UNSURE; n++) {
+		const struct field *row = &schema_route.rows[want->fields.row[n]];
+		if (r->settled >> want->fields.row[n] & 1 || row == r->row[R_SCOPE])
 			continue;
-		enum verdict one = compare_field(r->L, have, want, n);
-		if (one == UNSURE)
-			return UNSURE;
-		if (one == DIFFERENT)
-			all = DIFFERENT;
+		const struct field *f = row_of_field(r, want, n);
+		struct plain_value v = value_in_table(r, want, f, want->fields.top + 2 * n + 2);
+		all = both(all, compare_value(r, have, f, row->kind == K_NEST, &v));
 	}
+	return all;
+}
+
+static enum verdict compare_metrics(struct route_reader *r, const struct plain_route *have,
+				    const struct plain_route *want)
+{
+	const struct nlattr *nest = attr_of(want, RTA_METRICS), *a;
+	const uint8_t *data = (const uint8_t *)nest + NLA_HDRLEN;
+	enum verdict all = SAME;
+	size_t at = 0, size = nest->nla_len - (size_t)NLA_HDRLEN;
+	for (; (a = attr_at(data, size, at)); at += NLA_ALIGN(a->nla_len)) {
+		const struct field *f = r->metrics->sub->rows;
+		while (f->kind != K_NONE && f->attr != (a->nla_type & NLA_TYPE_MASK))
+			f++;
+		if (f->kind == K_NONE)
+			continue;
+		struct plain_value v = value_of_attr(f, a, want->slot.family);
+		all = both(all, compare_value(r, have, f, true, &v));
+	}
+	return all;
+}
+
+/* The attributes of a view, and the protocol in its header. What only the kernel says is not asked
+ * for: its flags, and what it counts. */
+static enum verdict compare_attrs(struct route_reader *r, const struct plain_route *have,
+				  const struct plain_route *want)
+{
+	static const uint64_t settled = 1 << RTA_DST | 1 << RTA_TABLE | 1 << RTA_PRIORITY |
+					1 << RTA_OIF | 1 << RTA_GATEWAY | 1 << RTA_VIA |
+					1 << RTA_MULTIPATH | 1 << RTA_CACHEINFO;
+	static const enum route_key keys[] = {R_PROTO, R_SRC, R_NHID, R_PREF};
+	uint64_t known = settled | 1 << RTA_METRICS;
+	enum verdict all = want->attr[RTA_METRICS] ? compare_metrics(r, have, want) : SAME;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const struct field *f = r->row[keys[i]];
+		struct plain_value v = value_in_view(want, f, false);
+		all = both(all, compare_value(r, have, f, false, &v));
+		known |= f->flags & F_HEADER ? 0 : (uint64_t)1 << f->attr;
+	}
+	for (int type = 0; type <= RTA_MAX; type++)
+		if (want->attr[type] && !(known >> type & 1))
+			return UNSURE;
 	return all;
 }
 
@@ -129,15 +182,17 @@ enum verdict compare_routes(struct route_reader *r, struct plain_route *have,
 {
 	if (want->fields.strange || want->slot.type != RTN_UNICAST || !read_wanted_hops(r, want))
 		return UNSURE;
-	bool by_object = field_value(r, want, R_NHID) && want->count == 0;
+	bool by_object = want->count == 0 &&
+			 (want->v ? want->attr[RTA_NH_ID] != 0 : field_value(r, want, R_NHID) != 0);
 	if (want->count == 0 && !by_object)
 		return UNSURE;
 	if (have && (have->fields.strange || !read_held_hops(r, have, names_device(want))))
 		return UNSURE;
-	enum verdict fields = compare_fields(r, have, want);
-	if (fields == UNSURE || !have)
-		return fields == UNSURE ? UNSURE : DIFFERENT;
+	enum verdict all = compare_scopes(r, have, want);
+	all = both(all, want->v ? compare_attrs(r, have, want) : compare_fields(r, have, want));
+	if (all == UNSURE || !have)
+		return all == UNSURE ? UNSURE : DIFFERENT;
 	if (have->slot.type != want->slot.type || (!by_object && !hops_match(have, want)))
 		return DIFFERENT;
-	return fields;
+	return all;
 }

@@ -19,15 +19,6 @@
 
 /* --- attributes ------------------------------------------------------------------------------ */
 
-/* Attributes are 4-byte aligned in every message we keep, so the header may be read in place. */
-static const struct nlattr *attr_at(const uint8_t *data, size_t length, size_t at)
-{
-	const struct nlattr *a = (const struct nlattr *)(const void *)(data + at);
-	if (at + NLA_HDRLEN > length || a->nla_len < NLA_HDRLEN || a->nla_len > length - at)
-		return NULL;
-	return a;
-}
-
 const struct nlattr *find_attr(const struct stretch *s, uint16_t type)
 {
 	size_t at = NLA_ALIGN(s->schema->head);

@@ -107,6 +107,7 @@ int group_routes(lua_State *L)
 		return 0;
 	start_reading(&r, L);
 	lua_newtable(L);
+	int groups = lua_gettop(L);
 	index_open(L, &x, total);
 	for (size_t i = 1; i <= total; i++) {
 		lua_geti(L, 1, (lua_Integer)i);
@@ -118,11 +119,11 @@ int group_routes(lua_State *L)
 		lua_settop(L, at);
 		size_t before = x.count;
 		uint32_t n = cell_of(L, &x, &route.slot);
-		add_to_group(L, 3, 2, n, x.count > before);
+		add_to_group(L, groups, 2, n, x.count > before);
 		lua_pop(L, 1);
 	}
 	index_close(&x);
-	lua_settop(L, 3);
+	lua_settop(L, groups);
 	return 1;
 }
 
@@ -131,7 +132,7 @@ int group_routes(lua_State *L)
 enum {
 	HELD = 1,   /* stack indexes: the routes that are there */
 	WANTED = 2, /* those that are wanted */
-	STEPS = 3   /* the answer */
+	STEPS = 5   /* the answer, behind what the reader keeps */
 };
 
 struct match {

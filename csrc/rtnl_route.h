@@ -3,7 +3,7 @@
  * of a million. Only what is written plainly is read; of the rest is said that it was not, and
  * lua/ecmp/identity.lua sees to it, which knows every spelling and has a word for every mistake.
  *
- *   route (one route)  <-  compare (two)  <-  match (lists)
+ *   route_table, route_view  <-  route (one route)  <-  compare (two)  <-  match (lists)
  */
 #ifndef ECMP_RTNL_ROUTE_H
 #define ECMP_RTNL_ROUTE_H
@@ -28,6 +28,7 @@ struct plain_hop {
 	uint8_t family; /* of via; 0: none */
 	bool onlink;
 	uint16_t weight;
+	bool says_more;	 /* than where it leads and how much it carries */
 	const char *dev; /* kept by the table or the names it is from; NULL: none */
 };
 
@@ -56,6 +57,9 @@ enum route_key {
 	R_SCOPE,
 	R_NHID,
 	R_ENCAP,
+	R_PROTO,
+	R_SRC,
+	R_PREF,
 	H_VIA,
 	H_DEV,
 	H_WEIGHT,
@@ -64,19 +68,29 @@ enum route_key {
 	ROUTE_KEYS
 };
 
+/* The views of one operation share a metatable and the names of their interfaces. */
+struct kin {
+	const void *metatable;
+	int names; /* stack index */
+};
+
 /* What reads: one for a call from Lua. */
 struct route_reader {
 	lua_State *L;
-	int row[ROUTE_KEYS]; /* where their rows are */
-	uint64_t settled;    /* rows that the slot or the next hops stand for */
+	const struct field *row[ROUTE_KEYS];
+	uint64_t settled; /* rows that the slot or the next hops stand for */
+	const struct field *metrics;
+	struct kin kin[2]; /* of the views that were read last */
 	struct key_cache keys;
 };
 
 /* A route being read. */
 struct plain_route {
-	int index;	      /* of the table or view on the stack */
-	const struct view *v; /* NULL: a table */
-	struct fields fields; /* of a table */
+	int index;		    /* of the table or view on the stack */
+	const struct view *v;	    /* NULL: a table */
+	int names;		    /* of a view: stack index */
+	uint32_t attr[RTA_MAX + 1]; /* of a view: where each attribute is; 0: nowhere */
+	struct fields fields;	    /* of a table */
 	struct slot slot;
 	int count; /* of hops; -1: not read */
 	struct plain_hop hops[HOPS_MAX];
@@ -88,22 +102,74 @@ enum verdict {
 	UNSURE /* not written plainly: Lua must compare */
 };
 
-/* Reads an address of either family in front of `size` bytes of text; the end, or NULL. */
-const char *read_address(const char *text, size_t size, uint8_t bytes[16], uint8_t *family);
-void start_reading(struct route_reader *r, lua_State *L);
-/* Stack index of the value of a field of a table, or 0. */
-int field_value(const struct route_reader *r, const struct plain_route *route, enum route_key key);
+/* What a field says, so far as it is read here. */
+struct plain_value {
+	enum {
+		NOTHING,
+		NUMBER,
+		ADDRESS,
+		ODD /* something else */
+	} kind;
+	uint32_t number;
+	uint8_t address[16];
+};
+
+void start_reading(struct route_reader *r, lua_State *L); /* [] -> [nil, nil]: kept for names */
 /* Reads what the slot needs; false where it is not written plainly. Leaves a table's fields on the
  * stack until its top is set back to fields.top. */
 bool read_route(struct route_reader *r, struct plain_route *route, int index);
 /* The same for a route that has been read before, whose slot but for its type is known. */
 void read_again(struct route_reader *r, struct plain_route *route, int index, struct slot slot);
-/* Reads the next hops as well, of a table that is wanted: false also where the kernel would refuse
- * them or keep others. */
+/* Reads the next hops of a route that is wanted: false also where the kernel would refuse them or
+ * keep others. */
 bool read_wanted_hops(struct route_reader *r, struct plain_route *route);
 /* The same of a route that is there; the devices of a view only where they matter. */
 bool read_held_hops(struct route_reader *r, struct plain_route *route, bool devices);
+/* The scope, said or implied, of an IPv4 route; part of what tells groups apart. */
 bool read_scope(struct route_reader *r, struct plain_route *route);
+bool says_scope(const struct route_reader *r, const struct plain_route *route);
+
+/* --- tables ---------------------------------------------------------------------------------- */
+
+/* Stack index of the value of a field of a table, or 0. */
+int field_value(const struct route_reader *r, const struct plain_route *route, enum route_key key);
+void fields_of_table(struct route_reader *r, struct plain_route *route);
+bool slot_of_table(struct route_reader *r, struct plain_route *route);
+bool hops_of_table(struct route_reader *r, struct plain_route *route);
+/* A number, or a word of the row; absent leaves *to as it is. */
+bool read_number(struct route_reader *r, const struct plain_route *route, enum route_key key,
+		 uint32_t *to);
+/* The row of the n-th field, in a nest where it stands there. */
+const struct field *row_of_field(struct route_reader *r, const struct plain_route *route, int n);
+struct plain_value value_in_table(const struct route_reader *r, const struct plain_route *route,
+				  const struct field *f, int value);
+
+/* --- views ----------------------------------------------------------------------------------- */
+
+const struct view *known_view(struct route_reader *r, int index, int *names);
+bool slot_of_view(struct plain_route *route);
+bool hops_of_view(struct route_reader *r, struct plain_route *route, bool devices);
+/* Whether the header says what a route of the kernel's does: one made of a table that leaves its
+ * table or type out has no scope that anybody chose. */
+bool is_whole(const struct plain_route *route);
+/* What a row says, of the route or of its metrics; of an attribute by itself. */
+struct plain_value value_in_view(const struct plain_route *route, const struct field *f,
+				 bool metric);
+struct plain_value value_of_attr(const struct field *f, const struct nlattr *a, uint8_t family);
+const struct nlattr *attr_of(const struct plain_route *route, uint16_t type);
+
+static inline const struct rtmsg *header_of_route(const struct view *v)
+{
+	return (const void *)v->data;
+}
+
+/* --- both ------------------------------------------------------------------------------------ */
+
+void mask_bytes(uint8_t *bytes, size_t size, unsigned length);
+bool is_disguised(const uint8_t *bytes); /* an IPv6 address that stands for an IPv4 one */
+void set_metric(struct slot *s, uint32_t metric);
+/* The table of a route that names none. */
+uint32_t table_of_type(uint32_t type);
 
 enum verdict compare_routes(struct route_reader *r, struct plain_route *have,
 			    struct plain_route *want);

@@ -91,7 +91,13 @@ local function as_text(current, wanted)
   end
 end
 
-local function compare(alter)
+local function as_view(route)
+  route.separate, route.expires = nil, nil
+  return rtnl.view("route", route)
+end
+
+-- `alter` makes of a random route one of the kernel's, `alter_wanted` one that is wanted.
+local function compare(alter, alter_wanted)
   local source, steps, same = random_route.source(20251), 0, 0
   for round = 1, ROUNDS do
     local current = {}
@@ -99,8 +105,9 @@ local function compare(alter)
       if group.held(route) then current[#current + 1] = route end -- all that a kernel holds can be
     end
     local wanted = list(source, source:number(0, 5), function(route)
-      return source:once_in(2) and current[1] and type(current[1]) == "table"
-        and current[source:number(1, #current)] or route
+      local there = source:once_in(2) and current[1] and current[source:number(1, #current)]
+      if there and type(there) == "userdata" then there = there:copy() end
+      return (alter_wanted or alter)(there or route)
     end)
     local with, without = both("match", as_text(current, wanted))
     assert.equal(without, with, "round " .. round)
@@ -118,11 +125,59 @@ describe("matching lists of routes in C", function()
   end)
 
   it("plans what the comparison in Lua plans, for views of what is there", function()
-    local steps = compare(function(route)
-      route.separate, route.expires = nil, nil
-      return rtnl.view("route", route)
-    end)
+    local steps = compare(as_view, function(route) return route end)
     assert.is_true(steps > ROUNDS // 8, "few lists were plain: " .. steps)
+  end)
+
+  it("plans what the comparison in Lua plans, for views of what is wanted", function()
+    for _, alter in ipairs { as_view, function(route) return route end } do
+      local steps, same = compare(alter, as_view)
+      assert.is_true(steps > ROUNDS // 8, "few lists were plain: " .. steps)
+      assert.is_true(same > 0)
+    end
+  end)
+
+  it("plans for views of what is wanted what it plans for the tables they are made of", function()
+    local source, sure = random_route.source(13), 0
+    for round = 1, 20 * ROUNDS do
+      local there, wanted, views = random(source), {}, {}
+      for field, value in pairs(there) do wanted[field] = value end
+      local field = source:pick(FIELDS)
+      wanted[field] = source:pick(SPELLED[field]) or nil
+      wanted.dst = there.dst
+      -- What a view cannot tell from saying nothing.
+      if wanted.scope == "global" or wanted.scope == 0 then wanted.scope = nil end
+      if wanted.table == 0 then wanted.table = nil end
+      if wanted.type and wanted.table then wanted.scope = wanted.scope or "host" end
+      local held, current = pcall(as_view, there)
+      local made, view = pcall(as_view, wanted)
+      local plain = held and made and group.held(current) and as_text({ current }, { wanted })()
+      if plain and not plain:find "%(7%)$" then -- `via inet6` says in a table that it is meant
+        views[1] = view
+        assert.equal(plain, as_text({ current }, views)(), "round " .. round)
+        local steps = rtnl.match({ current }, views)
+        sure = sure + (steps and (not steps[1] or steps[1] >> 62 == 1) and 1 or 0)
+      end
+    end
+    assert.is_true(sure > ROUNDS, "C was sure of few: " .. sure)
+  end)
+
+  it("reads a scope of no one's choice out of no view", function()
+    local there = rtnl.view("route", { dst = "10.0.0.0/8", dev = "eth0" }, true)
+    assert.equal("link", there.scope)
+    local wanted = rtnl.view("route", { dst = "10.0.0.0/8", dev = "eth0" })
+    assert.equal("link", group.held(wanted).scope)
+    assert.equal(0, #plan({ there }, { wanted }))
+    assert.equal("link", plan({}, { wanted })[1].route.scope)
+    local global = rtnl.view("route", { dst = "10.0.0.0/8", dev = "eth0", scope = "global" }, true)
+    assert.equal("replace", plan({ there }, { global })[1].verb)
+  end)
+
+  it("knows the family of a default route by its first hop", function()
+    local wanted = { { dst = "default", nexthops = { { via = "10.0.0.1" }, { via = "10.0.0.2" } } },
+      { dst = "default", nexthops = { { via = "fd00::1" }, { via = "fd00::2" } } } }
+    local current = { rtnl.view("route", wanted[2]), rtnl.view("route", wanted[1]) }
+    assert.same({}, rtnl.match(current, wanted))
   end)
 
   it("finds two plain routes alike one by one, field by field", function()

@@ -160,6 +160,8 @@ function M.as_listed(found, k, current, wanted)
   local change <const> = found[k]
   local route <const> = type(change) == "number" and wanted[change >> 31 & NUMBER] or nil
   if not route or route.nexthops and (route.onlink or #route.nexthops < 2) then return nil end
+  -- A view that leaves its type out says less than it seems to.
+  if type(route) == "userdata" and not (route.type and route.table) then return nil end
   -- In which order the hops of an IPv6 route had better be replaced is found out by writing it out.
   if change & NUMBER ~= 0 and current[change & NUMBER].family ~= 4 then return nil end
   return route

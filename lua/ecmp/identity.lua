@@ -25,7 +25,7 @@ local MISTAKE <const> = 7
 
 local METRIC <const> = { [4] = 0, [6] = 1024 }
 local DEFAULT <const> = { [4] = "0.0.0.0/0", [6] = "::/0" }
-local FAMILY <const> = { [4] = 4, [6] = 6, inet = 4, inet6 = 6 }
+local FAMILY <const> = { [4] = 4, [6] = 6, ["4"] = 4, ["6"] = 6, inet = 4, inet6 = 6 }
 local TABLE <const> = { unspec = 254, default = 253, main = 254, ["local"] = 255, [0] = 254 }
 local SCOPE <const> = {
   [0] = "global", [200] = "site", [253] = "link", [254] = "host", [255] = "nowhere",
@@ -104,9 +104,19 @@ local function source_prefix(value)
   return value and value ~= "default" and value ~= "::/0" and ip.mask(value) or nil
 end
 
+---Whether a route says which scope it has. The header of a view always holds one: where it was
+---made of what names no table or no type, as no route of the kernel's does, global is nobody's word.
+---@param route table
+---@return boolean
+function M.says_scope(route)
+  local scope <const> = route.scope
+  if scope ~= "global" or type(route) ~= "userdata" then return scope ~= nil end
+  return route.table ~= nil and route.type ~= nil
+end
+
 local function scope_word(route)
   local scope <const> = route.scope
-  if scope ~= nil then return SCOPE[scope] or SCOPE[tonumber(scope)] or scope end
+  if M.says_scope(route) then return SCOPE[scope] or SCOPE[tonumber(scope)] or scope end
   local kind <const> = route.type
   if kind ~= nil and kind ~= "unicast" then return SCOPE_OF_TYPE[kind] or "global" end
   if route.via or route.nexthops or route.nhid then return "global" end
@@ -318,7 +328,7 @@ function M.matches(have, want, stated)
     local field <const> = PLACE[i]
     if have[field] ~= want[field] then return false, field end
   end
-  local any_scope <const> = stated and stated.scope == nil
+  local any_scope <const> = stated and not M.says_scope(stated)
   if have.scope ~= want.scope and not any_scope then return false, "scope" end
   for k, v in pairs(want) do
     if not REWRITTEN[k] and not VOLATILE[k] and not hop.equal(have[k], v) then return false, k end

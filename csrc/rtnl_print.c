@@ -76,6 +76,8 @@ static bool says_nothing(const struct stretch *s, const struct field *f)
 
 static bool left_out(const struct print *p, const struct stretch *s, const struct field *f)
 {
+	if (p->request && f->kind == K_WEIGHT)
+		return s->data[f->offset] == 0; /* 1, which nobody has to say */
 	if (p->request && s->schema == &schema_link && f->flags & F_HEADER && f->attr == 0 &&
 	    f->offset == offsetof(struct ifinfomsg, ifi_index))
 		return f->kind != K_IFINDEX; /* a link that is asked about goes by its name */
@@ -116,8 +118,33 @@ static bool is_main(const struct stretch *s, const struct field *f)
 
 /* --- kinds that need more than word and value ------------------------------------------------ */
 
+static const struct field *row_of_hops(const struct schema *schema)
+{
+	const struct field *f = schema->rows;
+	while (f->kind != K_HOPS && f->kind != K_NONE)
+		f++;
+	return f;
+}
+
+/* The hop of a list of one: a request says it as a gateway and a device of the route itself. */
+static bool only_hop(const struct print *p, const struct stretch *s, struct stretch *hop)
+{
+	const struct field *f = row_of_hops(s->schema);
+	struct stretch second;
+	if (!p->request || f->kind == K_NONE)
+		return false;
+	struct hop_cursor cursor = hops_of(s, f);
+	return next_hop(&cursor, hop) && !next_hop(&cursor, &second) &&
+	       ((const struct rtnexthop *)(const void *)hop->data)->rtnh_hops == 0;
+}
+
 static void print_via(struct print *p, const struct stretch *s, const struct field *f)
 {
+	struct stretch hop;
+	if (only_hop(p, s, &hop)) {
+		print_stretch(p, &hop);
+		return;
+	}
 	if (!push_field(p->L, s, f, p->names))
 		return;
 	print_word(p, shown_as(f));
@@ -341,6 +368,8 @@ static void print_hops(struct print *p, const struct stretch *s, const struct fi
 		add(p, "\n\tnh_info ", 10);
 		print_text(p, lua_tostring(p->L, p->nexthop));
 	}
+	if (only_hop(p, s, &hop))
+		return;
 	while (next_hop(&cursor, &hop)) {
 		if (!p->one_line)
 			add(p, "\n\t", 2);

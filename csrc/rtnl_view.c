@@ -169,8 +169,9 @@ static bool option(lua_State *L, int index, const char *key)
 }
 
 /*
- * view:text{ details =, table =, line = }: as `ip` prints it, `ip -d`, naming the table, in one
- * line; links also { lower_down = } and, as the head of their addresses, { brief =, ipv4 =, ipv6 =
+ * view:text{ details =, table =, line =, request = }: as `ip` prints it, `ip -d`, naming the table,
+ * in one line, as what is typed behind a verb; links also { lower_down = } and, as the head of
+ * their addresses, { brief =, ipv4 =, ipv6 =
  * }; routes also { nexthop = text } of the object they refer to
  */
 static int view_text(lua_State *L)
@@ -186,6 +187,7 @@ static int view_text(lua_State *L)
 			  .details = option(L, 2, "details"),
 			  .any_table = option(L, 2, "table"),
 			  .one_line = option(L, 2, "line"),
+			  .request = option(L, 2, "request"),
 			  .brief = option(L, 2, "brief"),
 			  .family = option(L, 2, "ipv6")   ? 6
 				    : option(L, 2, "ipv4") ? 4

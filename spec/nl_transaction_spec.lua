@@ -226,6 +226,15 @@ describe("a batch #netns", function()
     assert.equal(5, #results)
   end)
 
+  it("names a refused deletion as it was asked", function()
+    local asked <const> = { dst = "10.2.0.0/16", via = "10.0.1.2", dev = "v1", table = 77 }
+    assert.equal("route del 10.2.0.0/16 via 10.0.1.2 dev v1 table 77: FIB table does not exist "
+      .. "(ESRCH)", nl:batch({ { "route del", asked } })[1].message)
+    asked.table = nil
+    assert.equal("route del 10.2.0.0/16 via 10.0.1.2 dev v1: No such route (ESRCH)",
+      nl:batch({ { "route del", asked } })[1].message)
+  end)
+
   for _, order in ipairs { "keep", "free" } do
     it("loses no answer among thousands, of which half are refused: " .. order, function()
       local changes <const> = {}

@@ -150,3 +150,23 @@ describe("a view", function()
       view:copy({ metric = 50 }).metric })
   end)
 end)
+
+describe("a request in iproute2's words", function()
+  local function said(route)
+    return rtnl.view("route", route, true):text { request = true, line = true }
+  end
+
+  it("says what was asked, and nothing that goes without saying", function()
+    local dst <const> = "10.9.0.0/16"
+    for text, route in pairs {
+      ["via 10.0.0.1"] = { via = "10.0.0.1" },
+      ["via 10.0.0.2 metric 5"] = { nexthops = { { via = "10.0.0.2" } }, metric = 5 },
+      ["nexthop via 10.0.0.3 weight 4"] = { nexthops = { { via = "10.0.0.3", weight = 4 } } },
+      ["nexthop via 10.0.0.4 nexthop via 10.0.0.5 weight 2"] = {
+        nexthops = { { via = "10.0.0.4" }, { via = "10.0.0.5", weight = 2 } } },
+    } do
+      route.dst = dst
+      assert.equal(dst .. " " .. text, said(route))
+    end
+  end)
+end)

@@ -278,6 +278,7 @@ local View = {}
 ---@field details? boolean as `ip -d`
 ---@field table? boolean name the table of a route
 ---@field line? boolean next hops behind each other instead of on lines of their own
+---@field request? boolean as what is typed behind a verb: what goes without saying is left out
 ---@field lower_down? boolean a link: the one below is not up
 ---@field brief? boolean a link: as `ip addr` heads its addresses
 ---@field ipv4? boolean with `brief`, of IPv4 addresses only

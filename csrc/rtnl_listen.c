@@ -39,6 +39,7 @@ static int start_watch(struct sock *s)
  * out. */
 struct dump {
 	const struct object *object;
+	const struct view *like; /* only routes with its destination; NULL: whatever comes */
 	struct arena *part; /* that is filled, later read */
 	size_t at;
 	lua_Integer parts; /* that were begun */
@@ -67,6 +68,22 @@ static void keep_message(lua_State *L, struct dump *d, int parts, const struct n
 	memcpy(arena_room(L, d->part, length), h, length);
 }
 
+/* The kernel cannot be asked for one destination: what has another one is dropped as it comes. */
+static bool has_dst(const struct nlmsghdr *h, const struct view *like)
+{
+	struct stretch a = {.schema = &schema_route,
+			    .data = mnl_nlmsg_get_payload(h),
+			    .length = mnl_nlmsg_get_payload_len(h)},
+		       b = view_stretch(like);
+	const struct rtmsg *mine = (const void *)a.data, *wanted = (const void *)b.data;
+	if (mine->rtm_dst_len != wanted->rtm_dst_len || mine->rtm_family != wanted->rtm_family)
+		return false;
+	const struct nlattr *x = find_attr(&a, RTA_DST), *y = find_attr(&b, RTA_DST);
+	if (!x || !y)
+		return mine->rtm_dst_len == 0;
+	return x->nla_len == y->nla_len && memcmp(x, y, x->nla_len) == 0;
+}
+
 /* Takes the messages of one receive; true when the dump is over. */
 static bool take_dump(lua_State *L, struct sock *s, struct dump *d, int parts, ssize_t n)
 {
@@ -81,7 +98,8 @@ static bool take_dump(lua_State *L, struct sock *s, struct dump *d, int parts, s
 			read_extack(h, &d->x, &d->error);
 			return true;
 		}
-		if (mnl_nlmsg_get_payload_len(h) >= d->object->schema->head)
+		if (mnl_nlmsg_get_payload_len(h) >= d->object->schema->head &&
+		    (!d->like || has_dst(h, d->like)))
 			keep_message(L, d, parts, h);
 	}
 	return false;
@@ -93,7 +111,7 @@ static int run_dump(lua_State *L, struct sock *s, struct dump *d, size_t at)
 	struct nlmsghdr *h = (void *)(s->out->base + at);
 	lua_newtable(L);
 	int parts = lua_gettop(L);
-	*d = (struct dump){.object = d->object};
+	*d = (struct dump){.object = d->object, .like = d->like};
 	h->nlmsg_seq = ++s->seq;
 	if (send_out(s, at) < 0) {
 		d->error = errno;
@@ -139,9 +157,9 @@ static int next_view(lua_State *L)
 }
 
 /*
- * socket:dump(object, filter) -> iterator over views | nil, message, code
- * The filter holds only what the kernel itself can filter by (family, table, proto, type, dev). All
- * has been read when the first view is handed out; a view is made when its turn comes, so that one
+ * socket:dump(object, filter, like?) -> iterator over views | nil, message, code
+ * The filter holds only what the kernel itself can filter by (family, table, proto, type, dev);
+ * `like` is a view of a route: only those with its destination are kept. All has been read when the first view is handed out; a view is made when its turn comes, so that one
  * that nobody keeps is memory for those after it.
  */
 int socket_dump(lua_State *L)
@@ -152,13 +170,15 @@ int socket_dump(lua_State *L)
 	struct sock *s = check_socket(L);
 	const struct object *object = check_object(L, 2);
 	luaL_checktype(L, 3, LUA_TTABLE);
-	lua_settop(L, 3);
+	const struct view *like = view_test(L, 4);
+	lua_settop(L, 4);
 	names_new(L, 1);
 	struct dump *d = lua_newuserdatauv(L, sizeof(*d), 0);
-	*d = (struct dump){.object = object};
+	*d = (struct dump){.object = object,
+			   .like = object->schema == &schema_route ? like : NULL};
 	s->out->length = 0;
 	size_t at = begin_message(L, s, object->get, NLM_F_REQUEST | NLM_F_DUMP);
-	struct encoder e = {.L = L, .out = s->out, .names = 4, .verb = VERB_DUMP};
+	struct encoder e = {.L = L, .out = s->out, .names = 5, .verb = VERB_DUMP};
 	encode_message(&e, object->schema, 3);
 	end_message(s, at);
 	if (e.refused)
@@ -166,16 +186,16 @@ int socket_dump(lua_State *L)
 	bool watched = object->schema == &schema_route && e.family != AF_INET;
 	if (watched && start_watch(s) < 0)
 		return refusal(L, NULL, errno, object, "list", s->out->base + e.start,
-			       s->out->length - e.start, 4);
+			       s->out->length - e.start, 5);
 	for (int i = 0; i < TRIES; i++) {
-		lua_settop(L, 5);
+		lua_settop(L, 6);
 		if (watched)
 			changed(s);
 		if (run_dump(L, s, d, at) < 0)
 			return refusal(L, &d->x, d->error, object, "list", s->out->base + e.start,
-				       s->out->length - e.start, 4);
+				       s->out->length - e.start, 5);
 		if (!d->interrupted && !(watched && changed(s))) {
-			lua_pushvalue(L, 4);
+			lua_pushvalue(L, 5);
 			lua_pushcclosure(L, next_view, NAMES);
 			return 1;
 		}
@@ -183,7 +203,7 @@ int socket_dump(lua_State *L)
 	d->x.text = "changes came in between every time";
 	d->x.text_length = strlen(d->x.text);
 	return refusal(L, &d->x, EINTR, object, "list", s->out->base + e.start,
-		       s->out->length - e.start, 4);
+		       s->out->length - e.start, 5);
 }
 
 /* --- notifications --------------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
 -- brings them back, too.
 
 local identity <const> = require "ecmp.identity"
-local object <const> = require "ecmp.object"
+local lists <const> = require "ecmp.list"
 local plan <const> = require "ecmp.plan"
 
 local M = {}
@@ -26,7 +26,7 @@ end
 
 -- What the kernel makes again by itself, from an address or a link, is no loss.
 local function made_by_somebody(list, kind)
-  local kept <const> = object.list_of {}
+  local kept <const> = lists.of {}
   for _, view in ipairs(list) do
     local own <const> = kind == "route" and (view.proto == "kernel" or view.table == "local")
       or kind == "addr" and view.scope == "link"

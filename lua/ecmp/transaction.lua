@@ -6,8 +6,8 @@
 -- last change first, and leaves everything else alone, so that what other programs did meanwhile
 -- stays.
 
-local objects = require "ecmp.object"
 local collateral = require "ecmp.collateral"
+local flush = require "ecmp.flush"
 local rtnl = require "ecmp.rtnl"
 
 rtnl.own()
@@ -290,7 +290,7 @@ local function recorded(tx, kind)
       if changing[verb] then
         return function(_, value, ...) return change(tx, kind, verb, value, ...) end
       elseif verb == "flush" then
-        return function(_, filter) return objects.flush(object, filter, tx) end
+        return function(_, filter) return flush(object, filter, tx) end
       end
       local method = object[verb]
       if type(method) ~= "function" then

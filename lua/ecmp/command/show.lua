@@ -2,7 +2,7 @@
 local ecmp <const> = require "ecmp"
 local iproute2 <const> = require "ecmp.iproute2"
 local json <const> = require "ecmp.json"
-local object <const> = require "ecmp.object"
+local lists <const> = require "ecmp.list"
 local rtnl <const> = require "ecmp.rtnl"
 local site <const> = require "ecmp.site"
 local terminal <const> = require "ecmp.terminal"
@@ -55,7 +55,7 @@ function M.run(args)
   if args.json then
     print(json.encode(iproute2.list(list, how)))
   elseif #list > 0 then
-    print(terminal.routes(object.text(list, how), terminal.colour()))
+    print(terminal.routes(lists.text(list, how), terminal.colour()))
   end
   return 0
 end

@@ -329,10 +329,11 @@ function Socket:request(object, verb, value) end
 ---one, when their turn comes.
 ---@param object ecmp.kind
 ---@param filter ecmp.Fields what the kernel itself filters by: family, table, proto, type, dev
+---@param like? ecmp.View a route: only those with its destination are kept
 ---@return (fun(): ecmp.View|nil)|nil views an iterator
 ---@return string? message
 ---@return string? code
-function Socket:dump(object, filter) end
+function Socket:dump(object, filter, like) end
 
 ---Many changes with many in flight.
 ---@param changes { [1]: string, [2]: ecmp.Fields|ecmp.View|string }[] `{ "route add", { ... } }`

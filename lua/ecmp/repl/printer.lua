@@ -118,7 +118,7 @@ end
 local function table_text(value, colour)
   if all(value, is_share) then return bars.text(value, { colour = colour }) end
   if all(value, rtnl.is_view) then
-    return terminal.routes(require "ecmp.object".text(value), colour)
+    return terminal.routes(require "ecmp.list".text(value), colour)
   end
   if all(value, is_flat_record) then return as_columns(value) end
   local text <const> = literal(value, 0)

@@ -1,6 +1,6 @@
 -- The state of a namespace as a value: to be looked at, compared, and planned against.
 
-local object <const> = require "ecmp.object"
+local lists <const> = require "ecmp.list"
 local plan <const> = require "ecmp.plan"
 
 local M = {}
@@ -94,7 +94,7 @@ end
 ---@param tables table<string|integer, true>
 ---@return table[]|nil, string? message, string? code
 function M.owned(nl, tables)
-  local owned <const> = object.list_of {}
+  local owned <const> = lists.of {}
   for number in pairs(tables) do
     for _, proto in ipairs { "boot", "static" } do
       local list <const>, message <const>, code <const> =

@@ -1,0 +1,133 @@
+-- Lists of views: what `ip OBJECT show` prints of them, line for line.
+
+local filters = require "ecmp.filter"
+
+local M = {}
+
+-- Tables that several routes of a list are in have to be named in its text.
+local function several_tables(list)
+  for i = 2, #list do
+    if list[i]:object() == "route" and list[i].table ~= list[1].table then
+      return true
+    end
+  end
+  return false
+end
+
+local list_mt = { __name = "ecmp.List" }
+
+-- The handle and filter a list of addresses or routes came from: its text names the links the
+-- addresses are on, and in detail the next-hop objects the routes refer to.
+local origins = setmetatable({}, { __mode = "k" })
+
+-- Links below which one is not up are marked M-DOWN: which they are, the other links of the list
+-- tell.
+local function lower_down(link, by_name)
+  local lower = link.type ~= "vxlan" and link.link and not link.link_netnsid and by_name[link.link]
+  return lower and not lower.up
+end
+
+local function named(links)
+  local by_name = {}
+  for _, link in ipairs(links) do
+    by_name[link.name] = link
+  end
+  return by_name
+end
+
+local function link_lines(list, how)
+  local lines, by_name = {}, named(list)
+  for i, link in ipairs(list) do
+    how.lower_down = lower_down(link, by_name)
+    lines[i] = link:text(how)
+  end
+  return lines
+end
+
+-- What a handle lists, where it is still open.
+local function listed(nl, kind)
+  return nl and pcall(nl.fd, nl) and nl[kind]:list() or {}
+end
+
+-- Addresses stand below the link they are on, which is asked for when the text is: a closed handle
+-- leaves the links out.
+local function addr_lines(list, how)
+  local nl, filter = table.unpack(origins[list] or { nil, {} })
+  local links = listed(nl, "link")
+  local family = filter.family and filters.family(filter.family)
+  local lines, by_dev, by_name = {}, {}, named(links)
+  for _, addr in ipairs(list) do
+    by_dev[addr.dev] = by_dev[addr.dev] or {}
+    table.insert(by_dev[addr.dev], addr:text(how))
+  end
+  for _, link in ipairs(links) do
+    if by_dev[link.name] or next(filter) == nil then
+      lines[#lines + 1] = link:text {
+        brief = true, ipv4 = family == 4, ipv6 = family == 6, details = how.details,
+        lower_down = lower_down(link, by_name),
+      }
+      table.move(by_dev[link.name] or {}, 1, #(by_dev[link.name] or {}), #lines + 1, lines)
+      by_dev[link.name] = nil
+    end
+  end
+  for _, addr in ipairs(list) do -- without links, or on one that has gone since
+    table.move(by_dev[addr.dev] or {}, 1, #(by_dev[addr.dev] or {}), #lines + 1, lines)
+    by_dev[addr.dev] = nil
+  end
+  return lines
+end
+
+-- In detail, the object a route refers to is told below it.
+local function route_lines(list, how)
+  local lines, objects = {}, nil
+  for i, view in ipairs(list) do
+    local nhid = how.details and view.nhid
+    if nhid and not objects then
+      objects = {}
+      for _, nexthop in ipairs(listed((origins[list] or {})[1], "nexthop")) do
+        objects[nexthop.id] = nexthop:text { details = true }
+      end
+    end
+    how.nexthop = nhid and objects[nhid]
+    lines[i] = view:text(how)
+  end
+  return lines
+end
+
+local function plain_lines(list, how)
+  local lines = {}
+  for i, view in ipairs(list) do
+    lines[i] = view:text(how)
+  end
+  return lines
+end
+
+local printers <const> = { route = route_lines, link = link_lines, addr = addr_lines }
+
+---The text of a list: what `ip OBJECT show` prints, line for line.
+---@param list table[] views
+---@param options? { details: boolean, table: boolean } as `ip -d`; name the table of each route
+---@return string
+function M.text(list, options)
+  local how = {
+    details = options and options.details,
+    table = options and options.table or several_tables(list),
+  }
+  local lines_of = printers[list[1] and list[1]:object()] or plain_lines
+  return table.concat(lines_of(list, how), "\n")
+end
+
+list_mt.__tostring = function(list) return M.text(list) end
+list_mt.__index = { text = M.text }
+
+---Makes a list of views print as `ip` shows them.
+---@param views ecmp.View[]
+---@param nl? ecmp.Handle where they were listed
+---@param filter? ecmp.Fields what for
+---@return ecmp.View[] list
+function M.of(views, nl, filter)
+  origins[views] = nl and { nl, filter }
+  return setmetatable(views, list_mt)
+end
+
+return M

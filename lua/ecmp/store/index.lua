@@ -113,7 +113,6 @@ end
 -- Of a directory that was written to behind our back: what was known of it, by file name.
 function Index:remembered()
   local known <const> = {}
-  if not sys.lstat(self.home) then return known end
   for _, e in ipairs(self:all()) do known[e.name] = e end
   return known
 end
@@ -151,13 +150,16 @@ function Index:rebuild()
   local seal <const> = sys.read(self:path "seal", 64) or ""
   local sealed <const> = math.tointeger(seal:match(" (%d+)\n$")) or 0
   local lines <const> = {}
-  for n = 0, BUCKETS - 1 do lines[n] = {} end
   for _, name in ipairs(sys.list(self.dir) or {}) do
     if is_remnant(name) and not self.readonly then sys.unlink(self.dir .. "/" .. name) end
     local e <const> = is_reservation(name) and self:entry_of(name, known[name], sealed)
-    if e then table.insert(lines[bucket_of(e.key)], line(e)) end
+    local n <const> = e and bucket_of(e.key)
+    if n then
+      lines[n] = lines[n] or {}
+      table.insert(lines[n], line(e))
+    end
   end
-  for n = 0, BUCKETS - 1 do self:set_bucket(n, table.concat(lines[n])) end
+  for n = 0, BUCKETS - 1 do self:set_bucket(n, lines[n] and table.concat(lines[n]) or "") end
   self.rebuilt = true
 end
 
@@ -194,8 +196,12 @@ end
 ---@return ecmp.store.Entry[]
 function Index:all()
   local all <const> = {}
+  -- Of the buckets that there may be a node has a few, and to try for each takes a millisecond.
+  for _, name in ipairs(sys.list(self.home) or {}) do
+    if name:find("^%x%x$") then self:bucket(tonumber(name, 16)) end
+  end
   for n = 0, BUCKETS - 1 do
-    for key, name, ino, ctime, seen in self:bucket(n):gmatch(line_pattern) do
+    for key, name, ino, ctime, seen in (self.buckets[n] or ""):gmatch(line_pattern) do
       all[#all + 1] = entry(key, name, ino, ctime, seen)
     end
   end

@@ -56,7 +56,13 @@ local function ipam(kind)
     ranges[2] = { { subnet = "fd88::/64" } }
     routes[2] = { dst = "::/0" }
   end
-  return { type = "host-local", dataDir = "/run/bench.cni", ranges = ranges, routes = routes }
+  return { type = "host-local", ranges = ranges, routes = routes }
+end
+
+-- Where one contender keeps its reservations. Beside a stranger ours would read everything anew each
+-- time, as the stranger does; no node runs both.
+local function data_dir(plugin, count)
+  return ("/run/bench.cni.%s.%d"):format(plugin, count or 0)
 end
 
 -- ADD and DEL of an interface plugin in a fresh namespace, and what they took.
@@ -79,9 +85,10 @@ local CASES <const> = {
     ours = { dad = "skip" }, rounds = 3 },
 }
 
-local function conf_of(case, extra)
+local function conf_of(case, plugin, extra)
   local conf <const> = { cniVersion = "1.0.0", name = "bench", type = case.plugin,
     ipam = ipam(case.kind) }
+  conf.ipam.dataDir = case.kind ~= "static" and data_dir(plugin) or nil
   for _, from in ipairs { case.conf or {}, extra or {} } do
     for key, value in pairs(from) do conf[key] = value end
   end
@@ -94,8 +101,12 @@ local COLUMNS <const> = { { "add", "ADD, ms", "ms" }, { "memory", "ADD, memory",
 local function interface(case, rounds)
   local stock <const>, ours <const> = "stock " .. case.plugin, "ecmp-" .. case.plugin
   local rows <const> = {
-    { name = stock, run = function() return add_and_del(STOCK, case.plugin, conf_of(case)) end },
-    { name = ours, run = function() return add_and_del(OURS, ours, conf_of(case, case.ours)) end },
+    { name = stock, run = function()
+      return add_and_del(STOCK, case.plugin, conf_of(case, case.plugin))
+    end },
+    { name = ours, run = function()
+      return add_and_del(OURS, ours, conf_of(case, ours, case.ours))
+    end },
   }
   local values <const> = measure.rounds(rows, case.rounds or rounds)
   for _, column in ipairs(COLUMNS) do
@@ -121,13 +132,11 @@ local function reserve(directory, count)
   end
 end
 
--- Each has a directory of its own: beside a stranger ours has to read everything anew, as the
--- stranger does.
 local function crowded(count, rounds)
   local function one(directory, plugin)
     local conf <const> = { cniVersion = "1.0.0", name = "bench", type = "ptp",
       ipam = ipam "host-local" }
-    conf.ipam.dataDir = ("/run/bench.cni.%s.%d"):format(plugin, count)
+    conf.ipam.dataDir = data_dir(plugin, count)
     reserve(conf.ipam.dataDir, count)
     return function()
       local ms <const> = call(directory, plugin, "ADD", conf)
@@ -167,7 +176,8 @@ end
 local function script(rounds)
   assert(sys.create("/run/bench.rule.lua", RULE, 420))
   local case <const> = CASES[1]
-  local confs <const> = { conf_of(case), conf_of(case, { script = "/run/bench.rule.lua" }) }
+  local confs <const> = { conf_of(case, "ecmp-ptp"),
+    conf_of(case, "ecmp-ptp", { script = "/run/bench.rule.lua" }) }
   local without <const>, with <const>, more <const> = {}, {}, {}
   for round = 1, rounds do
     local took <const> = pair(round, confs)

@@ -1,8 +1,9 @@
 /*
- * Finding a network namespace and running something in it without moving the caller.
+ * Finding a network namespace and running something in it.
  *
- * setns(2) moves one thread. A program that hosts a Lua state must find its own namespace
- * unchanged whatever happens in between, so the move is made by a thread that ends with the job.
+ * setns(2) moves one thread. A program that hosts a Lua state must find its own namespace unchanged
+ * whatever happens in between: what runs inside is C that cannot throw, no signal is taken there,
+ * and who could not come back sends a thread that ends with the job.
  */
 #define _GNU_SOURCE
 #include "netns.h"
@@ -14,7 +15,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -132,7 +135,7 @@ static int job_start(pthread_t *thread, struct job *job)
 	return error;
 }
 
-bool netns_is_here(int nsfd)
+static bool is_here(int nsfd)
 {
 	struct stat there, here;
 
@@ -140,7 +143,7 @@ bool netns_is_here(int nsfd)
 	       there.st_dev == here.st_dev && there.st_ino == here.st_ino;
 }
 
-int netns_call(int nsfd, int (*fn)(void *), void *arg)
+static int send_thread(int nsfd, int (*fn)(void *), void *arg)
 {
 	struct job job = {.nsfd = nsfd, .fn = fn, .arg = arg, .result = -1};
 	pthread_t thread;
@@ -152,6 +155,51 @@ int netns_call(int nsfd, int (*fn)(void *), void *arg)
 	}
 	errno = error;
 	return job.result;
+}
+
+/* Who may enter the namespace in which it is may come back to it. */
+static bool comes_back(int here)
+{
+	return here >= 0 && setns(here, CLONE_NEWNET) == 0;
+}
+
+/* The kernel denies the way back to nobody whom comes_back() has asked. */
+static int go_and_return(int here, int nsfd, int (*fn)(void *), void *arg)
+{
+	struct job job = {.nsfd = nsfd, .fn = fn, .arg = arg, .result = -1};
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	job_run(&job);
+	if (setns(here, CLONE_NEWNET) < 0)
+		abort();
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = job.error;
+	return job.result;
+}
+
+/* A thread costs as much as ten system calls, and on a busy machine has to wait for its turn. */
+static int visit(int nsfd, int (*fn)(void *), void *arg)
+{
+	int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	int result, error;
+
+	if (comes_back(here))
+		result = go_and_return(here, nsfd, fn, arg);
+	else
+		result = send_thread(nsfd, fn, arg);
+	error = errno;
+	if (here >= 0)
+		close(here);
+	errno = error;
+	return result;
+}
+
+/* Where one is already, one needs no leave to be. */
+int netns_call(int nsfd, int (*fn)(void *), void *arg)
+{
+	return is_here(nsfd) ? fn(arg) : visit(nsfd, fn, arg);
 }
 
 static int leave_for_new(void *arg)
@@ -169,7 +217,7 @@ int netns_new(void)
 
 	if (here < 0)
 		return -1;
-	fd = netns_call(here, leave_for_new, NULL);
+	fd = visit(here, leave_for_new, NULL);
 	error = errno;
 	close(here);
 	errno = error;

@@ -1,6 +1,6 @@
 /*
- * A netlink socket in one namespace: requests, dumps, notifications. The socket is made by a thread
- * of its own that moved into the namespace, so nothing of the caller's namespace ever changes.
+ * A netlink socket in one namespace: requests, dumps, notifications. It stays where it was made, so
+ * that nobody has to be in the namespace but while it is made.
  */
 #define _GNU_SOURCE
 #include "rtnl_socket.h"

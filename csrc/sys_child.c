@@ -245,7 +245,7 @@ static int spawn_orphan(const struct order *order, const posix_spawn_file_action
 	return birth.error;
 }
 
-/* Runs in the namespace's thread when there is one: the child inherits that thread's namespace. */
+/* The child inherits the namespace in which this runs. */
 static int spawn_once(void *arg)
 {
 	const struct order *order = arg;

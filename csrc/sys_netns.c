@@ -93,7 +93,7 @@ static int sys_same_netns(lua_State *L)
 }
 
 /*
- * The file is opened *and* used by the thread that is inside: some handlers of /proc/sys/net ask
+ * The file is opened *and* used by the one that is inside: some handlers of /proc/sys/net ask
  * for the namespace of the one who reads or writes, not of the one who opened.
  */
 struct inside {
@@ -137,12 +137,6 @@ static int write_inside(void *arg)
 	return n < 0 ? -1 : 0;
 }
 
-/* A thread is started only for another namespace: waiting for one takes long on a busy machine. */
-static int call_inside(int nsfd, int (*fn)(void *), struct inside *in)
-{
-	return netns_is_here(nsfd) ? fn(in) : netns_call(nsfd, fn, in);
-}
-
 static int fail_inside(lua_State *L, int error, const char *verb, const char *path)
 {
 	return sys_fail(L, error, "%s %s in namespace %s", verb, path, lua_tostring(L, 1));
@@ -162,7 +156,7 @@ static int sys_netns_read(lua_State *L)
 	in.size = (size_t)limit + 1; /* one more shows that there is more */
 	in.buffer = luaL_buffinitsize(L, &text, in.size);
 	*fd = netns_open(ref);
-	n = *fd < 0 ? -1 : call_inside(*fd, read_inside, &in);
+	n = *fd < 0 ? -1 : netns_call(*fd, read_inside, &in);
 	error = errno;
 	if (n < 0)
 		return fail_inside(L, error, "read", in.path);
@@ -182,7 +176,7 @@ static int sys_netns_write(lua_State *L)
 	in.text = luaL_checklstring(L, 3, &in.size);
 	fd = sys_fd_scoped(L);
 	*fd = netns_open(ref);
-	n = *fd < 0 ? -1 : call_inside(*fd, write_inside, &in);
+	n = *fd < 0 ? -1 : netns_call(*fd, write_inside, &in);
 	error = errno;
 	if (n < 0)
 		return fail_inside(L, error, "write", in.path);

@@ -62,6 +62,24 @@ describe("ecmp.netns", function()
     assert.is_true(netns.delete "blue")
   end)
 
+  it("sends somebody where the way back would be closed #netns", function()
+    -- an ordinary user's: who made it may enter it, but not the one that it was made from
+    local script = [[
+      local sys, netns = require "ecmp.sys", require "ecmp.netns"
+      local here, there = sys.readlink "/proc/self/ns/net", ("/proc/%s/ns/net"):format(arg[1])
+      print(netns.run(there, { "readlink", "/proc/self/ns/net" }).stdout ~= here .. "\n")
+      print(sys.netns_write(there, "/proc/sys/net/ipv4/ip_forward", "1"))
+      print(sys.netns_read(there, "/proc/sys/net/ipv4/ip_forward"))
+      print(here == sys.readlink "/proc/self/ns/net")]]
+    local result = assert(sys.spawn { argv = { "unshare", "-Ur", "sh", "-c", [[
+      unshare -n sleep 60 & pid=$!
+      while [ "$(readlink /proc/$pid/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do :; done
+      lua5.4 -e "$1" - $pid
+      kill $pid]], "-", helper.paths() .. script } })
+    assert.equal("", result.stderr)
+    assert.equal("true\ntrue\n1\n\ntrue\n", result.stdout)
+  end)
+
   it("makes namespaces without a name, which go with their handle #netns", function()
     local one, two <close> = assert(netns.create()), assert(netns.create())
     assert.is_false(sys.same_netns(netns.path(one), netns.path(two)))

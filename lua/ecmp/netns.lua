@@ -1,6 +1,6 @@
 --- Network namespaces by name, as `ip netns` keeps them: bind mounts under /run/netns.
 ---
---- Nothing here moves the caller: a namespace is made by a thread that ends, entered by a child.
+--- Nothing here leaves the caller elsewhere: a namespace is made on the way and entered by a child.
 local sys <const> = require "ecmp.sys"
 
 local M = {}

@@ -46,16 +46,21 @@ function M.plugin(name)
   }
 end
 
+---The verbs of a plugin. A verb lives for milliseconds: collecting what it leaves would take longer
+---than it does. One that reads tens of thousands of reservations still has its bounds.
+local function load_verbs(plugin)
+  collectgarbage("restart")
+  collectgarbage("incremental", 400)
+  return require(plugin.module)
+end
+
 local function run_plugin(plugin)
   local cni <const> = require "ecmp.cni"
   local options <const> = { plugin = plugin.type, dropin = plugin.dropin }
   if (os.getenv("CNI_COMMAND") or "") == "" then
     options.about = ("ecmp %s plugin: %s"):format(plugin.type, require(plugin.module).about)
   end
-  -- A verb lives for milliseconds: collecting what it leaves would take longer than it does. One
-  -- that reads tens of thousands of reservations still has its bounds.
-  collectgarbage("incremental", 400)
-  local status <const> = cni.run(function() return require(plugin.module) end, options)
+  local status <const> = cni.run(function() return load_verbs(plugin) end, options)
   -- Our own plugins have closed what they opened; a site's script may count on finalizers.
   return status, plugin.type ~= "lua"
 end
@@ -69,7 +74,10 @@ function M.main(argv0, args)
   local name <const> = argv0:match("([^/]*)$")
   local is_command <const> = name == "ecmp"
     and (#args > 0 or (os.getenv("CNI_COMMAND") or "") == "")
-  if is_command then return require("ecmp.command").run(args) end
+  if is_command then
+    collectgarbage("restart")
+    return require("ecmp.command").run(args)
+  end
   local plugin <const> = M.plugin(name)
   if plugin then return run_plugin(plugin) end
   io.stderr:write(("ecmp: called as '%s', which is neither 'ecmp' nor a plugin type of ours\n")

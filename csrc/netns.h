@@ -17,8 +17,8 @@ int netns_new(void);
 /*
  * Runs fn(arg) in the namespace `nsfd` and returns what fn returned, with the errno it left. The
  * calling thread is back where it was by then, or has never moved. Returns -1 with errno set when
- * the namespace may not be entered or a thread that is needed is not to be had; fn has not run then.
- * fn must not touch a Lua state.
+ * the namespace may not be entered, or no thread is to be had where one is needed; fn has not run
+ * then. fn must not touch a Lua state.
  */
 int netns_call(int nsfd, int (*fn)(void *), void *arg);
 

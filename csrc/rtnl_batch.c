@@ -104,14 +104,19 @@ static void take_refusal(struct pipe *p, size_t i, const struct nlmsghdr *answer
 	int error, top = lua_gettop(L);
 	if (answer->nlmsg_type != NLMSG_ERROR || !read_extack(answer, &x, &error) || !error)
 		return;
-	const struct change *c = change_at(b, i);
+	struct change *c = change_at(b, i);
+	const struct object *o = &rtnl_objects[c->object];
 	const struct nlmsghdr *m = message_at(b, i);
+	const uint8_t *sent = (const uint8_t *)m + NLMSG_HDRLEN;
+	size_t length = m->nlmsg_len - NLMSG_HDRLEN;
 	struct arena *kept = arena_new(L);
 	memcpy(arena_room(L, kept, p->received), b->s->buffer, p->received);
 	read_extack((const void *)(kept->base + ((const uint8_t *)answer - b->s->buffer)), &x,
 		    &error);
-	refusal(L, &x, error, &rtnl_objects[c->object], verb_rows[c->verb].name,
-		(const uint8_t *)m + NLMSG_HDRLEN, m->nlmsg_len - NLMSG_HDRLEN, b->names);
+	const struct arena *told = c->set ? share_refused(b, i) : NULL;
+	const char *request = push_request(L, o, verb_rows[c->verb].name, told ? told->base : sent,
+					   told ? told->length : length, b->names);
+	refusal_of(L, request, &x, error, o, sent, length);
 	memcpy(b->s->buffer, kept->base, p->received);
 	arena_free(kept);
 	set_failure(b, b->first + i);
@@ -167,27 +172,24 @@ static void send_window(struct batch *b)
 }
 
 /*
- * socket:batch(changes, free, choose?) -> results, used
+ * socket:batch(changes, free, sharing?) -> results
  * Each change is { "OBJECT VERB", value }; results[i] is true or { message =, code = }. With `free`
  * the changes do not depend on each other and are sent in the order that costs the kernel least.
- * With `choose` routes may come to share next-hop objects (rtnl_share.c); `used` has a true for
- * each object that a route came to refer to.
+ * With `sharing` routes may come to share next-hop objects (rtnl_share.c).
  */
 int socket_batch(lua_State *L)
 {
 	struct batch b = {.L = L, .s = check_socket(L), .list = 2, .free = lua_toboolean(L, 3)};
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 4);
-	b.choose = lua_isnil(L, 4) ? 0 : 4;
+	b.sharing = lua_isnil(L, 4) ? NULL : check_sharing(L, 4);
 	lua_Integer total = luaL_len(L, 2);
 	lua_createtable(L, (int)(total < 1 << 26 ? total : 0), 0);
 	b.results = 5;
-	lua_newtable(L);
-	b.used = 6;
 	names_new(L, 1);
-	b.names = 7;
+	b.names = 6;
 	lua_pushnil(L);
-	b.verbs = 8;
+	b.verbs = 7;
 	b.encoder = (struct encoder){.L = L, .out = b.s->out, .names = b.names};
 	b.changes = arena_new(L);
 	pipe_open(L, &b.pipe, b.s, take_refusal, &b);
@@ -203,16 +205,14 @@ int socket_batch(lua_State *L)
 			encode_change(&b, i++);
 		}
 		b.count = i - b.first;
-		if (b.choose)
+		if (b.sharing)
 			share_window(&b);
 		send_window(&b);
-		if (b.choose)
-			share_note_used(&b);
 	}
 	b.s->out->length = 0;
 	arena_free(b.changes);
 	pipe_close(&b.pipe);
 	arena_free(b.order);
-	lua_settop(L, 6);
-	return 2;
+	lua_settop(L, 5);
+	return 1;
 }

@@ -12,7 +12,7 @@ struct change {
 	uint8_t object, verb; /* rows of their tables */
 	bool ipv4;	      /* a route of that family */
 	bool sharable;	      /* a route that may refer to a next-hop object instead of hops */
-	uint32_t id;	      /* of the object it came to refer to, or 0 */
+	uint32_t set;	      /* of the next hops that became an object it refers to, or 0 */
 };
 
 struct batch {
@@ -27,8 +27,9 @@ struct batch {
 	size_t first;	      /* index of the window's first change, from 0 */
 	size_t count;
 	uint32_t seq; /* of the window's first message */
-	int list, choose, results, used, names, verbs;
-	bool free; /* the changes do not depend on each other */
+	int list, results, names, verbs;
+	struct sharing *sharing; /* or NULL */
+	bool free;		 /* the changes do not depend on each other */
 };
 
 static inline struct change *change_at(const struct batch *b, size_t i)
@@ -41,7 +42,8 @@ static inline struct nlmsghdr *message_at(const struct batch *b, size_t i)
 	return (void *)(b->s->out->base + change_at(b, i)->at);
 }
 
+struct sharing *check_sharing(lua_State *L, int index);
 void share_window(struct batch *b);
-void share_note_used(struct batch *b);
+const struct arena *share_refused(struct batch *b, size_t i); /* [] -> [arena] */
 
 #endif

@@ -62,7 +62,8 @@ static bool take_answers(struct pipe *p, uint32_t last, ssize_t n)
 		size_t i = h->nlmsg_seq - p->first;
 		if (i >= p->count) /* to what was sent before a Lua error cut it short */
 			continue;
-		done = done || (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_seq == last);
+		done = done || (h->nlmsg_seq == last &&
+				(h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE));
 		p->take(p, i, h);
 	}
 	return done;

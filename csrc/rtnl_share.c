@@ -1,12 +1,11 @@
 /*
  * Routes of a batch that share next-hop objects. The messages are there already, so that two routes
- * have the same next hops when the same attributes say so; which of these sets become objects, and
- * makes them, is up to a function in Lua that is asked once for each window.
+ * have the same next hops when the same attributes say so; those sets that pay become objects, and
+ * the messages are rewritten to refer to these.
  */
 #define _GNU_SOURCE
-#include "rtnl_batch.h"
+#include "rtnl_share.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -15,242 +14,19 @@ enum {
 	KEY_HEAD = 4
 };
 
-struct attributes {
-	const uint8_t *at;
-	size_t left;
-};
-
-static const struct nlattr *next_attribute(struct attributes *a)
-{
-	const struct nlattr *attr = (const void *)a->at;
-	if (a->left < NLA_HDRLEN || attr->nla_len < NLA_HDRLEN || attr->nla_len > a->left)
-		return NULL;
-	size_t step = NLA_ALIGN(attr->nla_len);
-	a->at += step;
-	a->left = step < a->left ? a->left - step : 0;
-	return attr;
-}
-
-static struct attributes of_route(const struct nlmsghdr *m)
-{
-	size_t head = NLMSG_HDRLEN + sizeof(struct rtmsg);
-	return (struct attributes){(const uint8_t *)m + head, m->nlmsg_len - head};
-}
-
 static bool says_hops(const struct nlattr *a)
 {
 	return a->nla_type == RTA_GATEWAY || a->nla_type == RTA_OIF || a->nla_type == RTA_MULTIPATH;
 }
 
-/* --- gateways ------------------------------------------------------------------------------- */
-
-struct gateway {
-	uint8_t family;
-	uint8_t bytes[16];
-};
-
-static size_t bytes_of(int family)
-{
-	return family == AF_INET6 ? 16 : 4;
-}
-
-static bool take_gateway(lua_State *L, struct arena *into, uint8_t family, const struct nlattr *a)
-{
-	struct gateway g = {.family = family};
-	if (a->nla_len != NLA_HDRLEN + bytes_of(family))
-		return false;
-	memcpy(g.bytes, (const uint8_t *)a + NLA_HDRLEN, bytes_of(family));
-	if (into)
-		memcpy(arena_room(L, into, sizeof(g)), &g, sizeof(g));
-	return true;
-}
-
-/* The gateways of the hops of an RTA_MULTIPATH: one each and nothing beside it; -1 where not so. */
-static int take_hops(lua_State *L, struct arena *into, uint8_t family, const struct nlattr *a)
-{
-	const uint8_t *at = (const uint8_t *)a + NLA_HDRLEN;
-	size_t left = a->nla_len - NLA_HDRLEN;
-	int n = 0;
-	while (left >= sizeof(struct rtnexthop)) {
-		const struct rtnexthop *hop = (const void *)at;
-		if (hop->rtnh_len < sizeof(*hop) || hop->rtnh_len > left)
-			return -1;
-		struct attributes in = {at + sizeof(*hop), hop->rtnh_len - sizeof(*hop)};
-		const struct nlattr *gateway = next_attribute(&in);
-		if (!gateway || gateway->nla_type != RTA_GATEWAY || in.left > 0 ||
-		    !take_gateway(L, into, family, gateway))
-			return -1;
-		size_t step = NLA_ALIGN(hop->rtnh_len);
-		at += step;
-		left = step < left ? left - step : 0;
-		n++;
-	}
-	return n;
-}
-
-/* Appends the gateways of a key to `into`, which may be NULL. How many; -1: nothing to share. */
-static int key_gateways(lua_State *L, const uint8_t *key, size_t length, struct arena *into)
-{
-	struct attributes all = {key + KEY_HEAD, length - KEY_HEAD};
-	const struct nlattr *a;
-	int n = 0, more = 0;
-	while ((a = next_attribute(&all))) {
-		if (a->nla_type == RTA_GATEWAY)
-			more = take_gateway(L, into, key[0], a) ? 1 : -1;
-		else if (a->nla_type == RTA_MULTIPATH)
-			more = take_hops(L, into, key[0], a);
-		else
-			more = 0;
-		if (more < 0)
-			return -1;
-		n += more;
-	}
-	return n > 0 ? n : -1;
-}
-
-static int compare(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct gateway));
-}
-
-/* The first of the sorted gateways that is not below `g`. */
-static size_t not_below(const struct arena *all, const struct gateway *g)
-{
-	const struct gateway *list = (const void *)all->base;
-	size_t low = 0, high = all->length / sizeof(*list);
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (compare(&list[middle], g) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* --- gateways that the batch itself moves ---------------------------------------------------- */
-
-/* All bits behind the first `length` become one, beyond those of the address too. */
-static void fill_host(uint8_t bytes[16], unsigned length)
-{
-	unsigned whole = (length + 7) / 8;
-	if (length % 8)
-		bytes[whole - 1] |= (uint8_t)(0xff >> length % 8);
-	memset(bytes + whole, 0xff, 16 - whole);
-}
-
-/* Notes that a change to this route may change how the gateways within its destination are reached.
- */
-static void cover(const struct arena *gateways, struct arena *marks, const struct nlmsghdr *m)
-{
-	const struct rtmsg *r = (const void *)((const uint8_t *)m + NLMSG_HDRLEN);
-	struct attributes all = of_route(m);
-	const struct nlattr *a;
-	int32_t *mark = (void *)marks->base;
-	while ((a = next_attribute(&all))) {
-		size_t size = bytes_of(r->rtm_family);
-		if (a->nla_type != RTA_DST || a->nla_len != NLA_HDRLEN + size ||
-		    r->rtm_dst_len > 8 * size)
-			continue;
-		struct gateway first = {.family = r->rtm_family}, past;
-		memcpy(first.bytes, (const uint8_t *)a + NLA_HDRLEN, size);
-		past = first;
-		fill_host(past.bytes, r->rtm_dst_len);
-		mark[not_below(gateways, &first)]++;
-		mark[not_below(gateways, &past)]--; /* no gateway is all ones */
-	}
-}
-
-static bool is_covered(lua_State *L, const struct arena *gateways, const int32_t *mark,
-		       struct arena *scratch)
-{
-	size_t length;
-	const uint8_t *key = (const uint8_t *)lua_tolstring(L, -2, &length);
-	scratch->length = 0;
-	int n = key_gateways(L, key, length, scratch);
-	for (int i = 0; i < n; i++)
-		if (mark[not_below(gateways,
-				   (const struct gateway *)(const void *)scratch->base + i)] > 0)
-			return true;
-	return false;
-}
-
-/* [sets] -> [sets] without those whose gateways a change of this window covers */
-static void drop_moved(struct batch *b)
-{
-	lua_State *L = b->L;
-	int sets = lua_gettop(L);
-	struct arena *gateways = arena_new(L), *marks = arena_new(L), *scratch = arena_new(L);
-	for (lua_pushnil(L); lua_next(L, sets); lua_pop(L, 1)) {
-		size_t length;
-		const uint8_t *key = (const uint8_t *)lua_tolstring(L, -2, &length);
-		key_gateways(L, key, length, gateways);
-	}
-	size_t n = gateways->length / sizeof(struct gateway);
-	qsort(gateways->base, n, sizeof(struct gateway), compare);
-	int32_t *mark = (void *)arena_reserve(L, marks, (n + 1) * sizeof(*mark));
-	for (size_t i = 0; i < b->count; i++)
-		cover(gateways, marks, message_at(b, i));
-	for (size_t i = 1; i <= n; i++)
-		mark[i] += mark[i - 1];
-	for (lua_pushnil(L); lua_next(L, sets); lua_pop(L, 1)) {
-		if (!is_covered(L, gateways, mark, scratch))
-			continue;
-		lua_pushvalue(L, -2);
-		lua_pushnil(L);
-		lua_rawset(L, sets);
-	}
-	arena_free(gateways);
-	arena_free(marks);
-	arena_free(scratch);
-	lua_settop(L, sets);
-}
-
 /* --- sets ------------------------------------------------------------------------------------ */
-
-/* One set of next hops: its key, how many routes have it, and in the end the object it became. */
-struct set {
-	size_t at; /* of the key among the keys */
-	uint32_t length, uses, id;
-	bool plain; /* by gateways alone */
-};
-
-struct sets {
-	struct arena *list, *keys, *places; /* places: number of a set, or 0 */
-	size_t count, mask;
-};
-
-static struct set *set_at(const struct sets *x, uint32_t n)
-{
-	return (struct set *)(void *)x->list->base + n - 1;
-}
-
-/* Room for as many as the window has changes. [] -> [three arenas] */
-static void open_sets(lua_State *L, struct sets *x, size_t most)
-{
-	size_t size = 16;
-	while (size < 2 * most)
-		size *= 2;
-	*x = (struct sets){.mask = size - 1};
-	x->list = arena_new(L);
-	x->keys = arena_new(L);
-	x->places = arena_new(L);
-	arena_reserve(L, x->places, size * sizeof(uint32_t));
-}
-
-static void close_sets(struct sets *x)
-{
-	arena_free(x->list);
-	arena_free(x->keys);
-	arena_free(x->places);
-}
 
 /* The key of a route that may share its next hops, put into `key`; false for all others. */
 static bool key_of(struct batch *b, size_t i, struct arena *key)
 {
 	const struct nlmsghdr *m = message_at(b, i);
 	const struct rtmsg *r = (const void *)((const uint8_t *)m + NLMSG_HDRLEN);
-	struct attributes all = of_route(m);
+	struct attributes all = attributes_of(m, sizeof(*r));
 	const struct nlattr *a;
 	if (!change_at(b, i)->sharable || r->rtm_type != RTN_UNICAST || r->rtm_flags)
 		return false;
@@ -267,93 +43,165 @@ static bool key_of(struct batch *b, size_t i, struct arena *key)
 	return key->length > KEY_HEAD;
 }
 
-/* Keys are whole words of four bytes. */
-static uint64_t hash_of(const struct arena *key)
+/* One more member of the set whose members are gathered; false for hops that are not shared: those
+ * without a gateway, and those the kernel has to complain about. */
+static bool add_member(lua_State *L, struct sharing *x, struct way *way,
+		       const struct nlattr *gateway, uint8_t weight)
 {
-	uint64_t h = key->length;
-	for (size_t at = 0; at < key->length; at += 4) {
-		uint32_t word;
-		memcpy(&word, key->base + at, 4);
-		h = (h ^ word) * 0xff51afd7ed558ccd;
-		h ^= h >> 32;
-	}
-	return h;
+	size_t size = bytes_of(way->family);
+	if (!gateway || gateway->nla_type != RTA_GATEWAY || gateway->nla_len != NLA_HDRLEN + size ||
+	    (way->onlink && !way->oif))
+		return false;
+	memcpy(way->gateway, payload_of(gateway), size);
+	struct member m = {.hop = pool_number(L, &x->hops, way, sizeof(*way)), .weight = weight};
+	memcpy(arena_room(L, x->members, sizeof(m)), &m, sizeof(m));
+	return true;
 }
 
-/* The number of the set with this key, which is made where there is none. */
-static uint32_t number_of(lua_State *L, struct sets *x, const struct arena *key)
+/* The hops of an RTA_MULTIPATH: one gateway each and nothing beside it. */
+static bool add_members(lua_State *L, struct sharing *x, uint8_t family, const struct nlattr *a)
 {
-	uint32_t *places = (void *)x->places->base;
-	size_t at = hash_of(key) & x->mask;
-	for (; places[at]; at = (at + 1) & x->mask) {
-		const struct set *s = set_at(x, places[at]);
-		if (s->length == key->length &&
-		    memcmp(x->keys->base + s->at, key->base, key->length) == 0)
-			return places[at];
+	const uint8_t *at = payload_of(a);
+	size_t left = a->nla_len - NLA_HDRLEN;
+	while (left >= sizeof(struct rtnexthop)) {
+		const struct rtnexthop *hop = (const void *)at;
+		if (hop->rtnh_len < sizeof(*hop) || hop->rtnh_len > left ||
+		    (hop->rtnh_flags & ~RTNH_F_ONLINK))
+			return false;
+		struct attributes in = {at + sizeof(*hop), hop->rtnh_len - sizeof(*hop)};
+		const struct nlattr *gateway = next_attribute(&in);
+		struct way way = {.family = family,
+				  .oif = (uint32_t)hop->rtnh_ifindex,
+				  .onlink = hop->rtnh_flags ? 1 : 0};
+		if (in.left > 0 || !add_member(L, x, &way, gateway, hop->rtnh_hops))
+			return false;
+		size_t step = NLA_ALIGN(hop->rtnh_len);
+		at += step;
+		left = step < left ? left - step : 0;
 	}
-	struct set s = {.at = x->keys->length, .length = (uint32_t)key->length};
-	s.plain = key_gateways(L, key->base, key->length, NULL) > 0;
-	memcpy(arena_room(L, x->keys, key->length), key->base, key->length);
-	memcpy(arena_room(L, x->list, sizeof(s)), &s, sizeof(s));
-	return places[at] = (uint32_t)++x->count;
+	return true;
+}
+
+/* Reads the key that is in `key` as members. */
+static bool read_members(lua_State *L, struct sharing *x, const struct arena *key)
+{
+	struct attributes all = {key->base + KEY_HEAD, key->length - KEY_HEAD};
+	const struct nlattr *a, *gateway = NULL, *multipath = NULL;
+	struct way way = {.family = key->base[0]};
+	while ((a = next_attribute(&all))) {
+		if (a->nla_type == RTA_GATEWAY)
+			gateway = a;
+		else if (a->nla_type == RTA_MULTIPATH)
+			multipath = a;
+		else if (a->nla_len == NLA_HDRLEN + sizeof(way.oif))
+			memcpy(&way.oif, payload_of(a), sizeof(way.oif));
+	}
+	if (!multipath)
+		return add_member(L, x, &way, gateway, 0);
+	return !gateway && !way.oif && add_members(L, x, way.family, multipath);
+}
+
+static void open_set(lua_State *L, struct sharing *x, uint32_t n, const struct arena *key)
+{
+	size_t before = x->members->length;
+	if (!read_members(L, x, key))
+		x->members->length = before;
+	struct set *set = set_at(x, n);
+	set->first = (uint32_t)(before / sizeof(struct member));
+	set->hops = (uint32_t)((x->members->length - before) / sizeof(struct member));
+	for (uint32_t i = 0; i < set->hops; i++)
+		hop_at(x, members_of(x, set)[i].hop)->sets++;
 }
 
 /*
  * Numbers the sets of the window, counts the routes of each, and notes in each change which it has.
  * False where a change of another kind may move the ground.
  */
-static bool number_sets(struct batch *b, struct sets *x, struct arena *key)
+static bool number_sets(struct batch *b, struct sharing *x)
 {
+	struct arena *key = x->scratch;
+	pool_clear(&x->sets);
+	pool_clear(&x->hops);
+	x->members->length = 0;
 	for (size_t i = 0; i < b->count; i++) {
 		if (rtnl_objects[change_at(b, i)->object].schema != &schema_route)
 			return false;
 		if (!key_of(b, i, key))
 			continue;
-		uint32_t n = number_of(b->L, x, key);
+		uint32_t before = x->sets.count;
+		uint32_t n = pool_number(b->L, &x->sets, key->base, key->length);
+		if (n > before)
+			open_set(b->L, x, n, key);
 		set_at(x, n)->uses++;
-		change_at(b, i)->id = n;
+		change_at(b, i)->set = n;
 	}
-	return true;
+	return x->members->length > 0;
 }
 
-static void push_set_key(lua_State *L, const struct sets *x, uint32_t n)
+/* --- which of them pay ----------------------------------------------------------------------- */
+
+static bool is_moved(const struct sharing *x, const struct set *set)
 {
-	const struct set *s = set_at(x, n);
-	lua_pushlstring(L, (const char *)x->keys->base + s->at, s->length);
+	for (uint32_t i = 0; i < set->hops; i++)
+		if (hop_at(x, members_of(x, set)[i].hop)->moved)
+			return true;
+	return false;
 }
 
-/* [] -> [uses by key], of sets by gateways alone; false where there are none */
-static bool push_uses(lua_State *L, const struct sets *x)
+static int row_of(const struct sharing *x, const struct set *set)
 {
+	return pool_key(&x->sets, &set->key)[0] == AF_INET6 ? 1 : 0;
+}
+
+/* What the objects of a set cost, those of its hops by halves, thirds, ... where other sets have
+ * them too. */
+static double price_of(const struct sharing *x, const struct set *set)
+{
+	double price = set->hops > 1 ? x->terms.object : 0;
+	for (uint32_t i = 0; i < set->hops; i++) {
+		const struct hop *hop = hop_at(x, members_of(x, set)[i].hop);
+		price += (x->terms.object + (hop->oif ? 0 : x->terms.question)) / hop->sets;
+	}
+	return price;
+}
+
+static bool pays(const struct sharing *x, const struct set *set, const uint32_t count[2])
+{
+	int row = row_of(x, set);
+	double saved = x->terms.saved[row].route + x->terms.saved[row].hop * set->hops +
+		       x->terms.saved[row].set * count[row];
+	return set->uses * saved > price_of(x, set);
+}
+
+/* Marks the sets that pay, and their hops; false where none does. */
+static bool choose(struct sharing *x)
+{
+	uint32_t count[2] = {0, 0};
 	bool any = false;
-	lua_newtable(L);
-	for (uint32_t n = 1; n <= x->count; n++) {
-		if (!set_at(x, n)->plain)
-			continue;
-		push_set_key(L, x, n);
-		lua_pushinteger(L, set_at(x, n)->uses);
-		lua_rawset(L, -3);
-		any = true;
+	for (uint32_t n = 1; n <= x->hops.count; n++)
+		hop_at(x, n)->oif = way_of(x, hop_at(x, n))->oif;
+	for (uint32_t n = 1; n <= x->sets.count; n++) {
+		struct set *set = set_at(x, n);
+		set->wanted = set->hops > 0 && !is_moved(x, set);
+		count[row_of(x, set)] += set->wanted;
+	}
+	for (uint32_t n = 1; n <= x->sets.count; n++) {
+		struct set *set = set_at(x, n);
+		set->wanted = set->wanted && pays(x, set, count);
+		any = any || set->wanted;
+		for (uint32_t i = 0; set->wanted && i < set->hops; i++)
+			hop_at(x, members_of(x, set)[i].hop)->wanted = true;
 	}
 	return any;
 }
 
-/* [ids by key, or something else] -> [the same]: what each set became */
-static void take_ids(lua_State *L, struct sets *x)
-{
-	for (uint32_t n = 1; n <= x->count && lua_istable(L, -1); n++) {
-		push_set_key(L, x, n);
-		if (lua_rawget(L, -2) == LUA_TNUMBER)
-			set_at(x, n)->id = (uint32_t)lua_tointeger(L, -1);
-		lua_pop(L, 1);
-	}
-}
+/* --- routes that refer to objects ------------------------------------------------------------ */
 
 /* Makes the route refer to an object: its hops go, which take more room than the number that comes.
  */
 static void refer(struct nlmsghdr *m, uint32_t id)
 {
-	struct attributes all = of_route(m);
+	struct attributes all = attributes_of(m, sizeof(struct rtmsg));
 	const struct nlattr *a;
 	uint8_t *to = (uint8_t *)m + NLMSG_HDRLEN + sizeof(struct rtmsg);
 	while ((a = next_attribute(&all))) {
@@ -369,82 +217,135 @@ static void refer(struct nlmsghdr *m, uint32_t id)
 	m->nlmsg_len = (uint32_t)(to + NLA_HDRLEN + sizeof(id) - (uint8_t *)m);
 }
 
-/* [sets] -> [sets, views]: a route that has the hops, for each key */
-static void push_views(struct batch *b, struct arena *scratch)
-{
-	lua_State *L = b->L;
-	int sets = lua_gettop(L);
-	lua_newtable(L);
-	for (lua_pushnil(L); lua_next(L, sets);) {
-		size_t length;
-		const char *key = lua_tolstring(L, -2, &length);
-		struct rtmsg r = {.rtm_family = (uint8_t)key[0], .rtm_type = RTN_UNICAST};
-		scratch->length = 0;
-		memcpy(arena_room(L, scratch, sizeof(r)), &r, sizeof(r));
-		memcpy(arena_room(L, scratch, length - KEY_HEAD), key + KEY_HEAD,
-		       length - KEY_HEAD);
-		lua_pop(L, 1);
-		lua_pushvalue(L, -1);
-		view_push(L, object_by_name("route"), RTM_NEWROUTE, 0, scratch->base,
-			  scratch->length, b->names);
-		lua_rawset(L, sets + 1);
-	}
-}
-
-/* [sets, views] -> [ids]; the function asks and tells the kernel over this socket, so the window is
- * put aside meanwhile */
-static void call_choose(struct batch *b)
-{
-	lua_State *L = b->L;
-	struct arena *window = b->s->out;
-	int sets = lua_gettop(L) - 1;
-	struct arena *own = arena_new(L);
-	b->s->out = own;
-	lua_pushvalue(L, b->choose);
-	lua_pushvalue(L, sets);
-	lua_pushvalue(L, sets + 1);
-	int failed = lua_pcall(L, 2, 1, 0);
-	b->s->out = window;
-	if (failed)
-		lua_error(L);
-	lua_replace(L, sets);
-	lua_settop(L, sets);
-}
-
 /* Has sets of next hops become objects, and rewrites the routes of the window that have them. */
 void share_window(struct batch *b)
 {
-	lua_State *L = b->L;
-	int top = lua_gettop(L);
-	struct sets x;
-	open_sets(L, &x, b->count);
-	struct arena *scratch = arena_new(L);
-	if (number_sets(b, &x, scratch) && push_uses(L, &x)) {
-		drop_moved(b);
-		push_views(b, scratch);
-		call_choose(b);
-		take_ids(L, &x);
+	struct sharing *x = b->sharing;
+	bool shared = number_sets(b, x);
+	if (shared) {
+		mark_moved(b, x);
+		shared = choose(x) && know_objects(b, x);
+	}
+	if (shared) {
+		ask_devices(b, x);
+		make_objects(b, x);
 	}
 	for (size_t i = 0; i < b->count; i++) {
 		struct change *c = change_at(b, i);
-		c->id = c->id ? set_at(&x, c->id)->id : 0;
-		if (c->id)
-			refer(message_at(b, i), c->id);
+		struct made *o = NULL;
+		if (shared && c->set && set_at(x, c->set)->object)
+			o = made_at(x, set_at(x, c->set)->object);
+		if (!o || !o->id) {
+			c->set = 0;
+			continue;
+		}
+		o->uses++;
+		refer(message_at(b, i), o->id);
 	}
-	close_sets(&x);
-	arena_free(scratch);
-	lua_settop(L, top);
 }
 
-void share_note_used(struct batch *b)
+/*
+ * Change `i` was refused: its object has a route less. Returns the message as it was before it
+ * referred to that, from the fixed header on, to be told of. [] -> [arena with it]
+ */
+const struct arena *share_refused(struct batch *b, size_t i)
 {
-	lua_State *L = b->L;
-	for (size_t i = 0; i < b->count; i++) {
-		uint32_t id = change_at(b, i)->id;
-		if (id &&
-		    lua_rawgeti(L, b->results, (lua_Integer)(b->first + i) + 1) == LUA_TBOOLEAN)
-			lua_rawseti(L, b->used, (lua_Integer)id);
-		else if (id)
-			lua_pop(L, 1);
+	struct sharing *x = b->sharing;
+	const struct set *set = set_at(x, change_at(b, i)->set);
+	const struct nlmsghdr *m = message_at(b, i);
+	struct arena *told = arena_new(b->L);
+	size_t kept = m->nlmsg_len - NLMSG_HDRLEN - NLA_HDRLEN - sizeof(uint32_t);
+	memcpy(arena_room(b->L, told, kept), (const uint8_t *)m + NLMSG_HDRLEN, kept);
+	memcpy(arena_room(b->L, told, set->key.length - KEY_HEAD),
+	       pool_key(&x->sets, &set->key) + KEY_HEAD, set->key.length - KEY_HEAD);
+	made_at(x, set->object)->uses--;
+	return told;
+}
+
+/* --- for Lua --------------------------------------------------------------------------------- */
+
+static double number_in(lua_State *L, int table, const char *key)
+{
+	lua_getfield(L, table, key);
+	double value = luaL_checknumber(L, -1);
+	lua_pop(L, 1);
+	return value;
+}
+
+static void read_terms(lua_State *L, int table, struct terms *t)
+{
+	static const char *const rows[] = {"ipv4", "ipv6"};
+	luaL_checktype(L, table, LUA_TTABLE);
+	t->proto = (uint8_t)number_in(L, table, "proto");
+	t->first_id = (uint32_t)number_in(L, table, "first_id");
+	t->object = number_in(L, table, "object");
+	t->question = number_in(L, table, "question");
+	for (int i = 0; i < 2; i++) {
+		lua_getfield(L, table, rows[i]);
+		int row = lua_gettop(L);
+		luaL_checktype(L, row, LUA_TTABLE);
+		t->saved[i].route = number_in(L, row, "route");
+		t->saved[i].hop = number_in(L, row, "hop");
+		t->saved[i].set = number_in(L, row, "set");
+		lua_pop(L, 1);
 	}
+}
+
+enum {
+	SOCKET = 1, /* user values: the socket, then the arenas */
+	ARENAS = 15
+};
+
+/*
+ * socket:sharing(terms) -> what batches over this socket share. When it is closed, objects that it
+ * made and that no route came to refer to are deleted.
+ */
+int socket_sharing(lua_State *L)
+{
+	check_socket(L);
+	lua_settop(L, 2);
+	struct sharing *x = lua_newuserdatauv(L, sizeof(*x), SOCKET + ARENAS);
+	*x = (struct sharing){.kernel = UNASKED};
+	read_terms(L, 2, &x->terms);
+	x->last_id = x->terms.first_id;
+	luaL_checkstack(L, ARENAS, "too many values");
+	lua_pushvalue(L, 1);
+	pool_open(L, &x->sets, sizeof(struct set));
+	pool_open(L, &x->hops, sizeof(struct hop));
+	pool_open(L, &x->objects, sizeof(struct made));
+	places_open(L, &x->ids, 0);
+	x->members = arena_new(L);
+	x->created = arena_new(L);
+	x->order = arena_new(L);
+	x->group = arena_new(L);
+	x->scratch = arena_new(L);
+	for (int i = lua_gettop(L); i > 3; i--)
+		lua_setiuservalue(L, 3, i - 3);
+	luaL_setmetatable(L, RTNL_SHARING);
+	return 1;
+}
+
+struct sharing *check_sharing(lua_State *L, int index)
+{
+	return luaL_checkudata(L, index, RTNL_SHARING);
+}
+
+static int sharing_close(lua_State *L)
+{
+	struct sharing *x = check_sharing(L, 1);
+	lua_settop(L, 1);
+	lua_getiuservalue(L, 1, SOCKET);
+	struct sock *s = lua_touserdata(L, -1);
+	if (s->nl)
+		delete_unused(L, s, x);
+	x->created->length = 0;
+	return 0;
+}
+
+void sharing_register(lua_State *L)
+{
+	luaL_newmetatable(L, RTNL_SHARING);
+	lua_pushcfunction(L, sharing_close);
+	lua_setfield(L, -2, "__close");
+	lua_pop(L, 1);
 }

@@ -244,11 +244,11 @@ const char *push_request(lua_State *L, const struct object *object, const char *
 	return lua_tostring(L, -1);
 }
 
-/* The kernel's refusal of the request at `data`. -> nil, message, code */
-int refusal(lua_State *L, const struct extack *x, int error, const struct object *object,
-	    const char *verb, const uint8_t *data, size_t length, int names)
+/* The kernel's refusal of what was sent, at `data`, told of the request in these words. -> nil,
+ * message, code */
+int refusal_of(lua_State *L, const char *request, const struct extack *x, int error,
+	       const struct object *object, const uint8_t *data, size_t length)
 {
-	const char *request = push_request(L, object, verb, data, length, names);
 	const char *text = NULL;
 	if (x && x->text)
 		text = lua_pushlstring(L, x->text, x->text_length);
@@ -264,6 +264,13 @@ int refusal(lua_State *L, const struct extack *x, int error, const struct object
 		text = lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), text ? text : "missing");
 	}
 	return push_errno(L, request, text, error);
+}
+
+int refusal(lua_State *L, const struct extack *x, int error, const struct object *object,
+	    const char *verb, const uint8_t *data, size_t length, int names)
+{
+	const char *request = push_request(L, object, verb, data, length, names);
+	return refusal_of(L, request, x, error, object, data, length);
 }
 
 /* What the world lacked while the message was built: a device, a namespace. -> nil, message, code
@@ -430,11 +437,17 @@ static int socket_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-	{"request", socket_request}, {"dump", socket_dump},
-	{"batch", socket_batch},     {"subscribe", socket_subscribe},
-	{"receive", socket_receive}, {"buffer", socket_buffer},
-	{"fd", socket_fd},	     {"netns", socket_netns},
-	{"close", socket_close},     {NULL, NULL},
+	{"request", socket_request},
+	{"dump", socket_dump},
+	{"batch", socket_batch},
+	{"subscribe", socket_subscribe},
+	{"receive", socket_receive},
+	{"buffer", socket_buffer},
+	{"fd", socket_fd},
+	{"netns", socket_netns},
+	{"sharing", socket_sharing},
+	{"close", socket_close},
+	{NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
@@ -451,4 +464,5 @@ void socket_register(lua_State *L)
 	luaL_newlib(L, methods);
 	lua_setfield(L, -2, "__index");
 	lua_pop(L, 1);
+	sharing_register(L);
 }

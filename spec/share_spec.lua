@@ -186,6 +186,98 @@ describe("a batch that shares next hops #netns", function()
     assert.matches("%[5%]%.nexthops%[2%]%.wieght", message)
   end)
 
+  -- What a list of 64 routes with these hops comes to, without sharing and with it.
+  local function plainly_and_shared(nexthops)
+    local list <const> = {}
+    for i = 1, 64 do
+      list[i] = { "route replace", { dst = ("20.0.%d.0/24"):format(i), nexthops = nexthops } }
+    end
+    local plain <const> = nl:batch(list)
+    local seen <const> = shown(nl)
+    nl.route:flush { proto = "boot" }
+    return plain, seen, nl:batch(list, { share = true }), shown(nl)
+  end
+
+  it("leaves to the kernel what it would have to complain about", function()
+    for _, nexthops in ipairs {
+      { { via = "192.0.2.1" }, { via = "10.0.1.3" } }, -- no way to one of them
+      { { via = "192.0.2.1", dev = "v1" }, { via = "10.0.1.3", dev = "v1" } },
+      { { via = "10.0.1.2", dev = "v2" }, { via = "10.0.1.3", dev = "v1" } }, -- by the other link
+      { { via = "10.0.1.2", onlink = true }, { via = "10.0.1.3" } },
+    } do
+      local plain <const>, seen <const>, shared <const>, same <const> = plainly_and_shared(nexthops)
+      assert.is_string(plain[1].message)
+      assert.are.same(plain, shared)
+      assert.are.equal(seen, same)
+      assert.are.equal(0, #nl.nexthop:list())
+    end
+  end)
+
+  it("makes no group in which one hop stands twice", function()
+    local plain <const>, seen <const>, shared <const>, same <const> = plainly_and_shared {
+      { via = "10.0.1.2", dev = "v1" }, { via = "10.0.1.3" }, { via = "10.0.1.2" },
+    }
+    all_true(plain)
+    all_true(shared)
+    assert.are.equal(seen, same)
+    assert.are.equal(0, #nl.nexthop:list())
+  end)
+
+  it("shares hops that are on a link because it is said so", function()
+    local plain <const>, seen <const>, shared <const>, same <const> = plainly_and_shared {
+      { via = "192.0.2.1", dev = "v1", onlink = true }, { via = "10.0.1.3", dev = "v1", weight = 7 },
+    }
+    all_true(plain)
+    all_true(shared)
+    assert.are.equal(seen, same)
+    assert.are.equal(3, #nl.nexthop:list())
+  end)
+
+  it("tells sets with other weights from each other, and those in another order", function()
+    local list <const> = {}
+    for i = 1, 96 do
+      list[i] = { "route add", { dst = ("20.0.%d.0/24"):format(i), nexthops = {
+        { via = i % 3 == 2 and "10.0.1.3" or "10.0.1.2", weight = i % 3 == 1 and 5 or 1 },
+        { via = i % 3 == 2 and "10.0.1.2" or "10.0.1.3" },
+      } } }
+    end
+    all_true(nl:batch(list))
+    local seen <const> = shown(nl)
+    nl.route:flush { proto = "boot" }
+    all_true(nl:batch(list, { share = true }))
+    assert.are.equal(seen, shown(nl))
+    assert.are.equal(2 + 3, #nl.nexthop:list())
+  end)
+
+  it("uses no objects but those of such batches", function()
+    assert(nl.nexthop:add { id = 7, via = "10.0.1.2", dev = "v1" })
+    local list <const> = {}
+    for i = 1, 64 do
+      list[i] = { "route add", { dst = ("20.0.%d.0/24"):format(i), via = "10.0.1.2", dev = "v1" } }
+    end
+    all_true(nl:batch(list, { share = true }))
+    assert.are_not.equal(7, nl.route:list({ dst = "20.0.1.0/24" })[1].nhid)
+  end)
+
+  it("keeps the objects of routes that went before an error, and uses them again", function()
+    local nexthops <const>, list <const> = {}, {}
+    for i = 1, 100 do nexthops[i] = { via = "10.0.1." .. 100 + i, dev = "v1" } end
+    for i = 1, 12000 do -- more than are encoded at once
+      list[i] = { "route add", { dst = ("20.%d.%d.0/24"):format(i >> 8, i & 255),
+        nexthops = nexthops } }
+    end
+    list[#list][2].mtuu = 1400
+    assert.has_error(function() nl:batch(list, { share = true, order = "free" }) end)
+    local objects <const> = tostring(nl.nexthop:list())
+    assert.is_true(#nl.route:list { proto = "boot" } > 5000)
+    assert.are.equal(101, select(2, objects:gsub("\n", "")) + 1)
+    list[#list][2].mtuu = nil
+    for _, change in ipairs(list) do change[1] = "route replace" end
+    all_true(nl:batch(list, { share = true, order = "free" }))
+    assert.are.equal(objects, tostring(nl.nexthop:list()))
+    assert.are.equal(12000, #nl.route:list { proto = "boot" })
+  end)
+
   it("does as much as any other batch with changes of other kinds", function()
     local results <const> = nl:batch({
       { "route add", "20.0.0.0/24 via 10.0.1.2" },

@@ -338,8 +338,27 @@ function Socket:dump(object, filter, like) end
 ---Many changes with many in flight.
 ---@param changes { [1]: string, [2]: ecmp.Fields|ecmp.View|string }[] `{ "route add", { ... } }`
 ---@param free? boolean they do not depend on each other: sent in the order that costs the kernel least
+---@param sharing? ecmp.rtnl.Sharing routes may refer to next-hop objects instead of hops
 ---@return (true|{ message: string, code: string })[] results
-function Socket:batch(changes, free) end
+function Socket:batch(changes, free, sharing) end
+
+---What batches over this socket have in common when their routes share next-hop objects. Closed at
+---scope exit, when objects that were made and are of no use are deleted.
+---@class ecmp.rtnl.Sharing
+
+---Lets batches share next hops: sets of them that repeat become next-hop objects where their routes
+---save more than the objects cost. Times are in microseconds.
+---@param terms { ipv4: ecmp.rtnl.Saved, ipv6: ecmp.rtnl.Saved, object: number, question: number, proto: integer, first_id: integer }
+--- object, question: what it costs to make one, and to ask for the device of a gateway; proto: by
+--- which our objects are known; first_id: where their numbers begin
+---@return ecmp.rtnl.Sharing
+function Socket:sharing(terms) end
+
+---What a route by object saves: for itself, for each of its hops, for each different set of its batch.
+---@class ecmp.rtnl.Saved
+---@field route number
+---@field hop number
+---@field set number
 
 ---Subscribes to notifications.
 ---@param object "route"|"nexthop"|"link"|"addr"|"neigh"|"rule"

@@ -104,8 +104,8 @@ describe("a batch that shares next hops #netns", function()
     all_true(nl:batch(list, { share = true }))
     assert.is_not_nil(nl.route:list({ dst = "20.0.9.0/24" })[1].nhid)
     local again <const> = nl:batch(list, { share = true })
-    assert.are.equal("route add 20.0.9.0/24 nexthop via 10.0.1.2 weight 1 nexthop via 10.0.1.3 "
-      .. "weight 1: File exists (EEXIST)", again[9].message)
+    assert.are.equal("route add 20.0.9.0/24 nexthop via 10.0.1.2 nexthop via 10.0.1.3"
+      .. ": File exists (EEXIST)", again[9].message)
     local views <const> = {}
     for i, view in ipairs(nl.route:list { proto = "boot" }) do views[i] = { "route replace", view } end
     all_true(nl:batch(views, { share = true }))
@@ -133,7 +133,7 @@ describe("a batch that shares next hops #netns", function()
     all_true(nl:batch { { "route add", { dst = "20.0.7.0/24", via = "10.0.2.2" } } })
     local results <const> = nl:batch(changes(64, 1), { share = true })
     assert.are.equal("EEXIST", results[7].code)
-    assert.are.equal("route add 20.0.7.0/24 nexthop via 10.0.1.2 weight 1 nexthop via 10.0.1.102 "
+    assert.are.equal("route add 20.0.7.0/24 nexthop via 10.0.1.2 nexthop via 10.0.1.102 "
       .. "weight 3: File exists (EEXIST)", without_numbers(results[7].message))
     results[7] = true
     all_true(results)

@@ -183,6 +183,7 @@ build = {
     ["ecmp"] = "lua/ecmp/init.lua",
     ["ecmp.iproute2"] = "lua/ecmp/iproute2.lua",
     ["ecmp.json"] = "lua/ecmp/json.lua",
+    ["ecmp.known"] = "lua/ecmp/known.lua",
     ["ecmp.lab"] = "lua/ecmp/lab.lua",
     ["ecmp.lab.drawing"] = "lua/ecmp/lab/drawing.lua",
     ["ecmp.lab.failure"] = "lua/ecmp/lab/failure.lua",

@@ -222,14 +222,15 @@ static int view_bytes(lua_State *L)
 	return 1;
 }
 
-/* view:verb(): "add", "change" or "del", as the notification said */
+/* view:verb(): "add", "change" or "del", as the notification said; and whether it was appended */
 static int view_verb(lua_State *L)
 {
 	struct view *v = check_view(L);
 	lua_pushstring(L, v->type == v->object->del  ? "del"
 			  : v->flags & NLM_F_REPLACE ? "change"
 						     : "add");
-	return 1;
+	lua_pushboolean(L, v->flags & NLM_F_APPEND);
+	return 2;
 }
 
 static int view_object(lua_State *L)

@@ -3,8 +3,8 @@ local helper <const> = require "spec.helper"
 
 local EVENTS <const> = [[
 change	link	lo
-add	route	127.0.0.1
 add	route	127.0.0.0/8
+add	route	127.0.0.1
 add	route	127.255.255.255
 add	route	::1
 add	route	10.9.0.0/16

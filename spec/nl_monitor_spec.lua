@@ -130,3 +130,170 @@ describe("a monitor of next-hop objects #netns", function()
     assert.same({ "change 3", "del 1" }, lines)
   end)
 end)
+
+-- What a list becomes when events are applied to it, as a user would: routes by place, in order.
+local function place_of(route)
+  return table.concat({ route.family, route.dst, route.table, route.metric or 0, route.tos or 0 },
+    " ")
+end
+
+local function joins(route)
+  return route.type == "unicast" and not route.nhid and (route.via or route.nexthops) ~= nil
+end
+
+local function spelled(route)
+  local lines <const> = {}
+  for line in tostring(route):gmatch "[^\n]+" do lines[#lines + 1] = line end
+  if route.family == 6 then table.sort(lines) end
+  return table.concat(lines)
+end
+
+local Copy <const> = {}
+Copy.__index = Copy
+
+local function copy_of(list)
+  local self <const> = setmetatable({ places = {} }, Copy)
+  for _, route in ipairs(list) do self:apply { verb = "add", value = route, append = true } end
+  return self
+end
+
+function Copy:apply(event)
+  local route <const>, place = event.value, self.places[place_of(event.value)]
+  if not place then
+    place = {}
+    self.places[place_of(route)] = place
+  end
+  local at
+  for i, other in ipairs(place) do
+    if event.verb == "del" then
+      at = at or spelled(other) == spelled(route) and i
+    else
+      at = at or (route.family == 4 or joins(other) == joins(route) or #place == 1) and i
+    end
+  end
+  if event.verb == "del" then
+    table.remove(place, assert(at, "a route went that was not there"))
+  elseif event.verb == "change" then
+    place[assert(at, "a route changed that was not there")] = route
+  else
+    table.insert(place, event.append and #place + 1 or 1, route)
+  end
+end
+
+function Copy:lines()
+  local lines <const> = {}
+  for _, place in pairs(self.places) do
+    local texts <const> = {}
+    for i, route in ipairs(place) do texts[i] = spelled(route) end
+    if place[1] then lines[#lines + 1] = table.concat(texts, "; ") end
+  end
+  table.sort(lines)
+  return lines
+end
+
+describe("the events of a monitor #netns", function()
+  local space, nl
+
+  before_each(function()
+    space = scratch.new(2)
+    nl = space.nl
+    for n = 1, 2 do nl.addr:flush { dev = "v" .. n, scope = "link" } end
+    assert(nl.nexthop:add { id = 4, via = "10.0.1.9", dev = "v1" })
+    assert(nl.nexthop:add { id = 6, via = "fd00:0:0:1::9", dev = "v1" })
+  end)
+
+  after_each(function() space:close() end)
+
+  local VERBS <const> = { "add", "prepend", "append", "replace", "change", "del", "del" }
+
+  local function random_route(random)
+    local six <const> = random(2) == 1
+    local function gateway()
+      local link <const> = random(2)
+      return { via = (six and "fd00:0:0:%d::%d" or "10.0.%d.%d"):format(link, random(2, 5)),
+        dev = "v" .. link }
+    end
+    local route <const> = { dst = (six and "fd7%d::/32" or "10.7%d.0.0/16"):format(random(2)),
+      family = six and 6 or 4, metric = random(2) == 1 and 50 or nil }
+    local kind <const> = random(8)
+    -- dumps of IPv6 hide what stands between two hops of a route
+    if six and kind < 4 then route.metric = 70 end
+    if kind == 1 then
+      route.type = "blackhole"
+    elseif kind == 2 then
+      route.dev = "p1"
+    elseif kind == 3 then
+      route.nhid = six and 6 or 4
+    else
+      route.nexthops = { gateway(), kind > 5 and gateway() or nil }
+    end
+    return route
+  end
+
+  for seed = 1, 4 do
+    it("lead from one list to the next, overruns or not: " .. seed, function()
+      math.randomseed(seed)
+      local monitor <close> = nl:monitor({ "route" }, { timeout = 0.2,
+        buffer = seed % 2 == 0 and 4096 or nil })
+      local copy <const>, told = copy_of(nl.route:list { table = "all" }), 0
+      for round = 1, 12 do
+        for _ = 1, seed % 2 == 0 and 60 or 6 do
+          local route <const> = random_route(math.random)
+          nl.socket:request("route", VERBS[math.random(#VERBS)], route)
+        end
+        for event in monitor do
+          told = told + 1
+          if event.verb ~= "overrun" then copy:apply(event) end
+        end
+        assert.same(copy_of(nl.route:list { table = "all" }):lines(), copy:lines(), "round " .. round)
+      end
+      assert.is_true(told > 20)
+    end)
+  end
+
+  it("are no more after a prepend than the one, whatever is listed then", function()
+    assert(nl.route:add "10.60.0.0/16 via 10.0.1.2")
+    local monitor <close> = nl:monitor({ "route" }, { timeout = 0.3 })
+    assert(nl.route:prepend "10.60.0.0/16 via 10.0.1.3")
+    assert(nl.addr:add "10.0.77.1/24 dev v1")
+    assert(nl.addr:del "10.0.77.1/24 dev v1") -- may have taken routes: they are listed
+    local count = 0
+    for event in monitor do
+      if event.value.dst == "10.60.0.0/16" then count = count + 1 end
+    end
+    assert.equal(1, count)
+  end)
+
+  it("come once, also where the list was read while they were on their way", function()
+    local monitor <close> = nl:monitor({ "route" }, { timeout = 0.3, buffer = 4096 })
+    local seen <const> = {}
+    for i = 0, 499 do
+      assert(nl.route:add { dst = ("10.77.%d.%d/32"):format(i // 256, i % 256), via = "10.0.1.2" })
+      local event <const> = i % 50 == 49 and monitor:next(0)
+      if event and event.verb ~= "overrun" then table.insert(seen, tostring(event.value)) end
+    end
+    for event in monitor do
+      if event.verb ~= "overrun" then table.insert(seen, tostring(event.value)) end
+    end
+    assert.equal(500, #seen)
+  end)
+end)
+
+describe("a monitor of links #netns", function()
+  it("takes no port that leaves its bridge for a link that went", function()
+    local space <close> = scratch.new(1)
+    local nl <const> = space.nl
+    assert(nl.link:add { name = "br0", type = "bridge" })
+    assert(nl.link:set { dev = "v1", master = "br0" })
+    local monitor <close> = nl:monitor({ "link", "neigh" }, { timeout = 0.3 })
+    assert(nl.link:set { dev = "v1", master = false })
+    local master, told = "br0", 0
+    for event in monitor do
+      assert.equal("link", event.object)
+      assert.equal("change", event.verb)
+      if event.value.name == "v1" then master, told = event.value.master, told + 1 end
+    end
+    assert.is_nil(master)
+    assert.equal(1, told)
+  end)
+end)

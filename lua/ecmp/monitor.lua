@@ -8,8 +8,9 @@
 -- go, die or revive with a link or an address. And it makes a change of the loss of one hop of an
 -- IPv6 route, where the kernel tells of a deletion.
 
-local rtnl = require "ecmp.rtnl"
+local known = require "ecmp.known"
 local object = require "ecmp.object"
+local rtnl = require "ecmp.rtnl"
 local sys = require "ecmp.sys"
 
 rtnl.own()
@@ -18,6 +19,7 @@ rtnl.own()
 ---@field object string "route", "nexthop", "link", "addr", "neigh" or "rule"
 ---@field verb string "add", "change", "del" or "overrun"
 ---@field value table|nil the view; nil for an overrun
+---@field append true|nil an added route stands behind others of its destination, table and metric
 
 ---@class ecmp.Monitor
 local methods = {}
@@ -29,75 +31,20 @@ local kinds <const> = {
   route = true, nexthop = true, link = true, addr = true, neigh = true, rule = true,
 }
 
--- What identifies an object between two lists.
-local identities <const> = {
-  link = function(v) return v.index end,
-  nexthop = function(v) return v.id end,
-  addr = function(v) return v.dev .. " " .. v.address end,
-  neigh = function(v) return v.dev .. " " .. tostring(v.dst) end,
-  rule = function(v) return v.family .. " " .. tostring(v) end,
-  route = function(v)
-    return table.concat({ v.family, v.type, v.dst, v.table, v.metric or 0, v.tos or 0 }, " ")
-  end,
-}
-
--- Several IPv4 routes may share a key: their texts together stand for it.
-local function by_identity(list, kind)
-  local found, order = {}, {}
-  for _, view in ipairs(list) do
-    local id = identities[kind](view)
-    local seen = found[id]
-    if seen then
-      seen.text = seen.text .. "\n" .. tostring(view)
-    else
-      found[id] = { view = view, text = tostring(view) }
-      order[#order + 1] = id
-    end
-  end
-  return found, order
-end
-
-local function snapshot(self, kinds_wanted)
+local function snapshot(self, wanted)
   local all = {}
-  for kind in pairs(kinds_wanted) do
+  for kind in pairs(wanted) do
     local list, message, code = self.nl[kind]:list(kind == "route" and { table = "all" } or nil)
     if not list then
       return nil, message, code
     end
-    local found, order = by_identity(list, kind)
-    all[kind] = { found = found, order = order }
+    all[kind] = known.new(kind, list)
   end
   return all
 end
 
-local function add_changes(queue, kind, before, now)
-  for _, id in ipairs(before.order) do
-    if before.found[id] and not now.found[id] then
-      queue[#queue + 1] = { object = kind, verb = "del", value = before.found[id].view }
-    end
-  end
-  for _, id in ipairs(now.order) do
-    local old, new = before.found[id], now.found[id]
-    if not old or old.text ~= new.text then
-      queue[#queue + 1] = { object = kind, verb = old and "change" or "add", value = new.view }
-    end
-  end
-end
-
--- Compares what is known of the stale kinds with what there is.
-local function settle(self)
-  local now, message, code = snapshot(self, self.stale)
-  if not now then
-    return nil, message, code
-  end
-  for _, kind in ipairs(self.objects) do
-    if now[kind] then
-      add_changes(self.queue, kind, self.known[kind], now[kind])
-      self.known[kind] = now[kind]
-    end
-  end
-  self.stale = {}
-  return true
+local function push(self, kind, verb, view, append)
+  self.queue[#self.queue + 1] = { object = kind, verb = verb, value = view, append = append }
 end
 
 -- How a link is, as far as what leads over it is concerned.
@@ -136,6 +83,101 @@ local function listen(self, wanted, links)
   return list and true, message, code
 end
 
+-- Whether a link or an address may have taken routes and next-hop objects with it, or given them
+-- back.
+local function concerns_routes(self, view)
+  if view:object() == "addr" then
+    return view:verb() == "del"
+  elseif view:object() ~= "link" then
+    return false
+  end
+  local before = self.links[view.index]
+  self.links[view.index] = view:verb() ~= "del" and condition(view) or nil
+  return before ~= nil and before ~= self.links[view.index]
+end
+
+-- A route that was put behind another, which then went: one change, where nobody was told yet.
+local function follows(self, kind, view)
+  local last = #self.queue > self.at and self.queue[#self.queue]
+  return last and last.append and last.object == kind
+    and rawequal(self.known[kind]:alone(view), last.value) and last
+end
+
+-- What bridges tell of their ports and of addresses behind them looks like news of links and
+-- neighbours: a port that leaves its bridge, like a link that went.
+local BRIDGE <const> = 7
+
+local function of_bridge(view, kind)
+  return (kind == "link" or kind == "neigh") and view:bytes():byte() == BRIDGE
+end
+
+-- What stale kinds are told is part of the list that will be read.
+local function take(self, views)
+  for _, view in ipairs(views) do
+    local kind = view:object()
+    local bridge = of_bridge(view, kind)
+    if bridge then
+      self.stale.link = self.known.link and true or self.stale.link
+    elseif concerns_routes(self, view) then
+      self.stale.route = self.known.route and true or self.stale.route
+      self.stale.nexthop = self.known.nexthop and true or self.stale.nexthop
+    end
+    if self.known[kind] and not self.stale[kind] and not bridge then
+      local verb, append = self.known[kind]:apply(view)
+      local changed = verb == "del" and follows(self, kind, view)
+      if changed then
+        changed.verb, changed.append = "change", nil
+      elseif verb == "unsure" then
+        self.stale[kind] = true
+      elseif verb then
+        push(self, kind, verb, view, append)
+      end
+    end
+  end
+end
+
+-- Reads what has come; after an overrun nothing is known for sure.
+local function read(self, timeout)
+  local views, message, code = self.socket:receive(timeout, self.nl.socket)
+  if views then
+    take(self, views)
+  elseif code == "ENOBUFS" then
+    if not self.lost then
+      push(self, "monitor", "overrun")
+    end
+    self.lost, self.stale = true, watched(self.objects)
+  else
+    return nil, message, code
+  end
+  return true
+end
+
+-- Reads what has come; false where there was nothing. Not for ever, where changes never end.
+local function drain(self)
+  local reads = 0
+  while reads < 1000 and read(self, 0) do
+    reads = reads + 1
+  end
+  return reads > 0
+end
+
+-- How often a list is read again because something changed meanwhile. What the last one may hold
+-- already is told only if it is news.
+local TRIES <const> = 8
+
+-- Reads the stale kinds anew, so that no notification of before is left to be told again.
+local function look(self)
+  local now, message, code
+  drain(self)
+  for i = 1, TRIES do
+    now, message, code = snapshot(self, self.stale)
+    if not now or i == TRIES or not drain(self) then
+      break
+    end
+  end
+  return now, message, code
+end
+
 -- Listens first and looks then, so that nothing falls in between.
 local function start(self, options)
   local ok, message, code = true, nil, nil
@@ -146,14 +188,16 @@ local function start(self, options)
   if ok then
     ok, message, code = listen(self, wanted, links)
   end
+  local found
   if ok then
-    self.known, message, code = snapshot(self, wanted)
-    ok = self.known
+    self.stale = wanted
+    found, message, code = look(self)
   end
-  if not ok then
+  if not found then
     self.socket:close()
     return nil, message, code
   end
+  self.known, self.stale, self.queue, self.lost = found, {}, {}, false
   return self
 end
 
@@ -180,9 +224,9 @@ function M.new(nl, objects, options)
   if not socket then
     return nil, message, code
   end
-  return start(setmetatable({ nl = nl, socket = socket, objects = objects, queue = {}, at = 0,
-                              links = {}, stale = {}, timeout = options and options.timeout }, mt),
-    options)
+  local self = { nl = nl, socket = socket, objects = objects, timeout = options and options.timeout,
+                 links = {}, known = {}, stale = {}, queue = {}, at = 0 }
+  return start(setmetatable(self, mt), options)
 end
 
 local function from_queue(self)
@@ -194,86 +238,22 @@ local function from_queue(self)
   return self.queue[self.at]
 end
 
--- Keeps what is known up to date, so that a comparison finds only what was missed.
-local function note(self, kind, view, verb)
-  local known = self.known[kind]
-  local id = identities[kind](view)
-  if verb == "del" then
-    known.found[id] = nil
-  else
-    if not known.found[id] then
-      known.order[#known.order + 1] = id
-    end
-    local beside = verb == "add" and known.found[id] -- another IPv4 entry of the same place
-    local text = (beside and beside.text .. "\n" or "") .. tostring(view)
-    known.found[id] = { view = view, text = text }
-  end
-end
-
--- Whether a link or an address may have taken routes and next-hop objects with it, or given them
--- back.
-local function concerns_routes(self, view)
-  if view:object() == "addr" then
-    return view:verb() == "del"
-  elseif view:object() ~= "link" then
-    return false
-  end
-  local before = self.links[view.index]
-  self.links[view.index] = view:verb() ~= "del" and condition(view) or nil
-  return before ~= nil and before ~= self.links[view.index]
-end
-
--- One hop of an IPv6 route of several, or an IPv4 entry of a place that holds several: what is left
--- is listed.
-local function is_part(self, view)
-  if view:object() ~= "route" or view:verb() ~= "del" then
-    return false
-  end
-  local known = self.known.route.found[identities.route(view)]
-  return known ~= nil and known.text ~= tostring(view)
-end
-
-local function take(self, views)
-  for _, view in ipairs(views) do
-    local kind, verb = view:object(), view:verb()
-    if concerns_routes(self, view) then
-      self.stale.route, self.stale.nexthop = self.known.route and true, self.known.nexthop and true
-    end
-    local known = self.known[kind]
-    if known and is_part(self, view) then
-      self.stale.route = true
-    elseif known then
-      local held = known.found[identities[kind](view)]
-      if verb == "add" and held and not (kind == "route" and view.family == 4) then
-        verb = "change" -- the kernel says only that there is news of it
-      end
-      note(self, kind, view, verb)
-      self.queue[#self.queue + 1] = { object = kind, verb = verb, value = view }
-    end
-  end
-end
-
--- Reads what has come; after an overrun nothing is known for sure.
-local function read(self, timeout)
-  local views, message, code = self.socket:receive(timeout, self.nl.socket)
-  if views then
-    take(self, views)
-  elseif code == "ENOBUFS" then
-    self.queue[#self.queue + 1] = { object = "monitor", verb = "overrun" }
-    self.stale = watched(self.objects)
-  else
+-- Compares what is known of the stale kinds with what there is.
+local function settle(self)
+  local now, message, code = look(self)
+  if not now then
     return nil, message, code
   end
-  return true
-end
-
--- What is queued is older than the list that is read then. Not for ever, where changes never end.
-local function drain(self)
-  for _ = 1, 1000 do
-    if not read(self, 0) then
-      return
+  for _, kind in ipairs(self.objects) do
+    if now[kind] then
+      self.known[kind]:difference(now[kind], function(verb, view, append)
+        push(self, kind, verb, view, append)
+      end)
+      self.known[kind] = now[kind]
     end
   end
+  self.stale, self.lost = {}, false
+  return true
 end
 
 ---The next event; waits for it.
@@ -286,9 +266,12 @@ function methods:next(timeout)
   timeout = timeout or self.timeout
   local deadline = timeout and sys.monotonic() + timeout
   while not event do
-    local ok, message, code = read(self, deadline and math.max(0, deadline - sys.monotonic()))
-    if ok and next(self.stale) then
+    local left = deadline and math.max(0, deadline - sys.monotonic())
+    local ok, message, code = read(self, left)
+    if ok then
       drain(self)
+    end
+    if ok and next(self.stale) then
       ok, message, code = settle(self)
     end
     if not ok then

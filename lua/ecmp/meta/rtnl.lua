@@ -305,6 +305,7 @@ function View:bytes() end
 
 ---What the notification said.
 ---@return "add"|"change"|"del"
+---@return boolean behind it was appended
 function View:verb() end
 
 ---@return ecmp.kind

@@ -1,0 +1,236 @@
+-- What is known of the kernel's objects of one kind: what a notification makes of it, and what a
+-- list tells that no notification did. Whoever applies the events to the list they begin with holds
+-- what the kernel holds.
+
+local Known = {}
+Known.__index = Known
+
+local M = {}
+
+-- What objects are known by. Several routes may have one place (ecmp.slot).
+local identities <const> = {
+  link = function(v) return v.index end,
+  nexthop = function(v) return v.id end,
+  addr = function(v) return v.dev .. " " .. v.address end,
+  neigh = function(v) return v.dev .. " " .. tostring(v.dst) end,
+  rule = function(v) return v.family .. " " .. tostring(v) end,
+  route = function(v)
+    return table.concat({ v.family, v.dst, v.table, v.metric or 0, v.tos or 0, v.from or "" }, " ")
+  end,
+}
+
+-- Compared as text, which has the flags that the kernel sets by itself; and the text is made while
+-- the links that it names are there.
+local function entry_of(view)
+  local text = tostring(view)
+  if text:find(" expires ", 1, true) then
+    text = text:gsub(" expires %d+sec", "")
+  end
+  return { view = view, text = text }
+end
+
+-- IPv6 tells of a new hop before those that were there, and lists it behind them.
+local function hops_sorted(text)
+  local lines = {}
+  for line in text:gmatch "[^\n]+" do
+    lines[#lines + 1] = line
+  end
+  local head = table.remove(lines, 1)
+  table.sort(lines)
+  return head .. table.concat(lines)
+end
+
+local function same(a, b)
+  if a.text == b.text or a.view:object() ~= "route" or a.view.family == 4 then
+    return a.text == b.text
+  end
+  return #a.text == #b.text and hops_sorted(a.text) == hops_sorted(b.text)
+end
+
+local function find(place, entry)
+  for i, other in ipairs(place) do
+    if same(other, entry) then
+      return i
+    end
+  end
+end
+
+-- Notifications ----------------------------------------------------------------------------------
+
+-- What only a list can tell.
+local UNSURE <const> = "unsure"
+
+local function apply_del(place, entry)
+  local at = find(place, entry)
+  if at then
+    table.remove(place, at)
+    return "del"
+  end
+  return place[1] and UNSURE or nil
+end
+
+-- An ordered list of entries, of which the first takes all traffic and is the one to be replaced.
+local function apply4(place, entry, verb, behind)
+  if find(place, entry) then
+    return nil
+  elseif verb == "add" or not place[1] then
+    table.insert(place, behind and #place + 1 or 1, entry)
+    return "add", #place > 1 and behind or nil
+  elseif place[2] then
+    return UNSURE -- a next-hop object may have changed, which any entry may refer to
+  end
+  place[1] = entry
+  return "change"
+end
+
+-- Whether gateways of other routes join this one.
+local function joins(view)
+  return view.type == "unicast" and not view.nhid and (view.via or view.nexthops) ~= nil
+end
+
+-- One route of all gateways, and beside it those by device alone, by objects, or to nowhere.
+local function apply6(place, entry, verb)
+  local at = find(place, entry)
+  if at then
+    return nil
+  elseif verb == "change" and place[1] and not place[2] then
+    at = 1
+  elseif joins(entry.view) then
+    for i, other in ipairs(place) do
+      at = joins(other.view) and i or at
+    end
+  elseif verb == "change" and place[1] then
+    return UNSURE
+  end
+  place[at or #place + 1] = entry
+  return at and "change" or "add", not at and place[2] and true or nil
+end
+
+local function apply_single(place, entry)
+  local old = place[1]
+  place[1] = entry
+  return not old and "add" or not same(old, entry) and "change" or nil
+end
+
+---Takes a notification in.
+---@param view ecmp.View
+---@return "add"|"change"|"del"|"unsure"|nil verb what it comes to; nil: nothing; "unsure": only a
+---list can tell
+---@return true|nil append the route stands behind others of its place
+function Known:apply(view)
+  local id = identities[self.kind](view)
+  local place = self.places[id] or self:make(id)
+  local entry, verb, behind = entry_of(view), view:verb()
+  local event, append
+  if verb == "del" then
+    event = apply_del(place, entry)
+    if event == UNSURE and self.kind ~= "route" then
+      place[1], event = nil, "del"
+    end
+  elseif self.kind ~= "route" then
+    event = apply_single(place, entry)
+  elseif view.family == 4 then
+    event, append = apply4(place, entry, verb, behind)
+  else
+    event, append = apply6(place, entry, verb)
+  end
+  if not place[1] then
+    self.places[id] = nil
+  end
+  return event, append
+end
+
+---The only entry of the place of a view.
+---@param view ecmp.View
+---@return ecmp.View|nil
+function Known:alone(view)
+  local place = self.places[identities[self.kind](view)]
+  return place and not place[2] and place[1].view or nil
+end
+
+-- Lists ------------------------------------------------------------------------------------------
+
+function Known:make(id)
+  self.count = self.count + 1
+  local place = { number = self.count }
+  self.places[id] = place
+  return place
+end
+
+---@param kind string
+---@param list ecmp.View[] all of that kind
+function M.new(kind, list)
+  local self = setmetatable({ kind = kind, places = {}, count = 0 }, Known)
+  for _, view in ipairs(list) do
+    local id = identities[kind](view)
+    table.insert(self.places[id] or self:make(id), entry_of(view))
+  end
+  return self
+end
+
+-- What of one place is in another, and the rest.
+local function part(place, other)
+  local kept, gone, left = {}, {}, table.move(other, 1, #other, 1, {})
+  for _, entry in ipairs(place) do
+    local at = find(left, entry)
+    table.insert(at and kept or gone, entry)
+    if at then
+      table.remove(left, at)
+    end
+  end
+  return kept, gone
+end
+
+local function begins(list, first)
+  for i, entry in ipairs(first) do
+    if not same(list[i], entry) then
+      return false
+    end
+  end
+  return true
+end
+
+-- The events that make one place the other; the order of its entries counts.
+local function compare(old, new, say)
+  if #old == 1 and #new == 1 then
+    if not same(old[1], new[1]) then
+      say("change", new[1].view)
+    end
+    return
+  end
+  local kept, gone = part(old, new)
+  if not begins(new, kept) then
+    kept, gone = {}, old
+  end
+  for _, entry in ipairs(gone) do
+    say("del", entry.view)
+  end
+  for i = #kept + 1, #new do
+    say("add", new[i].view, i > 1 or nil)
+  end
+end
+
+local function in_order(places)
+  local list = {}
+  for id, place in pairs(places) do
+    list[#list + 1] = { id = id, place = place }
+  end
+  table.sort(list, function(a, b) return a.place.number < b.place.number end)
+  return list
+end
+
+---Says what has to happen for this to become the other.
+---@param now table what is known of a list that was read later
+---@param say fun(verb: string, view: ecmp.View, append: true|nil)
+function Known:difference(now, say)
+  for _, one in ipairs(in_order(self.places)) do
+    if not now.places[one.id] then
+      compare(one.place, {}, say)
+    end
+  end
+  for _, one in ipairs(in_order(now.places)) do
+    compare(self.places[one.id] or {}, one.place, say)
+  end
+end
+
+return M

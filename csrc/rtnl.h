@@ -164,6 +164,8 @@ static inline const struct nlattr *attr_at(const uint8_t *data, size_t length, s
 }
 
 const struct nlattr *find_attr(const struct stretch *s, uint16_t type);
+uint64_t attrs_of(const struct stretch *s);
+bool is_absent(const struct field *f, uint64_t attrs);
 bool push_field(lua_State *L, const struct stretch *s, const struct field *f,
 		int names); /* pushes 0 or 1 */
 void push_stretch(lua_State *L, const struct stretch *s,
@@ -172,6 +174,7 @@ bool push_key(lua_State *L, const struct stretch *s, int key, int names, bool *k
 bool push_row(lua_State *L, const struct stretch *s, int row, int key, int names, bool *known);
 int stretch_family(const uint8_t *data, size_t length);
 uint64_t read_uint(const uint8_t *data, size_t size, bool big);
+uint32_t table_number(const struct stretch *s, uint16_t attr, size_t offset);
 bool attr_uint(const struct nlattr *a, const struct field *f, uint64_t *value);
 const struct variant *encap_of(const struct stretch *s, const struct field *f);
 bool inlines(const struct stretch *s); /* of a seg6 or seg6local encap */
@@ -203,7 +206,7 @@ struct print {
 	int family; /* of these addresses, 4 or 6, or 0 for both: then the hardware address stands
 		       there too */
 	bool lower_down; /* the link below this one is not up (M-DOWN) */
-	int nexthop;	 /* stack index of the text of the route's next-hop object, or 0 */
+	int nexthops;	 /* stack index of the texts of next-hop objects by id, or 0 */
 };
 
 void print_object(struct print *p, const struct stretch *s);  /* as `ip OBJECT show` */
@@ -253,11 +256,14 @@ struct view {
 struct view *view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
 		       const uint8_t *data, size_t length, int names); /* [] -> [view] */
 struct view *view_test(lua_State *L, int index);
+struct view *check_view(lua_State *L);	  /* the first argument */
 void view_names(lua_State *L, int index); /* [] -> [names] of a view */
 struct stretch view_stretch(const struct view *v);
 bool same_stretch(const struct stretch *a,
 		  const struct stretch *b); /* by rows, leaving out what changes by itself */
 void push_text(lua_State *L, struct print p, const struct stretch *s); /* [] -> [text] */
+int view_text(lua_State *L);					       /* Lua: view:text */
+int views_text(lua_State *L);					       /* Lua: rtnl.text */
 void view_register(lua_State *L);
 
 /* --- socket ---------------------------------------------------------------------------------- */

@@ -31,6 +31,20 @@ const struct nlattr *find_attr(const struct stretch *s, uint16_t type)
 	return NULL;
 }
 
+/* The attributes there are, as bits by their number; those of higher numbers do not count. */
+uint64_t attrs_of(const struct stretch *s)
+{
+	uint64_t attrs = 0;
+	size_t at = NLA_ALIGN(s->schema->head);
+	const struct nlattr *a;
+	while ((a = attr_at(s->data, s->length, at))) {
+		if ((a->nla_type & NLA_TYPE_MASK) < 64)
+			attrs |= (uint64_t)1 << (a->nla_type & NLA_TYPE_MASK);
+		at += NLA_ALIGN(a->nla_len);
+	}
+	return attrs;
+}
+
 static const uint8_t *payload(const struct nlattr *a)
 {
 	return (const uint8_t *)a + NLA_HDRLEN;
@@ -454,12 +468,18 @@ static bool push_member(lua_State *L, const struct field *f, const struct nlattr
 	return true;
 }
 
-static bool push_table(lua_State *L, const struct stretch *s, const struct field *f,
-		       const struct nlattr *a)
+/* In the attribute, or where it fits a byte in the header. */
+uint32_t table_number(const struct stretch *s, uint16_t attr, size_t offset)
 {
-	uint64_t table = s->data[f->offset];
+	const struct nlattr *a = find_attr(s, attr);
 	if (a && payload_length(a) == 4)
-		table = read_uint(payload(a), 4, false);
+		return (uint32_t)read_uint(payload(a), 4, false);
+	return s->data[offset];
+}
+
+static bool push_table(lua_State *L, const struct stretch *s, const struct field *f)
+{
+	uint32_t table = table_number(s, f->attr, f->offset);
 	if (table == 0)
 		return false;
 	push_word(L, f, table);
@@ -569,9 +589,9 @@ bool push_field(lua_State *L, const struct stretch *s, const struct field *f, in
 		return push_via(L, s, f);
 	if (f->kind == K_ENCAP)
 		return push_encap(L, s, f, names);
-	const struct nlattr *a = find_attr(s, f->attr);
 	if (f->kind == K_TABLE)
-		return push_table(L, s, f, a);
+		return push_table(L, s, f);
+	const struct nlattr *a = find_attr(s, f->attr);
 	if (f->kind == K_PREFIX)
 		return push_prefix(L, s, f, a);
 	if (!a && (f->flags & F_ABSENT0))
@@ -585,12 +605,22 @@ bool push_field(lua_State *L, const struct stretch *s, const struct field *f, in
 
 typedef bool visit_fn(void *arg, const struct stretch *s, const struct field *f);
 
+/* Whether the message has nothing of a row, as its attributes tell; of some rows they do not. */
+bool is_absent(const struct field *f, uint64_t attrs)
+{
+	return !(f->flags & (F_HEADER | F_ABSENT0)) && f->attr < 64 && !(attrs >> f->attr & 1) &&
+	       f->kind != K_PREFIX && f->kind != K_VIA && f->kind != K_TABLE && f->kind != K_HOPS;
+}
+
 /* Calls `fn` for every row with a key, through hoisted nests and unions; stops when it returns
  * true. */
 static bool visit(const struct stretch *s, visit_fn *fn, void *arg)
 {
+	uint64_t attrs = attrs_of(s);
 	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++) {
 		struct stretch inner;
+		if (is_absent(f, attrs))
+			continue;
 		if (f->kind == K_NEST && (f->flags & F_HOIST)) {
 			if (stretch_of_nest(s, f, &inner) && visit(&inner, fn, arg))
 				return true;
@@ -631,22 +661,24 @@ bool push_key(lua_State *L, const struct stretch *s, int key, int names, bool *k
 /* The same where the row of the key is known, -1 where no row of this schema has it. */
 bool push_row(lua_State *L, const struct stretch *s, int row, int key, int names, bool *known)
 {
+	const struct field *first = row >= 0 ? &s->schema->rows[row] : NULL, *f = first;
+	struct stretch inner;
 	*known = row >= 0;
-	if (row >= 0 && s->schema->rows[row].kind != K_NEST) {
-		const struct field *first = &s->schema->rows[row], *f = first;
+	if (first && first->kind != K_NEST) {
 		do {
 			if (push_field(L, s, f, names))
 				return true;
 			f++;
 		} while (f->key && strcmp(f->key, first->key) == 0);
-		if (s->schema != &schema_link) /* what a link lacks its kind may have */
-			return false;
 	}
-	struct reading r = {L, names, lua_tostring(L, key)};
-	if (!visit(s, read_one, &r))
-		return false;
-	*known = true;
-	return true;
+	if (s->schema == &schema_link) { /* what a link lacks its kind may have */
+		struct reading r = {L, names, lua_tostring(L, key)};
+		bool found = visit(s, read_one, &r);
+		*known = *known || found;
+		return found;
+	}
+	return first && first->kind == K_NEST && stretch_of_nest(s, first, &inner) &&
+	       push_key(L, &inner, key, names, known);
 }
 
 static bool read_all(void *arg, const struct stretch *s, const struct field *f)

@@ -148,7 +148,7 @@ static const luaL_Reg functions[] = {
 	{"open", socket_open},	 {"parse", parse},     {"check", check},   {"view", view},
 	{"decode", decode},	 {"own", own},	       {"throw", throw},   {"is_view", is_view},
 	{"nearest", nearest},	 {"explain", explain}, {"site", site_set}, {"group", group_routes},
-	{"match", match_routes}, {NULL, NULL},
+	{"match", match_routes}, {"text", views_text}, {NULL, NULL},
 };
 
 int luaopen_ecmp_rtnl(lua_State *L);

@@ -105,17 +105,6 @@ static bool left_out(const struct print *p, const struct stretch *s, const struc
 	}
 }
 
-/* The main table is named neither by `ip route show` nor in a request; others where several are
- * listed. */
-static bool is_main(const struct stretch *s, const struct field *f)
-{
-	const struct nlattr *a = find_attr(s, f->attr);
-	uint32_t table = s->data[f->offset];
-	if (a && a->nla_len == NLA_HDRLEN + 4)
-		memcpy(&table, (const uint8_t *)a + NLA_HDRLEN, sizeof(table));
-	return table == RT_TABLE_MAIN;
-}
-
 /* --- kinds that need more than word and value ------------------------------------------------ */
 
 static const struct field *row_of_hops(const struct schema *schema)
@@ -359,15 +348,27 @@ static void print_nested(struct print *p, const struct stretch *s, const struct 
 	print_stretch(p, &inner);
 }
 
+/* What `ip -d` says of the object that a route refers to. */
+static void print_nexthop(struct print *p, const struct stretch *s)
+{
+	const struct nlattr *a = p->nexthops ? find_attr(s, RTA_NH_ID) : NULL;
+	if (!a || a->nla_len != NLA_HDRLEN + 4)
+		return;
+	if (lua_rawgeti(p->L, p->nexthops,
+			(lua_Integer)read_uint((const uint8_t *)a + NLA_HDRLEN, 4, false)) ==
+	    LUA_TSTRING) {
+		add(p, "\n\tnh_info ", 10);
+		print_text(p, lua_tostring(p->L, -1));
+	}
+	lua_pop(p->L, 1);
+}
+
 /* Next hops, and before them what `ip -d` says of the object that they are of. */
 static void print_hops(struct print *p, const struct stretch *s, const struct field *f)
 {
 	struct hop_cursor cursor = hops_of(s, f);
 	struct stretch hop;
-	if (p->nexthop && lua_isstring(p->L, p->nexthop)) {
-		add(p, "\n\tnh_info ", 10);
-		print_text(p, lua_tostring(p->L, p->nexthop));
-	}
+	print_nexthop(p, s);
 	if (only_hop(p, s, &hop))
 		return;
 	while (next_hop(&cursor, &hop)) {
@@ -378,10 +379,12 @@ static void print_hops(struct print *p, const struct stretch *s, const struct fi
 	}
 }
 
+/* The main table is named neither by `ip route show` nor in a request; others where several are
+ * listed. */
 static void print_table(struct print *p, const struct stretch *s, const struct field *f)
 {
-	if (s->schema == &schema_route &&
-	    (!(p->any_table || p->request) || (is_main(s, f) && !p->details)))
+	bool main = table_number(s, f->attr, f->offset) == RT_TABLE_MAIN;
+	if (s->schema == &schema_route && (!(p->any_table || p->request) || (main && !p->details)))
 		return;
 	print_plain(p, s, f);
 }
@@ -440,9 +443,10 @@ void print_field(struct print *p, const struct stretch *s, const struct field *f
 
 void print_stretch(struct print *p, const struct stretch *s)
 {
+	uint64_t attrs = attrs_of(s);
 	luaL_checkstack(p->L, 10, "too many values");
 	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++)
-		if (!left_out(p, s, f) && !shown_before(p, s, f))
+		if (!is_absent(f, attrs) && !left_out(p, s, f) && !shown_before(p, s, f))
 			printers[f->kind](p, s, f);
 }
 

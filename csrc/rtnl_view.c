@@ -7,87 +7,6 @@
 
 #include <string.h>
 
-/* --- comparing by rows ----------------------------------------------------------------------- */
-
-static bool same_attr(const struct stretch *a, const struct stretch *b, uint16_t type)
-{
-	const struct nlattr *x = find_attr(a, type), *y = find_attr(b, type);
-	if (!x || !y)
-		return x == y;
-	return x->nla_len == y->nla_len &&
-	       memcmp((const uint8_t *)x + NLA_HDRLEN, (const uint8_t *)y + NLA_HDRLEN,
-		      x->nla_len - NLA_HDRLEN) == 0;
-}
-
-static uint64_t table_of(const struct stretch *s, const struct field *f)
-{
-	const struct nlattr *a = find_attr(s, f->attr);
-	if (a && a->nla_len == NLA_HDRLEN + 4)
-		return read_uint((const uint8_t *)a + NLA_HDRLEN, 4, false);
-	return s->data[f->offset];
-}
-
-static bool same_hops(const struct stretch *a, const struct stretch *b, const struct field *f)
-{
-	struct hop_cursor x = hops_of(a, f), y = hops_of(b, f);
-	struct stretch hop, other;
-	while (next_hop(&x, &hop))
-		if (!next_hop(&y, &other) || !same_stretch(&hop, &other))
-			return false;
-	return !next_hop(&y, &other);
-}
-
-static bool same_header(const struct stretch *a, const struct stretch *b, const struct field *f)
-{
-	uint64_t mask = f->kind == K_BIT ? f->mask : UINT64_MAX;
-	return ((read_uint(a->data + f->offset, f->size, false) ^
-		 read_uint(b->data + f->offset, f->size, false)) &
-		mask) == 0;
-}
-
-static bool same_nest(const struct stretch *a, const struct stretch *b, const struct field *f)
-{
-	struct stretch x, y;
-	bool in_a = stretch_of_nest(a, f, &x), in_b = stretch_of_nest(b, f, &y);
-	if (!in_a || !in_b)
-		return in_a == in_b;
-	return same_stretch(&x, &y);
-}
-
-static bool same_field(const struct stretch *a, const struct stretch *b, const struct field *f)
-{
-	if (f->flags & F_HEADER)
-		return same_header(a, b, f);
-	switch (f->kind) {
-	case K_HOPS:
-		return same_hops(a, b, f);
-	case K_TABLE:
-		return table_of(a, f) == table_of(b, f);
-	case K_NEST:
-		return same_nest(a, b, f);
-	case K_VIA:
-		return same_attr(a, b, f->attr) && (!f->offset || same_attr(a, b, f->offset));
-	case K_PREFIX:
-		return a->data[f->offset] == b->data[f->offset] && same_attr(a, b, f->attr);
-	case K_ENCAP:
-		return same_attr(a, b, f->offset) && same_attr(a, b, f->attr);
-	default:
-		return same_attr(a, b, f->attr);
-	}
-}
-
-bool same_stretch(const struct stretch *a, const struct stretch *b)
-{
-	if (a->schema != b->schema)
-		return false;
-	for (const struct field *f = a->schema->rows; f->kind != K_NONE; f++)
-		if (!(f->flags & F_VOLATILE) && !same_field(a, b, f))
-			return false;
-	return true;
-}
-
-/* --- the userdata ---------------------------------------------------------------------------- */
-
 /*
  * The views of one operation share a metatable, which holds the names of that operation, so that a
  * view is its bytes and nothing the collector has to walk through. The mark tells these metatables
@@ -134,7 +53,7 @@ void view_names(lua_State *L, int index)
 	lua_remove(L, -2);
 }
 
-static struct view *check_view(lua_State *L)
+struct view *check_view(lua_State *L)
 {
 	struct view *v = view_test(L, 1);
 	if (!v)
@@ -146,61 +65,6 @@ struct stretch view_stretch(const struct view *v)
 {
 	return (struct stretch){v->object->schema, v->data, v->length,
 				stretch_family(v->data, v->length), NULL};
-}
-
-void push_text(lua_State *L, struct print p, const struct stretch *s)
-{
-	p.L = L;
-	p.out = arena_new(L);
-	print_object(&p, s);
-	print_push(&p);
-	arena_free(p.out);
-	lua_remove(L, -2);
-}
-
-static bool option(lua_State *L, int index, const char *key)
-{
-	if (!lua_istable(L, index))
-		return false;
-	lua_getfield(L, index, key);
-	bool on = lua_toboolean(L, -1);
-	lua_pop(L, 1);
-	return on;
-}
-
-/*
- * view:text{ details =, table =, line =, request = }: as `ip` prints it, `ip -d`, naming the table,
- * in one line, as what is typed behind a verb; links also { lower_down = } and, as the head of
- * their addresses, { brief =, ipv4 =, ipv6 =
- * }; routes also { nexthop = text } of the object they refer to
- */
-static int view_text(lua_State *L)
-{
-	struct view *v = check_view(L);
-	struct stretch s = view_stretch(v);
-	lua_settop(L, 2);
-	view_names(L, 1);
-	if (lua_istable(L, 2))
-		lua_getfield(L, 2, "nexthop");
-	struct print p = {.names = 3,
-			  .nexthop = lua_istable(L, 2) ? 4 : 0,
-			  .details = option(L, 2, "details"),
-			  .any_table = option(L, 2, "table"),
-			  .one_line = option(L, 2, "line"),
-			  .request = option(L, 2, "request"),
-			  .brief = option(L, 2, "brief"),
-			  .family = option(L, 2, "ipv6")   ? 6
-				    : option(L, 2, "ipv4") ? 4
-							   : 0,
-			  .lower_down = option(L, 2, "lower_down")};
-	push_text(L, p, &s);
-	return 1;
-}
-
-static int view_tostring(lua_State *L)
-{
-	lua_settop(L, 1);
-	return view_text(L);
 }
 
 /* view:raw(n): the payload of attribute n as bytes, also of those no row names */
@@ -276,7 +140,7 @@ static int no_field(lua_State *L, const struct schema *schema)
 	lua_pushvalue(L, 2);
 	if (lua_rawget(L, lua_upvalueindex(METHODS)) != LUA_TNIL)
 		return 1;
-	if (schema == &schema_link) { /* what another kind of link has */
+	if (lua_type(L, 2) != LUA_TSTRING || schema == &schema_link) { /* of another kind of link */
 		lua_pushnil(L);
 		return 1;
 	}
@@ -303,10 +167,8 @@ static int view_index(lua_State *L)
 	bool any;
 	if (known->key != key || known->schema != s.schema)
 		row = find_row(L, s.schema, key);
-	if (row < 0 && lua_type(L, 2) != LUA_TSTRING) {
-		lua_pushnil(L);
-		return 1;
-	}
+	if (row < 0 && s.schema != &schema_link)
+		return no_field(L, s.schema);
 	if (push_row(L, &s, row, 2, lua_upvalueindex(NAMED), &any))
 		return 1;
 	if (!any)
@@ -461,7 +323,7 @@ static int view_copy(lua_State *L)
 }
 
 static const luaL_Reg metamethods[] = {
-	{"__newindex", view_newindex}, {"__eq", view_eq}, {"__tostring", view_tostring},
+	{"__newindex", view_newindex}, {"__eq", view_eq}, {"__tostring", view_text},
 	{"__pairs", view_pairs},       {NULL, NULL},
 };
 

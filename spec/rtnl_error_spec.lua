@@ -130,6 +130,15 @@ describe("a view", function()
       thrown(function() return view.gatway end))
   end)
 
+  it("is text with others in a list, which holds nothing else", function()
+    local other <const> = rtnl.view("route", { dst = "10.8.0.0/16", via = "10.0.0.1", table = 9 })
+    assert.are.equal("10.9.0.0/16 via 10.0.0.1 mtu 1400\n10.8.0.0/16 via 10.0.0.1 table 9",
+      rtnl.text { view, other })
+    assert.are.equal("", rtnl.text {})
+    assert(thrown(function() rtnl.text { view, {} } end):find "views expected, found table at 2")
+    assert(thrown(function() rtnl.text(view) end):find "table expected")
+  end)
+
   it("is read-only", function()
     assert(thrown(function() view.mtu = 5 end):find "read%-only")
   end)

@@ -33,6 +33,9 @@ local PURE <const> = {
     assert(rtnl.is_view(view) and #tostring(view) > 10 and #view:text { details = true } > 10)
     for key in pairs(view) do assert(view[key] ~= nil) end
     assert(view:raw(1) and view:object() == "route" and view:verb() == "add")]],
+  text = [[local view = rtnl.view("route", { dst = "10.0.0.0/8", dev = "a", nhid = 5 }, true)
+    local other = rtnl.view("route", { dst = "10.0.0.0/8", dev = "a", table = 9 }, true)
+    assert(#rtnl.text({ view, other }, { details = true, nexthops = { [5] = "id 5" } }) > 50)]],
   link = [[local view = rtnl.view("link", { name = "a", type = "veth", peer = { name = "b" },
     up = true })
     assert(view.peer.name == "b" and tostring(view))]],

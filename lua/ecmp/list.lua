@@ -1,18 +1,9 @@
 -- Lists of views: what `ip OBJECT show` prints of them, line for line.
 
 local filters = require "ecmp.filter"
+local rtnl = require "ecmp.rtnl"
 
 local M = {}
-
--- Tables that several routes of a list are in have to be named in its text.
-local function several_tables(list)
-  for i = 2, #list do
-    if list[i]:object() == "route" and list[i].table ~= list[1].table then
-      return true
-    end
-  end
-  return false
-end
 
 local list_mt = { __name = "ecmp.List" }
 
@@ -77,44 +68,47 @@ local function addr_lines(list, how)
   return lines
 end
 
--- In detail, the object a route refers to is told below it.
-local function route_lines(list, how)
-  local lines, objects = {}, nil
-  for i, view in ipairs(list) do
-    local nhid = how.details and view.nhid
-    if nhid and not objects then
-      objects = {}
-      for _, nexthop in ipairs(listed((origins[list] or {})[1], "nexthop")) do
-        objects[nexthop.id] = nexthop:text { details = true }
-      end
+-- The texts of the next-hop objects, by id.
+local function nexthop_texts(list)
+  local texts = {}
+  for _, nexthop in ipairs(listed((origins[list] or {})[1], "nexthop")) do
+    texts[nexthop.id] = nexthop:text { details = true }
+  end
+  return texts
+end
+
+local function any_by_object(list)
+  for _, route in ipairs(list) do
+    if route.nhid then
+      return true
     end
-    how.nexthop = nhid and objects[nhid]
-    lines[i] = view:text(how)
   end
-  return lines
 end
 
-local function plain_lines(list, how)
-  local lines = {}
-  for i, view in ipairs(list) do
-    lines[i] = view:text(how)
-  end
-  return lines
+-- In detail, the object a route refers to is told below it.
+local function route_text(list, how)
+  how.nexthops = how.details and any_by_object(list) and nexthop_texts(list) or nil
+  return rtnl.text(list, how)
 end
 
-local printers <const> = { route = route_lines, link = link_lines, addr = addr_lines }
+local function joined(lines_of)
+  return function(list, how) return table.concat(lines_of(list, how), "\n") end
+end
+
+local printers <const> = {
+  route = route_text, link = joined(link_lines), addr = joined(addr_lines),
+}
 
 ---The text of a list: what `ip OBJECT show` prints, line for line.
 ---@param list table[] views
----@param options? { details: boolean, table: boolean } as `ip -d`; name the table of each route
+---@param options? { details: boolean, table: boolean } as `ip -d`; name the table of each route, as is
+---done where they are of several
 ---@return string
 function M.text(list, options)
-  local how = {
-    details = options and options.details,
-    table = options and options.table or several_tables(list),
-  }
-  local lines_of = printers[list[1] and list[1]:object()] or plain_lines
-  return table.concat(lines_of(list, how), "\n")
+  local print_as = printers[list[1] and list[1]:object()] or rtnl.text
+  return print_as(list, {
+    details = options and options.details, table = options and options.table,
+  })
 end
 
 list_mt.__tostring = function(list) return M.text(list) end

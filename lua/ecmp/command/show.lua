@@ -51,11 +51,10 @@ function M.run(args)
   local list
   list, message = M.routes(nl, args)
   if not list then return nil, message end
-  local how <const> = { table = several_tables(list) or nil }
   if args.json then
-    print(json.encode(iproute2.list(list, how)))
+    print(json.encode(iproute2.list(list, { table = several_tables(list) or nil })))
   elseif #list > 0 then
-    print(terminal.routes(lists.text(list, how), terminal.colour()))
+    print(terminal.routes(lists.text(list), terminal.colour()))
   end
   return 0
 end

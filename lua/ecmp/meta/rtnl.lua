@@ -283,6 +283,7 @@ local View = {}
 ---@field brief? boolean a link: as `ip addr` heads its addresses
 ---@field ipv4? boolean with `brief`, of IPv4 addresses only
 ---@field ipv6? boolean with `brief`, of IPv6 addresses only
+---@field nexthops? table<integer, string> routes: what is told of the objects they refer to, by id
 
 ---The text that `ip OBJECT show` prints.
 ---@param options? ecmp.TextOptions
@@ -421,6 +422,12 @@ function rtnl.view(object, value, request) end
 ---@return ecmp.View? # nil: fewer bytes than the header
 ---@return string? message
 function rtnl.decode(object, bytes) end
+
+---The text of a list of views, a view a line; routes of several tables name them.
+---@param views ecmp.View[]
+---@param options? ecmp.TextOptions
+---@return string
+function rtnl.text(views, options) end
 
 ---Raises where a table is no request of that kind.
 ---@param object ecmp.kind

@@ -59,6 +59,7 @@ build = {
     ["ecmp.rtnl"] = {
       sources = {
         "csrc/rtnl_arena.c",
+        "csrc/rtnl_attrs.c",
         "csrc/rtnl_batch.c",
         "csrc/rtnl_build.c",
         "csrc/rtnl_compare.c",
@@ -94,6 +95,7 @@ build = {
         "csrc/rtnl_socket.c",
         "csrc/rtnl_text.c",
         "csrc/rtnl_typed.c",
+        "csrc/rtnl_values.c",
         "csrc/rtnl_view.c",
         "csrc/rtnl_words.c",
         "csrc/netns.c",

@@ -15,6 +15,7 @@
 #include <linux/rtnetlink.h>
 #include <lua.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define RTNL_SOCKET "ecmp.rtnl.socket"
 #define RTNL_VIEW   "ecmp.rtnl.view"
@@ -50,6 +51,12 @@ static inline uint8_t *arena_reserve(lua_State *L, struct arena *a, size_t more)
 }
 
 /* --- text <-> bytes of addresses ------------------------------------------------------------- */
+
+/* Bytes of an address, family AF_INET or AF_INET6. */
+static inline size_t address_size(int family)
+{
+	return family == AF_INET6 ? 16 : 4;
+}
 
 int text_to_ip4(const char *text, size_t length, uint8_t out[4]); /* characters read, or 0 */
 int text_to_ip6(const char *text, size_t length, uint8_t out[16]);
@@ -163,9 +170,29 @@ static inline const struct nlattr *attr_at(const uint8_t *data, size_t length, s
 	return a;
 }
 
+static inline uint16_t attr_type(const struct nlattr *a)
+{
+	return a->nla_type & NLA_TYPE_MASK;
+}
+
+static inline const uint8_t *payload(const struct nlattr *a)
+{
+	return (const uint8_t *)a + NLA_HDRLEN;
+}
+
+static inline size_t payload_length(const struct nlattr *a)
+{
+	return a->nla_len - NLA_HDRLEN;
+}
+
+enum {
+	ADDRESS_TEXT = 64 /* room for any address and its length */
+};
+
 const struct nlattr *find_attr(const struct stretch *s, uint16_t type);
 uint64_t attrs_of(const struct stretch *s);
 bool is_absent(const struct field *f, uint64_t attrs);
+size_t address_text(const struct stretch *s, const struct field *f, char text[ADDRESS_TEXT]);
 bool push_field(lua_State *L, const struct stretch *s, const struct field *f,
 		int names); /* pushes 0 or 1 */
 void push_stretch(lua_State *L, const struct stretch *s,

@@ -93,12 +93,6 @@ static inline void put(struct encoder *e, uint16_t type, const void *data, size_
 		memcpy(payload, data, length);
 }
 
-/* Bytes of an address, family AF_INET or AF_INET6. */
-static inline size_t address_size(int family)
-{
-	return family == AF_INET6 ? 16 : 4;
-}
-
 /* plain: kinds that hold one value */
 typedef void put_fn(struct encoder *e, const struct place *p, const struct field *f);
 

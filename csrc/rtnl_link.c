@@ -36,9 +36,9 @@ static bool ask_link(struct sock *s, uint32_t *index, char name[16])
 	struct stretch got = {&schema_link, mnl_nlmsg_get_payload(r), mnl_nlmsg_get_payload_len(r),
 			      0, NULL};
 	const struct nlattr *a = find_attr(&got, IFLA_IFNAME);
-	if (!a || a->nla_len - NLA_HDRLEN > 16)
+	if (!a || payload_length(a) > 16)
 		return false;
-	memcpy(name, (const uint8_t *)a + NLA_HDRLEN, a->nla_len - NLA_HDRLEN);
+	memcpy(name, payload(a), payload_length(a));
 	name[15] = 0;
 	*index = (uint32_t)((const struct ifinfomsg *)(const void *)got.data)->ifi_index;
 	return true;

@@ -40,7 +40,7 @@ static int start_watch(struct sock *s)
 struct dump {
 	const struct object *object;
 	const struct view *like; /* only routes with its destination; NULL: whatever comes */
-	struct arena *part; /* that is filled, later read */
+	struct arena *part;	 /* that is filled, later read */
 	size_t at;
 	lua_Integer parts; /* that were begun */
 	int error;
@@ -159,8 +159,9 @@ static int next_view(lua_State *L)
 /*
  * socket:dump(object, filter, like?) -> iterator over views | nil, message, code
  * The filter holds only what the kernel itself can filter by (family, table, proto, type, dev);
- * `like` is a view of a route: only those with its destination are kept. All has been read when the first view is handed out; a view is made when its turn comes, so that one
- * that nobody keeps is memory for those after it.
+ * `like` is a view of a route: only those with its destination are kept. All has been read when the
+ * first view is handed out; a view is made when its turn comes, so that one that nobody keeps is
+ * memory for those after it.
  */
 int socket_dump(lua_State *L)
 {
@@ -174,8 +175,7 @@ int socket_dump(lua_State *L)
 	lua_settop(L, 4);
 	names_new(L, 1);
 	struct dump *d = lua_newuserdatauv(L, sizeof(*d), 0);
-	*d = (struct dump){.object = object,
-			   .like = object->schema == &schema_route ? like : NULL};
+	*d = (struct dump){.object = object, .like = object->schema == &schema_route ? like : NULL};
 	s->out->length = 0;
 	size_t at = begin_message(L, s, object->get, NLM_F_REQUEST | NLM_F_DUMP);
 	struct encoder e = {.L = L, .out = s->out, .names = 5, .verb = VERB_DUMP};

@@ -14,14 +14,19 @@ static void add(struct print *p, const char *text, size_t length)
 	memcpy(arena_reserve(p->L, p->out, length), text, length);
 }
 
-/* A word, with a blank before it unless a line begins here. */
-void print_word(struct print *p, const char *text)
+static void print_chars(struct print *p, const char *text, size_t length)
 {
 	const uint8_t *base = p->out->base;
 	size_t n = p->out->length;
 	if (n > 0 && base[n - 1] != '\n' && base[n - 1] != '\t')
 		add(p, " ", 1);
-	add(p, text, strlen(text));
+	add(p, text, length);
+}
+
+/* A word, with a blank before it unless a line begins here. */
+void print_word(struct print *p, const char *text)
+{
+	print_chars(p, text, strlen(text));
 }
 
 void print_text(struct print *p, const char *text)
@@ -47,14 +52,24 @@ void print_value_text(struct print *p)
 	lua_pop(p->L, 2);
 }
 
-/* The value on top of the stack as a word. [v] -> [] */
+/* The value on top of the stack as a word; no string is made of a number. [v] -> [] */
 void print_value(struct print *p, const char *unit)
 {
-	luaL_tolstring(p->L, -1, NULL);
-	print_word(p, lua_tostring(p->L, -1));
+	lua_State *L = p->L;
+	int top = lua_gettop(L);
+	size_t length;
+	if (lua_isinteger(L, -1)) {
+		char digits[24];
+		int n = snprintf(digits, sizeof(digits), "%lld", (long long)lua_tointeger(L, -1));
+		print_chars(p, digits, (size_t)n);
+	} else {
+		const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length)
+								  : luaL_tolstring(L, -1, &length);
+		print_chars(p, text, length);
+	}
 	if (unit)
 		add(p, unit, strlen(unit));
-	lua_pop(p->L, 2);
+	lua_settop(L, top - 1);
 }
 
 static const char *shown_as(const struct field *f)
@@ -127,19 +142,26 @@ static bool only_hop(const struct print *p, const struct stretch *s, struct stre
 	       ((const struct rtnexthop *)(const void *)hop->data)->rtnh_hops == 0;
 }
 
+static void print_address(struct print *p, const struct stretch *s, const struct field *f)
+{
+	char text[ADDRESS_TEXT];
+	size_t n = address_text(s, f, text);
+	if (n == 0)
+		return;
+	if (!(f->flags & F_BARE))
+		print_word(p, shown_as(f));
+	if (f->kind == K_VIA && !find_attr(s, f->attr))
+		print_word(p, "inet6");
+	print_chars(p, text, n);
+}
+
 static void print_via(struct print *p, const struct stretch *s, const struct field *f)
 {
 	struct stretch hop;
-	if (only_hop(p, s, &hop)) {
+	if (only_hop(p, s, &hop))
 		print_stretch(p, &hop);
-		return;
-	}
-	if (!push_field(p->L, s, f, p->names))
-		return;
-	print_word(p, shown_as(f));
-	if (!find_attr(s, f->attr))
-		print_word(p, "inet6");
-	print_value(p, NULL);
+	else
+		print_address(p, s, f);
 }
 
 /* [list] -> []: its members behind one blank, with the separator between them */
@@ -238,9 +260,9 @@ static bool locked(const struct stretch *s, const struct field *f)
 {
 	const struct field *lock = s->schema->rows;
 	const struct nlattr *a = lock->kind == K_BITS ? find_attr(s, lock->attr) : NULL;
-	if (!a || a->nla_len != NLA_HDRLEN + 4 || f->attr > 31)
+	if (!a || payload_length(a) != 4 || f->attr > 31)
 		return false;
-	return read_uint((const uint8_t *)a + NLA_HDRLEN, 4, false) >> f->attr & 1;
+	return read_uint(payload(a), 4, false) >> f->attr & 1;
 }
 
 static void print_hex(struct print *p, const struct stretch *s, const struct field *f)
@@ -352,10 +374,9 @@ static void print_nested(struct print *p, const struct stretch *s, const struct 
 static void print_nexthop(struct print *p, const struct stretch *s)
 {
 	const struct nlattr *a = p->nexthops ? find_attr(s, RTA_NH_ID) : NULL;
-	if (!a || a->nla_len != NLA_HDRLEN + 4)
+	if (!a || payload_length(a) != 4)
 		return;
-	if (lua_rawgeti(p->L, p->nexthops,
-			(lua_Integer)read_uint((const uint8_t *)a + NLA_HDRLEN, 4, false)) ==
+	if (lua_rawgeti(p->L, p->nexthops, (lua_Integer)read_uint(payload(a), 4, false)) ==
 	    LUA_TSTRING) {
 		add(p, "\n\tnh_info ", 10);
 		print_text(p, lua_tostring(p->L, -1));
@@ -411,23 +432,23 @@ static void print_structs(struct print *p, const struct stretch *s, const struct
 typedef void print_fn(struct print *p, const struct stretch *s, const struct field *f);
 
 static print_fn *const printers[] = {
-	[K_INT] = print_plain,	   [K_SIGNED] = print_plain,  [K_SCALED] = print_time,
-	[K_HEX] = print_hex,	   [K_BIT] = print_switch,    [K_BITS] = print_bits,
-	[K_FLAG] = print_switch,   [K_BOOL] = print_switch,   [K_STRING] = print_plain,
-	[K_FAMILY] = print_plain,  [K_ADDRESS] = print_plain, [K_PREFIX] = print_plain,
-	[K_VIA] = print_via,	   [K_LLADDR] = print_plain,  [K_IFINDEX] = print_plain,
-	[K_WEIGHT] = print_plain,  [K_TABLE] = print_table,   [K_NEST] = print_nested,
-	[K_HOPS] = print_hops,	   [K_GROUP] = print_group,   [K_ENCAP] = print_encap,
-	[K_UNION] = print_nested,  [K_PEER] = print_nested,   [K_SEGMENTS] = print_segments,
-	[K_LABELS] = print_labels, [K_RANGE] = print_plain,   [K_MEMBER] = print_plain,
-	[K_NETNS] = print_plain,   [K_REALM] = print_realm,   [K_NAMES] = print_names,
-	[K_HMAC] = print_hmac,	   [K_COUNT] = print_switch,  [K_STRUCTS] = print_structs,
+	[K_INT] = print_plain,	   [K_SIGNED] = print_plain,	[K_SCALED] = print_time,
+	[K_HEX] = print_hex,	   [K_BIT] = print_switch,	[K_BITS] = print_bits,
+	[K_FLAG] = print_switch,   [K_BOOL] = print_switch,	[K_STRING] = print_plain,
+	[K_FAMILY] = print_plain,  [K_ADDRESS] = print_address, [K_PREFIX] = print_address,
+	[K_VIA] = print_via,	   [K_LLADDR] = print_plain,	[K_IFINDEX] = print_plain,
+	[K_WEIGHT] = print_plain,  [K_TABLE] = print_table,	[K_NEST] = print_nested,
+	[K_HOPS] = print_hops,	   [K_GROUP] = print_group,	[K_ENCAP] = print_encap,
+	[K_UNION] = print_nested,  [K_PEER] = print_nested,	[K_SEGMENTS] = print_segments,
+	[K_LABELS] = print_labels, [K_RANGE] = print_plain,	[K_MEMBER] = print_plain,
+	[K_NETNS] = print_plain,   [K_REALM] = print_realm,	[K_NAMES] = print_names,
+	[K_HMAC] = print_hmac,	   [K_COUNT] = print_switch,	[K_STRUCTS] = print_structs,
 };
 
 /* A row whose key the row before already showed (one field in two shapes) is passed over. */
 static bool shown_before(struct print *p, const struct stretch *s, const struct field *f)
 {
-	if (f == s->schema->rows || !f->key || !f[-1].key || strcmp(f->key, f[-1].key) != 0 ||
+	if (f == s->schema->rows || !f->key || !f[-1].key || !same_text(f->key, f[-1].key) ||
 	    f->kind == K_UNION)
 		return false;
 	if (!push_field(p->L, s, f - 1, p->names))

@@ -52,11 +52,6 @@ const struct nlattr *attr_of(const struct plain_route *route, uint16_t type)
 	return at ? (const void *)(route->v->data + at) : NULL;
 }
 
-static const uint8_t *payload(const struct nlattr *a)
-{
-	return (const uint8_t *)a + NLA_HDRLEN;
-}
-
 /* The number in an attribute, or what stands for none. */
 static uint32_t number_of(const struct plain_route *route, uint16_t type, uint32_t otherwise)
 {

@@ -10,9 +10,7 @@ static bool same_attr(const struct stretch *a, const struct stretch *b, uint16_t
 	const struct nlattr *x = find_attr(a, type), *y = find_attr(b, type);
 	if (!x || !y)
 		return x == y;
-	return x->nla_len == y->nla_len &&
-	       memcmp((const uint8_t *)x + NLA_HDRLEN, (const uint8_t *)y + NLA_HDRLEN,
-		      x->nla_len - NLA_HDRLEN) == 0;
+	return x->nla_len == y->nla_len && memcmp(payload(x), payload(y), payload_length(x)) == 0;
 }
 
 static bool same_hops(const struct stretch *a, const struct stretch *b, const struct field *f)

@@ -61,9 +61,9 @@ static uint32_t flags_of(const struct stretch *s)
 static void show_lower(struct print *p, const struct stretch *s)
 {
 	const struct nlattr *a = find_attr(s, IFLA_LINK);
-	if (!a || a->nla_len != NLA_HDRLEN + 4)
+	if (!a || payload_length(a) != 4)
 		return;
-	uint32_t lower = (uint32_t)read_uint((const uint8_t *)a + NLA_HDRLEN, 4, false);
+	uint32_t lower = (uint32_t)read_uint(payload(a), 4, false);
 	print_text(p, "@");
 	if (lower == 0)
 		print_text(p, "NONE");

@@ -75,7 +75,7 @@ static int view_raw(lua_State *L)
 	const struct nlattr *a = find_attr(&s, (uint16_t)luaL_checkinteger(L, 2));
 	if (!a)
 		return 0;
-	lua_pushlstring(L, (const char *)a + NLA_HDRLEN, a->nla_len - NLA_HDRLEN);
+	lua_pushlstring(L, (const char *)a + NLA_HDRLEN, payload_length(a));
 	return 1;
 }
 

@@ -101,8 +101,8 @@ local printers <const> = {
 
 ---The text of a list: what `ip OBJECT show` prints, line for line.
 ---@param list table[] views
----@param options? { details: boolean, table: boolean } as `ip -d`; name the table of each route, as is
----done where they are of several
+---@param options? { details: boolean, table: boolean } as `ip -d`; name the table of each route, as
+---is done where they are of several
 ---@return string
 function M.text(list, options)
   local print_as = printers[list[1] and list[1]:object()] or rtnl.text

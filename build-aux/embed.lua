@@ -38,16 +38,46 @@ local function read_list(list)
   return modules
 end
 
+-- Around a page that is read the kernel maps sixteen: what plugins run lies together, and what only
+-- people at a terminal do lies behind it.
+local FIRST <const> = { "ecmp.main", "ecmp.cni", "ecmp.plugin", "ecmp.flow", "ecmp.store", "ecmp.rule" }
+local LAST <const> = { "ecmp.meta", "ecmp.lab", "ecmp.repl", "ecmp.command", "argparse" }
+
+local function place_in(list, name)
+  for i, folder in ipairs(list) do
+    if (name .. "."):find(folder .. ".", 1, true) == 1 then return i end
+  end
+end
+
+local function place(name)
+  local first <const> = place_in(FIRST, name)
+  return first or #FIRST + 1 + (place_in(LAST, name) or 0)
+end
+
+---The modules in the order in which they lie.
+local function in_place(modules)
+  local sorted <const> = table.move(modules, 1, #modules, 1, {})
+  table.sort(sorted, function(a, b)
+    local one <const>, other <const> = place(a.name), place(b.name)
+    if one ~= other then return one < other end
+    return a.name < b.name
+  end)
+  return sorted
+end
+
 local modules <const> = read_list(arg[2])
 local out <close> = assert(io.open(arg[1], "wb"))
 out:write '/* Made by build-aux/embed.lua: bytecode of the Lua sources. */\n#include "embed.h"\n\n'
-for i, module in ipairs(modules) do
-  local code = compile(module.name, module.path)
-  out:write(("static const unsigned char code_%d[%d] = {\n"):format(i, #code))
-  out:write(c_bytes(code), "\n};\n")
+out:write "const unsigned char embedded_code[] = {\n"
+local size = 0
+for _, module in ipairs(in_place(modules)) do
+  local code <const> = compile(module.name, module.path)
+  module.offset, module.size = size, #code
+  size = size + #code
+  out:write(c_bytes(code), "\n")
 end
-out:write("\nconst struct embedded embedded[] = {\n")
-for i, module in ipairs(modules) do
-  out:write(("\t{ \"%s\", code_%d, sizeof(code_%d) },\n"):format(module.name, i, i))
+out:write "};\n\nconst struct embedded embedded[] = {\n"
+for _, module in ipairs(modules) do
+  out:write(("\t{ \"%s\", %d, %d },\n"):format(module.name, module.offset, module.size))
 end
 out:write("};\n\nconst size_t embedded_count = ", #modules, ";\n")

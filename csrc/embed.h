@@ -1,5 +1,6 @@
 /*
- * The Lua modules inside the executable, sorted by name; the table is made at build time.
+ * The Lua modules inside the executable; made at build time. Sorted by name, and without addresses,
+ * which would have to be put in when the program starts.
  */
 #ifndef ECMP_EMBED_H
 #define ECMP_EMBED_H
@@ -7,11 +8,11 @@
 #include <stddef.h>
 
 struct embedded {
-	const char *name;
-	const unsigned char *code;
-	size_t size;
+	char name[40];
+	unsigned offset, size; /* of its bytecode in embedded_code */
 };
 
+extern const unsigned char embedded_code[];
 extern const struct embedded embedded[];
 extern const size_t embedded_count;
 

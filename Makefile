@@ -36,7 +36,7 @@ SILENT := $(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(V)$(SILENT),,@echo "  $(1)")
 
 LUA_SOURCES := $(shell find lua -name '*.lua' | LC_ALL=C sort)
-C_SOURCES := $(sort $(wildcard csrc/*.c csrc/static/*.c))
+C_SOURCES := $(sort $(wildcard csrc/*.c csrc/shared/*.c csrc/static/*.c))
 SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard debian/tests/*)) \
 	$(wildcard deploy/*/*.sh) $(wildcard spec/client/*.sh) .ci/run
 
@@ -72,7 +72,7 @@ $(OBJ)/%.o: csrc/%.c
 	@mkdir -p $(@D)
 	$(call say,CC    $@)
 	$(Q)$(COMPILE) -c -o $@ $<
--include $(wildcard $(OBJ)/*.d $(OBJ)/static/*.d)
+-include $(wildcard $(OBJ)/*.d $(OBJ)/shared/*.d $(OBJ)/static/*.d)
 
 # --- the executable and its plugin links ---------------------------------------------------------
 
@@ -81,21 +81,25 @@ LINKS := $(PLUGINS:%=$(B)/cni/%)
 ARGPARSE := $(firstword $(wildcard $(LUA_SHARE:%=%/argparse.lua) /usr/share/lua/5.4/argparse.lua))
 MODULE_NAME = $(subst /,.,$(patsubst %/init,%,$(patsubst lua/%.lua,%,$(1))))
 EMBEDDED := argparse=$(ARGPARSE) $(foreach f,$(LUA_SOURCES),$(call MODULE_NAME,$(f))=$(f))
-PROGRAM := $(call OBJECTS,$(sort csrc/main.c csrc/heap.c $(foreach m,$(MODULES),$($(m)_SRC))))
+# what every start runs through, and what some of them do: the kernel maps what lies around a page
+# that is touched, so these lie apart
+START := $(call OBJECTS,csrc/main.c csrc/heap.c)
+LATER := $(call OBJECTS,$(sort csrc/mnl.c $(foreach m,$(MODULES),$($(m)_SRC))))
 LUA_LIB := -l:liblua5.4.a
 CJSON_LIB := -l:liblua5.4-cjson.a
 
 # Lua's API is exported, so that C modules which lie on the machine (lua-readline) can be loaded;
-# a static executable can load none. Of its parts Debian lacks libmnl.a: what we use of it stands in
+# a static executable can load none
 ifdef STATIC
-MNL_ARCHIVE := $(wildcard $(MNL_DIR:%=%/lib/libmnl.a) $(shell $(CC) -print-file-name=libmnl.a))
-PROGRAM += $(OBJ)/static/dl.o $(if $(MNL_ARCHIVE),,$(OBJ)/static/mnl.o)
-LINKED := -static -Wl,-z,noseparate-code -Wl,--wrap=dlopen,--wrap=dlerror $(LUA_LIB) $(CJSON_LIB) \
-	$(firstword $(MNL_ARCHIVE)) -lm
+LATER += $(OBJ)/static/dl.o
+LINKED := -static -Wl,-z,noseparate-code -Wl,--wrap=dlopen,--wrap=dlerror
+LUA_LINKED := $(LUA_LIB) -lm -lc
 else
-LINKED := -Wl,--as-needed -Wl,--dynamic-list=build-aux/exported.list \
-	-Wl,--whole-archive $(LUA_LIB) -Wl,--no-whole-archive $(CJSON_LIB) $(MNL_LIB) -lm
+LATER += $(OBJ)/shared/libm.o
+LINKED := -Wl,--as-needed -Wl,--dynamic-list=build-aux/exported.list
+LUA_LINKED := -Wl,--whole-archive $(LUA_LIB) -Wl,--no-whole-archive
 endif
+LINKED += $(START) $(LUA_LINKED) $(LATER) $(OBJ)/embedded.o $(CJSON_LIB) $(if $(STATIC),-lm)
 
 all: lua-modules $(B)/bin/ecmp $(LINKS)
 
@@ -116,15 +120,13 @@ $(OBJ)/embedded.o: $(OBJ)/embedded.c csrc/embed.h
 	$(Q)$(COMPILE) -c -o $@ $<
 
 # it comes into place whole, and only when the bytecode in it is what the sources say
-$(B)/bin/ecmp: $(PROGRAM) $(OBJ)/embedded.o $(OBJ)/embedded.list $(B)/link/how \
+$(B)/bin/ecmp: $(START) $(LATER) $(OBJ)/embedded.o $(OBJ)/embedded.list $(B)/link/how \
 		build-aux/exported.list build-aux/verify.lua
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
-	$(if $(STATIC),$(if $(MNL_ARCHIVE),,@echo '$(NO_MNL_ARCHIVE)'))
-	$(Q)$(CC) $(CFLAGS) $(STRIP) -pthread -o $(B)/link/ecmp $(filter %.o,$^) $(LINKED)
+	$(Q)$(CC) $(CFLAGS) $(STRIP) -pthread -o $(B)/link/ecmp $(LINKED)
 	$(Q)ASAN_OPTIONS=detect_leaks=0 $(B)/link/ecmp run build-aux/verify.lua $(OBJ)/embedded.list
 	$(Q)mv $(B)/link/ecmp $@
-NO_MNL_ARCHIVE := libmnl.a is missing (Debian has none): csrc/static/mnl.c stands in for it.
 
 $(LINKS): | $(B)/bin/ecmp
 	@mkdir -p $(@D)

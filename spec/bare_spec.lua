@@ -48,7 +48,7 @@ end
 
 local is_plain <const> = helper.build == "build" and not os.getenv "DEB_BUILD_MAINT_OPTIONS"
 local KINDS <const> = {
-  { name = "with libc and libmnl and nothing else", files = 3,
+  { name = "with libc and nothing else", files = 1,
     program = function() return assert(sys.realpath(helper.build .. "/bin/ecmp")) end },
   { name = "with nothing at all", program = static, files = 0 },
 }
@@ -97,7 +97,7 @@ for _, kind in ipairs(KINDS) do
     fact("has no library but these", function()
       local count = 0
       for _ in succeed([[find "$0" -name '*.so*']], root):gmatch "\n" do count = count + 1 end
-      -- libc, libm, libmnl and the linker; which is a part of libc
+      -- libc and the linker, which is a part of it
       assert.is_true(count == 0 and kind.files == 0 or count == kind.files + 1, tostring(count))
       local needed <const> = succeed([[readelf -d "$0"]], program)
       assert.equal(kind.files, select(2, needed:gsub("%(NEEDED%)", "")))

@@ -22,16 +22,16 @@ describe("the executable", function()
     return assert(sys.spawn { argv = { "sh", "-c", script, program, ... }, timeout = 20 })
   end
 
-  it("needs the C library, its dynamic linker and libmnl, and nothing else", function()
+  it("needs the C library and its dynamic linker, and nothing else", function()
     local libraries = sys.spawn({ argv = { "readelf", "-d", program } }).stdout
     local found = {}
     for name in libraries:gmatch "NEEDED.-%[(.-)%]" do found[#found + 1] = name end
     for _, name in ipairs(found) do
-      local known = name:find "^libc%.so" or name:find "^libm%.so" or name:find "^libmnl%.so"
-        or name:find "^ld%-linux" or name:find "^lib%a+san%.so" or name:find "^libgcc_s%.so"
+      local known = name:find "^libc%.so" or name:find "^ld%-linux" or name:find "^lib%a+san%.so"
+        or name:find "^libgcc_s%.so"
       assert.truthy(known, name)
     end
-    assert.truthy(#found >= 2)
+    assert.truthy(#found >= 1)
   end)
 
   it("answers as every plugin it is linked as", function()
@@ -65,6 +65,26 @@ describe("the executable", function()
         require(name)
       end ]]):format(table.concat(names, ", ")))
     assert.same({ 0, "" }, { result.status, result.stderr })
+  end)
+
+  it("calculates as any Lua does, in a cage as well #netns", function()
+    local sum <const> = [[
+      local function sum(x)
+        local all = { x ^ 0.3, x % 0.7, math.fmod(x, 0.7), x // 0.7, math.atan(x, 2) }
+        for _, name in ipairs { "acos", "asin", "cos", "exp", "log", "sin", "sqrt", "tan", "ceil" } do
+          all[#all + 1] = math[name](x)
+        end
+        all[#all + 1] = math.log(x, 2) + math.log(x, 10) + math.floor(-x)
+        return table.concat(all, " ")
+      end ]]
+    local here <const> = load(sum .. "return sum(0.83)")()
+    assert.equal(here .. "\n", run(sum .. "print(sum(0.83))").stdout)
+    local rule <const> = at "sum.lua"
+    assert(sys.create(rule, sum .. "return { merge = function() return nil, sum(0.83), 7 end }", 420))
+    local caged <const> = run([[
+      local script <close> = assert(require("ecmp.sandbox").load(arg[1]))
+      print((select(2, script:run({ { dst = "default", via = "10.0.0.1" } }))))]], nil, rule)
+    assert.equal(("%s: merge(default): %s\n"):format(rule, here), caged.stdout)
   end)
 
   it("says in which file and line of its own a fault is, and keeps no names of variables", function()

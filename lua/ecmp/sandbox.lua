@@ -109,9 +109,11 @@ local function value_of(script, answer, what)
   return nil, ("%s: %s"):format(script.path, in_words(answer.message)), code
 end
 
--- Nothing can be loaded from inside a cage, so all that a rule may come to is loaded before.
+-- Nothing can be loaded from inside a cage, so all that a rule may come to is loaded before: words,
+-- and libm, without which the executable starts.
 local function preload(word)
   for _, name in ipairs(word and { word } or rule.words) do rule.word(name) end
+  package.loadlib("libm.so.6", "*")
 end
 
 ---Begins to load a rule script; it runs while the caller does something else.

@@ -1,0 +1,70 @@
+/*
+ * What Lua and its library take from libm, for the executable on shared libraries: libm is loaded
+ * when the first of these is called. No plugin calculates, and to load it is a tenth of the time
+ * and an eighth of the memory that it takes to start one.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* What the dynamic linker does at the start of a program that lacks a library, and as it does it.
+ */
+_Noreturn static void miss(const char *name)
+{
+	fprintf(stderr, "ecmp: %s: libm.so.6 is missing\n", name);
+	_exit(127);
+}
+
+/* Elsewhere than in glibc it may be a part of the C library. */
+static void *find(const char *name)
+{
+	void *found = dlsym(RTLD_NEXT, name);
+	void *libm = found ? NULL : dlopen("libm.so.6", RTLD_NOW | RTLD_GLOBAL);
+
+	if (libm)
+		found = dlsym(libm, name);
+	if (!found)
+		miss(name);
+	return found;
+}
+
+/* clang-format off */
+#define OF_ONE(name) \
+	double name(double x) \
+	{ \
+		static double (*found)(double); \
+		if (!found) \
+			*(void **)&found = find(#name); \
+		return found(x); \
+	}
+#define OF_TWO(name) \
+	double name(double x, double y) \
+	{ \
+		static double (*found)(double, double); \
+		if (!found) \
+			*(void **)&found = find(#name); \
+		return found(x, y); \
+	}
+/* clang-format on */
+
+OF_ONE(acos)
+OF_ONE(asin)
+OF_ONE(ceil)
+OF_ONE(cos)
+OF_ONE(cosh)
+OF_ONE(exp)
+OF_ONE(floor)
+OF_ONE(log)
+OF_ONE(log10)
+OF_ONE(log2)
+OF_ONE(sin)
+OF_ONE(sinh)
+OF_ONE(sqrt)
+OF_ONE(tan)
+OF_ONE(tanh)
+OF_TWO(atan2)
+OF_TWO(fmin)
+OF_TWO(fmod)
+OF_TWO(pow)

@@ -164,28 +164,52 @@ static void route_defaults(struct encoder *e, const struct given *g)
 		r->rtm_scope = local ? RT_SCOPE_HOST : RT_SCOPE_LINK;
 }
 
-/* IFA_ADDRESS is the peer, or the address itself; an IPv4 broadcast is filled in for prefixes up to
- * /30. */
+/* A "+" or "-" that is yet to become an address. */
+static size_t take_sign(struct encoder *e, size_t attrs, uint8_t sign[8])
+{
+	const uint8_t *given = written(e, attrs, IFA_BROADCAST);
+	const struct nlattr *a = (const struct nlattr *)(const void *)(given - NLA_HDRLEN);
+	return a->nla_len == NLA_HDRLEN + 1 ? take_out(e, attrs, IFA_BROADCAST, sign) : 0;
+}
+
+/* "brd +" and "brd -": all bits behind the prefix set, or none; nothing where the prefix has no
+ * room for one. */
+static void make_broadcast(struct encoder *e, size_t attrs, unsigned length, uint8_t address[4])
+{
+	uint8_t sign[8];
+	uint8_t *given = written(e, attrs, IFA_BROADCAST);
+	if (given && e->family == AF_INET6)
+		fail(e, "broadcast", "an IPv6 address has none");
+	if (!given || take_sign(e, attrs, sign) == 0 || length > 30)
+		return;
+	for (unsigned i = length; i < 32; i++)
+		if (sign[NLA_HDRLEN] == '+')
+			address[i / 8] |= (uint8_t)(0x80 >> i % 8);
+		else
+			address[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+	put(e, IFA_BROADCAST, address, 4);
+}
+
+/* IFA_ADDRESS is the peer, or the address itself. Addresses of 127.0.0.0/8 are the host's own. */
 static void addr_defaults(struct encoder *e, const struct given *g)
 {
 	size_t attrs = e->start + sizeof(struct ifaddrmsg);
 	uint8_t bytes[16];
-	if (e->verb == VERB_DUMP || e->verb == VERB_PRINT)
-		return;
-	const uint8_t *local = written(e, attrs, IFA_LOCAL);
-	if (!local)
+	const uint8_t *local = written(e, attrs, IFA_LOCAL), *peer = written(e, attrs, IFA_ADDRESS);
+	if (e->verb == VERB_DUMP || !local)
 		return;
 	size_t size = address_size(e->family);
 	memcpy(bytes, local, size);
-	if (!written(e, attrs, IFA_ADDRESS))
+	struct ifaddrmsg *a = (struct ifaddrmsg *)(void *)header_of(e, e->start);
+	if (e->verb == VERB_ADD && e->family == AF_INET && bytes[0] == 127 &&
+	    !has(&schema_addr, g, "scope"))
+		a->ifa_scope = RT_SCOPE_HOST;
+	unsigned length = a->ifa_prefixlen;
+	if (peer)
+		memcpy(bytes, peer, size);
+	else if (e->verb != VERB_PRINT)
 		put(e, IFA_ADDRESS, bytes, size);
-	unsigned length = header_of(e, e->start)[offsetof(struct ifaddrmsg, ifa_prefixlen)];
-	if (e->verb == VERB_ADD && e->family == AF_INET && length <= 30 &&
-	    !has(&schema_addr, g, "broadcast") && !has(&schema_addr, g, "peer")) {
-		for (unsigned i = length; i < 32; i++)
-			bytes[i / 8] |= (uint8_t)(0x80 >> i % 8);
-		put(e, IFA_BROADCAST, bytes, 4);
-	}
+	make_broadcast(e, attrs, length, bytes);
 }
 
 static void rule_defaults(struct encoder *e, const struct given *g)

@@ -55,6 +55,8 @@ static const struct spelling {
 	{"rule", "protocol", "proto"},
 	{"neighbour", "protocol", "proto"},
 	{"address", "brd", "broadcast"},
+	{"address", "remote", "peer"},
+	{"address", "anycast", "anycast"},
 	{"address", "preference", "metric"},
 	{"address", "priority", "metric"},
 	{NULL, NULL, NULL},
@@ -135,6 +137,7 @@ static bool parse_fixed(struct scan *s, const struct schema *schema)
 		{"link", "nol2miss", "l2miss", 0, NULL},
 		{"link", "nol3miss", "l3miss", 0, NULL},
 		{"link", "noexternal", "external", 0, NULL},
+		{"address", "temporary", NULL, 0, NULL},
 		{"seg6local encap", "srh", NULL, 0, NULL},
 		{"rule", "[l3mdev-table]", "l3mdev", 1, NULL},
 		{"rule", "[detached]", NULL, 0, NULL},
@@ -242,9 +245,6 @@ static void set_value(struct scan *s, const struct field *f, bool inverse)
 		lua_pop(L, 1);
 		lua_pushliteral(L, "bridge");
 		lua_setfield(L, -2, "port");
-	} else if (text && strcmp(f->key, "broadcast") == 0 &&
-		   strcmp(lua_tostring(L, -1), "+") == 0) {
-		lua_pop(L, 1); /* the prefix's own, as without the word */
 	} else {
 		lua_setfield(L, -2, f->key);
 	}

@@ -177,6 +177,10 @@ void put_address(struct encoder *e, const struct place *p, const struct field *f
 	(void)p;
 	expect(e, f, LUA_TSTRING, "address");
 	const char *text = lua_tolstring(e->L, -1, &length);
+	if (f->flags & F_MADE && e->verb != VERB_DUMP && length == 1 && strchr("+-", *text)) {
+		put(e, f->attr, text, 1); /* until all is there that it is made of */
+		return;
+	}
 	int family = check_address(e, f, text, length, bytes);
 	int want = f->size == 4 ? AF_INET : f->size == 16 ? AF_INET6 : e->family;
 	if (f->size && family != want && f[1].key && strcmp(f[1].key, f->key) == 0)

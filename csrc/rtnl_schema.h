@@ -69,6 +69,7 @@ enum {
 	F_ABSENT0 = 1 << 11,  /* the kernel leaves it out when it is zero: absent reads as zero */
 	F_ALONE = 1 << 13,    /* K_BOOL: in text, the word alone means on */
 	F_NEGATIVE = 1 << 12, /* negative on the wire means "not given" */
+	F_MADE = 1 << 14,     /* K_ADDRESS: "+" or "-" too, for what the prefix makes of it */
 };
 
 struct word {

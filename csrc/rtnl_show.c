@@ -234,6 +234,7 @@ static void show_addr(struct print *p, const struct stretch *s)
 	show_prefix(p, s);
 	say(p, s, "metric", "metric");
 	say(p, s, "brd", "broadcast");
+	say(p, s, "any", "anycast");
 	say(p, s, "scope", "scope");
 	show_addr_flags(p, s);
 	say(p, s, NULL, "label");

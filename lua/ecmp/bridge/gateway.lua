@@ -44,9 +44,7 @@ local function add_address(state, name, entry)
   local room, message, code = room_for(state, name, wanted)
   if room ~= "free" then return room, message, code end
   local address <const> = { address = tostring(wanted), dev = name, scope = "global" }
-  if wanted:family() == 4 and length <= 30 then
-    address.broadcast = tostring(wanted:last():address())
-  end
+  if wanted:family() == 4 then address.broadcast = "+" end
   local ok
   ok, message, code = host.addr:add(address)
   -- Another ADD was faster with the same address.

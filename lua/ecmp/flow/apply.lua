@@ -97,12 +97,11 @@ local function enable_ipv6(state, dev)
   return M.set_sysctl(state, ("net/ipv6/conf/%s/keep_addr_on_down"):format(dev), "1")
 end
 
--- The kernel's own rule for broadcast addresses: none where the prefix has no room for one.
+-- With a broadcast address, as those of the reference plugins have.
 local function address_of(entry, policy)
-  local parsed <const> = assert(ip.parse(entry.address))
   local address <const> = { address = entry.address, dev = entry.dev, scope = "global" }
-  if parsed:family() == 4 then
-    if parsed:length() <= 30 then address.broadcast = tostring(parsed:last():address()) end
+  if not dad.is_ipv6(entry.address) then
+    address.broadcast = "+"
     return address
   end
   for flag, value in pairs(dad.flags(policy)) do address[flag] = value end

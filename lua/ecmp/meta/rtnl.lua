@@ -197,7 +197,8 @@ local rtnl = {}
 ---@field address? string with its length, "10.0.0.1/24"
 ---@field peer? string
 ---@field metric? integer
----@field broadcast? string
+---@field broadcast? string "+": what the prefix makes of it; without it there is none
+---@field anycast? string
 ---@field scope? string|integer
 ---@field dev? string|integer
 ---@field label? string

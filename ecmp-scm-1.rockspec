@@ -88,6 +88,7 @@ build = {
         "csrc/rtnl_route_view.c",
         "csrc/rtnl_same.c",
         "csrc/rtnl_schema.c",
+        "csrc/rtnl_schema_encap.c",
         "csrc/rtnl_schema_link.c",
         "csrc/rtnl_share.c",
         "csrc/rtnl_show.c",

@@ -36,7 +36,8 @@ uint64_t attrs_of(const struct stretch *s)
 bool is_absent(const struct field *f, uint64_t attrs)
 {
 	return !(f->flags & (F_HEADER | F_ABSENT0)) && f->attr < 64 && !(attrs >> f->attr & 1) &&
-	       f->kind != K_PREFIX && f->kind != K_VIA && f->kind != K_TABLE && f->kind != K_HOPS;
+	       f->kind != K_PREFIX && f->kind != K_VIA && f->kind != K_TABLE && f->kind != K_HOPS &&
+	       f->kind != K_BYTES;
 }
 
 uint64_t read_uint(const uint8_t *data, size_t size, bool big)
@@ -101,7 +102,9 @@ const struct variant *encap_of(const struct stretch *s, const struct field *f)
 	const struct nlattr *type = find_attr(s, f->offset);
 	if (!type || payload_length(type) != 2)
 		return NULL;
-	return variant_by_number(f->variants, (uint16_t)read_uint(payload(type), 2, false));
+	const struct variant *v =
+		variant_by_number(f->variants, (uint16_t)read_uint(payload(type), 2, false));
+	return v ? v : &encap_other;
 }
 
 /* The rows of a union: chosen by the text of its sibling, the row before. */
@@ -161,7 +164,7 @@ bool inlines(const struct stretch *s)
 	const struct field *first = s->schema->rows;
 	uint64_t value;
 	if (first->kind == K_SEGMENTS)
-		return a && payload_length(a) >= first->size &&
+		return first->words && a && payload_length(a) >= first->size &&
 		       read_uint(payload(a), first->size, false) == SEG6_IPTUN_MODE_INLINE;
 	a = find_attr(s, SEG6_LOCAL_ACTION);
 	return a && attr_uint(a, first, &value) && value == SEG6_LOCAL_ACTION_END_B6;

@@ -77,6 +77,7 @@ void close_attr(struct encoder *e, size_t at, const char *key)
 		     (int)length);
 	uint16_t n = (uint16_t)length;
 	memcpy(e->out->base + at, &n, sizeof(n));
+	arena_reserve(e->L, e->out, NLA_ALIGN(length) - length);
 }
 
 /* An attribute of this type already written since `from`, or NULL: flags and structures share one.

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "rtnl_decode.h"
 
+#include <linux/ipv6.h>
 #include <linux/nexthop.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -52,7 +53,11 @@ static bool push_encap(lua_State *L, const struct stretch *s, const struct field
 	inner.schema = v->schema;
 	luaL_checkstack(L, 12, "too many values");
 	push_stretch(L, &inner, names);
-	lua_pushstring(L, v->name);
+	if (v->name)
+		lua_pushstring(L, v->name);
+	else
+		lua_pushinteger(L,
+				(lua_Integer)read_uint(payload(find_attr(s, f->offset)), 2, false));
 	lua_setfield(L, -2, "type");
 	return true;
 }
@@ -80,7 +85,7 @@ static bool push_segments(lua_State *L, const struct stretch *s, const struct fi
 		return true;
 	}
 	char text[ADDRESS_TEXT];
-	int count = srh[4] + 1, first = inlines(s) ? 1 : 0;
+	int count = f->mask == IPV6_SRCRT_TYPE_3 ? srh[3] : srh[4] + 1, first = inlines(s) ? 1 : 0;
 	if (before + 8 + 16 * (size_t)count > length)
 		return false;
 	lua_newtable(L);
@@ -176,6 +181,8 @@ static bool push_attr(lua_State *L, const struct stretch *s, const struct field 
 		return push_labels(L, a);
 	case K_RANGE:
 		return push_range(L, f, a);
+	case K_RATIO:
+		return push_ratio(L, s, f, a);
 	case K_MEMBER:
 		return push_member(L, f, a);
 	case K_HOPS:
@@ -211,6 +218,8 @@ bool push_field(lua_State *L, const struct stretch *s, const struct field *f, in
 		return push_address(L, s, f);
 	if (f->kind == K_ENCAP)
 		return push_encap(L, s, f, names);
+	if (f->kind == K_BYTES)
+		return push_bytes(L, s);
 	if (f->kind == K_TABLE)
 		return push_table(L, s, f);
 	const struct nlattr *a = find_attr(s, f->attr);

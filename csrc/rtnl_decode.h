@@ -14,6 +14,9 @@ bool push_address(lua_State *L, const struct stretch *s, const struct field *f);
 bool push_lladdr(lua_State *L, const struct nlattr *a);
 bool push_string(lua_State *L, const struct nlattr *a);
 bool push_range(lua_State *L, const struct field *f, const struct nlattr *a);
+bool push_ratio(lua_State *L, const struct stretch *s, const struct field *f,
+		const struct nlattr *a);
+bool push_bytes(lua_State *L, const struct stretch *s);
 bool push_member(lua_State *L, const struct field *f, const struct nlattr *a);
 bool push_hmac(lua_State *L, const struct field *f, const struct nlattr *a);
 bool push_table(lua_State *L, const struct stretch *s, const struct field *f);

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "rtnl_encode.h"
 
+#include <linux/ipv6.h>
 #include <linux/mpls_iptunnel.h>
 #include <linux/nexthop.h>
 #include <linux/seg6.h>
@@ -190,22 +191,42 @@ static void put_structs(struct encoder *e, const struct place *p, const struct f
 	lua_pop(L, 1);
 }
 
+/* What the table on top of the stack asks for by `type`: a word, or a number, which may have no
+ * word here. */
+static const struct variant *check_encap(struct encoder *e, const struct field *f, uint16_t *number)
+{
+	lua_State *L = e->L;
+	const struct variant *v = &encap_other;
+	int type = lua_getfield(L, -1, "type");
+	if (type == LUA_TNIL)
+		fail(e, "type", "missing: one of " ENCAPS);
+	*number = (uint16_t)lua_tointeger(L, -1);
+	if (type == LUA_TSTRING)
+		v = variant_by_name(f->variants, lua_tostring(L, -1));
+	else if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) != *number || *number == 0)
+		v = NULL;
+	else if (variant_by_number(f->variants, *number))
+		v = variant_by_number(f->variants, *number);
+	if (!v)
+		fail(e, "type", "%s is none of " ENCAPS, shown(e));
+	if (v != &encap_other)
+		*number = v->number;
+	lua_pop(L, 1);
+	return v;
+}
+
 static void put_encap(struct encoder *e, const struct place *p, const struct field *f)
 {
 	lua_State *L = e->L;
 	expect(e, f, LUA_TTABLE, "table");
 	enter(e, f->key, 0);
-	if (lua_getfield(L, -1, "type") != LUA_TSTRING)
-		fail(e, "type", "missing: one of mpls, ip, ip6, seg6, seg6local");
-	const struct variant *v = variant_by_name(f->variants, lua_tostring(L, -1));
-	if (!v)
-		fail(e, "type", "%s is none of mpls, ip, ip6, seg6, seg6local", shown(e));
-	lua_pop(L, 1);
+	uint16_t number;
+	const struct variant *v = check_encap(e, f, &number);
 	size_t at = open_attr(e, f->attr | NLA_F_NESTED);
 	struct place inner = {p->header, e->out->length, lua_gettop(L)};
 	put_table_rows(e, &inner, v->schema);
 	close_attr(e, at, f->key);
-	put(e, f->offset, &v->number, sizeof(v->number));
+	put(e, f->offset, &number, sizeof(number));
 	leave(e);
 }
 
@@ -267,6 +288,15 @@ static void put_count(struct encoder *e, const struct place *p, const struct fie
 	close_attr(e, at, f->key);
 }
 
+/* The type of a routing header and how many segments it has. */
+static void put_counts(uint8_t *header, const struct field *f, uint8_t count)
+{
+	bool rpl = f->mask == IPV6_SRCRT_TYPE_3;
+	header[2] = rpl ? IPV6_SRCRT_TYPE_3 : IPV6_SRCRT_TYPE_4;
+	header[3] = rpl ? count : (uint8_t)(count - 1); /* segments left */
+	header[4] = rpl ? 0 : (uint8_t)(count - 1);	/* first segment; RPL: nothing compressed */
+}
+
 /*
  * A segment routing header with the segments in reverse (RFC 8754); with the mode before it, struct
  * seg6_iptunnel_encap. [mode or segments] -> [the same]
@@ -290,9 +320,7 @@ static void put_segments(struct encoder *e, const struct place *p, const struct 
 		memcpy(room, &mode, sizeof(mode));
 	uint8_t *srh = room + f->size;
 	srh[1] = (uint8_t)(header / 8 - 1); /* hdrlen, in 8 bytes */
-	srh[2] = 4;			    /* type */
-	srh[3] = (uint8_t)(count - 1);	    /* segments left */
-	srh[4] = (uint8_t)(count - 1);	    /* first segment */
+	put_counts(srh, f, (uint8_t)count);
 	if (hmac)
 		put_hmac(srh, srh + header - HMAC_SIZE, key);
 	for (lua_Integer i = 1; i <= n; i++) {
@@ -359,6 +387,7 @@ static put_fn *const writers[] = {
 	[K_LABELS] = put_labels, [K_RANGE] = put_range,	    [K_MEMBER] = put_member,
 	[K_NETNS] = put_netns,	 [K_REALM] = put_realm,	    [K_NAMES] = put_nothing,
 	[K_HMAC] = put_nothing,	 [K_COUNT] = put_count,	    [K_STRUCTS] = put_structs,
+	[K_UNITS] = put_units,	 [K_RATIO] = put_ratio,	    [K_BYTES] = put_bytes,
 };
 
 /* [value] -> [value] */

@@ -59,6 +59,7 @@ static const struct spelling {
 	{"address", "anycast", "anycast"},
 	{"address", "preference", "metric"},
 	{"address", "priority", "metric"},
+	{"ioam6 encap", "trace", "trace"},
 	{NULL, NULL, NULL},
 };
 
@@ -139,6 +140,7 @@ static bool parse_fixed(struct scan *s, const struct schema *schema)
 		{"link", "noexternal", "external", 0, NULL},
 		{"address", "temporary", NULL, 0, NULL},
 		{"seg6local encap", "srh", NULL, 0, NULL},
+		{"ioam6 trace", "prealloc", NULL, 0, NULL},
 		{"rule", "[l3mdev-table]", "l3mdev", 1, NULL},
 		{"rule", "[detached]", NULL, 0, NULL},
 		{"rule", "[unresolved]", NULL, 0, NULL},

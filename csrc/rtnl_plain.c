@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -81,6 +82,42 @@ void put_scaled(struct encoder *e, const struct place *p, const struct field *f)
 	if (!(n >= 0 && n <= 4294967295.0))
 		fail(e, f->key, "%s is out of range", shown(e));
 	store(e, p, f, (uint64_t)(n + 0.5));
+}
+
+void put_units(struct encoder *e, const struct place *p, const struct field *f)
+{
+	uint64_t n = check_uint(e, f, (uint64_t)f->whole * f->mask);
+	if (n % f->mask)
+		fail(e, f->key, "%I is no multiple of %d", (LUAI_UACINT)n, (int)f->mask);
+	store(e, p, f, n / f->mask);
+}
+
+/* "1/3" */
+void put_ratio(struct encoder *e, const struct place *p, const struct field *f)
+{
+	unsigned part, whole;
+	char rest;
+	(void)p;
+	expect(e, f, LUA_TSTRING, "text like 1/3");
+	if (sscanf(lua_tostring(e->L, -1), "%9u/%9u%c", &part, &whole, &rest) != 2)
+		fail(e, f->key, "%s is not like 1/3", shown(e));
+	store_uint(put_room(e, f->attr, f->size), part, f->size, false);
+	store_uint(put_room(e, f->offset, f->size), whole, f->size, false);
+}
+
+void put_bytes(struct encoder *e, const struct place *p, const struct field *f)
+{
+	size_t length;
+	(void)p;
+	expect(e, f, LUA_TSTRING, "hexadecimal digits");
+	const char *text = lua_tolstring(e->L, -1, &length);
+	if (length % 2 || strspn(text, "0123456789abcdefABCDEF") != length)
+		fail(e, f->key, "%s is not two hexadecimal digits a byte", shown(e));
+	uint8_t *bytes = arena_room(e->L, e->out, length / 2);
+	for (size_t i = 0; i < length / 2; i++) {
+		char pair[3] = {text[2 * i], text[2 * i + 1], 0};
+		bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
+	}
 }
 
 void put_hex(struct encoder *e, const struct place *p, const struct field *f)

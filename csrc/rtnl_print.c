@@ -52,6 +52,13 @@ void print_value_text(struct print *p)
 	lua_pop(p->L, 2);
 }
 
+static void print_number(struct print *p, long long value)
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof(digits), "%lld", value);
+	print_chars(p, digits, (size_t)n);
+}
+
 /* The value on top of the stack as a word; no string is made of a number. [v] -> [] */
 void print_value(struct print *p, const char *unit)
 {
@@ -59,9 +66,7 @@ void print_value(struct print *p, const char *unit)
 	int top = lua_gettop(L);
 	size_t length;
 	if (lua_isinteger(L, -1)) {
-		char digits[24];
-		int n = snprintf(digits, sizeof(digits), "%lld", (long long)lua_tointeger(L, -1));
-		print_chars(p, digits, (size_t)n);
+		print_number(p, lua_tointeger(L, -1));
 	} else {
 		const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length)
 								  : luaL_tolstring(L, -1, &length);
@@ -178,6 +183,7 @@ static void print_list(struct print *p, const char *separator)
 	lua_pop(L, 2);
 }
 
+/* Of what has no word ip(8) says "unknown"; a number and the bytes can be read back. */
 static void print_encap(struct print *p, const struct stretch *s, const struct field *f)
 {
 	const struct variant *v = encap_of(s, f);
@@ -188,7 +194,10 @@ static void print_encap(struct print *p, const struct stretch *s, const struct f
 	if (!p->request)
 		add(p, " ", 1); /* ip(8) says " encap" behind a word that ends with a blank */
 	print_word(p, "encap");
-	print_word(p, v->name);
+	if (v->name)
+		print_word(p, v->name);
+	else
+		print_number(p, read_uint(payload(find_attr(s, f->offset)), 2, false));
 	print_stretch(p, &inner);
 }
 
@@ -272,7 +281,10 @@ static void print_hex(struct print *p, const struct stretch *s, const struct fie
 		return;
 	unsigned long long n = (unsigned long long)lua_tointeger(p->L, -1);
 	bool small = n < 16 && s->schema == &schema_route && f->attr == RTA_MARK;
-	snprintf(text, sizeof(text), small ? "%llu" : "%#llx", n);
+	if (small)
+		snprintf(text, sizeof(text), "%llu", n);
+	else
+		snprintf(text, sizeof(text), "%#0*llx", (int)f->mask, n);
 	lua_pop(p->L, 1);
 	print_word(p, shown_as(f));
 	print_word(p, text);
@@ -443,6 +455,7 @@ static print_fn *const printers[] = {
 	[K_LABELS] = print_labels, [K_RANGE] = print_plain,	[K_MEMBER] = print_plain,
 	[K_NETNS] = print_plain,   [K_REALM] = print_realm,	[K_NAMES] = print_names,
 	[K_HMAC] = print_hmac,	   [K_COUNT] = print_switch,	[K_STRUCTS] = print_structs,
+	[K_UNITS] = print_plain,   [K_RATIO] = print_plain,	[K_BYTES] = print_plain,
 };
 
 /* A row whose key the row before already showed (one field in two shapes) is passed over. */

@@ -1,128 +1,18 @@
 /*
- * What the messages hold; links have a file of their own (rtnl_schema_link.c).
+ * What the messages hold; links and encapsulations have files of their own (rtnl_schema_link.c,
+ * rtnl_schema_encap.c).
  */
 #include "rtnl_rows.h"
 
 #include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>
-#include <linux/lwtunnel.h>
-#include <linux/mpls_iptunnel.h>
 #include <linux/neighbour.h>
 #include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
-#include <linux/seg6_iptunnel.h>
-#include <linux/seg6_local.h>
 #include <string.h>
 
 /* clang-format off: rows are read as a table */
-
-/* --- lightweight tunnels --------------------------------------------------------------------- */
-
-static const struct word words_seg6_mode[] = {
-	{"inline", SEG6_IPTUN_MODE_INLINE},
-	{"encap", SEG6_IPTUN_MODE_ENCAP},
-	{"l2encap", SEG6_IPTUN_MODE_L2ENCAP},
-	{"encap.red", 3},
-	{"l2encap.red", 4},
-	{NULL, 0},
-};
-static const struct word words_seg6_action[] = {
-	{"End", SEG6_LOCAL_ACTION_END},
-	{"End.X", SEG6_LOCAL_ACTION_END_X},
-	{"End.T", SEG6_LOCAL_ACTION_END_T},
-	{"End.DX2", SEG6_LOCAL_ACTION_END_DX2},
-	{"End.DX6", SEG6_LOCAL_ACTION_END_DX6},
-	{"End.DX4", SEG6_LOCAL_ACTION_END_DX4},
-	{"End.DT6", SEG6_LOCAL_ACTION_END_DT6},
-	{"End.DT4", SEG6_LOCAL_ACTION_END_DT4},
-	{"End.B6", SEG6_LOCAL_ACTION_END_B6},
-	{"End.B6.Encaps", SEG6_LOCAL_ACTION_END_B6_ENCAP},
-	{"End.BM", SEG6_LOCAL_ACTION_END_BM},
-	{"End.S", SEG6_LOCAL_ACTION_END_S},
-	{"End.AS", SEG6_LOCAL_ACTION_END_AS},
-	{"End.AM", SEG6_LOCAL_ACTION_END_AM},
-	{"End.BPF", SEG6_LOCAL_ACTION_END_BPF},
-	{"End.DT46", SEG6_LOCAL_ACTION_END_DT46},
-	{NULL, 0},
-};
-
-static const struct field mpls_rows[] = {
-	ROW("labels", K_LABELS, MPLS_IPTUNNEL_DST, .flags = F_BARE),
-	ROW("ttl", K_INT, MPLS_IPTUNNEL_TTL, .size = 1),
-	END,
-};
-static const struct field ip_tunnel_rows[] = {
-	ROW("id", K_INT, LWTUNNEL_IP_ID, .size = 8, .flags = F_BE),
-	ROW("src", K_ADDRESS, LWTUNNEL_IP_SRC, .size = 4),
-	ROW("dst", K_ADDRESS, LWTUNNEL_IP_DST, .size = 4),
-	ROW("ttl", K_INT, LWTUNNEL_IP_TTL, .size = 1),
-	ROW("tos", K_INT, LWTUNNEL_IP_TOS, .size = 1),
-	ROW("key", K_BIT, LWTUNNEL_IP_FLAGS, .size = 2, .mask = 4, .flags = F_BE),
-	ROW("csum", K_BIT, LWTUNNEL_IP_FLAGS, .size = 2, .mask = 1, .flags = F_BE),
-	ROW("seq", K_BIT, LWTUNNEL_IP_FLAGS, .size = 2, .mask = 8, .flags = F_BE),
-	END,
-};
-static const struct field ip6_tunnel_rows[] = {
-	ROW("id", K_INT, LWTUNNEL_IP6_ID, .size = 8, .flags = F_BE),
-	ROW("src", K_ADDRESS, LWTUNNEL_IP6_SRC, .size = 16),
-	ROW("dst", K_ADDRESS, LWTUNNEL_IP6_DST, .size = 16),
-	ROW("hoplimit", K_INT, LWTUNNEL_IP6_HOPLIMIT, .size = 1),
-	ROW("tc", K_INT, LWTUNNEL_IP6_TC, .size = 1),
-	ROW("key", K_BIT, LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 4, .flags = F_BE),
-	ROW("csum", K_BIT, LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 1, .flags = F_BE),
-	ROW("seq", K_BIT, LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 8, .flags = F_BE),
-	END,
-};
-static const struct field seg6_rows[] = {
-	ROW("mode", K_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4, .words = words_seg6_mode),
-	ROW("segs", K_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4,
-	    .flags = F_READONLY | F_SILENT), /* with the mode */
-	ROW("hmac", K_HMAC, SEG6_IPTUNNEL_SRH, .size = 4),
-	END,
-};
-static const struct word words_flavors[] = {
-	{"psp", 1 << SEG6_LOCAL_FLV_OP_PSP},
-	{"usp", 1 << SEG6_LOCAL_FLV_OP_USP},
-	{"usd", 1 << SEG6_LOCAL_FLV_OP_USD},
-	{"next-csid", 1 << SEG6_LOCAL_FLV_OP_NEXT_CSID},
-	{NULL, 0},
-};
-static const struct field flavor_rows[] = {
-	ROW("flavors", K_BITS, SEG6_LOCAL_FLV_OPERATION, .size = 4, .words = words_flavors),
-	ROW("lblen", K_INT, SEG6_LOCAL_FLV_LCBLOCK_BITS, .size = 1),
-	ROW("nflen", K_INT, SEG6_LOCAL_FLV_LCNODE_FN_BITS, .size = 1),
-	END,
-};
-static const struct schema schema_flavors = {"seg6local encap", 0, flavor_rows};
-static const struct field seg6local_rows[] = {
-	ROW("action", K_INT, SEG6_LOCAL_ACTION, .size = 4, .words = words_seg6_action),
-	ROW("segs", K_SEGMENTS, SEG6_LOCAL_SRH, .size = 0),
-	ROW("hmac", K_HMAC, SEG6_LOCAL_SRH, .size = 0),
-	ROW("table", K_INT, SEG6_LOCAL_TABLE, .size = 4, .words = words_table),
-	ROW("vrftable", K_INT, SEG6_LOCAL_VRFTABLE, .size = 4, .words = words_table),
-	ROW("nh4", K_ADDRESS, SEG6_LOCAL_NH4, .size = 4),
-	ROW("nh6", K_ADDRESS, SEG6_LOCAL_NH6, .size = 16),
-	ROW("iif", K_IFINDEX, SEG6_LOCAL_IIF, .size = 4),
-	ROW("oif", K_IFINDEX, SEG6_LOCAL_OIF, .size = 4),
-	ROW("count", K_COUNT, SEG6_LOCAL_COUNTERS, .flags = F_SILENT),
-	ROW(NULL, K_NEST, SEG6_LOCAL_FLAVORS, .sub = &schema_flavors, .flags = F_HOIST | F_NESTED),
-	END,
-};
-static const struct schema schema_mpls = {"mpls encap", 0, mpls_rows};
-static const struct schema schema_ip_tunnel = {"ip encap", 0, ip_tunnel_rows};
-static const struct schema schema_ip6_tunnel = {"ip6 encap", 0, ip6_tunnel_rows};
-static const struct schema schema_seg6 = {"seg6 encap", 0, seg6_rows};
-static const struct schema schema_seg6local = {"seg6local encap", 0, seg6local_rows};
-
-static const struct variant encaps[] = {
-	{"mpls", LWTUNNEL_ENCAP_MPLS, &schema_mpls},
-	{"ip", LWTUNNEL_ENCAP_IP, &schema_ip_tunnel},
-	{"ip6", LWTUNNEL_ENCAP_IP6, &schema_ip6_tunnel},
-	{"seg6", LWTUNNEL_ENCAP_SEG6, &schema_seg6},
-	{"seg6local", LWTUNNEL_ENCAP_SEG6_LOCAL, &schema_seg6local},
-	{NULL, 0, NULL},
-};
 
 /* --- routes ---------------------------------------------------------------------------------- */
 

@@ -39,8 +39,9 @@ enum kind {
 	K_GROUP, /* list of nexthop_grp */
 	K_ENCAP, /* lightweight tunnel: a table whose `type` selects the rows */
 	K_UNION, /* attributes whose rows the field `type` selects (link kinds) */
-	K_PEER,	 /* a whole message inside an attribute (the other end of a veth) */
-	K_SEGMENTS, /* seg6: mode and segment list */
+	K_PEER,	 /* a header and its attributes inside an attribute (the other end of a veth) */
+	K_SEGMENTS, /* segment list of a routing header of type `mask`, 4 where that is 0; seg6: and
+		       the mode before it */
 	K_HMAC,	    /* seg6: number of the key that signs the segments, behind them */
 	K_COUNT,    /* seg6local: counters are kept; the kernel wants them with the request, zero */
 	K_LABELS,   /* mpls label stack */
@@ -50,6 +51,9 @@ enum kind {
 	K_RANGE,   /* two integers of `size` bytes: "first-last" */
 	K_MEMBER,  /* a 4-byte member at `offset` of a structure of `whole` bytes; divided by `mask`
 		    */
+	K_UNITS,   /* unsigned integer, on the wire in units of `mask` */
+	K_RATIO,   /* "1/3": two integers, in this attribute and in the one of number `offset` */
+	K_BYTES,   /* all that a nest holds, as hexadecimal digits */
 	K_NETNS,   /* a namespace given by path, name or pid; a descriptor on the wire */
 };
 
@@ -86,9 +90,9 @@ struct field {
 	uint16_t offset; /* in the header (F_HEADER, K_PREFIX, K_TABLE) or the structure (K_MEMBER)
 			  */
 	uint16_t flags;
-	uint8_t size;			/* bytes of an integer */
-	uint8_t whole;			/* K_MEMBER: bytes of the structure around it */
-	uint32_t mask;			/* K_BIT: which bits; K_SCALED: the factor */
+	uint8_t size;  /* bytes of an integer */
+	uint8_t whole; /* K_MEMBER: bytes of the structure around it; K_UNITS: most units */
+	uint32_t mask; /* K_BIT: which bits; K_SCALED: the factor */
 	const struct schema *sub;	/* K_NEST, K_HOPS, K_PEER, K_STRUCTS */
 	const struct word *words;	/* K_INT, K_BITS */
 	const struct variant *variants; /* K_ENCAP, K_UNION: rows by type */
@@ -108,6 +112,9 @@ struct variant {
 	uint16_t number;
 	const struct schema *schema;
 };
+
+extern const struct variant encaps[], encap_other;
+#define ENCAPS "mpls, ip, ip6, seg6, seg6local, rpl, ioam6, bpf, xfrm"
 
 /* One kind of kernel object: its rows and the message numbers of its verbs. */
 struct object {

@@ -227,11 +227,12 @@ bool parse_segs(struct scan *s)
 static bool parse_encap(struct scan *s, const struct field *f)
 {
 	const struct variant *v = variant_by_name(f->variants, s->token);
-	if (!v)
-		return fault(s,
-			     "'%s' is no encapsulation: mpls, ip, ip6, seg6 or seg6local expected");
 	lua_newtable(s->L);
-	lua_pushstring(s->L, v->name);
+	push_number_or_text(s, 10);
+	if (!v && lua_isinteger(s->L, -1)) /* what has no word, as it is printed */
+		v = &encap_other;
+	if (!v)
+		return fault(s, "'%s' is no encapsulation: one of " ENCAPS " expected");
 	lua_setfield(s->L, -2, "type");
 	if (v->schema->rows[0].kind == K_LABELS) {
 		if (!need(s, "mpls"))
@@ -273,7 +274,7 @@ bool parse_value(struct scan *s, const struct field *f, bool bare)
 		return parse_switch(s, f);
 	if (f->kind == K_PEER) {
 		lua_newtable(s->L);
-		return parse_fields(s, f->sub, true);
+		return parse_fields(s, f->sub, f->sub == &schema_link);
 	}
 	if (!bare && !need(s, s->token))
 		return false;
@@ -305,6 +306,7 @@ bool parse_value(struct scan *s, const struct field *f, bool bare)
 		push_address(s);
 		return true;
 	case K_SIGNED:
+	case K_UNITS:
 	case K_HMAC:
 	case K_WEIGHT:
 	case K_SEGMENTS:

@@ -160,6 +160,33 @@ bool push_range(lua_State *L, const struct field *f, const struct nlattr *a)
 	return true;
 }
 
+/* 1/3 */
+bool push_ratio(lua_State *L, const struct stretch *s, const struct field *f,
+		const struct nlattr *a)
+{
+	const struct nlattr *of = find_attr(s, f->offset);
+	uint64_t part, whole;
+	if (!of || !attr_uint(a, f, &part) || !attr_uint(of, f, &whole))
+		return false;
+	lua_pushfstring(L, "%I/%I", (LUAI_UACINT)part, (LUAI_UACINT)whole);
+	return true;
+}
+
+/* All that there is, as hexadecimal digits. */
+bool push_bytes(lua_State *L, const struct stretch *s)
+{
+	luaL_Buffer text;
+	if (s->length == 0)
+		return false;
+	char *digits = luaL_buffinitsize(L, &text, 2 * s->length);
+	for (size_t i = 0; i < s->length; i++) {
+		digits[2 * i] = "0123456789abcdef"[s->data[i] >> 4];
+		digits[2 * i + 1] = "0123456789abcdef"[s->data[i] & 15];
+	}
+	luaL_pushresultsize(&text, 2 * s->length);
+	return true;
+}
+
 bool push_member(lua_State *L, const struct field *f, const struct nlattr *a)
 {
 	if (payload_length(a) < f->whole)
@@ -200,6 +227,8 @@ bool push_uint(lua_State *L, const struct field *f, uint64_t value)
 		push_realm(L, value);
 	} else if (f->kind == K_SIGNED) {
 		lua_pushinteger(L, (int32_t)value);
+	} else if (f->kind == K_UNITS) {
+		lua_pushinteger(L, (lua_Integer)(value * f->mask));
 	} else if (f->kind == K_SCALED && value % f->mask != 0) {
 		lua_pushnumber(L, (lua_Number)value / f->mask);
 	} else {

@@ -114,6 +114,10 @@ describe("routes #netns", function()
     ["seg6local End.DT6"] = { type = "seg6local", action = "End.DT6", table = "main" },
     ["seg6local End.B6.Encaps"] = { type = "seg6local", action = "End.B6.Encaps",
                                     segs = { "fc00::7", "fc00::8" } },
+    rpl = { type = "rpl", segs = { "fc00::1", "fc00::2" } },
+    ioam6 = { type = "ioam6", freq = "1/3", mode = "encap", tundst = "fc00::9",
+              trace = { type = 0x800000, ns = 5, size = 12 } },
+    xfrm = { type = "xfrm", if_id = 7, link_dev = "v1" },
   } do
     it("with encap " .. name .. " come back as they went", function()
       round { dst = "fd42::/64", via = "fe80::2", dev = "v1", encap = encap }

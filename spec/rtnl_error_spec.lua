@@ -33,9 +33,22 @@ describe("a wrong field", function()
     ["nexthops: an empty list: a route needs at least one next hop"] = { nexthops = {} },
     ["nexthops: list of next hops expected, got string"] = { nexthops = "x" },
     ["nexthops[1]: table expected, got string"] = { nexthops = { "via 10.0.0.1" } },
-    ["encap.type: missing: one of mpls, ip, ip6, seg6, seg6local"] = { encap = {} },
-    ["encap.type: 'vxlan' is none of mpls, ip, ip6, seg6, seg6local"] = {
+    ["encap.type: missing: one of mpls, ip, ip6, seg6, seg6local, rpl, ioam6, bpf, xfrm"] = {
+      encap = {} },
+    ["encap.type: 'vxlan' is none of mpls, ip, ip6, seg6, seg6local, rpl, ioam6, bpf, xfrm"] = {
       encap = { type = "vxlan" } },
+    ["encap.type: 0 is none of mpls, ip, ip6, seg6, seg6local, rpl, ioam6, bpf, xfrm"] = {
+      encap = { type = 0 } },
+    ["encap.data: '012' is not two hexadecimal digits a byte"] = {
+      encap = { type = 99, data = "012" } },
+    ["encap.freq: '1 in 3' is not like 1/3"] = { encap = { type = "ioam6", freq = "1 in 3" } },
+    ["encap.trace.size: 6 is no multiple of 4"] = { encap = { type = "ioam6", trace = { size = 6 } } },
+    ["encap.trace.size: 248 is outside 0..244"] = {
+      encap = { type = "ioam6", trace = { size = 248 } } },
+    ["encap.trace.type: 16777216 is outside 0..16777215"] = {
+      encap = { type = "ioam6", trace = { type = 1 << 24 } } },
+    ["encap.segs[2]: IPv6 address expected"] = {
+      encap = { type = "rpl", segs = { "fc00::1", "nowhere" } } },
     ["encap.labels[1]: label in 0..1048575 expected"] = {
       encap = { type = "mpls", labels = { 1 << 20 } } },
     ["dst: '10.0.0.0/33': the length after '/' must be 0..32"] = { dst = "10.0.0.0/33" },
@@ -102,7 +115,8 @@ describe("a wrong word", function()
     ["'soon' is not a number"] = { "route", "10.0.0.0/8 dev a rtt soon" },
     ["'5parsec' is not a time"] = { "route", "10.0.0.0/8 dev a rtt 5parsec" },
     ["on or off is missing behind 'hairpin'"] = { "link", "dev a type bridge_slave hairpin" },
-    ["'gre' is no encapsulation: mpls, ip, ip6, seg6 or seg6local expected"] = {
+    ["'gre' is no encapsulation: one of mpls, ip, ip6, seg6, seg6local, rpl, ioam6, bpf, xfrm expected"]
+      = {
       "route", "10.0.0.0/8 encap gre 5 dev a" },
     ["a zero byte behind '10.0.0.0/8'"] = { "route", "10.0.0.0/8\0 dev a" },
   } do

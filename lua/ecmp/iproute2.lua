@@ -43,7 +43,8 @@ local function add_encap(object, encap)
   if not encap then return end
   object.encap = encap.type
   for key, value in pairs(encap) do
-    if key ~= "type" then object[key] = type(value) == "table" and json.array(value) or value end
+    local list <const> = type(value) == "table" and value[1] ~= nil
+    if key ~= "type" then object[key] = list and json.array(value) or value end
   end
 end
 

@@ -57,6 +57,20 @@ return {
   { "encap seg6local flavors", "route", { dst = "fd01::/64", dev = ONE, encap = {
     type = "seg6local", action = "End", count = true, flavors = { "psp", "next-csid" }, lblen = 32,
     nflen = 16 } } },
+  { "encap seg6local program", "route", { dst = "fd01::/64", dev = ONE, encap = {
+    type = "seg6local", action = "End.BPF", endpoint = "x.o:[end]" } } },
+  { "encap rpl", "route", { dst = "fd01::/64", dev = ONE, encap = {
+    type = "rpl", segs = { "fc00::1", "fc00::2" } } } },
+  { "encap ioam6", "route", { dst = "fd01::/64", dev = ONE, encap = {
+    type = "ioam6", freq = "1/3", mode = "encap", tundst = "fc00::9",
+    trace = { type = 0x00f000, ns = 5, size = 244 } } } },
+  { "encap bpf", "route", { dst = "10.9.0.0/16", dev = ONE, scope = "link", encap = {
+    type = "bpf", ["in"] = "a.o:[in]", out = "b.o:[out]", xmit = "c.o:[xmit]", headroom = 14 } } },
+  { "encap xfrm", "route", { dst = "10.9.0.0/16", dev = TWO, scope = "link", encap = {
+    type = "xfrm", if_id = 0x80000001, link_dev = ONE } } },
+  { "encap unknown", "route", { dst = "10.9.0.0/16", nexthops = {
+    { dev = ONE, weight = 1, encap = { type = 99, data = "060001000700" } },
+    { dev = TWO, weight = 1, encap = { type = 65535 } } } } },
   { "flow", "flow", { dst = "10.9.0.1", src = "10.0.0.1", iif = ONE, dev = TWO, tos = 16, mark = 7,
                       proto = "udp", sport = 1000, dport = 53, uid = 1000, fibmatch = true } },
   { "nexthop single", "nexthop", { family = 4, id = 1, via = "10.0.0.1", dev = ONE, onlink = true,

@@ -11,7 +11,7 @@ local rtnl = {}
 -- Fields, in iproute2's words ------------------------------------------------------------------------
 
 ---@class ecmp.Encap lightweight tunnel; `type` selects the other fields
----@field type "mpls"|"ip"|"ip6"|"seg6"|"seg6local"
+---@field type "mpls"|"ip"|"ip6"|"seg6"|"seg6local"|"rpl"|"ioam6"|"bpf"|"xfrm"|integer
 ---@field labels? integer[] mpls: 1 to 30 labels
 ---@field ttl? integer mpls, ip
 ---@field id? integer ip, ip6
@@ -23,8 +23,8 @@ local rtnl = {}
 ---@field key? boolean ip, ip6
 ---@field csum? boolean ip, ip6
 ---@field seq? boolean ip, ip6
----@field mode? "inline"|"encap"|"l2encap"|"encap.red"|"l2encap.red" seg6
----@field segs? string[] seg6, seg6local: in the order of travel
+---@field mode? "inline"|"encap"|"l2encap"|"encap.red"|"l2encap.red"|"auto" seg6; ioam6: inline, encap or auto
+---@field segs? string[] seg6, seg6local, rpl: in the order of travel
 ---@field hmac? integer seg6, seg6local: number of the key that signs the segments
 ---@field action? string seg6local: "End", "End.X", "End.DT6", ...
 ---@field table? string|integer seg6local
@@ -37,6 +37,22 @@ local rtnl = {}
 ---@field flavors? string[] seg6local: "psp", "usp", "usd", "next-csid"
 ---@field lblen? integer seg6local, next-csid: bits of the locator block
 ---@field nflen? integer seg6local, next-csid: bits of node and function
+---@field endpoint? string seg6local: name of the program, which the kernel tells and does not take
+---@field freq? string ioam6: "1/3", in one of three packets
+---@field tundst? string ioam6, encap and auto: where the tunnel ends
+---@field trace? ecmp.Ioam6Trace ioam6
+---@field in? string bpf: name of a program, which the kernel tells and does not take
+---@field out? string bpf: the same
+---@field xmit? string bpf: the same
+---@field headroom? integer bpf: bytes that xmit may put before a packet
+---@field if_id? integer xfrm
+---@field link_dev? string|integer xfrm: the link below
+---@field data? string a type that has no word: its attributes, two hexadecimal digits a byte
+
+---@class ecmp.Ioam6Trace room in a packet that the nodes on its way fill
+---@field type? integer|string bits: which data of a node
+---@field ns? integer the namespace
+---@field size? integer bytes, a multiple of 4
 
 ---@class ecmp.Hop one next hop
 ---@field via? string gateway; "inet6 fe80::1" for an IPv6 gateway of an IPv4 route

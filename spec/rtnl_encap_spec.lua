@@ -1,0 +1,87 @@
+--- Encapsulations that few kernels have: their text against `ip`, which shows dumps of any kernel.
+local rtnl <const> = require "ecmp.rtnl"
+local sys <const> = require "ecmp.sys"
+
+-- As the kernel lists a route: an encapsulation without the flag that it wants in requests.
+local function dumped(words)
+  local bytes <const> = rtnl.view("route", assert(rtnl.parse("route", words)), true):bytes()
+  return (bytes:gsub("\x16\x80", "\x16\0"))
+end
+
+-- What `ip route showdump` prints of routes, without the blanks at the ends of lines.
+local function shown_by_ip(routes)
+  local file <const> = { string.pack("<I4", 0x45311224) }
+  for i, bytes in ipairs(routes) do
+    file[i + 1] = string.pack("<I4I2I2I4I4", 16 + #bytes, 24, 2, 0, 0) .. bytes
+  end
+  local done <const> = assert(sys.spawn { argv = { "ip", "route", "showdump" }, timeout = 20,
+    stdin = table.concat(file), stderr = "capture" })
+  assert(done.status == 0, done.stderr)
+  return (done.stdout:gsub(" +\n", "\n"))
+end
+
+local LIKE_IP <const> = {}
+for line in ([[
+fd99::/64 encap rpl segs fc00::1,fc00::2 dev v1
+fd99::/64 encap rpl segs fc00::1 via fe80::1 dev v1
+fd99::/64 encap ioam6 freq 1/3 mode encap tundst fc00::9 trace prealloc type 0x800000 ns 5 size 12 dev v1
+fd99::/64 encap ioam6 freq 1/1 mode inline trace prealloc type 0x00f000 ns 0 size 244 dev v1
+fd99::/64 encap ioam6 freq 9/10 mode auto tundst fc00::9 trace prealloc type 0x1 ns 65535 size 4 dev v1
+10.9.0.0/16 encap xfrm if_id 7 link_dev v1 via 10.0.1.2 dev v1
+10.9.0.0/16 encap xfrm if_id 0x80000001 via 10.0.1.2 dev v1
+10.9.0.0/16 encap bpf in a.o:[in] out b.o:[out] xmit c.o:[xmit] via 10.0.1.2 dev v1
+fd99::/64 encap seg6local action End.BPF endpoint x.o:[end] dev v1
+fd99::/64 nexthop via fe80::1 dev v1 encap rpl segs fc00::1 nexthop via fe80::2 dev v1
+]]):gmatch "[^\n]+" do LIKE_IP[#LIKE_IP + 1] = line end
+
+describe("an encapsulation", function()
+  it("is printed as ip prints it, and read as it is printed", function()
+    local routes <const>, ours <const> = {}, {}
+    for i, words in ipairs(LIKE_IP) do
+      routes[i] = dumped(words)
+      local view <const> = rtnl.decode("route", routes[i])
+      ours[i] = tostring(view) .. "\n"
+      assert.are.equal(routes[i], dumped(view:text { line = true }))
+    end
+    assert.are.equal(shown_by_ip(routes), table.concat(ours))
+  end)
+
+  -- Where what ip prints could not be read again.
+  it("is printed with the word of its number where ip forgets it", function()
+    local words <const> = "10.9.0.0/16 encap bpf xmit c.o:[xmit] headroom 14 via 10.0.1.2 dev v1"
+    local view <const> = rtnl.decode("route", dumped(words))
+    assert(tostring(view):find(" encap bpf xmit c.o:[xmit] headroom 14 via", 1, true))
+    assert.are.equal(view:bytes(), dumped(tostring(view)))
+  end)
+
+  it("of a kind nobody knows is a number and bytes: read, printed, compared, given back", function()
+    local ila <const> = "10.9.0.0/16 nexthop via 10.0.1.2 dev v1 encap 3 data 0c0001000700000000000000 "
+      .. "nexthop via 10.0.1.3 dev v1"
+    local other <const> = "10.9.0.0/16 encap 65535 via 10.0.1.2 dev v1"
+    local view <const> = rtnl.decode("route", dumped(ila))
+    assert.are.same({ type = 3, data = "0c0001000700000000000000" }, view.nexthops[1].encap)
+    assert.is_nil(view.nexthops[2].encap)
+    assert.are.equal("10.9.0.0/16\n\tnexthop  encap 3 data 0c0001000700000000000000 via 10.0.1.2 dev "
+      .. view.nexthops[1].dev .. " weight 1\n\tnexthop via 10.0.1.3 dev " .. view.nexthops[1].dev
+      .. " weight 1", tostring(view))
+    assert.are.equal(view:bytes(), dumped(view:text { line = true }))
+    assert.are.equal(view, rtnl.view("route", view:copy()))
+    assert.are_not.equal(view, rtnl.decode("route", dumped((ila:gsub("0700", "0800")))))
+    assert.are_not.equal(view, rtnl.decode("route", dumped((ila:gsub("encap 3", "encap 11")))))
+    local bare <const> = rtnl.decode("route", dumped(other))
+    assert.are.same({ type = 65535 }, bare.encap)
+    assert.are.equal("10.9.0.0/16  encap 65535 via 10.0.1.2 dev " .. bare.dev, tostring(bare))
+  end)
+
+  it("that is cut short is read as far as it goes", function()
+    local bytes <const> = dumped(LIKE_IP[3])
+    for length = 0, #bytes do
+      local view <const> = rtnl.decode("route", bytes:sub(1, length))
+      if view then
+        assert(type(tostring(view)) == "string")
+        for _ in pairs(view) do end
+        local _ = view.encap
+      end
+    end
+  end)
+end)

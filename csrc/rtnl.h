@@ -138,6 +138,7 @@ enum {
 	HELD_MAX = 4
 };
 
+bool is_list(lua_State *L, int n); /* [table] -> [table]: 1..n are all its keys */
 void encode_message(struct encoder *e, const struct schema *schema, int value);
 void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *data,
 		 size_t length);

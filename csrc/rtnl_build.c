@@ -61,6 +61,47 @@ void unexpected(struct encoder *e, const struct field *f, const char *what)
 	fail(e, f->key, "%s expected, got %s", what, luaL_typename(e->L, -1));
 }
 
+/* --- lists and texts as they are given ------------------------------------------------------- */
+
+/* Whether 1..n are all keys of the table on top of the stack: with others it is no list, and a hole
+ * would hide what is behind it. */
+bool is_list(lua_State *L, int n)
+{
+	if (n > 0)
+		lua_pushinteger(L, n);
+	else
+		lua_pushnil(L);
+	if (!lua_next(L, -2)) /* Lua finds them in this order, with few exceptions */
+		return true;
+	lua_pop(L, 2);
+	lua_pushnil(L);
+	for (int keys = 0; lua_next(L, -2); keys++) {
+		lua_pop(L, 1);
+		if (keys == n) {
+			lua_pop(L, 1);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Raises unless the n elements of the list on top of the stack are all it has. */
+void check_list(struct encoder *e, const char *key, int n)
+{
+	if (!is_list(e->L, n))
+		fail(e, key, "a list expected, found other keys or a hole");
+}
+
+/* A text ends where C says it does: behind a zero byte nobody would see the rest. [text] -> [text]
+ */
+void check_text(struct encoder *e, const char *key)
+{
+	size_t length;
+	const char *text = lua_tolstring(e->L, -1, &length);
+	if (strlen(text) != length)
+		fail(e, key, "a zero byte inside");
+}
+
 /* --- attributes ------------------------------------------------------------------------------ */
 
 size_t open_attr(struct encoder *e, uint16_t type)

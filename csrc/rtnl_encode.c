@@ -163,6 +163,8 @@ static int explicit_family(struct encoder *e, int table)
 	const struct word *w = NULL;
 	int family = 0, type = lua_getfield(L, table, "family");
 	if (type == LUA_TSTRING)
+		check_text(e, "family");
+	if (type == LUA_TSTRING)
 		w = word_by_name(families, lua_tostring(L, -1));
 	else if (lua_isinteger(L, -1))
 		family = lua_tointeger(L, -1) == 4   ? AF_INET

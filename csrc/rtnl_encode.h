@@ -38,6 +38,8 @@ __attribute__((noreturn)) void too_deep(struct encoder *e, const char *key);
 __attribute__((noreturn)) void unexpected(struct encoder *e, const struct field *f,
 					  const char *what);
 const char *shown(struct encoder *e); /* [v] -> [v, text] */
+void check_list(struct encoder *e, const char *key, int n);
+void check_text(struct encoder *e, const char *key);
 size_t open_attr(struct encoder *e, uint16_t type);
 void close_attr(struct encoder *e, size_t at, const char *key);
 uint8_t *written(struct encoder *e, size_t from, uint16_t type);

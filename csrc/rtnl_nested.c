@@ -87,22 +87,6 @@ static void put_hop(struct encoder *e, const struct field *f, int index, int val
 	leave(e);
 }
 
-/* Raises unless the n elements of the list on top of the stack are all it has. */
-static void check_list(struct encoder *e, const struct field *f, int n)
-{
-	lua_State *L = e->L;
-	lua_pushinteger(L, n);
-	if (!lua_next(L, -2)) /* Lua finds them in this order, with few exceptions */
-		return;
-	lua_pop(L, 2);
-	lua_pushnil(L);
-	for (int keys = 0; lua_next(L, -2); keys++) {
-		if (keys == n)
-			fail(e, f->key, "a list of next hops expected, found other keys");
-		lua_pop(L, 1);
-	}
-}
-
 static void put_hops(struct encoder *e, const struct place *p, const struct field *f)
 {
 	(void)p;
@@ -114,58 +98,42 @@ static void put_hops(struct encoder *e, const struct place *p, const struct fiel
 		lua_settop(e->L, list);
 	}
 	lua_settop(e->L, list);
-	if (n > 0)
-		check_list(e, f, n);
-	else
+	check_list(e, f->key, n);
+	if (n == 0)
 		fail(e, f->key, "an empty list: a route needs at least one next hop");
 	close_attr(e, at, f->key);
 }
 
-static lua_Integer member_number(struct encoder *e, const char *key, lua_Integer low,
-				 lua_Integer high, lua_Integer none)
-{
-	int exact;
-	if (lua_getfield(e->L, -1, key) == LUA_TNIL) {
-		lua_pop(e->L, 1);
-		return none;
-	}
-	lua_Integer n = lua_tointegerx(e->L, -1, &exact);
-	if (!exact || n < low || n > high)
-		fail(e, key, "integer in %I..%I expected, got %s", (LUAI_UACINT)low,
-		     (LUAI_UACINT)high, shown(e));
-	lua_pop(e->L, 1);
-	return n;
-}
-
-/* { { id = 1, weight = 2 }, 3 }: weights of 1..65536, 16 bits on newer kernels (kernel.md 2.3). */
+/* { { id = 1, weight = 2 }, 3 }: weights of 16 bits on newer kernels (kernel.md 2.3). */
 static void put_group(struct encoder *e, const struct place *p, const struct field *f)
 {
 	lua_State *L = e->L;
 	(void)p;
 	expect(e, f, LUA_TTABLE, "list of next-hop ids");
 	size_t at = open_attr(e, f->attr);
-	for (int i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
-		enter(e, f->key, i);
-		lua_Integer id, weight = 1;
+	int n = 0, list = lua_gettop(L);
+	while (lua_rawgeti(L, list, n + 1) != LUA_TNIL) {
+		int id;
+		enter(e, f->key, ++n);
+		size_t header = e->out->length;
+		uint8_t *member = arena_reserve(L, e->out, f->sub->head);
 		if (lua_istable(L, -1)) {
-			id = member_number(e, "id", 1, UINT32_MAX, 0);
-			weight = member_number(e, "weight", 1, 65535, 1);
+			struct place inner = {header, e->out->length, list + 1};
+			put_table_rows(e, &inner, f->sub);
+			member = header_of(e, header);
 		} else {
-			int exact;
-			id = lua_tointegerx(L, -1, &exact);
-			if (!exact || id < 1 || id > UINT32_MAX)
+			lua_Integer given = lua_tointegerx(L, -1, &id);
+			if (!id || given < 1 || given > UINT32_MAX)
 				fail(e, NULL, "id of a next hop expected, got %s", shown(e));
+			store_uint(member, (uint64_t)given, 4, false);
 		}
-		if (id == 0)
+		if (read_uint(member, 4, false) == 0)
 			fail(e, "id", "missing");
-		uint8_t *member = arena_reserve(L, e->out, sizeof(struct nexthop_grp));
-		store_uint(member, (uint64_t)id, 4, false);
-		member[4] = (uint8_t)(weight - 1);
-		member[5] = (uint8_t)((weight - 1) >> 8);
 		leave(e);
-		lua_pop(L, 1);
+		lua_settop(L, list);
 	}
-	lua_pop(L, 1);
+	lua_settop(L, list);
+	check_list(e, f->key, n);
 	close_attr(e, at, f->key);
 }
 
@@ -175,8 +143,9 @@ static void put_structs(struct encoder *e, const struct place *p, const struct f
 	lua_State *L = e->L;
 	(void)p;
 	expect(e, f, LUA_TTABLE, "list of tables");
-	for (int i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
-		enter(e, f->key, i);
+	int n = 0;
+	while (lua_rawgeti(L, -1, n + 1) != LUA_TNIL) {
+		enter(e, f->key, ++n);
 		if (lua_type(L, -1) != LUA_TTABLE)
 			fail(e, NULL, "table expected, got %s", luaL_typename(L, -1));
 		size_t at = open_attr(e, f->attr);
@@ -189,6 +158,7 @@ static void put_structs(struct encoder *e, const struct place *p, const struct f
 		lua_pop(L, 1);
 	}
 	lua_pop(L, 1);
+	check_list(e, f->key, n);
 }
 
 /* What the table on top of the stack asks for by `type`: a word, or a number, which may have no
@@ -201,6 +171,8 @@ static const struct variant *check_encap(struct encoder *e, const struct field *
 	if (type == LUA_TNIL)
 		fail(e, "type", "missing: one of " ENCAPS);
 	*number = (uint16_t)lua_tointeger(L, -1);
+	if (type == LUA_TSTRING)
+		check_text(e, "type");
 	if (type == LUA_TSTRING)
 		v = variant_by_name(f->variants, lua_tostring(L, -1));
 	else if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) != *number || *number == 0)
@@ -313,6 +285,7 @@ static void put_segments(struct encoder *e, const struct place *p, const struct 
 	lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
 	if (n < 1 || n > 127)
 		fail(e, "segs", "1..127 segments expected, got %I", (LUAI_UACINT)n);
+	check_list(e, "segs", (int)n);
 	size_t count = (size_t)n + (room_for_dst ? 1 : 0);
 	size_t header = 8 + 16 * count + (hmac ? HMAC_SIZE : 0);
 	uint8_t *room = put_room(e, f->attr, f->size + header);
@@ -345,6 +318,7 @@ static void put_labels(struct encoder *e, const struct place *p, const struct fi
 	lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
 	if (n < 1 || n > 30)
 		fail(e, f->key, "1..30 labels expected, got %I", (LUAI_UACINT)n);
+	check_list(e, f->key, (int)n);
 	size_t at = open_attr(e, f->attr);
 	for (lua_Integer i = 1; i <= n; i++) {
 		int exact;
@@ -397,5 +371,7 @@ void put_field(struct encoder *e, const struct place *p, const struct field *f)
 		fail(e, f->key, "only the kernel sets this");
 	if (f->kind == K_SEGMENTS && (f->flags & F_READONLY))
 		return; /* written together with the mode */
+	if (f->key && lua_type(e->L, -1) == LUA_TSTRING)
+		check_text(e, f->key);
 	writers[f->kind](e, p, f);
 }

@@ -8,7 +8,6 @@
 #include "netns.h"
 #include <errno.h>
 #include <linux/if_addr.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -92,14 +91,31 @@ void put_units(struct encoder *e, const struct place *p, const struct field *f)
 	store(e, p, f, n / f->mask);
 }
 
+/* A number at `text`, also as 0x5; where it ends, or NULL where there is none within the limit. */
+static const char *read_number(const char *text, unsigned long max, unsigned long *to)
+{
+	char *end;
+	errno = 0;
+	*to = strtoul(text, &end, 0);
+	return *text >= '0' && *text <= '9' && !errno && *to <= max ? end : NULL;
+}
+
+/* Two numbers with a mark between them, and nothing else. */
+static bool read_pair(const char *text, char between, unsigned long max, unsigned long *first,
+		      unsigned long *second)
+{
+	const char *end = read_number(text, max, first);
+	end = end && *end == between ? read_number(end + 1, max, second) : NULL;
+	return end && !*end;
+}
+
 /* "1/3" */
 void put_ratio(struct encoder *e, const struct place *p, const struct field *f)
 {
-	unsigned part, whole;
-	char rest;
+	unsigned long part, whole;
 	(void)p;
 	expect(e, f, LUA_TSTRING, "text like 1/3");
-	if (sscanf(lua_tostring(e->L, -1), "%9u/%9u%c", &part, &whole, &rest) != 2)
+	if (!read_pair(lua_tostring(e->L, -1), '/', 999999999, &part, &whole))
 		fail(e, f->key, "%s is not like 1/3", shown(e));
 	store_uint(put_room(e, f->attr, f->size), part, f->size, false);
 	store_uint(put_room(e, f->offset, f->size), whole, f->size, false);
@@ -152,7 +168,10 @@ void put_bits(struct encoder *e, const struct place *p, const struct field *f)
 	lua_State *L = e->L;
 	uint32_t bits = 0;
 	expect(e, f, LUA_TTABLE, "list of words");
-	for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
+	int n = 0;
+	for (; lua_rawgeti(L, -1, n + 1) != LUA_TNIL; n++) {
+		if (lua_type(L, -1) == LUA_TSTRING)
+			check_text(e, f->key);
 		const struct word *w = lua_type(L, -1) == LUA_TSTRING
 					       ? word_by_name(f->words, lua_tostring(L, -1))
 					       : NULL;
@@ -162,6 +181,7 @@ void put_bits(struct encoder *e, const struct place *p, const struct field *f)
 		lua_pop(L, 1);
 	}
 	lua_pop(L, 1);
+	check_list(e, f->key, n);
 	store(e, p, f, bits);
 }
 
@@ -184,8 +204,6 @@ void put_string(struct encoder *e, const struct place *p, const struct field *f)
 	expect(e, f, LUA_TSTRING, "string");
 	const char *text = lua_tolstring(e->L, -1, &length);
 	size_t room = f->size ? f->size : 256;
-	if (strlen(text) != length)
-		fail(e, f->key, "a zero byte inside");
 	if (length + 1 > room)
 		fail(e, f->key, "'%s' is longer than %d bytes", text, (int)room - 1);
 	put(e, f->attr, text, length + 1);
@@ -342,9 +360,10 @@ void put_weight(struct encoder *e, const struct place *p, const struct field *f)
 	lua_Integer n = lua_tointegerx(e->L, -1, &exact);
 	if (lua_type(e->L, -1) != LUA_TNUMBER || !exact)
 		fail(e, f->key, "integer expected, got %s", shown(e));
-	if (n < 1 || n > 256)
-		fail(e, f->key, "%I is outside 1..256", (LUAI_UACINT)n);
-	header_of(e, p->header)[f->offset] = (uint8_t)(n - 1);
+	lua_Integer most = f->size == 1 ? 256 : UINT16_MAX;
+	if (n < 1 || n > most)
+		fail(e, f->key, "%I is outside 1..%I", (LUAI_UACINT)n, (LUAI_UACINT)most);
+	store_uint(header_of(e, p->header) + f->offset, (uint64_t)n - 1, f->size, false);
 }
 
 void put_table(struct encoder *e, const struct place *p, const struct field *f)
@@ -358,30 +377,27 @@ void put_table(struct encoder *e, const struct place *p, const struct field *f)
 /* 5, or "7/5": from and to */
 void put_realm(struct encoder *e, const struct place *p, const struct field *f)
 {
-	long from, to;
-	char rest;
+	unsigned long from, to;
 	if (lua_type(e->L, -1) != LUA_TSTRING || !strchr(lua_tostring(e->L, -1), '/')) {
 		put_hex(e, p, f);
 		return;
 	}
-	if (sscanf(lua_tostring(e->L, -1), "%li/%li%c", &from, &to, &rest) != 2 || from < 0 ||
-	    from > UINT16_MAX || to < 0 || to > UINT16_MAX)
+	if (!read_pair(lua_tostring(e->L, -1), '/', UINT16_MAX, &from, &to))
 		fail(e, f->key, "%s is no realm like 5 or 7/5", shown(e));
 	store(e, p, f, (uint64_t)from << 16 | (uint64_t)to);
 }
 
+/* 5, "5", or "1-100" */
 void put_range(struct encoder *e, const struct place *p, const struct field *f)
 {
 	lua_State *L = e->L;
-	unsigned long first, last;
-	char rest;
+	unsigned long first, last, max = (unsigned long)size_max(f);
 	(void)p;
 	const char *text = luaL_tolstring(L, -1, NULL);
-	int n = sscanf(text, "%lu-%lu%c", &first, &last, &rest);
-	unsigned long max = (unsigned long)size_max(f);
-	if (n == 1)
+	const char *end = read_number(text, max, &first);
+	if (end && !*end)
 		last = first;
-	if (n < 1 || n > 2 || first > last || last > max)
+	else if (!read_pair(text, '-', max, &first, &last) || first > last)
 		fail(e, f->key, "'%s' is not a range like 1-100", text);
 	lua_pop(L, 1);
 	uint8_t *room = put_room(e, f->attr, 2 * (size_t)f->size);

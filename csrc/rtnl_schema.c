@@ -85,6 +85,15 @@ static const struct field hop_rows[] = {
 };
 const struct schema schema_hop = {"next hop", sizeof(struct rtnexthop), hop_rows};
 
+static const struct field member_rows[] = {
+	HEADER("id", K_INT, struct nexthop_grp, id, .flags = F_HEADER),
+	{.key = "weight", .kind = K_WEIGHT, .offset = offsetof(struct nexthop_grp, weight), .size = 2,
+	 .flags = F_HEADER}, /* its high byte is a member of its own */
+	END,
+};
+
+const struct schema schema_member = {"member of a group", sizeof(struct nexthop_grp), member_rows};
+
 static const struct field route_rows[] = {
 	HEADER("family", K_FAMILY, struct rtmsg, rtm_family, .flags = F_HEADER | F_SILENT),
 	HEADER("type", K_INT, struct rtmsg, rtm_type, .words = words_type,
@@ -193,7 +202,7 @@ static const struct field nexthop_rows[] = {
 	HEADER("family", K_FAMILY, struct nhmsg, nh_family,
 	       .flags = F_HEADER | F_SILENT | F_DEFAULT0),
 	ROW("id", K_INT, NHA_ID, .size = 4),
-	ROW("group", K_GROUP, NHA_GROUP, .flags = 0),
+	ROW("group", K_GROUP, NHA_GROUP, .sub = &schema_member),
 	ROW("type", K_INT, NHA_GROUP_TYPE, .size = 2, .words = words_group_type,
 	    .flags = F_DEFAULT0),
 	ROW(NULL, K_NEST, NHA_RES_GROUP, .sub = &schema_resilient, .flags = F_HOIST | F_NESTED),

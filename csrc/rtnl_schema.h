@@ -32,7 +32,7 @@ enum kind {
 	K_VIA,	   /* gateway: this attribute, or RTA_VIA when its family is not the route's */
 	K_LLADDR,  /* hardware address */
 	K_IFINDEX, /* interface: a name in Lua, an index on the wire */
-	K_WEIGHT,  /* 1..256, one less on the wire */
+	K_WEIGHT,  /* from 1, one less on the wire; a member of a group has 16 bits of it */
 	K_TABLE, /* routing table: header byte at `offset`, or the attribute when it does not fit */
 	K_NEST,	 /* nested attributes: a table, or with F_HOIST fields of the table itself */
 	K_HOPS,	 /* list of rtnexthop */
@@ -131,7 +131,7 @@ static inline const char *article(const struct schema *schema)
 }
 
 extern const struct object rtnl_objects[];
-extern const struct schema schema_route, schema_hop, schema_link, schema_addr, schema_nexthop,
+extern const struct schema schema_route, schema_hop, schema_member, schema_link, schema_addr, schema_nexthop,
 	schema_rule, schema_neigh, schema_portvlan;
 
 /* Whether two words are one; most are told by their first letter. */

@@ -157,9 +157,10 @@ static int no_field(lua_State *L, const struct schema *schema)
 
 static int view_index(lua_State *L)
 {
-	if (!lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(OWN)))
+	const struct view *v = lua_touserdata(L, 1);
+	if (!v || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(OWN)))
 		luaL_typeerror(L, 1, RTNL_VIEW);
-	struct stretch s = view_stretch(lua_touserdata(L, 1));
+	struct stretch s = view_stretch(v);
 	const void *key = lua_topointer(L, 2);
 	const struct known_key *known =
 		known_place(lua_touserdata(L, lua_upvalueindex(KEYS)), s.schema, key);

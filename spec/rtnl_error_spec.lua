@@ -87,13 +87,40 @@ describe("a wrong field", function()
     ["hairpin: unknown field of a link"] = { "link", { type = "dummy", hairpin = true } },
     ["address: '02:00:00:00:00:zz' is not a hardware address"] = {
       "link", { address = "02:00:00:00:00:zz" } },
-    ["group[2].weight: integer in 1..65535 expected, got 65536"] = {
+    ["group[2].weight: 65536 is outside 1..65535"] = {
       "nexthop", { group = { 1, { id = 2, weight = 65536 } } } },
+    ["group[1].wieght: unknown field (did you mean 'weight'?)"] = {
+      "nexthop", { group = { { id = 1, wieght = 2 } } } },
+    ["group: a list expected, found other keys or a hole"] = {
+      "nexthop", { group = { 1, nil, 3 } } },
+    ["vlans: a list expected, found other keys or a hole"] = {
+      "vlan", { vlans = { { vid = 1 }, x = 1 } } },
+    ["congctl: a zero byte inside"] = { "route", { congctl = "reno\0x" } },
+    ["dst: a zero byte inside"] = { "route", { dst = "default\0x" } },
+    ["via: a zero byte inside"] = { "route", { via = "10.0.0.1\0" } },
+    ["dev: a zero byte inside"] = { "route", { dev = "eth0\0x" } },
+    ["table: a zero byte inside"] = { "route", { table = "main\0x" } },
+    ["family: a zero byte inside"] = { "route", { family = "inet\0x" } },
+    ["encap.type: a zero byte inside"] = { "route", { encap = { type = "mpls\0x" } } },
+    ["features: a zero byte inside"] = { "route", { features = { "ecn\0x" } } },
+    ["features: a list expected, found other keys or a hole"] = {
+      "route", { features = { "ecn", ecn = true } } },
+    ["nexthops: a list expected, found other keys or a hole"] = {
+      "route", { nexthops = { { via = "10.0.0.1" }, nil, { via = "10.0.0.2" } } } },
+    ["encap.segs: a list expected, found other keys or a hole"] = {
+      "route", { encap = { type = "seg6", mode = "encap", segs = { "fc00::1", x = 1 } } } },
+    ["type: a zero byte inside"] = { "link", { type = "veth\0x" } },
     ["group[1].id: missing"] = { "nexthop", { group = { {} } } },
     ["group[1]: id of a next hop expected, got 'x'"] = { "nexthop", { group = { "x" } } },
     ["valid_lft: integer expected, got string"] = {
       "addr", { address = "10.0.0.1/8", valid_lft = "soon" } },
     ["sport: '7-1' is not a range like 1-100"] = { "rule", { sport = "7-1" } },
+    ["sport: '5 - 9' is not a range like 1-100"] = { "rule", { sport = "5 - 9" } },
+    ["sport: '80,443' is not a range like 1-100"] = { "rule", { sport = "80,443" } },
+    ["sport: '5.5' is not a range like 1-100"] = { "rule", { sport = 5.5 } },
+    ["sport: '-5' is not a range like 1-100"] = { "rule", { sport = -5 } },
+    ["realm: '7/ 5' is no realm like 5 or 7/5"] = { "route", { realm = "7/ 5" } },
+    ["realm: '7/70000' is no realm like 5 or 7/5"] = { "route", { realm = "7/70000" } },
     ["dport: '1-70000' is not a range like 1-100"] = { "rule", { dport = "1-70000" } },
     ["state: 'OLD' is not a known word"] = { "neigh", { dst = "10.0.0.1", state = "OLD" } },
     ["mark: -1 is outside 0..4294967295"] = { "flow", { dst = "10.0.0.1", mark = -1 } },
@@ -151,6 +178,13 @@ describe("a view", function()
     assert.are.equal("", rtnl.text {})
     assert(thrown(function() rtnl.text { view, {} } end):find "views expected, found table at 2")
     assert(thrown(function() rtnl.text(view) end):find "table expected")
+  end)
+
+  it("is no prototype", function()
+    local other <const> = setmetatable({}, getmetatable(view))
+    assert.has_error(function() return other.dst end)
+    assert.has_error(function() return tostring(other) end)
+    assert.has_error(function() return #pairs(other) end)
   end)
 
   it("is read-only", function()

@@ -86,16 +86,16 @@ static void encode_change(struct batch *b, size_t i)
 	b->encoder.base = (int)i + 1;
 	lua_geti(L, -1, 2);
 	encode_value(L, &b->encoder, o, lua_gettop(L));
+	lua_settop(L, top + 1);
+	if (lua_rawlen(L, -1) >= 2 && !is_list(L, 2))
+		bad_change(L, i, "{ \"route add\", { ... } } and nothing else expected");
 	end_message(b->s, c.at);
 	c.ipv4 = b->encoder.family == AF_INET && o->schema == &schema_route;
 	memcpy(arena_room(L, b->changes, sizeof(c)), &c, sizeof(c));
 	lua_settop(L, top);
 }
 
-/*
- * Notes the kernel's refusal of change `i` of the window. Names may have to be asked for, and the
- * answer is told from a copy, since that takes the buffer it lies in.
- */
+/* Notes the kernel's refusal of change `i` of the window. */
 static void take_refusal(struct pipe *p, size_t i, const struct nlmsghdr *answer)
 {
 	struct batch *b = p->owner;
@@ -109,18 +109,28 @@ static void take_refusal(struct pipe *p, size_t i, const struct nlmsghdr *answer
 	const struct nlmsghdr *m = message_at(b, i);
 	const uint8_t *sent = (const uint8_t *)m + NLMSG_HDRLEN;
 	size_t length = m->nlmsg_len - NLMSG_HDRLEN;
-	struct arena *kept = arena_new(L);
-	memcpy(arena_room(L, kept, p->received), b->s->buffer, p->received);
-	read_extack((const void *)(kept->base + ((const uint8_t *)answer - b->s->buffer)), &x,
-		    &error);
 	const struct arena *told = c->set ? share_refused(b, i) : NULL;
 	const char *request = push_request(L, o, verb_rows[c->verb].name, told ? told->base : sent,
 					   told ? told->length : length, b->names);
 	refusal_of(L, request, &x, error, o, sent, length);
-	memcpy(b->s->buffer, kept->base, p->received);
-	arena_free(kept);
 	set_failure(b, b->first + i);
 	lua_settop(L, top);
+}
+
+/*
+ * Changes that are sent after the first window are read before it, and once more when their turn
+ * comes: a wrong one raises while nothing is done yet.
+ */
+static void read_ahead(struct batch *b, size_t from, size_t total)
+{
+	size_t window = b->s->out->length, changes = b->changes->length;
+	uint32_t seq = b->s->seq;
+	for (size_t i = from; i < total; i++) {
+		encode_change(b, i);
+		b->s->out->length = window;
+		b->changes->length = changes;
+		b->s->seq = seq;
+	}
 }
 
 static void add_to_order(struct batch *b, size_t i)
@@ -205,6 +215,8 @@ int socket_batch(lua_State *L)
 			encode_change(&b, i++);
 		}
 		b.count = i - b.first;
+		if (b.first == 0)
+			read_ahead(&b, i, (size_t)total);
 		if (b.sharing)
 			share_window(&b);
 		send_window(&b);

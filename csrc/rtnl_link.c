@@ -11,9 +11,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-/* Asks the kernel for the link named `name`, or with an empty name for number *index; errno says
- * why there is no answer. */
-static bool ask_link(struct sock *s, uint32_t *index, char name[16])
+/* Asks the kernel for the link of this name, which may be one of its other names; errno says why
+ * there is no answer. */
+static bool ask_link(struct sock *s, const char *name, uint32_t *index)
 {
 	_Alignas(8) char request[256] = {0};
 	struct nlmsghdr *h = mnl_nlmsg_put_header(request);
@@ -21,9 +21,7 @@ static bool ask_link(struct sock *s, uint32_t *index, char name[16])
 	h->nlmsg_flags = NLM_F_REQUEST;
 	h->nlmsg_seq = s->seq ^ 0x80000000U;
 	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(h, sizeof(*link));
-	link->ifi_index = (int)*index;
-	if (*name)
-		mnl_attr_put_strz(h, IFLA_IFNAME, name);
+	mnl_attr_put_strz(h, IFLA_IFNAME, name);
 	mnl_attr_put_u32(h, IFLA_EXT_MASK, 1 << 3); /* RTEXT_FILTER_SKIP_STATS */
 	if (mnl_socket_sendto(s->nl, h, h->nlmsg_len) < 0)
 		return false;
@@ -33,14 +31,8 @@ static bool ask_link(struct sock *s, uint32_t *index, char name[16])
 	errno = ENODEV;
 	if (r->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(r) < sizeof(*link))
 		return false;
-	struct stretch got = {&schema_link, mnl_nlmsg_get_payload(r), mnl_nlmsg_get_payload_len(r),
-			      0, NULL};
-	const struct nlattr *a = find_attr(&got, IFLA_IFNAME);
-	if (!a || payload_length(a) > 16)
-		return false;
-	memcpy(name, payload(a), payload_length(a));
-	name[15] = 0;
-	*index = (uint32_t)((const struct ifinfomsg *)(const void *)got.data)->ifi_index;
+	link = mnl_nlmsg_get_payload(r);
+	*index = (uint32_t)link->ifi_index;
 	return true;
 }
 
@@ -75,11 +67,8 @@ static uint32_t known_index(struct sock *s, const char *name)
 static bool ask_index(struct sock *s, const char *name, uint32_t *index)
 {
 	struct known_link *known = &s->known[s->next_known];
-	char answer[IFNAMSIZ];
 
-	memcpy(answer, name, IFNAMSIZ);
-	*index = 0;
-	if (!ask_link(s, index, answer))
+	if (!ask_link(s, name, index))
 		return false;
 	memcpy(known->name, name, IFNAMSIZ);
 	known->index = *index;
@@ -91,11 +80,11 @@ bool socket_link(lua_State *L, int socket, uint32_t *index, char name[IFNAMSIZ])
 {
 	struct sock *s = lua_touserdata(L, socket);
 
-	errno = ENODEV;
+	errno = EBADF;
 	if (!s->nl)
 		return false;
 	if (!*name)
-		return name_of(s, *index, name) || ask_link(s, index, name);
+		return name_of(s, *index, name);
 	*index = known_index(s, name);
 	return *index || ask_index(s, name, index);
 }

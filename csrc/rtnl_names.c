@@ -75,6 +75,14 @@ uint32_t names_index(lua_State *L, int names, const char *name, bool *found)
 	return index;
 }
 
+/* A view that outlives its handle tells of interfaces only what was asked for before. */
+static _Noreturn void nobody_to_ask(lua_State *L, uint32_t index)
+{
+	lua_pushfstring(L, "the handle was closed before interface %d was asked for its name",
+			(int)index);
+	throw_at_caller(L);
+}
+
 /* [] -> [name]; a link that is gone reads as if7, as ip(8) prints it */
 const char *names_name(lua_State *L, int names, uint32_t index)
 {
@@ -84,7 +92,10 @@ const char *names_name(lua_State *L, int names, uint32_t index)
 	if (lua_rawgeti(L, names, (lua_Integer)index) == LUA_TSTRING)
 		return lua_tostring(L, -1);
 	lua_pop(L, 1);
-	if (!ask(L, names, &index, text, &kernel))
+	bool found = ask(L, names, &index, text, &kernel);
+	if (!found && kernel && errno == EBADF)
+		nobody_to_ask(L, index);
+	if (!found)
 		snprintf(text, sizeof(text), "if%u", index);
 	remember(L, names, index, text);
 	lua_rawgeti(L, names, (lua_Integer)index);

@@ -56,7 +56,6 @@ static bool take_answers(struct pipe *p, uint32_t last, ssize_t n)
 {
 	bool done = false;
 	int left = (int)n;
-	p->received = (size_t)n;
 	for (const struct nlmsghdr *h = (void *)p->s->buffer; mnl_nlmsg_ok(h, left);
 	     h = mnl_nlmsg_next(h, &left)) {
 		size_t i = h->nlmsg_seq - p->first;

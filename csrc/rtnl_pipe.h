@@ -8,8 +8,8 @@
 
 struct pipe;
 
-/* What came for message `i`, an error or what was asked for. It lies in the socket's buffer, which
- * has to be as it was when the function returns: `received` bytes of it. */
+/* What came for message `i`, an error or what was asked for. It lies in the socket's buffer, so
+ * nothing may be asked for meanwhile. */
 typedef void take_answer(struct pipe *p, size_t i, const struct nlmsghdr *answer);
 
 struct pipe {
@@ -20,7 +20,6 @@ struct pipe {
 	size_t count;	/* of all that are sent */
 	size_t room;	/* answers the receive buffer holds */
 	size_t gathered, last_at;
-	size_t received;
 	take_answer *take;
 	void *owner;
 };

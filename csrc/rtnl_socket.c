@@ -32,7 +32,7 @@ static void shut(struct mnl_socket **nl)
 		mnl_socket_close(old);
 }
 
-static int socket_close(lua_State *L)
+static int socket_gc(lua_State *L)
 {
 	struct sock *s = luaL_checkudata(L, 1, RTNL_SOCKET);
 	int ns = s->ns;
@@ -43,6 +43,40 @@ static int socket_close(lua_State *L)
 	if (ns >= 0)
 		close(ns);
 	return 0;
+}
+
+static void check_idle(lua_State *L, const struct sock *s)
+{
+	if (!s->busy)
+		return;
+	lua_pushliteral(L, "this handle is at work, and no finalizer or metamethod can use it "
+			   "meanwhile");
+	throw_at_caller(L);
+}
+
+static int socket_close(lua_State *L)
+{
+	check_idle(L, luaL_checkudata(L, 1, RTNL_SOCKET));
+	return socket_gc(L);
+}
+
+/*
+ * The methods that send and wait for answers, one at a time. Whatever allocates may run finalizers,
+ * and one that came in between would take the answers, the buffer and the message of the other.
+ */
+static int exclusively(lua_State *L)
+{
+	struct sock *s = check_socket(L);
+	check_idle(L, s);
+	lua_pushvalue(L, 1); /* so that it stays while s is used */
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_rotate(L, 1, 2);
+	s->busy = true;
+	int failed = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
+	s->busy = false;
+	if (failed)
+		lua_error(L);
+	return lua_gettop(L) - 1;
 }
 
 struct sock *check_socket(lua_State *L)
@@ -126,7 +160,9 @@ static int warm(struct sock *s)
 /* rtnl.open(netns?) -> socket | nil, message, code */
 int socket_open(lua_State *L)
 {
-	const char *ref = luaL_optstring(L, 1, NULL);
+	size_t length = 0;
+	const char *ref = luaL_optlstring(L, 1, NULL, &length);
+	luaL_argcheck(L, !ref || strlen(ref) == length, 1, "a zero byte inside");
 	struct sock *s = lua_newuserdatauv(L, sizeof(*s), 2);
 	memset(s, 0, sizeof(*s));
 	s->ns = -1;
@@ -436,12 +472,16 @@ static int socket_tostring(lua_State *L)
 	return 1;
 }
 
-static const luaL_Reg methods[] = {
+static const luaL_Reg exclusive[] = {
 	{"request", socket_request},
 	{"dump", socket_dump},
 	{"batch", socket_batch},
-	{"subscribe", socket_subscribe},
 	{"receive", socket_receive},
+	{NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+	{"subscribe", socket_subscribe},
 	{"buffer", socket_buffer},
 	{"fd", socket_fd},
 	{"netns", socket_netns},
@@ -451,7 +491,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg metamethods[] = {
-	{"__gc", socket_close},
+	{"__gc", socket_gc},
 	{"__close", socket_close},
 	{"__tostring", socket_tostring},
 	{NULL, NULL},
@@ -462,6 +502,11 @@ void socket_register(lua_State *L)
 	luaL_newmetatable(L, RTNL_SOCKET);
 	luaL_setfuncs(L, metamethods, 0);
 	luaL_newlib(L, methods);
+	for (const luaL_Reg *m = exclusive; m->name; m++) {
+		lua_pushcfunction(L, m->func);
+		lua_pushcclosure(L, exclusively, 1);
+		lua_setfield(L, -2, m->name);
+	}
 	lua_setfield(L, -2, "__index");
 	lua_pop(L, 1);
 	sharing_register(L);

@@ -28,6 +28,7 @@ struct sock {
 	struct mnl_socket *nl;	  /* NULL: closed */
 	struct mnl_socket *watch; /* hears IPv6 route changes during dumps; NULL until needed */
 	int ns;			  /* the namespace, or -1 for the process's own */
+	bool busy;		  /* with a request, a dump or a batch; see exclusively() */
 	uint32_t seq;
 	struct known_link known[KNOWN_LINKS];
 	unsigned int next_known; /* the oldest of them */

@@ -1,0 +1,91 @@
+--- The handle itself: one thing at a time, nothing half-done, and what is left when it is closed.
+local ecmp <const> = require "ecmp"
+local scratch <const> = require "spec.scratch"
+
+describe("a handle #netns", function()
+  local space, nl
+  before_each(function()
+    space = scratch.new(1)
+    nl = space.nl
+  end)
+  after_each(function() space:close() end)
+
+  it("answers none but the one that asked", function()
+    local served <const>, refused <const> = {}, {}
+    local function temporary()
+      setmetatable({}, { __gc = function()
+        local ok <const>, message <const> = pcall(nl.route.get, nl.route, "10.0.1.7")
+        table.insert(ok and served or refused, ok or message)
+      end })
+    end
+    local function change(_, i)
+      temporary()
+      if i % 100 == 0 then collectgarbage() end -- which runs finalizers, here and now
+      return { "route add", { dst = ("20.0.%d.%d"):format(i >> 8, i & 255),
+        nexthops = { { via = "10.0.1.2" }, { via = "10.0.1.3" } } } }
+    end
+    local changes <const> = setmetatable({}, { __len = function() return 2000 end,
+      __index = change })
+    for _, result in ipairs(nl:batch(changes)) do assert.is_true(result) end
+    assert(#refused > 1000, #refused)
+    for _, message in ipairs(refused) do assert(message:find "this handle is at work", message) end
+    for _ = 1, 50 do
+      temporary()
+      assert.are.equal(2000, #nl.route:list { proto = "boot" })
+    end
+    collectgarbage()
+    assert(#served > 0, #served)
+  end)
+
+  it("refuses to be used, or closed, while it is at work", function()
+    local used, closed
+    local change <const> = setmetatable({}, { __index = function(_, key)
+      if key == 1 then return "route add" end
+      if used == nil then
+        used = select(2, pcall(nl.route.list, nl.route))
+        closed = select(2, pcall(nl.close, nl))
+      end
+      if key == 2 then return { dst = "20.0.0.0/24", via = "10.0.1.2" } end
+    end })
+    local list <const> = setmetatable({}, { __len = function() return 1 end,
+      __index = function() return change end })
+    assert.are.same({ true }, nl:batch(list))
+    assert(used:find "this handle is at work", used)
+    assert(closed:find "this handle is at work", closed)
+    assert.are.equal(1, #nl.route:list { proto = "boot" })
+  end)
+
+  it("raises for a wrong change, wherever it stands, before the first is made", function()
+    local changes <const> = {}
+    for i = 0, (1 << 17) + 1000 do
+      changes[i + 1] = { "route add", { dst = ("%d.%d.%d.0/24"):format(20 + (i >> 16), i >> 8 & 255,
+        i & 255), via = "10.0.1.2" } }
+    end
+    changes[#changes][2].metirc = 5
+    local ok, message = pcall(nl.batch, nl, changes)
+    assert.is_false(ok)
+    assert(message:find("[132073].metirc: unknown field (did you mean 'metric'?)", 1, true), message)
+    assert.are.equal(0, #nl.route:list { proto = "boot" })
+    changes[#changes][2].metirc = nil
+    changes[#changes].share = true
+    ok, message = pcall(nl.batch, nl, changes)
+    assert.is_false(ok)
+    assert(message:find("[132073]: { \"route add\", { ... } } and nothing else expected", 1, true),
+      message)
+  end)
+
+  it("leaves views behind that say what they know, and throw for the rest", function()
+    local other <const> = assert(ecmp.open { netns = space.path })
+    assert(other.route:add { dst = "20.0.0.0/24", via = "10.0.1.2", dev = "v1" })
+    local view <const> = other.route:list({ proto = "boot" })[1]
+    local asked <const> = other.route:list({ proto = "boot" })[1]
+    assert.are.equal("v1", asked.dev)
+    other:close()
+    assert.are.equal("v1", asked.dev)
+    assert.are.equal("10.0.1.2", view.via)
+    local ok <const>, message <const> = pcall(function() return view.dev end)
+    assert.is_false(ok)
+    assert(message:find "the handle was closed before interface %d+ was asked for its name", message)
+    assert.is_false(pcall(tostring, view))
+  end)
+end)

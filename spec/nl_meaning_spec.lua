@@ -328,26 +328,3 @@ for _, family in ipairs(families) do
     end)
   end)
 end
-
-describe("spread", function()
-  local space
-
-  before_each(function() space = scratch.new(1) end)
-  after_each(function() space:close() end)
-
-  it("says why when no flow finds a way #netns", function()
-    local hops, message, code = space.nl.route:spread { dst = "203.0.113.1", flows = 3 }
-    assert.is_nil(hops)
-    assert.equal("ENETUNREACH", code)
-    assert.matches("route get 203.0.113.1", message, 1, true)
-  end)
-
-  it("refuses what it does not know at the caller's line #netns", function()
-    local _, message <const> = pcall(function()
-      space.nl.route:spread { dst = "10.0.0.1", flos = 1 }
-    end)
-    assert.matches("nl_meaning_spec.lua:%d+: flos: unknown option", message)
-    assert.error_matches(function() space.nl.route:spread { dst = "10.0.0.1", flows = 0 } end,
-      "flows: a positive integer expected")
-  end)
-end)

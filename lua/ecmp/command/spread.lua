@@ -52,8 +52,8 @@ end
 local function objects(hops)
   local list <const> = json.array {}
   for i, hop in ipairs(hops) do
-    list[i] = { gateway = hop.via, dev = hop.dev, weight = hop.weight, flows = hop.flows,
-                percent = math.floor(hop.share * 1000 + 0.5) / 10 }
+    list[i] = { gateway = hop.via, dev = hop.dev, weight = hop.weight, error = hop.name,
+                flows = hop.flows, percent = math.floor(hop.share * 1000 + 0.5) / 10 }
   end
   return list
 end

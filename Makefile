@@ -96,10 +96,10 @@ LINKED := -static -Wl,-z,noseparate-code -Wl,--wrap=dlopen,--wrap=dlerror
 LUA_LINKED := $(LUA_LIB) -lm -lc
 else
 LATER += $(OBJ)/shared/libm.o
-LINKED := -Wl,--as-needed -Wl,--dynamic-list=build-aux/exported.list
+LINKED := -Wl,--as-needed -Wl,-z,pack-relative-relocs -Wl,--dynamic-list=build-aux/exported.list
 LUA_LINKED := -Wl,--whole-archive $(LUA_LIB) -Wl,--no-whole-archive
 endif
-LINKED += $(START) $(LUA_LINKED) $(LATER) $(OBJ)/embedded.o $(CJSON_LIB) $(if $(STATIC),-lm)
+LINKED += $(START) $(LUA_LINKED) $(LATER) $(CJSON_LIB) $(OBJ)/embedded.o $(if $(STATIC),-lm)
 
 all: lua-modules $(B)/bin/ecmp $(LINKS)
 

@@ -4,7 +4,6 @@
 -- way what was handed out is given back when a later step fails, and also when handing out itself
 -- failed: half an answer may have left a reservation behind.
 local cni = require "ecmp.cni"
-local delegate = require "ecmp.cni.delegate"
 local ip = require "ecmp.ip"
 local version = require "ecmp.cni.version"
 
@@ -31,6 +30,7 @@ end
 function M.ask(call, kind, command)
   local verbs <const>, plugin <const> = M.own(kind)
   if verbs then return cni.invoke(verbs, call, command, plugin) end
+  local delegate <const> = require "ecmp.cni.delegate"
   if command == "ADD" then return delegate.add(call, kind) end
   return delegate.run(call, kind, command)
 end

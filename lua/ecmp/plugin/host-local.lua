@@ -9,7 +9,6 @@ local cni_route = require "ecmp.cni.route"
 local env = require "ecmp.cni.env"
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
-local resolv = require "ecmp.store.resolv"
 
 local M = {}
 
@@ -119,7 +118,7 @@ local function read_rest(pool, conf)
   if not routes then return nil, wrong, code end
   pool.routes = routes
   if not pool.resolv_conf then return pool end
-  local dns <const>, message <const> = resolv.read(pool.resolv_conf)
+  local dns <const>, message <const> = require("ecmp.store.resolv").read(pool.resolv_conf)
   if not dns then return nil, "ipam.resolvConf: " .. message, MISTAKE end
   pool.dns = dns
   return pool

@@ -201,8 +201,11 @@ function Index:all()
     if name:find("^%x%x$") then self:bucket(tonumber(name, 16)) end
   end
   for n = 0, BUCKETS - 1 do
-    for key, name, ino, ctime, seen in (self.buckets[n] or ""):gmatch(line_pattern) do
-      all[#all + 1] = entry(key, name, ino, ctime, seen)
+    local text <const> = self.buckets[n] or ""
+    if text ~= "" then
+      for key, name, ino, ctime, seen in text:gmatch(line_pattern) do
+        all[#all + 1] = entry(key, name, ino, ctime, seen)
+      end
     end
   end
   return all

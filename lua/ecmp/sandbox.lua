@@ -110,10 +110,10 @@ local function value_of(script, answer, what)
 end
 
 -- Nothing can be loaded from inside a cage, so all that a rule may come to is loaded before: words,
--- and libm, without which the executable starts.
-local function preload(word)
+-- and libm, without which the executable starts, where the script's text has what calculates.
+local function preload(word, text)
   for _, name in ipairs(word and { word } or rule.words) do rule.word(name) end
-  package.loadlib("libm.so.6", "*")
+  if text:find "[%^%%]" or text:find("math", 1, true) then package.loadlib("libm.so.6", "*") end
 end
 
 ---Begins to load a rule script; it runs while the caller does something else.
@@ -126,7 +126,7 @@ function M.start(path, options)
   local text, message, code = trust.read(path)
   if not text then return nil, message, code end
   options = options or {}
-  preload(options.merge)
+  preload(options.merge, text)
   local trusted <const> = options.trusted == true
   local child
   child, message = cage.start(inmate.new(path, text, trusted, options.merge), {

@@ -15,7 +15,41 @@ function M.hops(route)
   if route.nexthops then
     return route.nexthops
   end
-  return { { via = route.via, dev = route.dev, onlink = route.onlink, encap = route.encap } }
+  return { { via = route.via, dev = route.dev, onlink = route.onlink, encap = route.encap,
+             realm = route.realm } }
+end
+
+---Whether a route has a gateway, as IPv6 routes must to be of several hops.
+---@param route table
+---@return boolean
+function M.has_gateway(route)
+  return M.hops(route)[1].via ~= nil
+end
+
+---The entry of the first key that can have several hops; the first where there is none. In IPv6
+---routes by device alone stand beside the one of gateways.
+---@param list ecmp.View[]
+---@return ecmp.View
+function M.that_takes_hops(list)
+  for _, entry in ipairs(list[1].family == 6 and list or {}) do
+    if entry.metric == list[1].metric and entry.type == "unicast" and M.has_gateway(entry) then
+      return entry
+    end
+  end
+  return list[1]
+end
+
+local NOWHERE <const> = { [4] = "0.0.0.0/0", [6] = "::/0" }
+
+---Whether two routes to one destination are for the same packets: of one tos in IPv4, from one
+---prefix in IPv6.
+---@param entry ecmp.View
+---@param route table
+---@return boolean
+function M.same_packets(entry, route)
+  local family = entry.family
+  return identity.slot { dst = NOWHERE[family], tos = entry.tos, from = entry.from }
+    == identity.slot { dst = NOWHERE[family], tos = route.tos, from = route.from }
 end
 
 ---A hop in the spelling of views.
@@ -69,12 +103,12 @@ end
 -- What says where the entry is, or is compared hop by hop.
 local PLACE <const> = {
   dst = true, family = true, table = true, metric = true, nexthops = true, via = true, dev = true,
-  onlink = true, encap = true, nhid = true, expires = true,
+  onlink = true, encap = true, nhid = true, expires = true, tos = true, from = true,
 }
 -- What a family takes and does not keep.
 local IGNORED <const> = {
-  [4] = { from = true, pref = true },
-  [6] = { scope = true, tos = true, realm = true },
+  [4] = { pref = true },
+  [6] = { scope = true, realm = true },
 }
 
 -- Whether a hop is the one asked for: what is left out matches anything.
@@ -151,6 +185,9 @@ end
 
 -- How it is deleted -------------------------------------------------------------------------------
 
+-- Scopes too narrow for a route that has a gateway.
+local NARROW <const> = { link = true, host = true }
+
 ---A route of the kernel with other hops.
 ---@param entry ecmp.View
 ---@param hops table[] as requests take them
@@ -158,6 +195,12 @@ end
 function M.with_hops(entry, hops)
   local route = entry:copy { nexthops = hops }
   route.via, route.dev, route.encap, route.nhid, route.onlink = nil, nil, nil, nil, nil
+  route.realm = nil -- each hop has its own
+  for _, hop in ipairs(hops) do
+    if hop.via and NARROW[route.scope] then
+      route.scope = nil
+    end
+  end
   return route
 end
 

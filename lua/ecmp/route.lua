@@ -40,11 +40,22 @@ local function metric_of(route)
   return metric == 0 and default_metric(route.family) or metric
 end
 
--- The kernel's routes with a destination and table, in the kernel's order.
-local function listed(self, route)
-  return self:list {
-    dst = route.dst, table = route.table, family = route.family or rtnl.view("route", route).family,
+-- The kernel's routes with the destination and table of a request, in the kernel's order. IPv4 tos
+-- and the IPv6 source prefix are part of a destination: with others they lead other packets.
+local function listed(self, request)
+  local list, message, code = self:list {
+    dst = request.dst or "default", table = request.table, family = request.family,
   }
+  if not list then
+    return nil, message, code
+  end
+  local found = {}
+  for _, entry in ipairs(list) do
+    if entries.same_packets(entry, request) then
+      found[#found + 1] = entry
+    end
+  end
+  return found
 end
 
 local function of_metric(list, metric)
@@ -121,7 +132,7 @@ local function swap(self, entry, list, route)
   if not ok then
     self.nl.socket:request("route", "del", {
       dst = route.dst, table = route.table, metric = route.metric, family = route.family,
-      nexthops = route.nexthops,
+      tos = route.tos, from = route.from, nexthops = route.nexthops,
     })
     return nil, message, code
   end
@@ -192,24 +203,44 @@ for _, verb in ipairs { "add", "append", "prepend", "change" } do
   end
 end
 
--- The one entry a next hop is added to or taken from, and all of its destination.
-local function the_entry(self, key, hop, verb)
-  local route = type(key) == "string" and { dst = key } or as_table(key, verb)
-  local family = route.family
-  if not family and (route.dst == nil or route.dst == "default") and hop.via then
-    family = hop.via:find(":", 1, true) and 6 or 4
+-- By what a route is named whose next hops are to change.
+local names_place <const> = {
+  dst = true, family = true, table = true, metric = true, tos = true, from = true,
+}
+
+-- The place a key names, as a request; a default route without a family is of the hop's.
+local function place_of(key, family, verb)
+  local route, place = as_table(key, verb), {}
+  for name, value in pairs(route) do
+    if names_place[name] then
+      place[name] = value
+    elseif not rtnl.is_view(key) then
+      rtnl.view("route", route) -- raises for what no route has
+      rtnl.throw(("%s: %s finds a route by dst, table, metric, family, tos and from"):format(name,
+        verb))
+    end
   end
-  route = { dst = route.dst or "default", table = route.table, metric = route.metric,
-            family = family or rtnl.view("route", route).family }
-  local list, message, code = listed(self, route)
+  if rtnl.is_view(key) then
+    place.metric = place.metric or 0
+  elseif place.dst == nil or place.dst == "default" then
+    place.family = place.family or family
+  end
+  return place, rtnl.view("route", place, true)
+end
+
+-- The entries a key may mean, in the kernel's order, and all of its destination.
+local function possible_entries(self, key, hop, family, verb)
+  local place, request = place_of(key, family, verb)
+  local list, message, code = listed(self, request)
   if not list then
     return nil, message, code
   end
-  local possible = route.metric and of_metric(list, metric_of(route)) or list
+  local possible = place.metric and of_metric(list, metric_of {
+    metric = place.metric, family = request.family }) or list
   if not possible[1] then
-    return absent(verb, route, hop)
+    return absent(verb, place, hop)
   end
-  return possible[1], list
+  return possible, list
 end
 
 local function check_hop(hop, verb)
@@ -217,32 +248,48 @@ local function check_hop(hop, verb)
     local parsed, message = rtnl.parse("route", "default nexthop " .. hop)
     hop = parsed and parsed.nexthops[1] or rtnl.throw("route " .. verb .. ": " .. message)
   end
-  local six = type(hop) == "table" and type(hop.via) == "string" and hop.via:find ":"
-  rtnl.view("route", { family = six and 6 or 4, nexthops = { hop } }) -- raises for wrong fields
-  return entries.canonical_hop(hop)
+  if type(hop) ~= "table" then
+    rtnl.throw(("%s: table or words of a next hop expected, got %s"):format(verb, type(hop)))
+  end
+  local via = type(hop.via) == "string" and hop.via
+  local family = via and (via:find ":" and not via:find "^inet6 " and 6 or 4) or nil
+  rtnl.view("route", { family = family, nexthops = { hop } }) -- raises for wrong fields
+  if hop.via == nil and hop.dev == nil then
+    rtnl.throw(("via: missing; %s needs the gateway or the device of a next hop"):format(verb))
+  end
+  return entries.canonical_hop(hop), family
 end
 
 ---Adds one next hop to a route, which becomes a multipath route if it was none.
----@param key string|table destination, or table with `dst` and, where needed, `table`, `metric`,
----`family`
+---@param key string|table|ecmp.View destination, or table with `dst` and, where needed, `table`,
+---`metric`, `family`, `tos`, `from`; without a metric the route that is used
 ---@param hop table|string `{ via, dev, weight, onlink, encap }`
 ---@return true|nil
 ---@return string? message
----@return string? code # "ESRCH": no such route; "EEXIST": it has that hop already
+---@return string? code # "ESRCH": no such route; "EEXIST": it has that hop already; "EINVAL": it
+---cannot have several
 function methods:add_nexthop(key, hop)
-  hop = check_hop(hop, "add_nexthop")
-  local entry, list, code = the_entry(self, key, hop, "add_nexthop")
-  if not entry then
+  local family
+  hop, family = check_hop(hop, "add_nexthop")
+  local possible, list, code = possible_entries(self, key, hop, family, "add_nexthop")
+  if not possible then
     return nil, list, code
+  end
+  local entry = entries.that_takes_hops(possible)
+  local why, symbol
+  if entry.type ~= "unicast" then
+    why, symbol = ("a %s route has no next hops"):format(entry.type), "EINVAL"
+  elseif entry.family == 6 and not entries.has_gateway(entry) then
+    why, symbol = "an IPv6 route by device alone shares its place with no other hop", "EINVAL"
   elseif entries.find_hop(entry, { via = hop.via, dev = hop.dev }) then
-    return nil, ("route add_nexthop %s %s: this route has that next hop (EEXIST)")
-      :format(entry.dst, hop_text(hop)), "EEXIST"
-  elseif entry.type ~= "unicast" then
-    return nil, ("route add_nexthop %s %s: a %s route has no next hops (EINVAL)")
-      :format(entry.dst, hop_text(hop), entry.type), "EINVAL"
+    why, symbol = "this route has that next hop", "EEXIST"
+  end
+  if why then
+    return nil, ("route add_nexthop %s %s: %s (%s)"):format(entry.dst, hop_text(hop), why, symbol),
+      symbol
   end
   local added = entries.plain_hops { family = entry.family, nexthops = { hop } }[1]
-  local ok, message, symbol
+  local ok, message
   if entry.family == 6 and not entry.nhid then
     ok, message, symbol = self.nl.socket:request("route", "append",
       entries.with_hops(entry, { added }))
@@ -267,29 +314,33 @@ local function remove_hop(self, entry, list, at)
   elseif entry.family == 6 and not entry.nhid then
     return self.nl.socket:request("route", "del", {
       dst = entry.dst, table = entry.table, metric = metric_of(entry), family = 6,
-      via = gone.via, dev = gone.dev,
+      from = entry.from, via = gone.via, dev = gone.dev,
     })
   end
   return swap(self, entry, list, entries.with_hops(entry, hops))
 end
 
 ---Takes one next hop out of a route; with its last one the route goes.
----@param key string|table
----@param hop table|string `{ via, dev }`
+---@param key string|table|ecmp.View as for `add_nexthop`; without a metric the first route that has
+---the hop
+---@param hop table|string `{ via, dev }`, at least one of them
 ---@return true|nil
 ---@return string? message
 ---@return string? code # "ESRCH": no such route, or it has no such hop
 function methods:del_nexthop(key, hop)
-  hop = check_hop(hop, "del_nexthop")
-  local entry, list, code = the_entry(self, key, hop, "del_nexthop")
-  if not entry then
+  local family
+  hop, family = check_hop(hop, "del_nexthop")
+  local possible, list, code = possible_entries(self, key, hop, family, "del_nexthop")
+  if not possible then
     return nil, list, code
   end
-  local at = entries.find_hop(entry, hop)
-  if not at then
-    return absent("del_nexthop", entry, hop)
+  for _, entry in ipairs(possible) do
+    local at = entries.find_hop(entry, hop)
+    if at then
+      return remove_hop(self, entry, list, at)
+    end
   end
-  return remove_hop(self, entry, list, at)
+  return absent("del_nexthop", possible[1], hop)
 end
 
 -- What the kernel compares by itself, so that it need not be listed first. A metric of 0 is none to
@@ -297,7 +348,9 @@ end
 local compared <const> = {
   [4] = { dst = true, table = true, metric = true, proto = true, family = true, type = true,
           tos = true, scope = true, src = true },
-  [6] = { dst = true, table = true, metric = true, proto = true, family = true },
+  -- Not proto: of a route of several hops any may have it, and all would go. Not the source prefix:
+  -- where no route has one, it is passed over.
+  [6] = { dst = true, table = true, metric = true, family = true },
 }
 
 local function kernel_compares(route, family)
@@ -326,7 +379,8 @@ local function find(list, route, request)
 end
 
 ---Deletes what is asked for and nothing beside it, in both families alike: the fields given must
----match, those left out match anything; of several matches the first goes. With one next hop
+---match, those left out match anything; of several matches the first goes. IPv4 `tos` and the IPv6
+---source prefix `from` belong to the destination: left out there is none. With one next hop
 ---(`via`, `dev`) of a multipath route, that hop goes. With `nexthops`, the route that has just
 ---these, in any order.
 ---@param value table|string|ecmp.View
@@ -344,8 +398,7 @@ function methods:del(value)
     return ok, message, code
   end
   local metric = route.metric or rtnl.is_view(value) and 0
-  local list, message, code = listed(self, {
-    dst = route.dst or "default", table = request.table, family = request.family })
+  local list, message, code = listed(self, request)
   if not list then
     return nil, message, code
   end

@@ -164,19 +164,55 @@ static int sys_create(lua_State *L)
 	return sys_done(L, result, "create", path);
 }
 
-/* Content first, then the name, then the directory: in this order a crash leaves old or new. */
-static int replace_whole(int *fd, int at, const char *name, mode_t mode, const char *text,
-			 size_t len)
+/* A text, or what a function returns again and again until it returns nil. [content] -> [..] */
+static int write_all(lua_State *L, int fd)
 {
-	char temporary[TEMPORARY_NAME];
-	int result, error;
+	size_t len;
+	bool pieces = lua_isfunction(L, 1);
+	int result = 0;
 
-	*fd = open_temporary(at, mode, temporary);
-	if (*fd < 0)
+	while (result == 0) {
+		lua_pushvalue(L, 1);
+		if (pieces)
+			lua_call(L, 0, 1);
+		if (lua_isnil(L, -1))
+			break;
+		const char *piece = luaL_checklstring(L, -1, &len);
+		result = sys_write_whole(fd, piece, len);
+		if (!pieces)
+			break;
+		lua_pop(L, 1);
+	}
+	return result;
+}
+
+/* [content, descriptor] -> [errno or 0] */
+static int write_protected(lua_State *L)
+{
+	int fd = (int)lua_tointeger(L, 2);
+
+	lua_settop(L, 1);
+	lua_pushinteger(L, write_all(L, fd) < 0 ? errno : 0);
+	return 1;
+}
+
+/* errno, 0, or -1 and [message] */
+static int write_content(lua_State *L, int content, int fd)
+{
+	lua_pushcfunction(L, write_protected);
+	lua_pushvalue(L, content);
+	lua_pushinteger(L, fd);
+	if (lua_pcall(L, 2, 1, 0) != LUA_OK)
 		return -1;
-	result = sys_write_whole(*fd, text, len);
-	if (result == 0)
-		result = fsync(*fd);
+	int error = (int)lua_tointeger(L, -1);
+	lua_pop(L, 1);
+	return error;
+}
+
+/* Content first, then the name, then the directory: in this order a crash leaves old or new. */
+static int give_name(int *fd, int at, const char *temporary, const char *name)
+{
+	int result = fsync(*fd);
 	/* closed before it has its name: a program that is open for writing cannot be executed */
 	if (result == 0) {
 		result = close(*fd);
@@ -184,27 +220,43 @@ static int replace_whole(int *fd, int at, const char *name, mode_t mode, const c
 	}
 	if (result == 0)
 		result = renameat(at, temporary, at, name);
-	if (result == 0)
-		return fsync(at);
-	error = errno;
+	return result == 0 ? fsync(at) : result;
+}
+
+static int replace_whole(lua_State *L, int *fd, int at, const char *name, mode_t mode, int content)
+{
+	char temporary[TEMPORARY_NAME];
+	*fd = open_temporary(at, mode, temporary);
+	if (*fd < 0)
+		return -1;
+	int error = write_content(L, content, *fd);
+	if (error == 0 && give_name(fd, at, temporary, name) < 0)
+		error = errno;
+	if (error == 0)
+		return 0;
 	unlinkat(at, temporary, 0);
+	if (error < 0)
+		return lua_error(L);
 	errno = error;
 	return -1;
 }
 
-/* replace(path, text [, mode]) -> true; readers see the old text or the new, also after a crash */
+/*
+ * replace(path, text [, mode]) -> true; readers see the old text or the new, also after a crash.
+ * The text may be a function that returns it in pieces, and nil at its end.
+ */
 static int sys_replace(lua_State *L)
 {
 	const char *path = sys_checkpath(L, 1);
-	size_t len;
-	const char *text = luaL_checklstring(L, 2, &len);
 	mode_t mode = sys_optmode(L, 3, 0644);
-	int *at = sys_fd_scoped(L), *fd = sys_fd_scoped(L);
 	int result = -1;
 
+	if (!lua_isfunction(L, 2))
+		luaL_checkstring(L, 2);
+	int *at = sys_fd_scoped(L), *fd = sys_fd_scoped(L);
 	*at = open_directory(path);
 	if (*at >= 0)
-		result = replace_whole(fd, *at, path + directory_length(path), mode, text, len);
+		result = replace_whole(L, fd, *at, path + directory_length(path), mode, 2);
 	return sys_done(L, result, "replace", path);
 }
 

@@ -390,6 +390,27 @@ describe("ecmp.sys", function()
       assert.same({ "file", "file.done" }, sys.list(directory))
     end)
 
+    it("are replaced by what comes in pieces, or by nothing", function()
+      local pieces <const> = { "one\n", ("two"):rep(50000), "" }
+      local n = 0
+      assert(sys.replace(at "file", function()
+        n = n + 1
+        return pieces[n]
+      end))
+      assert.equal(table.concat(pieces), sys.read(at "file"))
+      for _, wrong in ipairs { function() error("no more", 0) end, function() return {} end } do
+        n = 0
+        assert.has_error(function()
+          sys.replace(at "file", function()
+            n = n + 1
+            return n < 3 and "half" or wrong()
+          end)
+        end)
+      end
+      assert.equal(table.concat(pieces), sys.read(at "file"))
+      assert.same({ "file" }, sys.list(directory))
+    end)
+
     it("leave nothing behind when they cannot be written", function()
       local _, _, code = sys.replace(at "no/file", "x")
       assert.equal("ENOENT", code)

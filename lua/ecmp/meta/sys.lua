@@ -84,7 +84,7 @@ function sys.create(path, text, mode) end
 
 ---Puts a text in a file's place: readers see the old or the new, also after a crash.
 ---@param path string
----@param text string
+---@param text string|fun(): string? all of it, or what returns it in pieces, and nil at its end
 ---@param mode? integer
 ---@return true|nil ok
 ---@return string? message

@@ -273,11 +273,17 @@ const char *errno_name(int error);
 
 /* --- views ----------------------------------------------------------------------------------- */
 
+/* What a route that is wanted does not say, whatever its header holds; among a view's flags. */
+enum {
+	ANY_PROTO = 1 << 14,
+	ANY_SCOPE = 1 << 15
+};
+
 struct view {
 	const struct object *object;
 	uint32_t length;
 	uint16_t type;	/* RTM_* */
-	uint16_t flags; /* NLM_F_* */
+	uint16_t flags; /* NLM_F_*, ANY_* */
 	uint8_t data[];
 };
 

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "rtnl_batch.h"
+#include "rtnl_list.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -68,6 +69,44 @@ static void set_failure(struct batch *b, size_t i)
 	lua_pop(L, 3);
 }
 
+/* Whether the devices of a list have the numbers that this socket's kernel gives them. */
+static bool same_kernel(struct batch *b, int list)
+{
+	lua_State *L = b->L;
+	list_names(L, list);
+	lua_rawgeti(L, -1, 0);
+	lua_rawgeti(L, b->names, 0);
+	bool same = lua_rawequal(L, -1, -2);
+	lua_pop(L, 3);
+	return same;
+}
+
+/* The n-th of a list: a request as it is. [change, list, n] -> [..] */
+static void encode_listed(struct batch *b, const struct route_list *l, size_t i,
+			  const struct object *o)
+{
+	lua_State *L = b->L;
+	lua_Integer n = lua_tointeger(L, -1);
+	if (n < 1 || (size_t)n > list_count(l) || o->schema != &schema_route)
+		bad_change(L, i, "{ \"route add\", list, number } expected");
+	if (b->encoder.verb != VERB_ADD || !same_kernel(b, lua_gettop(L) - 1)) {
+		lua_gettable(L, -2);
+		encode_value(L, &b->encoder, o, lua_gettop(L));
+		return;
+	}
+	const struct view *v = list_view(l, (size_t)n);
+	b->encoder.family = v->data[0];
+	memcpy(arena_room(L, b->s->out, v->length), v->data, v->length);
+}
+
+/* Whether a change to an IPv4 route may be what the gateway of another is found by: gateways are
+ * looked for among routes that have none themselves, whose scope says so. */
+static bool may_lead(const struct verb_row *v, const struct rtmsg *m)
+{
+	return v->verb != VERB_DEL &&
+	       (v->flags & NLM_F_REPLACE || m->rtm_scope != RT_SCOPE_UNIVERSE);
+}
+
 /* Encodes change i of the list into the window. */
 static void encode_change(struct batch *b, size_t i)
 {
@@ -85,12 +124,20 @@ static void encode_change(struct batch *b, size_t i)
 	b->encoder.verb = v->verb;
 	b->encoder.base = (int)i + 1;
 	lua_geti(L, -1, 2);
-	encode_value(L, &b->encoder, o, lua_gettop(L));
+	const struct route_list *l = list_test(L, -1);
+	if (l) {
+		lua_geti(L, -2, 3);
+		encode_listed(b, l, i, o);
+	} else {
+		encode_value(L, &b->encoder, o, lua_gettop(L));
+	}
 	lua_settop(L, top + 1);
-	if (lua_rawlen(L, -1) >= 2 && !is_list(L, 2))
+	if (lua_rawlen(L, -1) >= 2 && !is_list(L, l ? 3 : 2))
 		bad_change(L, i, "{ \"route add\", { ... } } and nothing else expected");
 	end_message(b->s, c.at);
 	c.ipv4 = b->encoder.family == AF_INET && o->schema == &schema_route;
+	if (c.ipv4 && may_lead(v, (const void *)(b->s->out->base + c.at + NLMSG_HDRLEN)))
+		b->tied = true;
 	memcpy(arena_room(L, b->changes, sizeof(c)), &c, sizeof(c));
 	lua_settop(L, top);
 }
@@ -146,11 +193,12 @@ static void add_to_order(struct batch *b, size_t i)
  */
 static void find_order(struct batch *b)
 {
+	bool free = b->free || (b->apart && !b->tied);
 	b->order->length = 0;
 	for (size_t i = 0; i < b->count; i++)
-		if (!b->free || !change_at(b, i)->ipv4)
+		if (!free || !change_at(b, i)->ipv4)
 			add_to_order(b, i);
-	for (size_t first = 0; b->free && first < STRIPES; first++)
+	for (size_t first = 0; free && first < STRIPES; first++)
 		for (size_t i = first; i < b->count; i += STRIPES)
 			if (change_at(b, i)->ipv4)
 				add_to_order(b, i);
@@ -183,13 +231,18 @@ static void send_window(struct batch *b)
 
 /*
  * socket:batch(changes, free, sharing?) -> results
- * Each change is { "OBJECT VERB", value }; results[i] is true or { message =, code = }. With `free`
- * the changes do not depend on each other and are sent in the order that costs the kernel least.
- * With `sharing` routes may come to share next-hop objects (rtnl_share.c).
+ * Each change is { "OBJECT VERB", value } or { "route VERB", list, number }; results[i] is true or
+ * { message =, code = }. With `free` the changes do not depend on each other and are sent in the
+ * order that costs the kernel least; where it is "apart", one may lead to the gateway of another,
+ * and where one does the order is kept. With `sharing` routes may come to share next-hop objects
+ * (rtnl_share.c).
  */
 int socket_batch(lua_State *L)
 {
-	struct batch b = {.L = L, .s = check_socket(L), .list = 2, .free = lua_toboolean(L, 3)};
+	struct batch b = {.L = L, .s = check_socket(L), .list = 2};
+	const char *order = lua_tostring(L, 3);
+	b.apart = order && strcmp(order, "apart") == 0;
+	b.free = !b.apart && lua_toboolean(L, 3);
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 4);
 	b.sharing = lua_isnil(L, 4) ? NULL : check_sharing(L, 4);
@@ -208,6 +261,7 @@ int socket_batch(lua_State *L)
 		b.first = i;
 		b.s->out->length = b.changes->length = 0;
 		b.seq = b.s->seq + 1;
+		b.tied = false;
 		while (i < (size_t)total && i - b.first < WINDOW_COUNT &&
 		       b.s->out->length < WINDOW_BYTES) {
 			lua_pushboolean(L, 1);

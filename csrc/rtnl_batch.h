@@ -30,6 +30,8 @@ struct batch {
 	int list, results, names, verbs;
 	struct sharing *sharing; /* or NULL */
 	bool free;		 /* the changes do not depend on each other */
+	bool apart;		 /* or no more than that one may lead to the gateway of another */
+	bool tied;		 /* of the window: one of them may */
 };
 
 static inline struct change *change_at(const struct batch *b, size_t i)

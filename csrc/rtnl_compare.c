@@ -164,6 +164,8 @@ static enum verdict compare_attrs(struct route_reader *r, const struct plain_rou
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct field *f = r->row[keys[i]];
 		struct plain_value v = value_in_view(want, f, false);
+		if (keys[i] == R_PROTO && want->v->flags & ANY_PROTO)
+			v.kind = NOTHING;
 		all = both(all, compare_value(r, have, f, false, &v));
 		known |= f->flags & F_HEADER ? 0 : (uint64_t)1 << f->attr;
 	}

@@ -3,6 +3,7 @@
  * list of another. Linear, and without a Lua value for each route.
  */
 #define _GNU_SOURCE
+#include "rtnl_list.h"
 #include "rtnl_route.h"
 
 #include <string.h>
@@ -141,6 +142,8 @@ struct match {
 	struct index x;
 	struct arena *held,
 		*wanted; /* for each of WANTED a struct wish; of HELD the one before it */
+	const struct route_list *list; /* WANTED, where it is one of messages */
+	int names;		       /* of its interfaces: stack index */
 	lua_Integer steps;
 };
 
@@ -198,14 +201,22 @@ static enum verdict judge(struct match *m, const struct cell *cell, struct plain
 	return compare_routes(&m->reader, &have, want);
 }
 
+/* Leaves on the stack what it is read from. */
+static bool read_wanted(struct match *m, size_t j, struct plain_route *want)
+{
+	if (m->list)
+		return read_message(&m->reader, want, list_view(m->list, j), m->names);
+	lua_geti(m->L, WANTED, (lua_Integer)j);
+	return read_route(&m->reader, want, lua_gettop(m->L));
+}
+
 static bool take_wanted(struct match *m, size_t total)
 {
 	struct plain_route want;
 	arena_room(m->L, m->wanted, total * sizeof(struct wish));
 	int top = lua_gettop(m->L);
 	for (size_t j = 1; j <= total; j++) {
-		lua_geti(m->L, WANTED, (lua_Integer)j);
-		if (!read_route(&m->reader, &want, top + 1))
+		if (!read_wanted(m, j, &want))
 			return false;
 		uint32_t n = place_of(m, &want.slot);
 		struct cell *cell = cell_at(&m->x, n);
@@ -277,19 +288,24 @@ static void add_other_steps(struct match *m)
  * not. A step is the number of a held route | that of a wanted one << 31, 0 where there is none;
  * bit 62 says that the one cannot stay for the other, that the wanted one can be a route as it is
  * written, and that nobody has to look again. Where a slot holds or is to hold several routes it is
- * a table of two lists of numbers, `have` and `want`. nil: one of the slots is not written plainly.
+ * a table of two lists of numbers, `have` and `want`. nil: one of the slots is not written plainly,
+ * or one of the lists is kept in another way.
  */
 int match_routes(lua_State *L)
 {
 	struct match m = {.L = L};
-	luaL_checktype(L, 1, LUA_TTABLE);
-	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 2);
+	m.list = list_test(L, WANTED);
+	if (!lua_istable(L, HELD) || !(m.list || lua_istable(L, WANTED)))
+		return 0;
 	size_t held = (size_t)luaL_len(L, HELD), wanted = (size_t)luaL_len(L, WANTED);
 	if (held > INT32_MAX || wanted > INT32_MAX)
 		return 0;
 	start_reading(&m.reader, L);
 	lua_newtable(L);
+	if (m.list)
+		list_names(L, WANTED);
+	m.names = lua_gettop(L);
 	index_open(L, &m.x, held + wanted);
 	m.held = arena_new(L);
 	m.wanted = arena_new(L);

@@ -1,6 +1,7 @@
 /*
  * ecmp.rtnl: rtnetlink by rows. This file is its surface.
  */
+#include "rtnl_list.h"
 #include "rtnl_route.h"
 #include "rtnl_socket.h"
 
@@ -145,10 +146,12 @@ static int nearest(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"open", socket_open},	 {"parse", parse},     {"check", check},   {"view", view},
-	{"decode", decode},	 {"own", own},	       {"throw", throw},   {"is_view", is_view},
-	{"nearest", nearest},	 {"explain", explain}, {"site", site_set}, {"group", group_routes},
-	{"match", match_routes}, {"text", views_text}, {NULL, NULL},
+	{"open", socket_open},	 {"parse", parse},     {"check", check},
+	{"view", view},		 {"decode", decode},   {"own", own},
+	{"throw", throw},	 {"is_view", is_view}, {"nearest", nearest},
+	{"explain", explain},	 {"site", site_set},   {"group", group_routes},
+	{"match", match_routes}, {"list", list_new},   {"lines", lines_new},
+	{"slot", list_slot},	 {"text", views_text}, {NULL, NULL},
 };
 
 int luaopen_ecmp_rtnl(lua_State *L);
@@ -160,6 +163,8 @@ int luaopen_ecmp_rtnl(lua_State *L)
 	arena_register(L);
 	index_register(L);
 	view_register(L);
+	list_register(L);
+	lines_register(L);
 	socket_register(L);
 	luaL_newlib(L, functions);
 	return 1;

@@ -66,29 +66,44 @@ uint32_t table_of_type(uint32_t type)
 	return local ? RT_TABLE_LOCAL : RT_TABLE_MAIN;
 }
 
-static void start_route(struct route_reader *r, struct plain_route *route, int index)
+static void start_route(struct route_reader *r, struct plain_route *route)
 {
-	route->index = index;
 	route->count = -1;
 	memset(&route->slot, 0, sizeof(route->slot));
-	route->v = known_view(r, index, &route->names);
 	route->fields.top = lua_gettop(r->L);
 	route->fields.strange = false;
 	route->fields.rows = 0;
 }
 
+static void start_value(struct route_reader *r, struct plain_route *route, int index)
+{
+	start_route(r, route);
+	route->index = index;
+	route->v = known_view(r, index, &route->names);
+}
+
 bool read_route(struct route_reader *r, struct plain_route *route, int index)
 {
-	start_route(r, route, index);
+	start_value(r, route, index);
 	if (route->v)
 		return route->v->object->schema == &schema_route && slot_of_view(route);
 	return lua_type(r->L, index) == LUA_TTABLE && slot_of_table(r, route);
 }
 
+bool read_message(struct route_reader *r, struct plain_route *route, const struct view *v,
+		  int names)
+{
+	start_route(r, route);
+	route->index = 0;
+	route->v = v;
+	route->names = names;
+	return slot_of_view(route);
+}
+
 void read_again(struct route_reader *r, struct plain_route *route, int index, struct slot slot)
 {
 	uint32_t type = RTN_UNICAST;
-	start_route(r, route, index);
+	start_value(r, route, index);
 	if (route->v) {
 		slot_of_view(route);
 		return;
@@ -106,6 +121,8 @@ bool says_scope(const struct route_reader *r, const struct plain_route *route)
 {
 	if (!route->v)
 		return field_value(r, route, R_SCOPE);
+	if (route->v->flags & ANY_SCOPE)
+		return false;
 	return header_of_route(route->v)->rtm_scope != RT_SCOPE_UNIVERSE || is_whole(route);
 }
 

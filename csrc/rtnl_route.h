@@ -118,6 +118,9 @@ void start_reading(struct route_reader *r, lua_State *L); /* [] -> [nil, nil]: k
 /* Reads what the slot needs; false where it is not written plainly. Leaves a table's fields on the
  * stack until its top is set back to fields.top. */
 bool read_route(struct route_reader *r, struct plain_route *route, int index);
+/* The same of a message, whose interfaces have the names at stack index `names`. */
+bool read_message(struct route_reader *r, struct plain_route *route, const struct view *v,
+		  int names);
 /* The same for a route that has been read before, whose slot but for its type is known. */
 void read_again(struct route_reader *r, struct plain_route *route, int index, struct slot slot);
 /* Reads the next hops of a route that is wanted: false also where the kernel would refuse them or

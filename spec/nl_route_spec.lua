@@ -1,4 +1,5 @@
 --- Routes against the kernel: every kind there is, written, read back, found and deleted.
+local rtnl <const> = require "ecmp.rtnl"
 local random <const> = require "spec.random_route"
 local scratch <const> = require "spec.scratch"
 
@@ -176,6 +177,38 @@ describe("routes #netns", function()
       assert.are.equal(0, #nl.route:list { proto = "bird" })
       assert.are.equal(4, nl.route:each()().family)
     end)
+
+  it("of a list are sent as they are, in an order in which gateways are found", function()
+    local list <const>, changes <const> = rtnl.list(nl.socket), {}
+    for i = 0, 39 do
+      list:add({ dst = ("10.48.%d.0/24"):format(i), via = "10.49.0.9", onlink = i == 7 or nil,
+        dev = i == 7 and "v1" or nil, proto = "bird" }, i)
+    end
+    list:add({ dst = "10.49.0.0/16", dev = "v1" }, 40)
+    list:add({ dst = "fd48::/64", via = "fd00:0:0:1::2" }, 41)
+    for i, n in ipairs { 41, 42 } do changes[i] = { "route add", list, n } end
+    for n = 1, 40 do changes[n + 2] = { "route add", list, n } end
+    for _, result in ipairs(nl:batch(changes, { order = "apart" })) do assert.is_true(result) end
+    assert.are.equal(40, #nl.route:list { proto = "bird", via = "10.49.0.9", dev = "v1" })
+    assert.are.equal("boot", nl.route:list({ dst = "fd48::/64" })[1].proto)
+    -- on the way back nothing leads to anything; what the kernel refuses is told as ever
+    local results <const> = nl:batch({ { "route del", list, 41 }, { "route del", list, 1 },
+      { "route del", list, 1 }, { "route del", list, 42 } }, { order = "apart" })
+    assert.are.same({ true, true, true }, { results[1], results[2], results[4] })
+    assert.are.equal("ESRCH", results[3].code)
+    assert.has_error(function() nl:batch { { "route add", list, 43 } } end,
+      "[1]: { \"route add\", list, number } expected")
+    assert.are.equal(39, nl.route:flush { proto = "bird" })
+    local other <const> = rtnl.list() -- devices by names alone
+    other:add({ dst = "10.50.0.0/16", dev = "v1", proto = "bird" }, 1)
+    for _, result in ipairs(nl:batch { { "route add", other, 1 } }) do assert.is_true(result) end
+    assert.are.equal("v1", nl.route:list({ proto = "bird" })[1].dev)
+    local tx <const> = nl:begin()
+    assert.is_true(nl:batch({ { "route replace", list, 42 } })[1])
+    assert(tx:rollback())
+    assert.are.equal(0, #nl.route:list { dst = "fd48::/64" })
+    assert.are.equal(1, nl.route:flush { proto = "bird" })
+  end)
 
   it("are all told where they take more memory than is asked for at once", function()
     local hops <const>, routes <const> = 500, 2200 -- 8 KB a route, 17.6 MB

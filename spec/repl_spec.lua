@@ -340,19 +340,20 @@ describe("the prompt in a terminal #netns", function()
   end)
 
   it("shows how far long work is; interrupted, all of it is taken back, or undo does it", function()
-    local lines <const> = {}
-    for i = 0, 99999 do
-      lines[i + 1] = ("172.%d.%d.%d/30 dev lo"):format(16 + (i >> 14), i >> 6 & 255, i << 2 & 255)
+    local count <const>, lines <const> = 250000, {}
+    for i = 0, count - 1 do -- of which no line reads like another
+      lines[i + 1] = ("172.%d.%d.%d/30 dev lo metric %d"):format(16 + (i >> 14), i >> 6 & 255,
+        i << 2 & 255, i)
     end
     assert(sys.create(dir .. "/many", table.concat(lines, "\n") .. "\n"))
-    for _, wanted in ipairs { "reading route", "applying change" } do
+    for _, wanted in ipairs { "reading byte", "applying change" } do
       keys(("apply '%s/many'"):format(dir), "Enter")
       wait(wanted .. " %d+ of %d+ %(%d+%%%)", 120)
       keys "C-c"
       wait("scratch> *$", 120)
       enter("('%d routes'):format(#nl.route:list())", "\n%d+ routes\nscratch> *$")
       local said <const> = screen()
-      if said:find "\n100000 routes\n" then -- the work was done when the interrupt came
+      if said:find(("\n%d routes\n"):format(count)) then -- the work was done when the interrupt came
         keys("undo()", "Enter")
         wait("taken back: apply", 120)
         enter("('%d left'):format(#nl.route:list())", "\n0 left\nscratch> *$")

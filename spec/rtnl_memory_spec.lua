@@ -62,6 +62,24 @@ local PURE <const> = {
     assert(#rtnl.match(routes, { routes[1], routes[2], { dst = "10.0.3.0/24", via = "10.0.0.9" } })
       == 39)
     assert(not rtnl.match({}, { { dst = "nowhere" } }))]],
+  list = [[local list = rtnl.list()
+    for i = 1, 20 do list:add({ dst = "10.0." .. i .. ".0/24", via = "10.0.0.1", dev = "a" }, i) end
+    assert(not pcall(list.add, list, { dst = "10.0.0.0/8", gatway = 1 }, 21))
+    assert(#list == 20 and list[20].via == "10.0.0.1" and list:line(20) == 20 and not list[21])
+    assert(rtnl.slot(list, 1) == "10.0.1.0/24" and #rtnl.match({}, list) == 20)]],
+  lines = [[local list, text, learn = rtnl.list(), {}, false
+    for i = 1, 20 do
+      text[i] = "10.0." .. i .. ".0/24 # a comment\n\tvia 10.0.0." .. 1 + i % 3
+    end
+    local lines = rtnl.lines(table.concat(text, "\n"))
+    repeat
+      local line, number = lines:next(list, learn)
+      if line then list:add(rtnl.parse("route", line), number) end
+      learn = line
+    until not line
+    assert(#list == 20 and list[20].via == "10.0.0.3" and lines:done() > 400)
+    local file <close> = assert(io.open "/proc/self/maps")
+    assert(rtnl.lines(file):next(list) == false)]],
   site = [[rtnl.site(function() return { [50] = "blue", blue = 50 } end)
     assert(rtnl.parse("route", "10.0.0.0/8 dev a table blue").table == 50)
     assert(rtnl.view("route", { dst = "10.0.0.0/8", dev = "a", table = 50 }, true):text { table = true }

@@ -91,6 +91,10 @@ local function compare_crowd(current, wanted, crowd)
   return slot.settle(have, want, stated)
 end
 
+local function is_sure(step)
+  return type(step) == "number" and step & SURE ~= 0
+end
+
 local function compare_step(current, wanted, step)
   if type(step) == "table" then return compare_crowd(current, wanted, step) end
   return compare(current, wanted, step & NUMBER, step >> 31 & NUMBER)
@@ -106,14 +110,17 @@ end
 ---@return string? message
 ---@return integer|string|nil code
 function M.find(current, wanted)
-  local plain <const> = type(current) == "table" and type(wanted) == "table"
-  local steps, message, code = plain and rtnl.match(current, wanted) or nil, nil, nil
+  local steps, message, code = rtnl.match(current, wanted), nil, nil
   if not steps then steps, message, code = match_by_text(current, wanted) end
   if not steps then return nil, message, code end
-  local found, count = {}, 0
-  for k = 1, #steps do
+  -- Nearly always all of them are sure, and are themselves what was found.
+  local count, all <const> = 0, #steps
+  while count < all and is_sure(steps[count + 1]) do count = count + 1 end
+  if count == all then return steps end
+  local found <const> = table.move(steps, 1, count, 1, {})
+  for k = count + 1, all do
     local step <const> = steps[k]
-    if type(step) == "number" and step & SURE ~= 0 then
+    if is_sure(step) then
       count = count + 1
       found[count] = step
     else
@@ -137,12 +144,14 @@ function M.verb(found, k)
   return change >> 31 & NUMBER == 0 and "del" or "replace", true
 end
 
----A route of the slot that the k-th change is about.
----@return table route
-function M.route(found, k, current, wanted)
+---The slot that the k-th change is about.
+---@return string slot
+function M.slot(found, k, current, wanted)
   local change <const> = found[k]
-  if type(change) ~= "number" then return change.route or change.old end
-  return wanted[change >> 31 & NUMBER] or current[change & NUMBER]
+  if type(change) ~= "number" then return (assert(identity.slot(change.route or change.old))) end
+  local j <const> = change >> 31 & NUMBER
+  if j == 0 then return (assert(identity.slot(current[change & NUMBER]))) end
+  return rtnl.slot(wanted, j) or assert(identity.slot(wanted[j]))
 end
 
 ---What the k-th change comes from, as messages name it.
@@ -155,15 +164,18 @@ end
 
 ---The wanted route itself, where the kernel can be told just that: nil where the change has to be
 ---written out for it.
----@return table? route
+---@return table|userdata|nil route or the list it is in
+---@return integer? number in that list
 function M.as_listed(found, k, current, wanted)
   local change <const> = found[k]
-  local route <const> = type(change) == "number" and wanted[change >> 31 & NUMBER] or nil
-  if not route or route.nexthops and (route.onlink or #route.nexthops < 2) then return nil end
+  local j <const> = type(change) == "number" and change >> 31 & NUMBER or 0
+  -- In which order the hops of an IPv6 route had better be replaced is found out by writing it out.
+  if j == 0 or change & NUMBER ~= 0 and current[change & NUMBER].family ~= 4 then return nil end
+  if type(wanted) == "userdata" then return wanted, j end
+  local route <const> = wanted[j]
+  if route.nexthops and (route.onlink or #route.nexthops < 2) then return nil end
   -- A view that leaves its type out says less than it seems to.
   if type(route) == "userdata" and not (route.type and route.table) then return nil end
-  -- In which order the hops of an IPv6 route had better be replaced is found out by writing it out.
-  if change & NUMBER ~= 0 and current[change & NUMBER].family ~= 4 then return nil end
   return route
 end
 

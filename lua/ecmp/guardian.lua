@@ -23,7 +23,7 @@ local function command(base)
   return { program, "-e", chunk }
 end
 
----Starts a guardian for a journal and waits until it has read it.
+---Starts a guardian for a journal, which is read when it is needed, and waits until it is there.
 ---@param base string
 ---@param netns? string
 ---@return integer|nil pid, string? message, string? code
@@ -37,7 +37,7 @@ function M.start(base, netns)
       sys.kill(child.pid)
       return nil, "the guardian does not start", "ETIMEDOUT"
     end
-    sys.sleep(0.01)
+    sys.sleep(0.002)
   end
   return child.pid
 end
@@ -67,7 +67,6 @@ end
 function M.main(base)
   local signals <close> = assert(sys.signals { "USR1", "HUP", "INT", "TERM" })
   local nl <close> = assert(ecmp.open())
-  local journal <const> = assert(rollback.read(base))
   assert(sys.create(base .. ".guardian", tostring(sys.getpid()), tonumber("600", 8)))
   local lock <close> = take_over(base) -- luacheck: ignore 211
   local word <const>, deadline <const> = rollback.state(base)
@@ -78,7 +77,7 @@ function M.main(base)
   if word == "waiting" then await_verdict(base, deadline, signals) end
   local decided <const> = rollback.decide(base, "undo")
   if decided == "undo" then
-    local ok <const>, message <const> = rollback.restore(nl, journal)
+    local ok <const>, message <const> = rollback.restore(nl, base)
     -- what cannot be brought back is kept for `ecmp apply --undo`
     if not ok then
       rollback.note(base, "left")

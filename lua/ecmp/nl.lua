@@ -62,25 +62,28 @@ function methods:fd()
   return self.socket:fd()
 end
 
+local ORDERS <const> = { keep = true, free = true, apart = true }
+
 ---Makes many changes with many in flight. Routes are deleted by what the kernel compares: of an
 ---IPv4 route of several hops no single one, in IPv6 regardless of source and metrics;
 ---`nl.route:del` looks closer.
 ---@param changes table[] each `{ "OBJECT VERB", value }`, such as `{ "route add", { dst = ..., via
 ---= ... } }`
----@param options? { order: "keep"|"free", share: boolean } "free": the changes do not depend on
----each other and are sent in
----the order the kernel likes best; share: next-hop sets that repeat become next-hop objects
+---@param options? { order: "keep"|"free"|"apart", share: boolean } "free": the changes do not
+---depend on each other and are sent in the order the kernel likes best; "apart": no two are of one
+---place, and the order is kept where one of them may lead to the gateway of another; share:
+---next-hop sets that repeat become next-hop objects
 ---@return (true|{ message: string, code: string })[] results # one for each change, in order
 function methods:batch(changes, options)
   object.check_options("batch", options, { order = true, share = true })
   local order = options and options.order or "keep"
-  if order ~= "keep" and order ~= "free" then
-    rtnl.throw(("order: 'keep' or 'free' expected, got '%s'"):format(tostring(order)))
+  if not ORDERS[order] then
+    rtnl.throw(("order: 'keep', 'free' or 'apart' expected, got '%s'"):format(tostring(order)))
   end
   if options and options.share then
     return require "ecmp.share".batch(self, changes, order == "free")
   end
-  return self.socket:batch(changes, order == "free")
+  return self.socket:batch(changes, order ~= "keep" and order)
 end
 
 ---Starts a transaction: what is changed through this handle until it ends is undone at scope exit

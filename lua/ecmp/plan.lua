@@ -12,8 +12,11 @@ local methods <const> = {}
 local Transaction <const> = { __name = "ecmp.transaction" }
 Transaction.__index = Transaction
 
--- How many changes travel in one batch; between batches progress is told.
-local CHUNK <const> = 4096
+-- How many changes travel in one batch; between batches progress is told. The more there are at
+-- once, the better the order that the kernel can be given them in.
+local CHUNK <const> = 1 << 15
+-- How many are taken back at once, each of which is written out for it.
+local UNDO_CHUNK <const> = 4096
 
 -- The list ----------------------------------------------------------------------------------------
 
@@ -71,15 +74,15 @@ function methods:counts()
   return counts
 end
 
----The slots that change, as ecmp.identity names them.
----@return table<string, boolean>
+---Iterates over the slots that change, as ecmp.identity names them, change by change.
+---@return fun(): string?
 function methods:slots()
-  local of <const>, slots <const> = made_of[self], {}
-  for k = 1, #self do
-    local route <const> = difference.route(of.found, k, of.current, of.wanted)
-    slots[assert(identity.slot(route))] = true
+  local of <const>, count <const> = made_of[self], #self
+  local k = 0
+  return function()
+    k = k + 1
+    return k <= count and difference.slot(of.found, k, of.current, of.wanted) or nil
   end
-  return slots
 end
 
 -- Text --------------------------------------------------------------------------------------------
@@ -107,7 +110,8 @@ end
 -- Carrying out ------------------------------------------------------------------------------------
 
 local VERB <const> = {
-  add = "add", append = "append", create = "prepend", replace = "replace", del = "del",
+  add = "route add", append = "route append", create = "route prepend",
+  replace = "route replace", del = "route del",
 }
 
 ---A route as a request: the mark of `separate` is ours, not the kernel's.
@@ -151,7 +155,7 @@ end
 ---@return table[]? results # true, or what was refused
 ---@return string? message, integer|string|nil code
 local function carry_out(nl, requests)
-  return nl:batch(requests, { order = "keep" })
+  return nl:batch(requests, { order = "apart" })
 end
 
 -- The same, where a value may be wrong that is looked at only now: nothing of the batch is sent
@@ -166,15 +170,24 @@ local function carry_out_checked(nl, requests, place)
 end
 
 local function request_for(change)
-  return { "route " .. VERB[change.verb], request_of(change) }
+  return { VERB[change.verb], request_of(change) }
 end
 
--- The k-th change of a plan as a request; most need not be written out for it.
-local function request_at(self, k)
-  local of <const> = made_of[self]
-  local route <const> = difference.as_listed(of.found, k, of.current, of.wanted)
-  if not route then return request_for(self[k]) end
-  return { "route " .. VERB[difference.verb(of.found, k)], route }
+-- The changes from `first` to `last` as requests, each written out when its turn comes. Most are
+-- the wanted route itself, and one table does for all of these.
+local function requests_of(self, first, last)
+  local of <const>, listed <const> = made_of[self], {}
+  return setmetatable({}, {
+    __len = function() return last - first + 1 end,
+    __index = function(_, i)
+      local k <const> = first + i - 1
+      if k > last then return nil end
+      local route <const>, j <const> = difference.as_listed(of.found, k, of.current, of.wanted)
+      if not route then return request_for(self[k]) end
+      listed[1], listed[2], listed[3] = VERB[difference.verb(of.found, k)], route, j
+      return listed
+    end,
+  })
 end
 
 ---Where the changes from `first` on end that may travel in one batch: of one kind, to slots of
@@ -192,21 +205,38 @@ local function end_of_chunk(self, first)
   return last
 end
 
+-- What is done: the first changes of the plan, and some of the batch behind them of which others
+-- were refused.
+local function count_done(tx)
+  return tx.whole + #tx.some
+end
+
+local function nth_done(tx, n)
+  return tx.changes[tx.some[n - tx.whole] or n]
+end
+
+local function forget_done(tx, count)
+  for i = #tx.some, math.max(count - tx.whole, 0) + 1, -1 do tx.some[i] = nil end
+  tx.whole = math.min(tx.whole, count)
+end
+
 ---@return boolean? done, string? message, integer|string|nil code
 local function carry_out_batch(tx, first, last)
-  local requests <const> = {}
-  for k = first, last do requests[k - first + 1] = request_at(tx.changes, k) end
-  local results <const>, message <const>, code <const> = carry_out_checked(tx.nl, requests,
-    function(k) return difference.place(made_of[tx.changes].found, first + k - 1) end)
+  local function place(i) return difference.place(made_of[tx.changes].found, first + i - 1) end
+  local results <const>, message <const>, code <const> =
+    carry_out_checked(tx.nl, requests_of(tx.changes, first, last), place)
   if not results then return nil, message, code end
-  local failed
+  local some <const>, failed = {}, nil
   for i, result in ipairs(results) do
-    if result == true then
-      tx.done[#tx.done + 1] = first + i - 1
-    else
+    if result ~= true then
       failed = failed or result
+    elseif failed then
+      some[#some + 1] = first + i - 1
+    else
+      tx.whole = first + i - 1
     end
   end
+  tx.some = some
   if failed then return nil, failed.message, failed.code end
   return true
 end
@@ -229,10 +259,10 @@ end
 ---What takes the last of the changes back that are done, as many as may travel in one batch.
 ---@return table[] chunk, integer first of them
 local function inverse_chunk(tx, last)
-  local newest <const> = tx.changes[tx.done[last]]
+  local newest <const> = nth_done(tx, last)
   local chunk <const>, first = slot.inverse(newest), last
-  while first > 1 and #chunk < CHUNK and not newest.before do
-    local change <const> = tx.changes[tx.done[first - 1]]
+  while first > 1 and #chunk < UNDO_CHUNK and not newest.before do
+    local change <const> = nth_done(tx, first - 1)
     if change.before then break end
     local inverse <const> = slot.inverse(change)[1]
     if (inverse.verb == "del") ~= (chunk[1].verb == "del") then break end
@@ -256,13 +286,13 @@ end
 
 ---Takes everything back, newest first. One refusal does not keep the rest from being taken back.
 local function undo(tx)
-  local total <const>, refusal = #tx.done, nil
-  while #tx.done > 0 do
-    local chunk <const>, first <const> = inverse_chunk(tx, #tx.done)
+  local total <const>, refusal = count_done(tx), nil
+  while count_done(tx) > 0 do
+    local chunk <const>, first <const> = inverse_chunk(tx, count_done(tx))
     local refused <const> = carry_out_each(tx.nl, chunk)
     refusal = refusal or refused
-    for i = #tx.done, first, -1 do tx.done[i] = nil end
-    if tx.undoing then tx.undoing(total - #tx.done, total) end
+    forget_done(tx, first - 1)
+    if tx.undoing then tx.undoing(total - count_done(tx), total) end
   end
   if refusal then return nil, refusal.message, refusal.code end
   return true
@@ -279,7 +309,7 @@ end
 ---@return table? transaction, string? message, integer|string|nil code after a refusal everything
 ---is as before
 function methods:begin(nl, options)
-  local tx <const> = setmetatable({ nl = nl, changes = self, done = {},
+  local tx <const> = setmetatable({ nl = nl, changes = self, whole = 0, some = {},
     undoing = options and options.undoing }, Transaction)
   local good <const>, done <const>, message, code = pcall(carry_out_all, tx,
     options and options.progress)
@@ -307,7 +337,7 @@ end
 
 ---Lets the changes stand.
 function Transaction:commit()
-  self.done = {}
+  forget_done(self, 0)
 end
 
 ---Takes back what is not committed; twice is fine.

@@ -74,56 +74,54 @@ end
 
 -- What is remembered -----------------------------------------------------------------------------
 
-local function tables_of(slots)
-  local numbers <const> = {}
-  for slot in pairs(slots) do
-    numbers[math.tointeger(tonumber(slot:match " table (%d+) ")) or 254] = true
-  end
-  return numbers
-end
-
----The routes a namespace holds in some slots.
----@return table[]|nil routes, string? message, string? code
-local function held(nl, slots, tables)
-  local found <const> = {}
-  for number in pairs(tables) do
-    local list <const>, message <const>, code <const> = nl.route:list { table = number }
-    if not list then return nil, message, code end
-    for _, route in ipairs(list) do
-      if slots[identity.slot(route)] then found[#found + 1] = route end
-    end
-  end
-  return found
-end
-
 -- A route on a line, so that reading it gives the same route.
 local function line_of(route)
   local text <const> = route:text { line = true, details = true, table = true }
   return ("%d %s"):format(route.family, (text:gsub("%s+", " ")))
 end
 
----Remembers what the routes are that a plan is going to change.
----@param nl ecmp.Handle
----@param changes table a plan
----@return table|nil journal # `{ slots, tables, routes }`
----@return string? message, string? code
-function M.remember(nl, changes)
-  local slots <const> = changes:slots()
-  local tables <const> = tables_of(slots)
-  local routes, message, code = held(nl, slots, tables)
-  if not routes then return nil, message, code end
-  return { slots = slots, tables = tables, routes = routes }
+local PIECE <const> = 512 -- lines
+
+-- The text that `tell` tells line by line, as sys.replace takes it.
+local function pieces_of(tell)
+  return coroutine.wrap(function()
+    local parts <const>, count = {}, 0
+    tell(function(word, rest)
+      parts[count + 1], parts[count + 2], parts[count + 3] = word, rest, "\n"
+      count = count + 3
+      if count == 3 * PIECE then
+        coroutine.yield(table.concat(parts))
+        count = 0
+      end
+    end)
+    coroutine.yield(table.concat(parts, "", 1, count))
+  end)
 end
 
----Writes a journal down, whole.
+-- The slots that change, and all routes that they hold. There may be a million of either, of which
+-- nothing is kept but which slots hold something.
+local function tell_journal(tell, changes, routes)
+  local changing <const> = {}
+  for _, route in ipairs(routes) do changing[identity.slot(route)] = false end
+  for slot in changes:slots() do
+    if changing[slot] == false then changing[slot] = true end
+    tell("slot ", slot)
+  end
+  for _, route in ipairs(routes) do
+    if changing[identity.slot(route)] then tell("", line_of(route)) end
+  end
+end
+
+---Writes down what the routes are that a plan is going to change, whole.
+---@param base string
+---@param changes table a plan
+---@param routes ecmp.View[] all that the tables hold which it is about
 ---@return true|nil, string? message, string? code
-function M.write(base, journal)
-  local lines <const> = {}
-  for slot in pairs(journal.slots) do lines[#lines + 1] = "slot " .. slot end
-  table.sort(lines)
-  for _, route in ipairs(journal.routes) do lines[#lines + 1] = line_of(route) end
+function M.write(base, changes, routes)
   sys.unlink(base .. ".verdict")
-  return sys.replace(base .. ".undo", table.concat(lines, "\n") .. "\n", FILE)
+  return sys.replace(base .. ".undo", pieces_of(function(tell)
+    tell_journal(tell, changes, routes)
+  end), FILE)
 end
 
 local function read_route(line)
@@ -134,9 +132,17 @@ local function read_route(line)
   return identity.by_object(route)
 end
 
----Reads a journal back.
----@return table|nil journal, string? message, string? code
-function M.read(base)
+local function tables_of(slots)
+  local numbers <const> = {}
+  for slot in pairs(slots) do
+    numbers[math.tointeger(tonumber(slot:match " table (%d+) ")) or 254] = true
+  end
+  return numbers
+end
+
+---@return table|nil journal # `{ slots, routes }`
+---@return string? message, string? code
+local function read(base)
   local text, message, code = sys.read(base .. ".undo")
   if not text then return nil, message, code end
   local journal <const> = { slots = {}, routes = {} }
@@ -150,17 +156,36 @@ function M.read(base)
       journal.routes[#journal.routes + 1] = route
     end
   end
-  journal.tables = tables_of(journal.slots)
   return journal
+end
+
+-- The routes a namespace holds in some slots.
+---@return table[]|nil routes, string? message, string? code
+local function held(nl, slots)
+  local found <const> = {}
+  for number in pairs(tables_of(slots)) do
+    local list <const>, message <const>, code <const> = nl.route:list { table = number }
+    if not list then return nil, message, code end
+    for _, route in ipairs(list) do
+      if slots[identity.slot(route)] then found[#found + 1] = route end
+    end
+  end
+  return found
+end
+
+local function differ(nl, journal)
+  local now, message, code = held(nl, journal.slots)
+  if not now then return nil, message, code end
+  return plan(now, journal.routes)
 end
 
 ---What differs from what is remembered.
 ---@return table|nil changes # a plan that brings it back
 ---@return string? message, string? code
-function M.difference(nl, journal)
-  local now, message, code = held(nl, journal.slots, journal.tables)
-  if not now then return nil, message, code end
-  return plan(now, journal.routes)
+function M.difference(nl, base)
+  local journal, message, code = read(base)
+  if not journal then return nil, message, code end
+  return differ(nl, journal)
 end
 
 local MOST_TOLD <const> = 20
@@ -173,16 +198,18 @@ end
 
 ---Brings the routes back to what is remembered, and looks whether they are.
 ---@param nl ecmp.Handle
----@param journal table
+---@param base string
 ---@return true|nil
 ---@return string? message # says what is left, change by change
 ---@return string? code
-function M.restore(nl, journal)
-  local changes, message, code = M.difference(nl, journal)
-  local why
+function M.restore(nl, base)
+  local journal, message, code = read(base)
+  if not journal then return nil, message, code end
+  local changes, why
+  changes, message, code = differ(nl, journal)
   if changes and #changes > 0 then
     why, code = select(2, changes:apply(nl))
-    changes, message = M.difference(nl, journal)
+    changes, message = differ(nl, journal)
   end
   if not changes then return nil, message, code end
   if #changes == 0 then return true end

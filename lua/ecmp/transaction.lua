@@ -345,7 +345,7 @@ local function touched_by(nl, changes)
     end
     local view, given
     if (kind == "link" or filters[kind]) and entry[2] ~= nil then
-      view, given = as_view(kind, entry[2])
+      view, given = as_view(kind, entry[3] and entry[2][entry[3]] or entry[2]) -- or one of a list
     end
     if not view then
       break

@@ -57,99 +57,78 @@ end
 
 -- What is wanted, and what is there --------------------------------------------------------------
 
-local function table_of(route)
-  local name <const> = route.table
-  if name == nil and route.type == nil then return 254 end
-  return assert(identity.held(route)).table
-end
-
-local function links_of(nl)
-  local list, message = nl.link:list()
-  if not list then return nil, message end
-  local names <const> = {}
-  for _, link in ipairs(list) do names[link.name] = true end
-  return names
-end
-
 -- Refused before anything is touched, with its line.
-local function check_devices(nl, entries)
-  local links, message = links_of(nl)
-  if not links then return nil, message end
-  for _, entry in ipairs(entries) do
-    for _, hop in ipairs(entry.route.nexthops or { entry.route }) do
-      if hop.dev and not links[hop.dev] then
-        return nil, ("%s: dev: there is no device %s"):format(entry.where, hop.dev)
-      end
+local function check_devices(nl, lacking)
+  if not lacking then return true end
+  for _, hop in ipairs(lacking.route.nexthops or { lacking.route }) do
+    local list, message = nl.link:list { dev = hop.dev }
+    if not list then return nil, message end
+    if not list[1] then
+      return nil, ("%s: dev: there is no device %s"):format(lacking.where, hop.dev)
     end
   end
   return true
 end
 
-local function wanted_of(entries, owned)
-  local wanted <const> = { routes = {}, entries = entries, tables = {} }
-  for i, entry in ipairs(entries) do
-    local route <const> = entry.route
-    -- what is added without a word is ours; what is there may be of either kind
-    if owned.default ~= "boot" and route.proto == nil then route.proto = owned.default end
-    wanted.routes[i] = route
-    wanted.tables[table_of(route)] = true
-  end
-  return wanted
-end
-
-local function is_wanted(route, entries)
-  local held <const> = identity.held(route)
-  for _, entry in ipairs(entries) do
-    local canonical <const> = assert(identity.canonical(entry.route))
-    if identity.matches(held, canonical, entry.route) then return true end
-  end
-  return false
-end
-
--- The entries of FILE for the slots that routes of others hold.
-local function entries_at(wanted, others)
+-- The numbers of the routes that FILE has for the slots that routes of others hold.
+local function listed_at(routes, others)
   local at <const> = {}
   for _, route in ipairs(others) do at[identity.slot(route)] = {} end
-  for _, entry in ipairs(next(at) and wanted.entries or {}) do
-    local entries <const> = at[assert(identity.slot(entry.route))]
-    if entries then table.insert(entries, entry) end
+  for i = 1, next(at) and #routes or 0 do
+    local numbers <const> = at[rtnl.slot(routes, i) or identity.slot(routes[i])]
+    if numbers then table.insert(numbers, i) end
   end
   return at
+end
+
+local function is_wanted(route, routes, numbers)
+  local held <const> = identity.held(route)
+  for _, i in ipairs(numbers) do
+    local wanted <const> = routes[i]
+    if identity.matches(held, assert(identity.canonical(wanted)), wanted) then return true end
+  end
+  return false
 end
 
 -- Routes of others stay, unless FILE says just what they are; a place that one of them holds cannot
 -- be taken by another route.
 ---@return table<table, boolean>? wanted those that FILE lists, string? message
-local function listed_others(others, wanted)
-  local at <const>, listed <const> = entries_at(wanted, others), {}
+local function listed_others(others, file)
+  local at <const>, listed <const> = listed_at(file.routes, others), {}
   for _, route in ipairs(others) do
-    local entries <const> = at[identity.slot(route)]
-    listed[route] = is_wanted(route, entries)
-    if not listed[route] and entries[1] then
+    local numbers <const> = at[identity.slot(route)]
+    listed[route] = is_wanted(route, file.routes, numbers)
+    if not listed[route] and numbers[1] then
       local words <const> = "%s: %s is held by a route of proto %s, which apply leaves alone "
         .. "(--proto %s would own it)"
-      return nil, words:format(entries[1].where, tostring(route.dst), route.proto, route.proto)
+      return nil, words:format(file:where(numbers[1]), tostring(route.dst), route.proto,
+        route.proto)
     end
   end
   return listed
 end
 
--- What the plan is made against, in the kernel's order.
-local function current_of(nl, wanted, owned)
-  local numbers <const>, all <const>, others <const> = {}, {}, {}
-  for number in pairs(wanted.tables) do numbers[#numbers + 1] = number end
+-- The routes of the tables that FILE names, in the kernel's order.
+local function list_tables(nl, file)
+  local numbers <const>, all <const> = {}, {}
+  for number in pairs(file.tables) do numbers[#numbers + 1] = number end
   table.sort(numbers)
   for _, number in ipairs(numbers) do
     local list, message = nl.route:list { table = number }
     if not list then return nil, message end
-    for _, route in ipairs(list) do
-      all[#all + 1] = route
-      if not owned[tostring(route.proto)] then others[#others + 1] = route end
-    end
+    table.move(list, 1, #list, #all + 1, all)
   end
-  local listed, message = listed_others(others, wanted)
+  return all
+end
+
+-- What the plan is made against.
+local function current_of(all, file, owned)
+  local others <const>, current <const> = {}, {}
+  for _, route in ipairs(all) do
+    if not owned[tostring(route.proto)] then others[#others + 1] = route end
+  end
+  local listed <const>, message <const> = listed_others(others, file)
   if not listed then return nil, message end
-  local current <const> = {}
   for _, route in ipairs(all) do
     if listed[route] ~= false then current[#current + 1] = route end
   end
@@ -163,23 +142,25 @@ local function owned_of(protocols)
 end
 
 ---The changes that a file asks for.
----@return table|nil plan, string? message
+---@return table|nil plan
+---@return table|string routes all that the tables hold which it is about; or why there is no plan
 local function plan_of(nl, args)
-  local entries, message = routefile.read(args.file, (terminal.progress "reading route"))
-  if not entries then return nil, message end
-  local ok
-  ok, message = check_devices(nl, entries)
-  if not ok then return nil, message end
   local owned <const> = owned_of(args.proto)
-  local wanted <const> = wanted_of(entries, owned)
-  local current
-  current, message = current_of(nl, wanted, owned)
+  local file, message = routefile.read(args.file, {
+    progress = terminal.progress "reading byte", socket = nl.socket,
+    -- what is added without a word is ours; what is there may be of either kind
+    proto = owned.default ~= "boot" and owned.default or nil,
+  })
+  if not file then return nil, message end
+  local fine, all, current, plan
+  fine, message = check_devices(nl, file.lacking)
+  if fine then all, message = list_tables(nl, file) end
+  if all then current, message = current_of(all, file, owned) end
   if not current then return nil, message end
-  local plan
-  plan, message = ecmp.plan(current, wanted.routes)
-  if plan then return plan end
+  plan, message = ecmp.plan(current, file.routes)
+  if plan then return plan, all end
   return nil, (message:gsub("^wanted%[(%d+)%]%.?", function(i)
-    return entries[math.tointeger(tonumber(i))].where .. ": "
+    return file:where(math.tointeger(tonumber(i))) .. ": "
   end))
 end
 
@@ -246,7 +227,7 @@ local function await_confirmation(base, deadline, signals)
 end
 
 local function restore(nl, state, why)
-  local ok <const>, message <const> = rollback.restore(nl, state.journal)
+  local ok <const>, message <const> = rollback.restore(nl, state.base)
   local text <const> = ok and why .. ": taken back, the routes are as before"
     or ("%s: %s"):format(why, message)
   if not ok then rollback.note(state.base, "left") end
@@ -288,13 +269,10 @@ local function carry_out(nl, plan, state)
   return restore(nl, state, caught and "SIG" .. caught or message)
 end
 
-local function begin(nl, base, plan, netns)
+local function begin(base, plan, routes, netns)
   local signals <const> = assert(sys.signals { "INT", "TERM", "HUP", "USR1" })
   local state <const> = { base = base, signals = signals }
-  local message, ok
-  state.journal, message = rollback.remember(nl, plan)
-  if not state.journal then return nil, message end
-  ok, message = rollback.write(base, state.journal)
+  local ok, message = rollback.write(base, plan, routes)
   if ok then ok, message = rollback.note(base, "applying") end
   if ok then
     state.guardian, message = guardian.start(base, netns)
@@ -304,8 +282,8 @@ local function begin(nl, base, plan, netns)
   return state
 end
 
-local function perform(nl, base, plan, args)
-  local state, message = begin(nl, base, plan, args.netns)
+local function perform(nl, base, plan, routes, args)
+  local state, message = begin(base, plan, routes, args.netns)
   if not state then return nil, message end
   local ok
   ok, message = carry_out(nl, plan, state)
@@ -345,13 +323,6 @@ local function confirm_other(base, args)
   return 0
 end
 
--- What is left of an apply that was cut off: what taking it back takes.
-local function difference(nl, base)
-  local journal, message = rollback.read(base)
-  if not journal then return nil, message end
-  return rollback.difference(nl, journal)
-end
-
 local function undo_leftover(nl, base, args)
   local lock <close> = rollback.lock(base, 0)
   if not lock then return nil, "an apply is at work in this namespace" end
@@ -359,14 +330,14 @@ local function undo_leftover(nl, base, args)
   if not word or word == "done" then
     return nothing(base, "nothing is left to be taken back in this namespace")
   end
-  local left, message = difference(nl, base)
+  local left, message = rollback.difference(nl, base)
   if not left then return nil, message end
   if args.dry_run then
     tell(args, left, "left")
     return 0
   end
   local ok
-  ok, message = rollback.restore(nl, assert(rollback.read(base)))
+  ok, message = rollback.restore(nl, base)
   if not ok then return nil, message end
   rollback.forget(base)
   if args.json then tell(args, left, "taken back") else say(args, "taken back") end
@@ -385,14 +356,13 @@ local function apply_file(nl, base, args)
     return nil, "an earlier apply was cut off here and not taken back: ecmp apply --undo does that "
       .. "(--undo --dry-run shows what is left)"
   end
-  local plan
-  plan, message = plan_of(nl, args)
-  if not plan then return nil, message end
+  local plan <const>, routes <const> = plan_of(nl, args)
+  if not plan then return nil, routes end
   if args.dry_run or #plan == 0 then
     tell(args, plan, args.dry_run and "planned" or "applied")
     return 0
   end
-  return perform(nl, base, plan, args)
+  return perform(nl, base, plan, routes, args)
 end
 
 -- What is wrong with how it is called: each of its jobs takes options of its own.

@@ -355,8 +355,10 @@ function Socket:request(object, verb, value) end
 function Socket:dump(object, filter, like) end
 
 ---Many changes with many in flight.
----@param changes { [1]: string, [2]: ecmp.Fields|ecmp.View|string }[] `{ "route add", { ... } }`
----@param free? boolean they do not depend on each other: sent in the order that costs the kernel least
+---@param changes { [1]: string, [2]: ecmp.Fields|ecmp.View|string|ecmp.rtnl.List, [3]: integer? }[]
+---`{ "route add", { ... } }`, or `{ "route add", list, i }`
+---@param free? boolean|"apart" they do not depend on each other: sent in the order that costs the kernel
+---least; "apart": unless one of them may lead to the gateway of another
 ---@param sharing? ecmp.rtnl.Sharing routes may refer to next-hop objects instead of hops
 ---@return (true|{ message: string, code: string })[] results
 function Socket:batch(changes, free, sharing) end
@@ -474,10 +476,55 @@ function rtnl.is_view(value) end
 ---@return table[][]?
 function rtnl.group(routes, metatable) end
 
+---Routes that are wanted, kept as the messages that ask the kernel for them: `#list`; `list[i]`, a
+---table of what was said.
+---@class ecmp.rtnl.List
+local List = {}
+
+---Adds a route. Throws for wrong fields.
+---@param route ecmp.RouteFields
+---@param line integer where it was read
+---@return boolean there # whether the kernel has the devices it names
+function List:add(route, line) end
+
+---@param i integer
+---@return integer line where the i-th was read
+function List:line(i) end
+
+---A list of routes, empty.
+---@param socket? ecmp.rtnl.Socket whose kernel is asked for devices
+---@return ecmp.rtnl.List
+function rtnl.list(socket) end
+
+---The slot of one of a list, as ecmp.identity names it.
+---@param list any
+---@param i integer
+---@return string? # nil: it takes more than a prefix, or this is no such list
+function rtnl.slot(list, i) end
+
+---The lines of a text, joined where they go on, without comments.
+---@class ecmp.rtnl.Lines
+local Lines = {}
+
+---Adds the lines to a list that differ from earlier ones in their destination alone, up to the next
+---that does not.
+---@param list ecmp.rtnl.List
+---@param learn? boolean the line that was returned before is the last of the list now
+---@return string|false|nil line # false: there is more to be read; nil: that was all
+---@return integer|string|nil number # of the line; or, with nil, why no more can be read
+function Lines:next(list, learn) end
+
+---@return integer bytes that are done
+function Lines:done() end
+
+---@param source file*|string
+---@return ecmp.rtnl.Lines
+function rtnl.lines(source) end
+
 ---What has to change to make one list of routes another, slot by slot: see `ecmp.difference`.
 ---@param current table[]
----@param wanted table[]
----@return (integer|table)[]? steps nil where one of them is not written plainly
+---@param wanted table[]|ecmp.rtnl.List
+---@return (integer|table)[]? steps nil where one of them is not written plainly, or is another list
 function rtnl.match(current, wanted) end
 
 ---The word that may have been meant.

@@ -10,10 +10,10 @@ local terminal <const> = require "ecmp.terminal"
 
 local M = {}
 
-local function routes_of(entries)
-  if entries.mistakes[1] then return nil, entries.mistakes[1], "EINVAL" end
+local function routes_of(file)
+  if file.mistakes[1] then return nil, file.mistakes[1], "EINVAL" end
   local routes <const> = {}
-  for i, entry in ipairs(entries) do routes[i] = entry.route end
+  for i = 1, #file.routes do routes[i] = file.routes[i] end
   return routes
 end
 
@@ -41,13 +41,13 @@ local function wanted_of(value)
   if type(value) ~= "string" then
     error(("a list of routes, text or a file expected, got %s"):format(type(value)), 3)
   end
-  local file <const> = not value:find "\n" and io.open(value)
-  if not file then return routes_of(routefile.parse(value, "text")) end
-  file:close()
-  local entries <const>, message <const> = routefile.read(value,
-    (terminal.progress "reading route"))
-  if not entries then return nil, message, "EINVAL" end
-  return routes_of(entries)
+  local source <const> = not value:find "\n" and io.open(value)
+  if not source then return routes_of(routefile.parse(value, "text")) end
+  source:close()
+  local file <const>, message <const> = routefile.read(value,
+    { progress = terminal.progress "reading byte" })
+  if not file then return nil, message, "EINVAL" end
+  return routes_of(file)
 end
 
 local function tables_of(routes)

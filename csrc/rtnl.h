@@ -122,6 +122,7 @@ struct encoder {
 	int room;     /* stack index up to which values may be pushed */
 	int names;    /* absolute stack index */
 	enum verb verb;
+	bool held_only; /* what is sent changes what is there and makes nothing */
 	int base;   /* number of the change in a batch, for errors; 0: a single request */
 	int family; /* AF_INET, AF_INET6, or 0 */
 	int depth;

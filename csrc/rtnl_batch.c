@@ -122,6 +122,7 @@ static void encode_change(struct batch *b, size_t i)
 	c.at = (uint32_t)begin_message(L, b->s, v->verb == VERB_DEL ? o->del : o->add,
 				       NLM_F_REQUEST | v->flags);
 	b->encoder.verb = v->verb;
+	b->encoder.held_only = changes_only(v);
 	b->encoder.base = (int)i + 1;
 	lua_geti(L, -1, 2);
 	const struct route_list *l = list_test(L, -1);

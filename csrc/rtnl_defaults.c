@@ -268,6 +268,15 @@ static void check_named(struct encoder *e, const struct schema *schema, const st
 		fail(e, "address", "missing: nothing says which is to be deleted");
 }
 
+/* The kernel takes a change that names no link for one of every link of the group. */
+static void check_link(struct encoder *e, const struct given *g)
+{
+	const struct schema *schema = &schema_link;
+	if (e->held_only && !has(schema, g, "dev") && !has(schema, g, "name") &&
+	    !has(schema, g, "index"))
+		fail(e, "dev", "missing: nothing says which link is to be changed");
+}
+
 void fill_in(struct encoder *e, const struct schema *schema, const struct given *g)
 {
 	static const struct {
@@ -277,6 +286,7 @@ void fill_in(struct encoder *e, const struct schema *schema, const struct given 
 		{&schema_route, route_defaults},     {&schema_addr, addr_defaults},
 		{&schema_rule, rule_defaults},	     {&schema_neigh, neigh_defaults},
 		{&schema_nexthop, nexthop_defaults}, {&schema_portvlan, vlan_defaults},
+		{&schema_link, check_link},
 	};
 	if (e->verb == VERB_DEL)
 		check_named(e, schema, g);

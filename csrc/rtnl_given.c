@@ -98,6 +98,8 @@ void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *
 	e->family = s.family;
 	memcpy(arena_reserve(e->L, e->out, schema->head), data, schema->head);
 	clear_readonly(header_of(e, e->start), schema);
+	if (by_id && e->verb == VERB_DEL) /* it tells the object's type, and compares its own */
+		((struct rtmsg *)(void *)header_of(e, e->start))->rtm_type = RTN_UNSPEC;
 	for (size_t at = schema->head; at + NLA_HDRLEN <= length;) {
 		struct nlattr attr;
 		memcpy(&attr, data + at, sizeof(attr));

@@ -210,6 +210,12 @@ const struct verb_row *verb_by_name(const char *name)
 	return v->name ? v : NULL;
 }
 
+/* Whether it is refused where nothing is there yet. */
+bool changes_only(const struct verb_row *verb)
+{
+	return verb->verb == VERB_ADD && !(verb->flags & NLM_F_CREATE);
+}
+
 const struct object *check_object(lua_State *L, int index)
 {
 	const struct object *o = object_by_name(luaL_checkstring(L, index));
@@ -428,6 +434,7 @@ static int socket_request(lua_State *L)
 				  (uint16_t)(NLM_F_REQUEST | (get ? 0 : NLM_F_ACK | verb->flags) |
 					     (echo ? NLM_F_ECHO : 0)));
 	struct encoder e = {.L = L, .out = s->out, .names = 5, .verb = verb->verb, .held = s->held};
+	e.held_only = changes_only(verb);
 	encode_value(L, &e, object, 4);
 	end_message(s, at);
 	if (e.refused)

@@ -46,6 +46,7 @@ struct verb_row {
 extern const struct verb_row verb_rows[];
 
 const struct verb_row *verb_by_name(const char *name);
+bool changes_only(const struct verb_row *verb);
 struct sock *check_socket(lua_State *L);
 const struct object *check_object(lua_State *L, int index);
 struct mnl_socket *open_in(int ns, bool strict);

@@ -218,7 +218,8 @@ function M.deletion(entry, hidden)
   end
   local route = {
     dst = entry.dst, table = entry.table, metric = entry.metric, family = entry.family,
-    type = entry.type, proto = entry.proto, tos = entry.tos, from = entry.from, nhid = entry.nhid,
+    proto = entry.proto, tos = entry.tos, from = entry.from, nhid = entry.nhid,
+    type = not entry.nhid and entry.type or nil, -- of an object it is the object's
     scope = entry.family == 4 and entry.scope or nil,
   }
   if entry.family == 6 and not entry.nhid then

@@ -154,6 +154,9 @@ function M.read(kind, filter)
     for _, key in ipairs(by_kernel[kind] or {}) do
       query[key] = wanted[key]
     end
+    if query.type == "blackhole" then -- or by a next-hop object that is one
+      query.type = nil
+    end
     dumps[i] = { query = query, like = alike(kind, wanted, one) }
   end
   if kind == "route" then

@@ -172,8 +172,9 @@ function methods:deletions()
   return named_by[self.kind] or function(view) return view end
 end
 
----Deletes what `list` would return.
----@param filter table|string
+---Deletes what `list` would return. As with `ip`, only next-hop objects and rules are all deleted
+---where nothing is asked for, and of rules the one of priority 0 stays unless it is asked for.
+---@param filter table|string at least one field; all routes of a table are `{ table = "main" }`
 ---@return integer|nil count
 ---@return string? message
 ---@return string? code

@@ -394,8 +394,9 @@ function methods:del(value)
     local ok, message, code = self.nl.socket:request("route", "del", route)
     if code == "ENOENT" then -- IPv6 says so where the table has no routes at all
       return absent("del", route)
+    elseif code ~= "ESRCH" or route.type ~= "blackhole" then -- may be one by its object alone
+      return ok, message, code
     end
-    return ok, message, code
   end
   local metric = route.metric or rtnl.is_view(value) and 0
   local list, message, code = listed(self, request)

@@ -68,6 +68,10 @@ void put_int(struct encoder *e, const struct place *p, const struct field *f)
 void put_signed(struct encoder *e, const struct place *p, const struct field *f)
 {
 	int exact;
+	if (f->words && lua_type(e->L, -1) == LUA_TSTRING) {
+		put_int(e, p, f);
+		return;
+	}
 	lua_Integer n = lua_tointegerx(e->L, -1, &exact);
 	if (!exact || n < INT32_MIN || n > INT32_MAX)
 		fail(e, f->key, "integer expected, got %s", shown(e));

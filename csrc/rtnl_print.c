@@ -279,15 +279,17 @@ static void print_hex(struct print *p, const struct stretch *s, const struct fie
 	char text[24];
 	if (!push_field(p->L, s, f, p->names))
 		return;
-	unsigned long long n = (unsigned long long)lua_tointeger(p->L, -1);
-	bool small = n < 16 && s->schema == &schema_route && f->attr == RTA_MARK;
-	if (small)
-		snprintf(text, sizeof(text), "%llu", n);
-	else
-		snprintf(text, sizeof(text), "%#0*llx", (int)f->mask, n);
-	lua_pop(p->L, 1);
 	print_word(p, shown_as(f));
-	print_word(p, text);
+	if (f->words)
+		site_swap(p->L, f->words);
+	if (lua_isinteger(p->L, -1)) {
+		unsigned long long n = (unsigned long long)lua_tointeger(p->L, -1);
+		bool small = n < 16 && s->schema == &schema_route && f->attr == RTA_MARK;
+		snprintf(text, sizeof(text), small ? "%*llu" : "%#0*llx", (int)f->mask, n);
+		lua_pushstring(p->L, text);
+		lua_replace(p->L, -2);
+	}
+	print_value(p, NULL);
 }
 
 static void print_plain(struct print *p, const struct stretch *s, const struct field *f)
@@ -326,12 +328,24 @@ static void print_time(struct print *p, const struct stretch *s, const struct fi
 	print_word(p, text);
 }
 
-/* realm 5, realms 7/5 */
+/* realm 5, realms 7/5, each by its name where the site has one */
 static void print_realm(struct print *p, const struct stretch *s, const struct field *f)
 {
-	if (!push_field(p->L, s, f, p->names))
+	lua_State *L = p->L;
+	const struct nlattr *a = find_attr(s, f->attr);
+	if (!push_field(L, s, f, p->names))
 		return;
-	print_word(p, lua_type(p->L, -1) == LUA_TSTRING ? "realms" : shown_as(f));
+	uint32_t value = (uint32_t)read_uint(payload(a), 4, false), from = value >> 16;
+	lua_pop(L, 1);
+	print_word(p, from ? "realms" : shown_as(f));
+	if (from) {
+		lua_pushinteger(L, from);
+		site_swap(L, f->words);
+		lua_pushliteral(L, "/");
+	}
+	lua_pushinteger(L, value & UINT16_MAX);
+	site_swap(L, f->words);
+	lua_concat(L, from ? 3 : 1);
 	print_value(p, NULL);
 }
 

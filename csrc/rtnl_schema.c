@@ -64,7 +64,7 @@ static const struct schema schema_metrics = {"metrics", 0, metrics_rows};
 static const struct field hop_rows[] = {
 	ROW("encap", K_ENCAP, RTA_ENCAP, .offset = RTA_ENCAP_TYPE, .variants = encaps),
 	ROW("via", K_VIA, RTA_GATEWAY, .offset = RTA_VIA),
-	ROW("realm", K_REALM, RTA_FLOW, .size = 4),
+	ROW("realm", K_REALM, RTA_FLOW, .size = 4, .words = words_realm),
 	HEADER("dev", K_IFINDEX, struct rtnexthop, rtnh_ifindex, .flags = F_HEADER | F_DEFAULT0),
 	HEADER("weight", K_WEIGHT, struct rtnexthop, rtnh_hops, .flags = F_HEADER),
 	HEADER("dead", K_BIT, struct rtnexthop, rtnh_flags, .mask = RTNH_F_DEAD,
@@ -87,7 +87,10 @@ const struct schema schema_hop = {"next hop", sizeof(struct rtnexthop), hop_rows
 
 static const struct field member_rows[] = {
 	HEADER("id", K_INT, struct nexthop_grp, id, .flags = F_HEADER),
-	{.key = "weight", .kind = K_WEIGHT, .offset = offsetof(struct nexthop_grp, weight), .size = 2,
+	{.key = "weight",
+	 .kind = K_WEIGHT,
+	 .offset = offsetof(struct nexthop_grp, weight),
+	 .size = 2,
 	 .flags = F_HEADER}, /* its high byte is a member of its own */
 	END,
 };
@@ -104,7 +107,8 @@ static const struct field route_rows[] = {
 	    .flags = F_DEFAULT0),
 	ROW("nhid", K_INT, RTA_NH_ID, .size = 4),
 	ROW("encap", K_ENCAP, RTA_ENCAP, .offset = RTA_ENCAP_TYPE, .variants = encaps),
-	HEADER("tos", K_HEX, struct rtmsg, rtm_tos, .flags = F_HEADER | F_DEFAULT0),
+	HEADER("tos", K_HEX, struct rtmsg, rtm_tos, .words = words_dsfield, .mask = 4,
+	       .flags = F_HEADER | F_DEFAULT0),
 	ROW("via", K_VIA, RTA_GATEWAY, .offset = RTA_VIA),
 	ROW("dev", K_IFINDEX, RTA_OIF, .size = 4),
 	ROW("table", K_TABLE, RTA_TABLE, .offset = offsetof(struct rtmsg, rtm_table),
@@ -134,7 +138,7 @@ static const struct field route_rows[] = {
 	HEADER("cloned", K_BIT, struct rtmsg, rtm_flags, .mask = RTM_F_CLONED,
 	       .flags = F_HEADER | NOT_SENT | F_SILENT),
 	ROW("mark", K_HEX, RTA_MARK, .size = 4, .flags = NOT_SENT),
-	ROW("realm", K_REALM, RTA_FLOW, .size = 4),
+	ROW("realm", K_REALM, RTA_FLOW, .size = 4, .words = words_realm),
 	ROW("uid", K_INT, RTA_UID, .size = 4, .flags = NOT_SENT),
 	ROW("expires", K_INT, RTA_EXPIRES, .size = 4, .flags = F_VOLATILE, .unit = "sec"),
 	MEMBER("expires", RTA_CACHEINFO, struct rta_cacheinfo, rta_expires, .mask = 100,
@@ -151,11 +155,6 @@ static const struct field route_rows[] = {
 const struct schema schema_route = {"route", sizeof(struct rtmsg), route_rows};
 
 /* What `ip route get` asks: a flow. The answer is a route. */
-static const struct word words_ipproto[] = {
-	{"icmp", 1},  {"igmp", 2},   {"tcp", 6},    {"udp", 17},       {"dccp", 33},
-	{"gre", 47},  {"esp", 50},   {"ah", 51},    {"ipv6-icmp", 58}, {"icmpv6", 58},
-	{"ospf", 89}, {"vrrp", 112}, {"sctp", 132}, {"udplite", 136},  {NULL, 0},
-};
 static const struct field flow_rows[] = {
 	HEADER("family", K_FAMILY, struct rtmsg, rtm_family, .flags = F_HEADER | F_SILENT),
 	ROW("dst", K_PREFIX, RTA_DST, .offset = offsetof(struct rtmsg, rtm_dst_len),
@@ -164,7 +163,8 @@ static const struct field flow_rows[] = {
 	    .show = "from"),
 	ROW("iif", K_IFINDEX, RTA_IIF, .size = 4),
 	ROW("dev", K_IFINDEX, RTA_OIF, .size = 4, .show = "oif"),
-	HEADER("tos", K_HEX, struct rtmsg, rtm_tos, .flags = F_HEADER | F_DEFAULT0),
+	HEADER("tos", K_HEX, struct rtmsg, rtm_tos, .words = words_dsfield, .mask = 4,
+	       .flags = F_HEADER | F_DEFAULT0),
 	ROW("mark", K_HEX, RTA_MARK, .size = 4),
 	ROW("proto", K_INT, RTA_IP_PROTO, .size = 1, .words = words_ipproto, .show = "ipproto"),
 	ROW("sport", K_INT, RTA_SPORT, .size = 2, .flags = F_BE),
@@ -276,13 +276,10 @@ const struct schema schema_addr = {"address", sizeof(struct ifaddrmsg), addr_row
 /* --- rules and neighbours -------------------------------------------------------------------- */
 
 static const struct word words_action[] = {
-	{"lookup", FR_ACT_TO_TBL},
-	{"goto", FR_ACT_GOTO},
-	{"nop", FR_ACT_NOP},
-	{"blackhole", FR_ACT_BLACKHOLE},
-	{"unreachable", FR_ACT_UNREACHABLE},
-	{"prohibit", FR_ACT_PROHIBIT},
-	{NULL, 0},
+	{"lookup", FR_ACT_TO_TBL},	 {"unicast", FR_ACT_TO_TBL},
+	{"goto", FR_ACT_GOTO},		 {"nop", FR_ACT_NOP},
+	{"blackhole", FR_ACT_BLACKHOLE}, {"unreachable", FR_ACT_UNREACHABLE},
+	{"prohibit", FR_ACT_PROHIBIT},	 {NULL, 0},
 };
 static const struct field rule_rows[] = {
 	HEADER("family", K_FAMILY, struct fib_rule_hdr, family, .flags = F_HEADER | F_SILENT),
@@ -293,7 +290,8 @@ static const struct field rule_rows[] = {
 	    .flags = 0),
 	ROW("to", K_PREFIX, FRA_DST, .offset = offsetof(struct fib_rule_hdr, dst_len),
 	    .flags = F_DEFAULT0),
-	HEADER("tos", K_HEX, struct fib_rule_hdr, tos, .flags = F_HEADER | F_DEFAULT0),
+	HEADER("tos", K_HEX, struct fib_rule_hdr, tos, .words = words_dsfield, .mask = 4,
+	       .flags = F_HEADER | F_DEFAULT0),
 	ROW("fwmark", K_HEX, FRA_FWMARK, .size = 4, .flags = F_DEFAULT0),
 	ROW("fwmask", K_HEX, FRA_FWMASK, .size = 4),
 	ROW("iif", K_STRING, FRA_IIFNAME, .size = IFNAMSIZ),
@@ -311,8 +309,10 @@ static const struct field rule_rows[] = {
 	ROW("goto", K_INT, FRA_GOTO, .size = 4),
 	ROW("suppress_prefixlength", K_SIGNED, FRA_SUPPRESS_PREFIXLEN, .size = 4,
 	    .flags = F_NEGATIVE),
-	ROW("suppress_ifgroup", K_SIGNED, FRA_SUPPRESS_IFGROUP, .size = 4, .flags = F_NEGATIVE),
-	ROW("realm", K_REALM, FRA_FLOW, .size = 4, .flags = F_DEFAULT0),
+	ROW("suppress_ifgroup", K_SIGNED, FRA_SUPPRESS_IFGROUP, .size = 4, .words = words_group,
+	    .flags = F_NEGATIVE),
+	ROW("realm", K_REALM, FRA_FLOW, .size = 4, .words = words_realm, .flags = F_DEFAULT0,
+	    .show = "realms"),
 	ROW("proto", K_INT, FRA_PROTOCOL, .size = 1, .words = words_proto, .flags = F_DEFAULT0),
 	END,
 };

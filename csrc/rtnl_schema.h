@@ -149,6 +149,6 @@ const struct word *word_by_name(const struct word *list, const char *name);
 
 /* The words of numbers, as /etc/iproute2 ships them. */
 extern const struct word words_table[], words_proto[], words_scope[], words_type[], words_pref[],
-	words_locks[];
+	words_locks[], words_dsfield[], words_realm[], words_group[], words_ipproto[];
 
 #endif

@@ -183,7 +183,6 @@ static const struct word words_link_type[] = {
 static const struct word words_linkmode[] = {
 	{"DEFAULT", 0}, {"DORMANT", 1}, {"default", 0}, {"dormant", 1}, {NULL, 0},
 };
-static const struct word words_link_group[] = {{"default", 0}, {NULL, 0}};
 
 static const struct field prop_rows[] = {
 	ROW("altnames", K_NAMES, IFLA_ALT_IFNAME, .flags = NOT_SENT),
@@ -224,7 +223,7 @@ static const struct field link_rows[] = {
 	    .flags = NOT_SENT),
 	ROW("carrier", K_BOOL, IFLA_CARRIER, .size = 1, .flags = F_VOLATILE),
 	ROW("linkmode", K_INT, IFLA_LINKMODE, .size = 1, .words = words_linkmode, .show = "mode"),
-	ROW("group", K_INT, IFLA_GROUP, .size = 4, .words = words_link_group),
+	ROW("group", K_INT, IFLA_GROUP, .size = 4, .words = words_group),
 	ROW("txqueuelen", K_INT, IFLA_TXQLEN, .size = 4),
 	ROW("address", K_LLADDR, IFLA_ADDRESS, .flags = 0),
 	ROW("broadcast", K_LLADDR, IFLA_BROADCAST, .flags = 0),

@@ -44,6 +44,16 @@ static void say(struct print *p, const struct stretch *s, const char *text, cons
 	print_value(p, NULL);
 }
 
+/* As the row says it. */
+static void show_row(struct print *p, const struct stretch *s, const char *key)
+{
+	const struct field *f = s->schema->rows;
+	while (f->kind != K_NONE && !(f->key && same_text(f->key, key)))
+		f++;
+	if (f->kind != K_NONE)
+		print_field(p, s, f);
+}
+
 static void line(struct print *p, const char *indent)
 {
 	print_text(p, "\n");
@@ -117,7 +127,7 @@ static void show_link_line(struct print *p, const struct stretch *s, bool brief)
 	if (!brief)
 		say(p, s, "mode", "linkmode");
 	if (p->family != 6)
-		say(p, s, "group", "group");
+		show_row(p, s, "group");
 	if (push(p, s, "txqueuelen")) {
 		bool any = lua_tointeger(p->L, -1) != 0;
 		lua_pop(p->L, 1);
@@ -235,7 +245,7 @@ static void show_addr(struct print *p, const struct stretch *s)
 	say(p, s, "metric", "metric");
 	say(p, s, "brd", "broadcast");
 	say(p, s, "any", "anycast");
-	say(p, s, "scope", "scope");
+	show_row(p, s, "scope");
 	show_addr_flags(p, s);
 	say(p, s, NULL, "label");
 	if (!find_attr(s, IFA_CACHEINFO))
@@ -276,13 +286,10 @@ static void show_action(struct print *p, const struct stretch *s)
 	if (push_named(p, s, "table", words_table)) {
 		print_word(p, "lookup");
 		print_value(p, NULL);
-		say(p, s, "suppress_prefixlength", "suppress_prefixlength");
-		say(p, s, "suppress_ifgroup", "suppress_ifgroup");
+		show_row(p, s, "suppress_prefixlength");
+		show_row(p, s, "suppress_ifgroup");
 	}
-	if (push(p, s, "realm")) {
-		print_word(p, "realms");
-		print_value(p, NULL);
-	}
+	show_row(p, s, "realm");
 	if (r->action == FR_ACT_GOTO) {
 		say(p, s, "goto", "goto");
 		if (r->flags & FIB_RULE_UNRESOLVED)
@@ -290,15 +297,18 @@ static void show_action(struct print *p, const struct stretch *s)
 	} else if (r->action != FR_ACT_TO_TBL) {
 		say(p, s, NULL, "action");
 	}
-	if (push(p, s, "proto")) {
-		bool kernel = lua_type(p->L, -1) == LUA_TSTRING &&
-			      strcmp(lua_tostring(p->L, -1), "kernel") == 0;
-		lua_pop(p->L, 1);
-		if ((!kernel || p->details) && push_named(p, s, "proto", words_proto)) {
-			print_word(p, "proto");
-			print_value(p, NULL);
-		}
-	}
+}
+
+/* Rules of the kernel's own do not say so, nor those of which it is not known; in details both do.
+ */
+static void show_origin(struct print *p, const struct stretch *s)
+{
+	const struct nlattr *a = find_attr(s, FRA_PROTOCOL);
+	uint8_t proto = a && payload_length(a) == 1 ? *payload(a) : RTPROT_UNSPEC;
+	if (proto == RTPROT_UNSPEC && a && p->details)
+		print_word(p, "proto unspec");
+	else if (proto != RTPROT_KERNEL || p->details)
+		show_row(p, s, "proto");
 }
 
 static void show_interface(struct print *p, const struct stretch *s, const char *key,
@@ -322,10 +332,7 @@ static void show_rule(struct print *p, const struct stretch *s)
 	else
 		print_word(p, "from all");
 	say(p, s, "to", "to");
-	if (r->tos) {
-		print_word(p, "tos");
-		print_hex_number(p, r->tos);
-	}
+	show_row(p, s, "tos");
 	show_mark(p, s);
 	show_interface(p, s, "iif", FIB_RULE_IIF_DETACHED);
 	show_interface(p, s, "oif", FIB_RULE_OIF_DETACHED);
@@ -333,12 +340,13 @@ static void show_rule(struct print *p, const struct stretch *s)
 		lua_pop(p->L, 1);
 		print_word(p, "lookup [l3mdev-table]");
 	}
-	say(p, s, "uidrange", "uidrange");
-	say(p, s, "ipproto", "ipproto");
-	say(p, s, "sport", "sport");
-	say(p, s, "dport", "dport");
-	say(p, s, "tun_id", "tun_id");
+	show_row(p, s, "uidrange");
+	show_row(p, s, "ipproto");
+	show_row(p, s, "sport");
+	show_row(p, s, "dport");
+	show_row(p, s, "tun_id");
 	show_action(p, s);
+	show_origin(p, s);
 }
 
 /* Appends the object as `ip OBJECT show` prints it; a request, as it would be typed. */

@@ -1,7 +1,8 @@
 /*
- * Names that a site gives to numbers in /etc/iproute2. They are for text alone, in and out: in
- * tables and views a number that has no word of its own stays a number, so that two hosts do not
- * mean different things by one script. Lua reads the files, when a name is first looked for.
+ * Names that a site gives to numbers in /etc/iproute2 and /etc/protocols. They are for text alone,
+ * in and out: in tables and views a number that has no word of its own stays a number, so that two
+ * hosts do not mean different things by one script. Lua reads the files, when a name is first
+ * looked for.
  */
 #include "rtnl.h"
 
@@ -10,10 +11,19 @@ static const char registry_key[] = "ecmp.site";
 /* The file that names what a list of words names, or NULL. */
 static const char *file_of(const struct word *words)
 {
-	return words == words_table   ? "rt_tables"
-	       : words == words_proto ? "rt_protos"
-	       : words == words_scope ? "rt_scopes"
-				      : NULL;
+	static const struct {
+		const struct word *words;
+		const char *file;
+	} files[] = {
+		{words_table, "rt_tables"},	   {words_proto, "rt_protos"},
+		{words_scope, "rt_scopes"},	   {words_dsfield, "rt_dsfield"},
+		{words_realm, "rt_realms"},	   {words_group, "group"},
+		{words_ipproto, "/etc/protocols"},
+	};
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (files[i].words == words)
+			return files[i].file;
+	return NULL;
 }
 
 /* rtnl.site(reader): the function that reads a file of /etc/iproute2; it returns a table of names

@@ -83,6 +83,36 @@ static void push_number_or_name(struct scan *s, const struct field *f)
 		site_swap(s->L, f->words);
 }
 
+/* ip(8) reads a tos as a name, or as hexadecimal with or without 0x. */
+static void push_hex_or_name(struct scan *s, const struct field *f)
+{
+	if (f->words) {
+		lua_pushlstring(s->L, s->token, s->length);
+		site_swap(s->L, f->words);
+		if (lua_isinteger(s->L, -1) || word_by_name(f->words, s->token))
+			return;
+		lua_pop(s->L, 1);
+	}
+	push_number_or_text(s, f->words ? 16 : 10);
+}
+
+/* "5", "3/5", each part by number or name */
+static void push_realm(struct scan *s, const struct field *f)
+{
+	char *slash = strchr(s->token, '/');
+	if (slash)
+		*slash = 0;
+	s->length = strlen(s->token);
+	push_number_or_name(s, f);
+	if (!slash)
+		return;
+	lua_pushliteral(s->L, "/");
+	memmove(s->token, slash + 1, strlen(slash + 1) + 1);
+	s->length = strlen(s->token);
+	push_number_or_name(s, f);
+	lua_concat(s->L, 3);
+}
+
 /* "10.9/16", "0/0", "10.1": the missing numbers are zero, and a mask may stand for the length. */
 static void push_address(struct scan *s)
 {
@@ -163,12 +193,12 @@ static bool parse_group(struct scan *s)
 	lua_newtable(s->L);
 	for (int i = 1; p; i++) {
 		char *rest;
-		unsigned long id = strtoul(p, &rest, 10), weight = 1;
+		unsigned long id = strtoul(p, &rest, 0), weight = 1;
 		if (rest == p)
 			return fault(s, "'%s' is not a group like 1/2,5");
 		if (*rest == ',') {
 			p = rest + 1;
-			weight = strtoul(p, &rest, 10);
+			weight = strtoul(p, &rest, 0);
 		}
 		if ((*rest != '/' && *rest) || rest == p)
 			return fault(s, "'%s' is not a group like 1/2,5");
@@ -243,12 +273,13 @@ static bool parse_encap(struct scan *s, const struct field *f)
 	return parse_fields(s, v->schema, false);
 }
 
-static bool parse_via(struct scan *s)
+/* "inet6 fe80::1": the other family, which is worth a word in a route alone. */
+static bool parse_via(struct scan *s, const struct field *f)
 {
 	bool inet6 = strcmp(s->token, "inet6") == 0;
 	if ((inet6 || strcmp(s->token, "inet") == 0) && !need(s, "via"))
 		return false;
-	lua_pushstring(s->L, inet6 ? "inet6 " : "");
+	lua_pushstring(s->L, inet6 && f->offset ? "inet6 " : "");
 	push_address(s);
 	lua_concat(s->L, 2);
 	return true;
@@ -284,7 +315,7 @@ bool parse_value(struct scan *s, const struct field *f, bool bare)
 	case K_ENCAP:
 		return parse_encap(s, f);
 	case K_VIA:
-		return parse_via(s);
+		return parse_via(s, f);
 	case K_GROUP:
 		return parse_group(s);
 	case K_BITS:
@@ -295,22 +326,24 @@ bool parse_value(struct scan *s, const struct field *f, bool bare)
 			return parse_scaled(s, f);
 		push_number_or_name(s, f);
 		return true;
-	case K_HEX: /* ip(8) reads a tos as hexadecimal, with or without 0x */
-		push_number_or_text(s, strcmp(f->key, "tos") == 0 ? 16 : 10);
+	case K_HEX:
+		push_hex_or_name(s, f);
 		return true;
 	case K_TABLE:
+	case K_SIGNED:
 		push_number_or_name(s, f);
+		return true;
+	case K_REALM:
+		push_realm(s, f);
 		return true;
 	case K_PREFIX:
 	case K_ADDRESS:
 		push_address(s);
 		return true;
-	case K_SIGNED:
 	case K_UNITS:
 	case K_HMAC:
 	case K_WEIGHT:
 	case K_SEGMENTS:
-	case K_REALM:
 		push_number_or_text(s, 10);
 		return true;
 	case K_MEMBER: /* 100, 100sec, forever */

@@ -225,7 +225,7 @@ bool push_uint(lua_State *L, const struct field *f, uint64_t value)
 		lua_pushboolean(L, value != 0);
 	} else if (f->kind == K_REALM) {
 		push_realm(L, value);
-	} else if (f->kind == K_SIGNED) {
+	} else if (f->kind == K_SIGNED && !f->words) {
 		lua_pushinteger(L, (int32_t)value);
 	} else if (f->kind == K_UNITS) {
 		lua_pushinteger(L, (lua_Integer)(value * f->mask));

@@ -59,6 +59,18 @@ const struct word words_pref[] = {
 	{NULL, 0},
 };
 
+/* These have no names but the site's. */
+const struct word words_dsfield[] = {{NULL, 0}};
+const struct word words_realm[] = {{NULL, 0}};
+
+const struct word words_group[] = {{"default", 0}, {NULL, 0}};
+
+const struct word words_ipproto[] = {
+	{"icmp", 1},  {"igmp", 2},   {"tcp", 6},    {"udp", 17},       {"dccp", 33},
+	{"gre", 47},  {"esp", 50},   {"ah", 51},    {"ipv6-icmp", 58}, {"icmpv6", 58},
+	{"ospf", 89}, {"vrrp", 112}, {"sctp", 132}, {"udplite", 136},  {NULL, 0},
+};
+
 const char *word_by_value(const struct word *list, uint32_t value)
 {
 	for (; list->name; list++)

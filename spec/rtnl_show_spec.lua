@@ -65,6 +65,10 @@ rule add from 10.7.0.0/16 blackhole priority 65
 rule add from 10.7.0.0/16 unreachable priority 66
 rule add from 10.7.0.0/16 goto 9999 priority 67
 rule add fwmark 7 table 70000 priority 68
+rule add tos 0x04 table 100 priority 69
+rule add realms 3/0 table 100 priority 70
+rule add ipproto l2tp suppress_ifgroup default table 100 priority 71
+rule add ipproto 255 protocol kernel table 100 priority 72
 ]]
 
 -- Counters and clocks run between two readings.
@@ -145,9 +149,17 @@ describe("the text of #netns", function()
     same("-6 rule show", function() return tostring(space.nl.rule:list { family = 6 }) end)
   end)
 
+  it("rules in detail is that of ip -d rule show", function()
+    for _, family in ipairs { 4, 6 } do
+      same(("-%d -d rule show"):format(family),
+        function() return space.nl.rule:list({ family = family }):text { details = true } end)
+    end
+  end)
+
   it("neighbours is that of ip neigh show", function()
-    same("neigh show nud all", function() return tostring(space.nl.neigh:list()) end)
-    same("-4 neigh show nud all", function() return tostring(space.nl.neigh:list { family = 4 }) end)
+    same("neigh show", function() return tostring(space.nl.neigh:list()) end)
+    same("-4 neigh show", function() return tostring(space.nl.neigh:list { family = 4 }) end)
+    same("neigh show nud all", function() return tostring(space.nl.neigh:list "nud all") end)
   end)
 
   it("proxied neighbours is that of ip neigh show proxy", function()

@@ -26,6 +26,8 @@ anycast 10.30.0.0/16 dev v1
 10.21.0.0/16 nexthop via 10.0.1.2 weight 2 nexthop via 10.0.2.2 dev v2 weight 256 nexthop dev v3
 10.22.0.0/16 encap ip id 77 dst 1.2.3.4 src 4.3.2.1 ttl 3 tos 4 key csum seq via 10.0.1.2
 10.25.0.0/16 tos 0x10 via 10.0.1.2
+10.25.0.0/16 tos 0x04 via 10.0.1.2
+10.25.0.0/16 tos AF21 via 10.0.1.2 realms 3/cosmos
 10.26.0.0/16 dev v1 scope host
 10.27.0.0/16 dev v1 scope 50 proto 99
 10.28.0.0/16 via 10.0.1.2 realm 5
@@ -88,6 +90,7 @@ for line in ([[
 10.72.1 via 10.0.1.2
 to 10.73.0.0/16 preference 7 oif v1 protocol bgp
 unicast 10.74.0.0/16 dev v1 tos 10
+to unicast 10.74.0.0/16 dev v1 tos EF realm cosmos
 10.75.0.0/16 dsfield 0x10 dev v1 table 0x50
 10.76.0.0/16 dev v1 rtt 100 rttvar 100
 10.77.0.0/16 dev v1 rtt 1.5s rttvar 20ms

@@ -81,6 +81,8 @@ local function canonical(kind, filter)
   end
   if kind == "route" and wanted.table == "all" then
     wanted.table = nil
+  elseif kind == "neigh" and wanted.state == "all" then
+    wanted.state = nil
   end
   local numbers = {}
   for _, key in ipairs(spelled) do

@@ -87,10 +87,15 @@ local function named(file, value)
   return names[file][value] or tostring(value)
 end
 
+local function dsfield(value)
+  local name <const> = named("rt_dsfield", value)
+  return name ~= tostring(value) and name or ("0x%02x"):format(value)
+end
+
 local function route(view, options)
   local object <const> = {
     type = unless(view.type, "unicast"), dst = view.dst, from = view.from, nhid = view.nhid,
-    tos = view.tos and ("0x%02x"):format(tonumber(view.tos)) or nil,
+    tos = view.tos and dsfield(view.tos),
     dev = view.dev, protocol = unless(named("rt_protos", view.proto), "boot"),
     scope = unless(named("rt_scopes", view.scope), "global"),
     prefsrc = view.src, metric = view.metric, flags = flags(view), expires = view.expires,

@@ -91,12 +91,27 @@ local function route_text(list, how)
   return rtnl.text(list, how)
 end
 
+-- Neighbours without a need to be resolved are told where a state is asked for: each multicast group
+-- is one.
+local function neigh_text(list, how)
+  local filter = (origins[list] or {})[2]
+  local shown = {}
+  for _, neigh in ipairs(list) do
+    local state = neigh.state
+    if filter and (filter.state or filter.proxy) or neigh.proxy or neigh.extern_learn
+      or state and state ~= "NOARP" then
+      shown[#shown + 1] = neigh
+    end
+  end
+  return rtnl.text(shown, how)
+end
+
 local function joined(lines_of)
   return function(list, how) return table.concat(lines_of(list, how), "\n") end
 end
 
 local printers <const> = {
-  route = route_text, link = joined(link_lines), addr = joined(addr_lines),
+  route = route_text, neigh = neigh_text, link = joined(link_lines), addr = joined(addr_lines),
 }
 
 ---The text of a list: what `ip OBJECT show` prints, line for line.

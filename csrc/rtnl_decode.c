@@ -269,7 +269,7 @@ struct reading {
 static bool read_one(void *arg, const struct stretch *s, const struct field *f)
 {
 	struct reading *r = arg;
-	return strcmp(f->key, r->key) == 0 && push_field(r->L, s, f, r->names);
+	return same_text(f->key, r->key) && push_field(r->L, s, f, r->names);
 }
 
 /* Pushes the value of a key, nil where the message lacks it; `known` says whether any row has the
@@ -291,7 +291,7 @@ bool push_row(lua_State *L, const struct stretch *s, int row, int key, int names
 			if (push_field(L, s, f, names))
 				return true;
 			f++;
-		} while (f->key && strcmp(f->key, first->key) == 0);
+		} while (f->key && same_text(f->key, first->key));
 	}
 	if (s->schema == &schema_link) { /* what a link lacks its kind may have */
 		struct reading r = {L, names, lua_tostring(L, key)};
@@ -308,7 +308,7 @@ static bool read_all(void *arg, const struct stretch *s, const struct field *f)
 	struct reading *r = arg;
 	if (f->flags & F_VOLATILE && f->kind == K_IFINDEX)
 		return false;
-	if ((r->key && strcmp(r->key, f->key) == 0) || !push_field(r->L, s, f, r->names))
+	if ((r->key && same_text(r->key, f->key)) || !push_field(r->L, s, f, r->names))
 		return false;
 	r->key = f->key; /* of rows with one key, which stand together, the first that is there */
 	lua_setfield(r->L, -2, f->key);

@@ -197,7 +197,7 @@ static void print_encap(struct print *p, const struct stretch *s, const struct f
 	if (v->name)
 		print_word(p, v->name);
 	else
-		print_number(p, read_uint(payload(find_attr(s, f->offset)), 2, false));
+		print_number(p, (long long)read_uint(payload(find_attr(s, f->offset)), 2, false));
 	print_stretch(p, &inner);
 }
 

@@ -90,8 +90,8 @@ static const struct field flavor_rows[] = {
 	END,
 };
 static const struct schema schema_flavors = {"seg6local encap", 0, flavor_rows};
-/* A program that is loaded: the kernel tells by what name, and takes none without a descriptor of it,
- * which text cannot hold. */
+/* A program that is loaded: the kernel tells by what name, and takes none without a descriptor of
+ * it, which text cannot hold. */
 #define PROGRAM(word)                                                                              \
 	{                                                                                          \
 		ROW(word, K_STRING, LWT_BPF_PROG_NAME, .flags = 0), END                            \

@@ -38,10 +38,11 @@ static size_t prefix_text(const struct stretch *s, const struct field *f, char *
 	unsigned length = s->data[f->offset], bits = 8 * (unsigned)address_size(s->family);
 	bool address = s->schema == &schema_addr;
 	if (!a) {
+		static const char everything[] = "default";
 		if (address || length != 0 || strcmp(f->key, "dst") != 0)
 			return 0;
-		memcpy(text, "default", 7);
-		return 7;
+		memcpy(text, everything, sizeof(everything));
+		return sizeof(everything) - 1;
 	}
 	if (payload_length(a) != address_size(s->family) || length > bits)
 		return 0;
@@ -228,7 +229,7 @@ bool push_uint(lua_State *L, const struct field *f, uint64_t value)
 	} else if (f->kind == K_SIGNED && !f->words) {
 		lua_pushinteger(L, (int32_t)value);
 	} else if (f->kind == K_UNITS) {
-		lua_pushinteger(L, (lua_Integer)(value * f->mask));
+		lua_pushinteger(L, (lua_Integer)value * f->mask);
 	} else if (f->kind == K_SCALED && value % f->mask != 0) {
 		lua_pushnumber(L, (lua_Number)value / f->mask);
 	} else {

@@ -159,7 +159,7 @@ static int view_index(lua_State *L)
 {
 	const struct view *v = lua_touserdata(L, 1);
 	if (!v || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(OWN)))
-		luaL_typeerror(L, 1, RTNL_VIEW);
+		return luaL_typeerror(L, 1, RTNL_VIEW);
 	struct stretch s = view_stretch(v);
 	const void *key = lua_topointer(L, 2);
 	const struct known_key *known =

@@ -38,31 +38,38 @@ local function read_list(list)
   return modules
 end
 
--- Around a page that is read the kernel maps sixteen: what plugins run lies together, and what only
--- people at a terminal do lies behind it.
-local FIRST <const> = { "ecmp.main", "ecmp.cni", "ecmp.plugin", "ecmp.flow", "ecmp.store", "ecmp.rule" }
-local LAST <const> = { "ecmp.meta", "ecmp.lab", "ecmp.repl", "ecmp.command", "argparse" }
+-- Around a page that is read the kernel maps sixteen: what plugins load lies together, in the order
+-- in which it is loaded.
+local ROOTS <const> = { "ecmp.main", "ecmp.cni", "ecmp.flow", "ecmp.nl", "ecmp.route",
+  "ecmp.sysctl", "ecmp.rule.word", "ecmp.plugin" }
 
-local function place_in(list, name)
-  for i, folder in ipairs(list) do
-    if (name .. "."):find(folder .. ".", 1, true) == 1 then return i end
+---The modules that a source requires as it is loaded, and not in a function later.
+local function required(path)
+  local names = {}
+  for line in io.lines(path) do
+    names[#names + 1] = line:match '^%S.*require[ (]"([%w.-]+)"'
+      or line:match '^  %w+ = require "([%w.-]+)",$'
   end
-end
-
-local function place(name)
-  local first <const> = place_in(FIRST, name)
-  return first or #FIRST + 1 + (place_in(LAST, name) or 0)
+  return names
 end
 
 ---The modules in the order in which they lie.
 local function in_place(modules)
-  local sorted <const> = table.move(modules, 1, #modules, 1, {})
-  table.sort(sorted, function(a, b)
-    local one <const>, other <const> = place(a.name), place(b.name)
-    if one ~= other then return one < other end
-    return a.name < b.name
-  end)
-  return sorted
+  local by_name, placed = {}, {}
+  for _, module in ipairs(modules) do by_name[module.name] = module end
+  local function place(module)
+    if not module or placed[module] then return end
+    placed[module] = true
+    placed[#placed + 1] = module
+    for _, name in ipairs(required(module.path)) do place(by_name[name]) end
+  end
+  for _, root in ipairs(ROOTS) do
+    for _, module in ipairs(modules) do
+      if (module.name .. "."):find(root .. ".", 1, true) == 1 then place(module) end
+    end
+  end
+  for _, module in ipairs(modules) do place(module) end
+  return placed
 end
 
 local modules <const> = read_list(arg[2])

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Pieces of one class have one size: 0 for 1 to 16 bytes, 1 for 17 to 32, ... */
+/* Pieces of one class have one size: 0 for 1 to 8 bytes, 1 for 9 to 16, ... */
 static size_t class_of(size_t size)
 {
 	return (size - 1) / HEAP_GRAIN;

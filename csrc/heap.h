@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 enum {
-	HEAP_GRAIN = 16,
+	HEAP_GRAIN = 8,
 	HEAP_SMALL = 512,
 	HEAP_BLOCK = 64 * 1024,
 };

@@ -29,7 +29,8 @@ local FAMILY <const> = { [4] = 4, [6] = 6, ["4"] = 4, ["6"] = 6, inet = 4, inet6
 local TABLE <const> = { unspec = 254, default = 253, main = 254, ["local"] = 255, [0] = 254 }
 local SCOPE <const> = {
   [0] = "global", [200] = "site", [253] = "link", [254] = "host", [255] = "nowhere",
-  universe = "global",
+  universe = "global", global = "global", site = "site", link = "link", host = "host",
+  nowhere = "nowhere",
 }
 -- What iproute2 takes as scope where none is given; routes with a gateway are global.
 local SCOPE_OF_TYPE <const> = {

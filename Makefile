@@ -92,8 +92,8 @@ CJSON_LIB := -l:liblua5.4-cjson.a
 # a static executable can load none
 ifdef STATIC
 LATER += $(OBJ)/static/dl.o
-LINKED := -static -Wl,-z,noseparate-code -Wl,--wrap=dlopen,--wrap=dlerror
-LUA_LINKED := $(LUA_LIB) -lm -lc
+LINKED := -static -Wl,-z,noseparate-code -Wl,--wrap=dlopen,--wrap=dlerror -Wl,-T,build-aux/static.ld
+LUA_LINKED := $(LUA_LIB) -lc
 else
 LATER += $(OBJ)/shared/libm.o
 LINKED := -Wl,--as-needed -Wl,-z,pack-relative-relocs -Wl,--dynamic-list=build-aux/exported.list
@@ -121,7 +121,7 @@ $(OBJ)/embedded.o: $(OBJ)/embedded.c csrc/embed.h
 
 # it comes into place whole, and only when the bytecode in it is what the sources say
 $(B)/bin/ecmp: $(START) $(LATER) $(OBJ)/embedded.o $(OBJ)/embedded.list $(B)/link/how \
-		build-aux/exported.list build-aux/verify.lua
+		build-aux/exported.list build-aux/static.ld build-aux/verify.lua
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
 	$(Q)$(CC) $(CFLAGS) $(STRIP) -pthread -o $(B)/link/ecmp $(LINKED)

@@ -82,12 +82,12 @@ static bool add_members(lua_State *L, struct sharing *x, uint8_t family, const s
 	return true;
 }
 
-/* Reads the key that is in `key` as members. */
-static bool read_members(lua_State *L, struct sharing *x, const struct arena *key)
+/* Reads the key of a set as members; false where these are not shared. */
+static bool add_key(lua_State *L, struct sharing *x, const uint8_t *key, size_t length)
 {
-	struct attributes all = {key->base + KEY_HEAD, key->length - KEY_HEAD};
+	struct attributes all = {key + KEY_HEAD, length - KEY_HEAD};
 	const struct nlattr *a, *gateway = NULL, *multipath = NULL;
-	struct way way = {.family = key->base[0]};
+	struct way way = {.family = key[0]};
 	while ((a = next_attribute(&all))) {
 		if (a->nla_type == RTA_GATEWAY)
 			gateway = a;
@@ -101,16 +101,18 @@ static bool read_members(lua_State *L, struct sharing *x, const struct arena *ke
 	return !gateway && !way.oif && add_members(L, x, way.family, multipath);
 }
 
-static void open_set(lua_State *L, struct sharing *x, uint32_t n, const struct arena *key)
+static void read_members(lua_State *L, struct sharing *x, struct set *set)
 {
 	size_t before = x->members->length;
-	if (!read_members(L, x, key))
+	if (!add_key(L, x, pool_key(&x->sets, &set->key), set->key.length))
 		x->members->length = before;
-	struct set *set = set_at(x, n);
 	set->first = (uint32_t)(before / sizeof(struct member));
 	set->hops = (uint32_t)((x->members->length - before) / sizeof(struct member));
-	for (uint32_t i = 0; i < set->hops; i++)
-		hop_at(x, members_of(x, set)[i].hop)->sets++;
+	for (uint32_t i = 0; i < set->hops; i++) {
+		struct hop *hop = hop_at(x, members_of(x, set)[i].hop);
+		hop->oif = way_of(x, hop)->oif;
+		hop->sets++;
+	}
 }
 
 /*
@@ -128,17 +130,62 @@ static bool number_sets(struct batch *b, struct sharing *x)
 			return false;
 		if (!key_of(b, i, key))
 			continue;
-		uint32_t before = x->sets.count;
 		uint32_t n = pool_number(b->L, &x->sets, key->base, key->length);
-		if (n > before)
-			open_set(b->L, x, n, key);
 		set_at(x, n)->uses++;
 		change_at(b, i)->set = n;
 	}
-	return x->members->length > 0;
+	return true;
 }
 
 /* --- which of them pay ----------------------------------------------------------------------- */
+
+static int family_of(const struct sharing *x, const struct set *set)
+{
+	return pool_key(&x->sets, &set->key)[0];
+}
+
+static int row_of(const struct sharing *x, const struct set *set)
+{
+	return family_of(x, set) == AF_INET6 ? 1 : 0;
+}
+
+/* What the routes of a set save when it has so many hops, and there are so many sets. */
+static double savings(const struct costs *costs, const struct set *set, size_t hops, uint32_t sets)
+{
+	return set->uses * (costs->route + costs->hop * (double)hops) + costs->set * sets;
+}
+
+/* What the objects of a set cost, those of its hops by halves, thirds, ... where other sets have
+ * them too. */
+static double price(const struct sharing *x, const struct costs *costs, const struct set *set)
+{
+	double sum = set->hops > 1 ? costs->object : 0;
+	for (uint32_t i = 0; i < set->hops; i++) {
+		const struct hop *hop = hop_at(x, members_of(x, set)[i].hop);
+		sum += (costs->object + (hop->oif ? 0 : costs->question)) / hop->sets;
+	}
+	return sum;
+}
+
+/* How many hops a set has if they are by gateways alone, told from the length of its key. */
+static size_t most_hops(const struct sharing *x, const struct set *set)
+{
+	size_t size = sizeof(struct rtnexthop) + NLA_HDRLEN + bytes_of(family_of(x, set));
+	size_t n = (set->key.length - KEY_HEAD - NLA_HDRLEN) / size;
+	return n > 0 ? n : 1;
+}
+
+/* Reads the members of those sets that may pay: each needs an object of its own at least. */
+static void read_sets(lua_State *L, struct sharing *x, const uint32_t count[2])
+{
+	for (uint32_t n = 1; n <= x->sets.count; n++) {
+		struct set *set = set_at(x, n);
+		int row = row_of(x, set);
+		const struct costs *costs = &x->terms.costs[row];
+		if (savings(costs, set, most_hops(x, set), count[row]) > costs->object)
+			read_members(L, x, set);
+	}
+}
 
 static bool is_moved(const struct sharing *x, const struct set *set)
 {
@@ -148,50 +195,29 @@ static bool is_moved(const struct sharing *x, const struct set *set)
 	return false;
 }
 
-static int row_of(const struct sharing *x, const struct set *set)
-{
-	return pool_key(&x->sets, &set->key)[0] == AF_INET6 ? 1 : 0;
-}
-
-/* What the objects of a set cost, those of its hops by halves, thirds, ... where other sets have
- * them too. */
-static double price_of(const struct sharing *x, const struct set *set)
-{
-	double price = set->hops > 1 ? x->terms.object : 0;
-	for (uint32_t i = 0; i < set->hops; i++) {
-		const struct hop *hop = hop_at(x, members_of(x, set)[i].hop);
-		price += (x->terms.object + (hop->oif ? 0 : x->terms.question)) / hop->sets;
-	}
-	return price;
-}
-
-static bool pays(const struct sharing *x, const struct set *set, const uint32_t count[2])
+/* Marks the set, and its hops, where it pays. */
+static bool choose(struct sharing *x, struct set *set, const uint32_t count[2])
 {
 	int row = row_of(x, set);
-	double saved = x->terms.saved[row].route + x->terms.saved[row].hop * set->hops +
-		       x->terms.saved[row].set * count[row];
-	return set->uses * saved > price_of(x, set);
+	const struct costs *costs = &x->terms.costs[row];
+	set->wanted = set->hops > 0 && !is_moved(x, set) &&
+		      savings(costs, set, set->hops, count[row]) > price(x, costs, set);
+	for (uint32_t i = 0; set->wanted && i < set->hops; i++)
+		hop_at(x, members_of(x, set)[i].hop)->wanted = true;
+	return set->wanted;
 }
 
-/* Marks the sets that pay, and their hops; false where none does. */
-static bool choose(struct sharing *x)
+/* [] -> []: marks the sets that pay; false where none does */
+static bool choose_sets(struct batch *b, struct sharing *x)
 {
 	uint32_t count[2] = {0, 0};
 	bool any = false;
-	for (uint32_t n = 1; n <= x->hops.count; n++)
-		hop_at(x, n)->oif = way_of(x, hop_at(x, n))->oif;
-	for (uint32_t n = 1; n <= x->sets.count; n++) {
-		struct set *set = set_at(x, n);
-		set->wanted = set->hops > 0 && !is_moved(x, set);
-		count[row_of(x, set)] += set->wanted;
-	}
-	for (uint32_t n = 1; n <= x->sets.count; n++) {
-		struct set *set = set_at(x, n);
-		set->wanted = set->wanted && pays(x, set, count);
-		any = any || set->wanted;
-		for (uint32_t i = 0; set->wanted && i < set->hops; i++)
-			hop_at(x, members_of(x, set)[i].hop)->wanted = true;
-	}
+	for (uint32_t n = 1; n <= x->sets.count; n++)
+		count[row_of(x, set_at(x, n))]++;
+	read_sets(b->L, x, count);
+	mark_moved(b, x);
+	for (uint32_t n = 1; n <= x->sets.count; n++)
+		any = choose(x, set_at(x, n), count) || any;
 	return any;
 }
 
@@ -221,11 +247,7 @@ static void refer(struct nlmsghdr *m, uint32_t id)
 void share_window(struct batch *b)
 {
 	struct sharing *x = b->sharing;
-	bool shared = number_sets(b, x);
-	if (shared) {
-		mark_moved(b, x);
-		shared = choose(x) && know_objects(b, x);
-	}
+	bool shared = number_sets(b, x) && choose_sets(b, x) && know_objects(b, x);
 	if (shared) {
 		ask_devices(b, x);
 		make_objects(b, x);
@@ -278,15 +300,15 @@ static void read_terms(lua_State *L, int table, struct terms *t)
 	luaL_checktype(L, table, LUA_TTABLE);
 	t->proto = (uint8_t)number_in(L, table, "proto");
 	t->first_id = (uint32_t)number_in(L, table, "first_id");
-	t->object = number_in(L, table, "object");
-	t->question = number_in(L, table, "question");
 	for (int i = 0; i < 2; i++) {
 		lua_getfield(L, table, rows[i]);
 		int row = lua_gettop(L);
 		luaL_checktype(L, row, LUA_TTABLE);
-		t->saved[i].route = number_in(L, row, "route");
-		t->saved[i].hop = number_in(L, row, "hop");
-		t->saved[i].set = number_in(L, row, "set");
+		t->costs[i] = (struct costs){.route = number_in(L, row, "route"),
+					     .hop = number_in(L, row, "hop"),
+					     .set = number_in(L, row, "set"),
+					     .object = number_in(L, row, "object"),
+					     .question = number_in(L, row, "question")};
 		lua_pop(L, 1);
 	}
 }

@@ -13,14 +13,17 @@
 
 #define RTNL_SHARING "ecmp.rtnl.sharing"
 
-/* What decides: microseconds that things cost, and by what our objects are known. */
+/* What decides, in microseconds. A route by object saves `route`, and `hop` for each of its hops; a
+ * set that becomes one saves `set` for each other set there is. Both are paid for with objects, and
+ * with questions for the devices of gateways. */
+struct costs {
+	double route, hop, set, object, question;
+};
+
 struct terms {
-	struct {
-		double route, hop, set; /* saved with each route, for each hop, for each set */
-	} saved[2];			/* IPv4, IPv6 */
-	double object, question;
-	uint32_t first_id;
-	uint8_t proto;
+	struct costs costs[2]; /* IPv4, IPv6 */
+	uint32_t first_id;     /* where the numbers of our objects begin */
+	uint8_t proto;	       /* by which they are known */
 };
 
 /* --- of a window ----------------------------------------------------------------------------- */
@@ -28,7 +31,7 @@ struct terms {
 /* One set of next hops. Its key is the family, then the attributes that say the next hops. */
 struct set {
 	struct key key;
-	uint32_t first, hops; /* members; none: these next hops are not shared */
+	uint32_t first, hops; /* members, once they were read; none: these hops are not shared */
 	uint32_t uses;	      /* routes that have it */
 	uint32_t object;      /* its number, or 0 */
 	bool wanted;	      /* as an object */

@@ -123,14 +123,15 @@ local KERNEL <const> = {
     end
     assert(n > 100)]],
   share = [[local socket <close> = assert(rtnl.open(path))
-    local saved, list = { route = 1, hop = 1, set = 0 }, {}
+    local list = {}
+    local costs = { route = 1, hop = 1, set = 0, object = 1, question = 1 }
     for i = 1, 12 do
       list[i] = { "route replace", { dst = "10.66." .. i .. ".0/24", nexthops = {
         { via = "10.0.1.2", dev = "v1" }, { via = "10.0.1." .. 3 + i % 2 } } } }
     end
     do
-      local sharing <close> = socket:sharing { ipv4 = saved, ipv6 = saved, object = 1, question = 1,
-        proto = 201, first_id = 900 }
+      local sharing <close> = socket:sharing { ipv4 = costs, ipv6 = costs, proto = 201,
+        first_id = 900 }
       assert(#socket:batch(list, true, sharing) == 12)
       list[1][2].dst = "10.0.0.1/24" -- refused by the kernel, told of with its hops
       list[1][2].src = "192.0.2.9"

@@ -367,19 +367,20 @@ function Socket:batch(changes, free, sharing) end
 ---scope exit, when objects that were made and are of no use are deleted.
 ---@class ecmp.rtnl.Sharing
 
----Lets batches share next hops: sets of them that repeat become next-hop objects where their routes
----save more than the objects cost. Times are in microseconds.
----@param terms { ipv4: ecmp.rtnl.Saved, ipv6: ecmp.rtnl.Saved, object: number, question: number, proto: integer, first_id: integer }
---- object, question: what it costs to make one, and to ask for the device of a gateway; proto: by
---- which our objects are known; first_id: where their numbers begin
+---Lets batches share next hops: sets of them become next-hop objects where that saves more than it
+---costs.
+---@param terms { ipv4: ecmp.rtnl.Costs, ipv6: ecmp.rtnl.Costs, proto: integer, first_id: integer }
+--- proto: by which our objects are known; first_id: where their numbers begin
 ---@return ecmp.rtnl.Sharing
 function Socket:sharing(terms) end
 
----What a route by object saves: for itself, for each of its hops, for each different set of its batch.
----@class ecmp.rtnl.Saved
----@field route number
----@field hop number
----@field set number
+---In microseconds.
+---@class ecmp.rtnl.Costs
+---@field route number saved with each route
+---@field hop number saved with each hop of each route
+---@field set number saved once, for each different set of the batch
+---@field object number to make one
+---@field question number to ask for the device of a gateway
 
 ---Subscribes to notifications.
 ---@param object "route"|"nexthop"|"link"|"addr"|"neigh"|"rule"

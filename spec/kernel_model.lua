@@ -202,8 +202,9 @@ end
 
 local function del_member(slot, asked)
   for i, e in ipairs(slot) do
+    local proto = not asked.proto or asked.proto == e.proto
     for k, h in ipairs(e.nexthops) do
-      if hop_fits(asked, h) then
+      if proto and hop_fits(asked, h) then
         -- A device alone takes the whole group.
         local one = asked.via and #e.nexthops > 1
         table.remove(one and e.nexthops or slot, one and k or i)
@@ -219,9 +220,9 @@ local function del6(kernel, r)
   if r.nexthops then
     done = true
     for _, h in ipairs(r.nexthops) do done = del_member(slot, h) and done end
-  elseif r.dev == "lo" and not r.via then
+  elseif r.type == "blackhole" then -- which lies on the loopback
     for i, e in ipairs(slot) do
-      if e.type == "blackhole" then
+      if e.type == "blackhole" and (not r.proto or r.proto == e.proto) then
         table.remove(slot, i)
         return true
       end

@@ -1,4 +1,6 @@
 --- One meaning for both families: what del, replace, add_nexthop and del_nexthop leave behind.
+local known <const> = require "ecmp.known"
+local rtnl <const> = require "ecmp.rtnl"
 local scratch <const> = require "spec.scratch"
 
 local families <const> = {
@@ -26,6 +28,22 @@ for _, family in ipairs(families) do
         texts[i] = table.concat(gateways, "+")
       end
       return texts
+    end
+
+    -- Begins to listen; the function it returns fails if there was a moment without a route.
+    local function watch()
+      local socket <const> = assert(rtnl.open(space.path))
+      assert(socket:subscribe "route")
+      local state <const> = known.new("route", nl.route:list { dst = dst })
+      return function()
+        for views in function() return (socket:receive(0, nl.socket)) end do
+          for _, view in ipairs(views) do
+            if view.dst == dst then state:apply(view) end
+            assert.is_truthy(next(state.places), "a moment without a route")
+          end
+        end
+        socket:close()
+      end
     end
 
     before_each(function()
@@ -57,8 +75,8 @@ for _, family in ipairs(families) do
       assert(nl.route:add { dst = dst, via = gw(2), dev = "v1" })
       local ok, message, code = nl.route:add_nexthop(dst, { via = far })
       assert.is_nil(ok)
-      assert.equal(("route add_nexthop %s%s via %s: this next hop is not reachable (%s)"):format(dst,
-        family.number == 6 and " table main metric 1024" or " table main", far, code), message)
+      assert.equal(("route add_nexthop %s via %s: this next hop is not reachable (%s)"):format(dst,
+        far, code), message)
       assert.same({ "2" }, held())
     end)
 
@@ -173,17 +191,18 @@ for _, family in ipairs(families) do
       end)
     end
 
-    it("del takes the entry that is meant from among others of its key, or none", function()
+    it("del takes the entry that is meant from among others of its key", function()
       local many <const> = { dst = dst, nexthops = { hop(2), hop(3) } }
       if family.number == 4 then
         assert(nl.route:append { dst = dst, via = gw(2), dev = "v1" })
         assert(nl.route:append(many))
+        assert(nl.route:append { dst = dst, via = gw(4), dev = "v1" })
         -- to the kernel this list fits the entry with its first hop
-        local ok, message, code = nl.route:del(many)
-        assert.is_nil(ok)
-        assert.equal("EBUSY", code)
-        assert.matches("the kernel would take " .. dst .. " via", message, 1, true)
-        assert.equal(2, nl.route:flush { dst = dst, via = gw(2) }) -- in their order both can go
+        assert(nl.route:del(many))
+        assert.same({ "2", "4" }, held())
+        assert(nl.route:append(many))
+        assert.equal(2, nl.route:flush { dst = dst, via = gw(2) })
+        assert.same({ "4" }, held())
       else
         assert(nl.route:append { dst = dst, dev = "p1" })
         assert(nl.route:append(many))
@@ -260,6 +279,151 @@ for _, family in ipairs(families) do
       assert.same({ "3+2" }, held())
       assert(nl.route:replace { dst = dst, via = gw(4), dev = "v1" })
       assert.same({ "4" }, held())
+    end)
+
+    it("replace keeps a route that it cannot replace", function()
+      assert(nl.route:prepend { dst = dst, nexthops = { hop(2), hop(3) } })
+      assert(nl.route:append { dst = dst, dev = "p1" })
+      local before <const> = tostring(nl.route:list { dst = dst })
+      local far <const> = family.number == 4 and "172.31.9.9" or "fd99::9"
+      assert.is_nil((nl.route:replace { dst = dst, via = far }))
+      assert.equal(before, tostring(nl.route:list { dst = dst }))
+    end)
+
+    -- Whatever has the key before, and stands in whatever order.
+    local others <const> = {
+      ["a route by device alone"] = { dev = "p1" },
+      ["one by the device of the hops"] = { dev = "v1" },
+      ["one to nowhere"] = { type = "blackhole" },
+      ["one by an object"] = { nhid = 7 },
+      ["two by device alone"] = { dev = "p1", also = { dev = "v1" } },
+    }
+    for what, beside in pairs(others) do
+      for _, first in ipairs { true, false } do
+        for _, wanted in ipairs { "hops", "device", "object" } do
+          it(("replace by %s leaves one route of a key that holds %s %s a gateway"):format(wanted,
+            what, first and "before" or "behind"), function()
+            assert(nl.nexthop:add { id = 7, via = gw(7), dev = "v1" })
+            assert(nl.nexthop:add { id = 8, via = gw(8), dev = "v1" })
+            local function put(route)
+              local new <const> = { dst = dst, family = family.number }
+              for key, value in pairs(route or {}) do new[key] = key ~= "also" and value or nil end
+              assert(nl.route:append(new))
+            end
+            if first then put(beside) end
+            put { nexthops = { hop(2) } }
+            if not first then put(beside) end
+            if beside.also then put(beside.also) end
+            local never_without <const> = watch()
+            local new <const> = { dst = dst, family = family.number, mtu = 1400,
+              nexthops = wanted == "hops" and { hop(3), hop(4) } or nil,
+              dev = wanted == "device" and "v1" or nil, nhid = wanted == "object" and 8 or nil }
+            assert(nl.route:replace(new))
+            never_without()
+            local list <const> = nl.route:list { dst = dst }
+            assert.equal(1, #list)
+            assert.equal(1400, list[1].mtu)
+            assert.equal(wanted == "object" and 8 or nil, list[1].nhid)
+            assert(nl.route:del(new))
+            assert.same({}, held())
+          end)
+        end
+      end
+    end
+
+    it("add_nexthop and del_nexthop see what the objects of a route have", function()
+      assert(nl.nexthop:add { id = 1, via = gw(2), dev = "v1" })
+      assert(nl.nexthop:add { id = 2, via = gw(3), dev = "v1" })
+      assert(nl.nexthop:add { id = 3, group = { 1, { id = 2, weight = 7 } } })
+      assert(nl.nexthop:add { id = 4, group = { 1, { id = 2, weight = 1000 } } })
+      for compat = 0, 1 do
+        assert(nl.sysctl:set("net.ipv4.nexthop_compat_mode", compat))
+        assert(nl.route:add { dst = dst, nhid = 3, family = family.number })
+        assert(nl.route:add_nexthop(dst, hop(4)))
+        assert.same({ "2+3*7+4" }, held())
+        assert(nl.route:replace { dst = dst, nhid = 3, family = family.number })
+        assert(nl.route:del_nexthop(dst, { via = gw(2) }))
+        assert.same({ "3" }, held())
+        assert(nl.route:replace { dst = dst, nhid = 4, family = family.number })
+        local ok, message, code = nl.route:add_nexthop(dst, hop(4))
+        assert.is_nil(ok)
+        assert.equal("EINVAL", code)
+        assert.matches("weight 1000 is of an object", message)
+        assert(nl.route:del { dst = dst, nhid = 4, family = family.number })
+        assert.same({}, held())
+      end
+    end)
+
+    it("deletes take no route by an object for what it is not", function()
+      assert(nl.nexthop:add { id = 7, via = gw(7), dev = "v1" })
+      assert(nl.route:append { dst = dst, nhid = 7, family = family.number })
+      assert(nl.route:append { dst = dst, nexthops = { hop(2), hop(3) } })
+      assert.is_nil((nl.route:del { dst = dst, via = gw(9), metric = family.metric }))
+      assert.is_nil((nl.route:del { dst = dst, via = gw(9) }))
+      assert.same({ "7", "2+3" }, held())
+      assert(nl.route:del { dst = dst, via = gw(2) })
+      assert.same({ "7", "3" }, held())
+      assert(nl.route:del { dst = dst, via = gw(3) })
+      assert.same({ "7" }, held())
+      assert(nl.route:append { dst = dst, nexthops = { hop(2), hop(3) } })
+      assert.equal(1, nl.route:flush { dst = dst, via = gw(3) })
+      assert.same({ "7" }, held())
+    end)
+
+    it("a route by an object that leads nowhere can be flushed", function()
+      assert(nl.nexthop:add { id = 7, blackhole = true, family = family.number })
+      assert(nl.route:add { dst = dst, nhid = 7, family = family.number })
+      assert.equal(1, nl.route:flush { dst = dst })
+      assert.same({}, held())
+    end)
+
+    it("add_nexthop keeps what a route has beside its hops", function()
+      local route <const> = { dst = dst, via = gw(2), dev = "v1", proto = "static", mtu = 1400,
+        metric = 77, src = gw(1), table = 50 }
+      if family.number == 4 then route.realm = 4 else route.pref, route.expires = "high", 300 end
+      assert(nl.route:add(route))
+      assert(nl.route:add_nexthop({ dst = dst, table = 50 }, hop(3)))
+      local new <const> = nl.route:list { dst = dst, table = 50 }[1]
+      for _, key in ipairs { "proto", "mtu", "metric", "src", "pref" } do
+        assert.equal(route[key], new[key])
+      end
+      assert.equal(family.number == 4 and 4 or nil, new.nexthops[1].realm)
+      assert.equal(2, #new.nexthops)
+      assert(nl.route:del_nexthop({ dst = dst, table = 50 }, hop(3)))
+      assert.equal(route.realm, nl.route:list { dst = dst, table = 50 }[1].realm)
+    end)
+
+    it("add_nexthop to a route by device alone joins it or says why not", function()
+      assert(nl.route:add { dst = dst, dev = "v1", family = family.number })
+      local ok, message, code = nl.route:add_nexthop(dst, hop(3))
+      if family.number == 4 then
+        assert.is_true(ok)
+        assert.equal(2, #nl.route:list { dst = dst }[1].nexthops)
+      else
+        assert.equal("EINVAL", code)
+        assert.equal("route add_nexthop " .. dst .. " via " .. gw(3) .. " dev v1: an IPv6 route by "
+          .. "device alone shares its place with no other hop (EINVAL)", message)
+        assert.equal(1, #nl.route:list { dst = dst })
+        assert(nl.route:append { dst = dst, via = gw(2), dev = "v1" })
+        assert(nl.route:add_nexthop(dst, hop(3))) -- there is one to join
+        assert.equal(2, #nl.route:list { dst = dst }[2].nexthops)
+      end
+    end)
+
+    it("refusals say what was asked", function()
+      for asked, text in pairs {
+        [{ via = gw(9), dev = "v1", metric = 5 }] = " via " .. gw(9) .. " dev v1 metric 5",
+        [{ nhid = 7, family = family.number }] = " nhid 7",
+        [{ nexthops = { hop(2), hop(3, 5) }, table = 7 }] = (" table 7 nexthop via %s dev v1 "
+          .. "nexthop via %s dev v1 weight 5"):format(gw(2), gw(3)),
+      } do
+        asked.dst = dst
+        local _, message <const> = nl.route:del(asked)
+        assert.matches(("route del %s%s: "):format(dst, text), message, 1, true)
+      end
+      local _, message <const> = nl.route:del_nexthop({ dst = dst, table = 7 }, hop(3, 5))
+      assert.equal(("route del_nexthop %s table 7 nexthop via %s dev v1 weight 5: No such route "
+        .. "(ESRCH)"):format(dst, gw(3)), message)
     end)
 
     it("names the hop for which a multipath route is refused", function()

@@ -19,11 +19,11 @@ function M.hops(route)
              realm = route.realm } }
 end
 
----Whether a route has a gateway, as IPv6 routes must to be of several hops.
+---Whether the kernel makes one IPv6 route of this one and others of its key: of all with gateways.
 ---@param route table
 ---@return boolean
-function M.has_gateway(route)
-  return M.hops(route)[1].via ~= nil
+function M.joins(route)
+  return route.type == "unicast" and not route.nhid and M.hops(route)[1].via ~= nil
 end
 
 ---The entry of the first key that can have several hops; the first where there is none. In IPv6
@@ -31,9 +31,12 @@ end
 ---@param list ecmp.View[]
 ---@return ecmp.View
 function M.that_takes_hops(list)
-  for _, entry in ipairs(list[1].family == 6 and list or {}) do
-    if entry.metric == list[1].metric and entry.type == "unicast" and M.has_gateway(entry) then
-      return entry
+  for _, by_object in ipairs { false, true } do
+    for _, entry in ipairs(list[1].family == 6 and list or {}) do
+      if entry.metric == list[1].metric and entry.type == "unicast"
+        and (M.joins(entry) or by_object and entry.nhid) then
+        return entry
+      end
     end
   end
   return list[1]
@@ -190,10 +193,10 @@ local NARROW <const> = { link = true, host = true }
 
 ---A route of the kernel with other hops.
 ---@param entry ecmp.View
----@param hops table[] as requests take them
+---@param hops table[]
 ---@return table
 function M.with_hops(entry, hops)
-  local route = entry:copy { nexthops = hops }
+  local route = entry:copy { nexthops = M.plain_hops { family = entry.family, nexthops = hops } }
   route.via, route.dev, route.encap, route.nhid, route.onlink = nil, nil, nil, nil, nil
   route.realm = nil -- each hop has its own
   for _, hop in ipairs(hops) do
@@ -214,7 +217,7 @@ function M.deletion(entry, hidden)
   local hops = M.hops(entry)
   if entry.family == 4 and not entry.nhid and (hops[1].via or hops[1].dev)
     and entry.type == "unicast" then
-    return M.with_hops(entry, M.plain_hops(entry))
+    return M.with_hops(entry, M.hops(entry))
   end
   local route = {
     dst = entry.dst, table = entry.table, metric = entry.metric, family = entry.family,
@@ -233,12 +236,13 @@ function M.deletion(entry, hidden)
 end
 
 ---The request that deletes an entry of a place where no other is left: the view itself, but for
----IPv6 routes of several hops, which go at once when none is named.
+---routes by objects, which are named by nothing else, and for IPv6 routes of several hops, which go
+---at once when none is named.
 ---@param entry ecmp.View
 ---@return ecmp.View|table
 function M.removal(entry)
   local hops = entry.family == 6 and entry.nexthops
-  return hops and #hops > 1 and M.deletion(entry) or entry
+  return (entry.nhid or hops and #hops > 1) and M.deletion(entry) or entry
 end
 
 -- Whether the hops of an entry are the first of another's, which is what the kernel compares in
@@ -253,28 +257,33 @@ local function begins(before, entry)
   return true
 end
 
--- Whether the request that deletes an entry fits another, which stands before it, as well.
-local function hides(before, entry)
-  if before.metric ~= entry.metric or entry.nhid then
-    return false
-  elseif entry.family == 6 then
-    local hops = M.hops(entry)
-    return #hops > 1 or M.find_hop(before, { via = hops[1].via, dev = hops[1].dev }) ~= nil
-  end
-  return before.type == entry.type and before.proto == entry.proto and before.scope == entry.scope
-    and before.src == entry.src and before.tos == entry.tos and not before.nhid
-    and begins(before, entry)
+-- IPv6: a route by an object is found whatever hop is named.
+local function hides6(before, hops)
+  return before.nhid ~= nil or #hops > 1
+    or M.find_hop(before, { via = hops[1].via, dev = hops[1].dev }) ~= nil
 end
 
----The entry that the kernel would find before this one.
+local function hides4(before, entry)
+  return before.type == entry.type and before.proto == entry.proto and before.scope == entry.scope
+    and before.src == entry.src and before.tos == entry.tos
+    and (before.nhid == nil or entry.type ~= "unicast") and begins(before, entry)
+end
+
+---The entry that the kernel would find before this one, or before one hop of it.
 ---@param list ecmp.View[] all of the destination, in the kernel's order
 ---@param entry ecmp.View one of them
+---@param hop? table
 ---@return ecmp.View|nil
-function M.hidden_by(list, entry)
+function M.hidden_by(list, entry, hop)
   for _, before in ipairs(list) do
+    local found
     if rawequal(before, entry) then
       return nil
-    elseif hides(before, entry) then
+    elseif before.metric == entry.metric and before.from == entry.from and not entry.nhid then
+      found = entry.family == 4 and hides4(before, entry)
+        or entry.family == 6 and hides6(before, hop and { hop } or M.hops(entry))
+    end
+    if found then
       return before
     end
   end

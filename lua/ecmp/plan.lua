@@ -135,14 +135,16 @@ local function deletion(route)
     words.nhid = route.nhid
     return words
   end
+  words.type = route.type
   if route.family == 4 then
-    words.type, words.scope = route.type, route.scope
+    words.scope = route.scope
     words.nexthops = hops[1] and hops
   elseif hops[2] then
     words.nexthops = hops
   elseif hops[1] then
     words.via, words.dev = hops[1].via, hops[1].dev
   end
+  if route.family == 6 and not (hops[1] and hops[1].via) then words.proto = route.proto end
   return words
 end
 

@@ -1,9 +1,11 @@
 -- Routes: the verbs of every object, with one meaning for both families where the kernel has two.
--- How the families differ is in the comments here and nowhere else in the handle.
 
-local rtnl = require "ecmp.rtnl"
+local crowd = require "ecmp.crowd"
 local entries = require "ecmp.entry"
 local object = require "ecmp.object"
+local place = require "ecmp.place"
+local refusal = require "ecmp.refusal"
+local rtnl = require "ecmp.rtnl"
 
 rtnl.own()
 
@@ -31,167 +33,6 @@ local function as_table(value, verb)
   return value
 end
 
-local function default_metric(family)
-  return family == 6 and 1024 or 0
-end
-
-local function metric_of(route)
-  local metric = route.metric or 0
-  return metric == 0 and default_metric(route.family) or metric
-end
-
--- The kernel's routes with the destination and table of a request, in the kernel's order. IPv4 tos
--- and the IPv6 source prefix are part of a destination: with others they lead other packets.
-local function listed(self, request)
-  local list, message, code = self:list {
-    dst = request.dst or "default", table = request.table, family = request.family,
-  }
-  if not list then
-    return nil, message, code
-  end
-  local found = {}
-  for _, entry in ipairs(list) do
-    if entries.same_packets(entry, request) then
-      found[#found + 1] = entry
-    end
-  end
-  return found
-end
-
-local function of_metric(list, metric)
-  local found = {}
-  for _, entry in ipairs(list) do
-    if metric_of(entry) == metric then
-      found[#found + 1] = entry
-    end
-  end
-  return found
-end
-
-local function key_text(route)
-  local words = { route.dst or "default" }
-  for _, key in ipairs { "table", "metric" } do
-    if route[key] then
-      words[#words + 1] = key .. " " .. route[key]
-    end
-  end
-  return table.concat(words, " ")
-end
-
-local function hop_text(hop)
-  local words = {}
-  for _, key in ipairs { "via", "dev" } do
-    if hop[key] then
-      words[#words + 1] = key .. " " .. hop[key]
-    end
-  end
-  return table.concat(words, " ")
-end
-
-local function absent(verb, route, hop)
-  return nil, ("route %s %s%s: No such route (ESRCH)"):format(verb, key_text(route),
-    hop and " " .. hop_text(hop) or ""), "ESRCH"
-end
-
--- Deletes an entry of the kernel and nothing beside it; `list` has all of its destination.
-local function delete_exactly(self, entry, list)
-  local hidden = entries.hidden_by(list, entry)
-  if hidden and (entry.family == 4 or #entries.hops(entry) == 1) then
-    return nil, ("route del %s: the kernel would take %s, which stands before it (EBUSY)"):format(
-      entry:text { line = true }, hidden:text { line = true }), "EBUSY"
-  end
-  return self.nl.socket:request("route", "del", entries.deletion(entry, hidden))
-end
-
--- Whether an entry is the first of several of its key: the one that is used.
-local function leads(entry, list)
-  local before = true
-  for _, other in ipairs(list) do
-    if rawequal(other, entry) then
-      before = false
-    elseif other.metric == entry.metric and other.tos == entry.tos then
-      return not before
-    end
-  end
-  return false
-end
-
--- IPv4: the new entry goes behind the old one, then the old one goes. No packet finds the
--- destination without a route, where a REPLACE loses about one lookup in fifty thousand; if the
--- second step fails the first is taken back. Before other entries of its key, which would come to
--- be used instead, it is replaced in its place.
-local function swap(self, entry, list, route)
-  if entry.family == 4 and leads(entry, list) then
-    return self.nl.socket:request("route", "replace", route)
-  end
-  local ok, message, code = self.nl.socket:request("route", "append", route)
-  if not ok then
-    return nil, message, code
-  end
-  ok, message, code = delete_exactly(self, entry, list)
-  if not ok then
-    self.nl.socket:request("route", "del", {
-      dst = route.dst, table = route.table, metric = route.metric, family = route.family,
-      tos = route.tos, from = route.from, nexthops = route.nexthops,
-    })
-    return nil, message, code
-  end
-  return true
-end
-
--- Whether the kernel finds a gateway on a link of its own, without a gateway before it.
-local function on_link(nl, hop)
-  if not hop.via or hop.onlink then
-    return true
-  end
-  local via = entries.canonical_hop(hop).via
-  local answer = nl.socket:request("flow", "get", { dst = via, dev = hop.dev })
-  return answer and not answer.via and answer.type == "unicast"
-end
-
-local function twin_of(hops, at)
-  for i = 1, at - 1 do
-    if hops[i].via == hops[at].via and hops[i].dev == hops[at].dev then
-      return i
-    end
-  end
-end
-
--- What is wrong with a hop, for the refusals that one hop of several may have caused.
-local function unreachable(nl, hops, i)
-  return not on_link(nl, hops[i]) and "is not reachable"
-end
-
-local faults <const> = {
-  ENETUNREACH = unreachable, EHOSTUNREACH = unreachable, ENODEV = unreachable,
-  ENETDOWN = unreachable,
-  EINVAL = function(nl, hops, i, family)
-    return family == 6 and not hops[i].via and "has no gateway" or unreachable(nl, hops, i)
-  end,
-  EEXIST = function(_, hops, i)
-    local twin = twin_of(hops, i)
-    return twin and ("is nexthops[%d] again"):format(twin)
-  end,
-}
-
--- The kernel does not say which hop of a multipath route it minds: a lookup of each gateway tells.
-local function name_hop(nl, route, message, code)
-  local hops, fault_of = route.nexthops or {}, faults[code]
-  if not fault_of or #hops < 2 then
-    return message
-  end
-  local family = rtnl.view("route", route).family
-  for i, hop in ipairs(hops) do
-    local fault = fault_of(nl, hops, i, family)
-    if fault then
-      return (message:gsub("( %(%u+%))$", function(symbol)
-        return (": nexthops[%d] %s %s%s"):format(i, hop_text(hop), fault, symbol)
-      end))
-    end
-  end
-  return message
-end
-
 for _, verb in ipairs { "add", "append", "prepend", "change" } do
   methods[verb] = function(self, value)
     value = object.value(value, "route", verb)
@@ -199,49 +40,11 @@ for _, verb in ipairs { "add", "append", "prepend", "change" } do
     if ok then
       return ok
     end
-    return nil, name_hop(self.nl, as_table(value, verb), message, code), code
+    return nil, refusal.name_hop(self.nl, as_table(value, verb), message, code), code
   end
 end
 
--- By what a route is named whose next hops are to change.
-local names_place <const> = {
-  dst = true, family = true, table = true, metric = true, tos = true, from = true,
-}
-
--- The place a key names, as a request; a default route without a family is of the hop's.
-local function place_of(key, family, verb)
-  local route, place = as_table(key, verb), {}
-  for name, value in pairs(route) do
-    if names_place[name] then
-      place[name] = value
-    elseif not rtnl.is_view(key) then
-      rtnl.view("route", route) -- raises for what no route has
-      rtnl.throw(("%s: %s finds a route by dst, table, metric, family, tos and from"):format(name,
-        verb))
-    end
-  end
-  if rtnl.is_view(key) then
-    place.metric = place.metric or 0
-  elseif place.dst == nil or place.dst == "default" then
-    place.family = place.family or family
-  end
-  return place, rtnl.view("route", place, true)
-end
-
--- The entries a key may mean, in the kernel's order, and all of its destination.
-local function possible_entries(self, key, hop, family, verb)
-  local place, request = place_of(key, family, verb)
-  local list, message, code = listed(self, request)
-  if not list then
-    return nil, message, code
-  end
-  local possible = place.metric and of_metric(list, metric_of {
-    metric = place.metric, family = request.family }) or list
-  if not possible[1] then
-    return absent(verb, place, hop)
-  end
-  return possible, list
-end
+-- One hop more or less ---------------------------------------------------------------------------
 
 local function check_hop(hop, verb)
   if type(hop) == "string" then
@@ -260,6 +63,87 @@ local function check_hop(hop, verb)
   return entries.canonical_hop(hop), family
 end
 
+-- By what a route is named whose next hops are to change.
+local names_place <const> = {
+  dst = true, family = true, table = true, metric = true, tos = true, from = true,
+}
+
+-- The place a key names; a default route without a family is of the hop's.
+local function place_of(key, family, verb)
+  local given, named = as_table(key, verb), {}
+  for name, value in pairs(given) do
+    if names_place[name] then
+      named[name] = value
+    elseif not rtnl.is_view(key) then
+      rtnl.view("route", given) -- raises for what no route has
+      rtnl.throw(("%s: %s finds a route by dst, table, metric, family, tos and from"):format(name,
+        verb))
+    end
+  end
+  if rtnl.is_view(key) then
+    named.metric = named.metric or 0
+  elseif named.dst == nil or named.dst == "default" then
+    named.family = named.family or family
+  end
+  named.dst = named.dst or "default"
+  named.family = rtnl.view("route", named, true).family
+  return named
+end
+
+-- The entries a key may mean, in the kernel's order, and all of its destination.
+local function possible_entries(self, named)
+  local list, message, code = place.listed(self.nl, named)
+  if not list then
+    return nil, message, code
+  end
+  local possible = named.metric and place.of_metric(list, place.metric_of(named)) or list
+  if not possible[1] then
+    return nil, "No such route", "ESRCH"
+  end
+  return possible, list
+end
+
+-- Refuses in the words of what was asked.
+local function refuse(verb, named, hop, message, code)
+  return refusal.of(verb, { dst = named.dst, table = named.table, metric = named.metric,
+    family = named.family, tos = named.tos, from = named.from,
+    nexthops = entries.plain_hops { family = named.family, nexthops = { hop } } }, message, code)
+end
+
+-- Why a route cannot have these hops, where the kernel would say something else or nothing.
+local function unfit(entry, hops)
+  if entry.type ~= "unicast" then
+    return ("a %s route has no next hops"):format(entry.type)
+  end
+  for _, hop in ipairs(hops) do
+    if entry.family == 6 and not hop.via then
+      return "an IPv6 route by device alone shares its place with no other hop"
+    elseif (hop.weight or 1) > 256 then
+      return ("weight %d is of an object, and more than a route can have"):format(hop.weight)
+    end
+  end
+end
+
+local function join(self, entry, list, hops, hop)
+  if entry.family == 6 and not entry.nhid then
+    return self.nl.socket:request("route", "append", entries.with_hops(entry, { hop }))
+  end
+  return place.swap(self.nl, entry, list, entries.with_hops(entry, hops))
+end
+
+-- The entry a hop is to join, and all of its destination, where it was not found by a lookup.
+local function entry_to_join(self, named)
+  local used = place.used(self.nl, named)
+  if used and (used.family == 4 or entries.joins(used)) then
+    return used
+  end
+  local possible, list, code = possible_entries(self, named)
+  if not possible then
+    return nil, list, code
+  end
+  return entries.that_takes_hops(possible), list
+end
+
 ---Adds one next hop to a route, which becomes a multipath route if it was none.
 ---@param key string|table|ecmp.View destination, or table with `dst` and, where needed, `table`,
 ---`metric`, `family`, `tos`, `from`; without a metric the route that is used
@@ -271,53 +155,39 @@ end
 function methods:add_nexthop(key, hop)
   local family
   hop, family = check_hop(hop, "add_nexthop")
-  local possible, list, code = possible_entries(self, key, hop, family, "add_nexthop")
-  if not possible then
-    return nil, list, code
+  local named = place_of(key, family, "add_nexthop")
+  local entry, list, code = entry_to_join(self, named)
+  if not entry then
+    return refuse("add_nexthop", named, hop, list, code)
   end
-  local entry = entries.that_takes_hops(possible)
-  local why, symbol
-  if entry.type ~= "unicast" then
-    why, symbol = ("a %s route has no next hops"):format(entry.type), "EINVAL"
-  elseif entry.family == 6 and not entries.has_gateway(entry) then
-    why, symbol = "an IPv6 route by device alone shares its place with no other hop", "EINVAL"
-  elseif entries.find_hop(entry, { via = hop.via, dev = hop.dev }) then
-    why, symbol = "this route has that next hop", "EEXIST"
+  local hops, message, symbol = place.hops(self.nl, entry)
+  if not hops then
+    return nil, message, symbol
+  elseif entries.find_hop({ nexthops = hops }, { via = hop.via, dev = hop.dev }) then
+    return refuse("add_nexthop", named, hop, "this route has that next hop", "EEXIST")
   end
+  hops[#hops + 1] = hop
+  local why = unfit(entry, hops)
   if why then
-    return nil, ("route add_nexthop %s %s: %s (%s)"):format(entry.dst, hop_text(hop), why, symbol),
-      symbol
+    return refuse("add_nexthop", named, hop, why, "EINVAL")
   end
-  local added = entries.plain_hops { family = entry.family, nexthops = { hop } }[1]
-  local ok, message
-  if entry.family == 6 and not entry.nhid then
-    ok, message, symbol = self.nl.socket:request("route", "append",
-      entries.with_hops(entry, { added }))
-  else
-    local hops = entries.plain_hops(entry)
-    hops[#hops + 1] = added
-    ok, message, symbol = swap(self, entry, list, entries.with_hops(entry, hops))
-  end
-  if not ok and faults[symbol] == unreachable and not on_link(self.nl, added) then
-    message = ("route add_nexthop %s %s: this next hop is not reachable (%s)"):format(
-      key_text(entry), hop_text(hop), symbol)
+  local ok
+  ok, message, symbol = join(self, entry, list, hops, hop)
+  if not ok and refusal.is_far(self.nl, hop, symbol) then
+    return refuse("add_nexthop", named, hop, "this next hop is not reachable", symbol)
   end
   return ok, message, symbol
 end
 
--- Takes hop number `at` out of an entry; with its last one the entry goes.
-local function remove_hop(self, entry, list, at)
-  local hops = entries.plain_hops(entry)
-  local gone = table.remove(hops, at)
-  if #hops == 0 then
-    return delete_exactly(self, entry, list)
-  elseif entry.family == 6 and not entry.nhid then
-    return self.nl.socket:request("route", "del", {
-      dst = entry.dst, table = entry.table, metric = metric_of(entry), family = 6,
-      from = entry.from, via = gone.via, dev = gone.dev,
-    })
+-- The first of these that has a hop, with all of its hops and the number of that one.
+local function with_hop(self, possible, hop)
+  for _, entry in ipairs(possible) do
+    local hops = place.hops(self.nl, entry)
+    local at = hops and entries.find_hop({ nexthops = hops }, hop)
+    if at then
+      return entry, hops, at
+    end
   end
-  return swap(self, entry, list, entries.with_hops(entry, hops))
 end
 
 ---Takes one next hop out of a route; with its last one the route goes.
@@ -330,24 +200,33 @@ end
 function methods:del_nexthop(key, hop)
   local family
   hop, family = check_hop(hop, "del_nexthop")
-  local possible, list, code = possible_entries(self, key, hop, family, "del_nexthop")
-  if not possible then
-    return nil, list, code
-  end
-  for _, entry in ipairs(possible) do
-    local at = entries.find_hop(entry, hop)
-    if at then
-      return remove_hop(self, entry, list, at)
+  local named = place_of(key, family, "del_nexthop")
+  local used = place.used(self.nl, named)
+  if used and (used.family == 4 or entries.joins(used) and place.no_objects(self.nl)) then
+    local entry, hops, at = with_hop(self, { used }, hop)
+    if entry then
+      return place.remove_hop(self.nl, entry, nil, hops, at)
     end
   end
-  return absent("del_nexthop", possible[1], hop)
+  local possible, list, code = possible_entries(self, named)
+  if not possible then
+    return refuse("del_nexthop", named, hop, list, code)
+  end
+  local entry, hops, at = with_hop(self, possible, hop)
+  if not entry then
+    return refuse("del_nexthop", named, hop, "No such route", "ESRCH")
+  end
+  return place.remove_hop(self.nl, entry, list, hops, at)
 end
 
+-- Deleting ---------------------------------------------------------------------------------------
+
 -- What the kernel compares by itself, so that it need not be listed first. A metric of 0 is none to
--- it, and matches any.
+-- it, and matches any. By gateway and device IPv4 finds routes of one hop alone; IPv6 finds a hop
+-- of any route, and takes a route by an object for one that has it.
 local compared <const> = {
   [4] = { dst = true, table = true, metric = true, proto = true, family = true, type = true,
-          tos = true, scope = true, src = true },
+          tos = true, scope = true, src = true, via = true, dev = true },
   -- Not proto: of a route of several hops any may have it, and all would go. Not the source prefix:
   -- where no route has one, it is passed over.
   [6] = { dst = true, table = true, metric = true, family = true },
@@ -362,27 +241,59 @@ local function kernel_compares(route, family)
   return route.metric ~= 0
 end
 
--- The entry that is meant, or a route of several hops and the one hop of it.
-local function find(list, route, request)
-  for _, entry in ipairs(list) do
-    if entries.has(entry, route, request) and entries.is(entry, route) then
+-- Whether an entry is the one asked for, as a whole.
+local function is(entry, route, request)
+  return entries.has(entry, route, request) and entries.is(entry, route)
+end
+
+-- The entry that is meant, or one of several hops and the number of that hop.
+local function find(self, possible, route, request)
+  for _, entry in ipairs(possible) do
+    if is(entry, route, request) then
       return entry
     end
   end
   local hop = (route.via or route.dev) and not route.nexthops and entries.canonical_hop(route)
-  for _, entry in ipairs(list) do
-    local at = hop and entries.has(entry, route, request) and entries.find_hop(entry, hop)
+  for _, entry in ipairs(hop and possible or {}) do
+    local hops = entries.has(entry, route, request) and place.hops(self.nl, entry) or {}
+    local at = entries.find_hop({ nexthops = hops }, hop)
     if at then
-      return entry, at
+      return entry, hops, at
     end
   end
+end
+
+local function delete(self, list, entry, hops, at)
+  if at then
+    return place.remove_hop(self.nl, entry, list, hops, at)
+  end
+  return place.delete(self.nl, entry, list)
+end
+
+-- The same without a list, where nothing else can be meant, or be taken for what is meant.
+-- `missed`: no IPv4 route of one hop is meant. IPv6 has one route of gateways for a metric; when
+-- all of its hops are to go, others may stand before it.
+local function find_used(self, route, request, metric, missed)
+  local used = place.used(self.nl, {
+    dst = request.dst, table = request.table, family = request.family, metric = metric,
+    tos = request.tos, from = request.from })
+  if not used or used.family == 6 and not (entries.joins(used) and place.no_objects(self.nl)) then
+    return nil
+  end
+  local entry, hops, at = find(self, { used }, route, request)
+  if at and not (missed or used.family == 6 and route.metric) then
+    return nil
+  elseif entry and not at and used.family == 6 and #entries.hops(used) > 1 then
+    return nil
+  end
+  return entry, hops, at
 end
 
 ---Deletes what is asked for and nothing beside it, in both families alike: the fields given must
 ---match, those left out match anything; of several matches the first goes. IPv4 `tos` and the IPv6
 ---source prefix `from` belong to the destination: left out there is none. With one next hop
----(`via`, `dev`) of a multipath route, that hop goes. With `nexthops`, the route that has just
----these, in any order.
+---(`via`, `dev`) of a multipath route, that hop goes, where no route has that hop alone. With
+---`nexthops`, the route that has just these, in any order.
 ---@param value table|string|ecmp.View
 ---@return true|nil
 ---@return string? message
@@ -390,54 +301,77 @@ end
 function methods:del(value)
   local route = as_table(value, "del")
   local request = rtnl.view("route", route, true) -- raises for wrong fields
-  if kernel_compares(route, request.family) then
+  local missed = kernel_compares(route, request.family)
+  if missed then
     local ok, message, code = self.nl.socket:request("route", "del", route)
     if code == "ENOENT" then -- IPv6 says so where the table has no routes at all
-      return absent("del", route)
-    elseif code ~= "ESRCH" or route.type ~= "blackhole" then -- may be one by its object alone
-      return ok, message, code
+      return refusal.of("del", route, "No such route", "ESRCH")
+    elseif code ~= "ESRCH" or not (route.via or route.dev or route.type == "blackhole") then
+      return ok, message, code -- else it may be one hop of several, or lead nowhere by its object
     end
   end
-  local metric = route.metric or rtnl.is_view(value) and 0
-  local list, message, code = listed(self, request)
+  local metric = route.metric or rtnl.is_view(value) and 0 or nil
+  local entry, hops, at = find_used(self, route, request, metric, missed)
+  if entry then
+    return delete(self, nil, entry, hops, at)
+  end
+  local list, message, code = place.listed(self.nl, request)
   if not list then
     return nil, message, code
   end
-  local possible = metric and of_metric(list, metric_of {
+  local possible = metric and place.of_metric(list, place.metric_of {
     metric = metric, family = request.family }) or list
-  local entry, hop = find(possible, route, request)
-  if hop then
-    return remove_hop(self, entry, list, hop)
-  elseif entry then
-    return delete_exactly(self, entry, list)
+  entry, hops, at = find(self, possible, route, request)
+  if entry then
+    return delete(self, list, entry, hops, at)
   end
-  return absent("del", route, (route.via or route.dev) and entries.canonical_hop(route) or nil)
+  return refusal.of("del", route, "No such route", "ESRCH")
 end
 
--- The IPv4 entries of a key, without those but the first that equal the route: the kernel refuses a
--- replacement that equals a later entry, so they have gone.
-local function others_of_key(self, request)
-  local list, message, code = listed(self, request)
-  if not list then
-    return nil, message, code
+-- Replacing --------------------------------------------------------------------------------------
+
+-- The entry that is to be replaced: the first in IPv4, which is the one that is used. In IPv6 the
+-- last of those that share gateways, or of those that do not, so that those before can be told
+-- apart from it.
+local function to_replace(found, request)
+  local kept = found[1]
+  for _, entry in ipairs(found) do
+    if request.family == 6 and entries.joins(entry) == entries.joins(request) then
+      kept = entry
+    end
   end
-  local found = of_metric(list, metric_of(request))
-  for i = #found, 2, -1 do
-    if entries.same_hops(found[i], entries.hops(request)) then
-      local ok
-      ok, message, code = delete_exactly(self, found[i], list)
-      if not ok then
+  return kept
+end
+
+-- Deletes what else has the key of a new route, so that one is left to be replaced.
+local function delete_others(self, list, request)
+  local found = place.beside(list, request)
+  local kept = to_replace(found, request)
+  for _, entry in ipairs(found) do
+    if not rawequal(entry, kept) then
+      local ok, message, code = place.delete(self.nl, entry, list)
+      if not ok and code ~= "ESRCH" then
         return nil, message, code
       end
-      table.remove(found, i)
+      for i = #list, 1, -1 do
+        if rawequal(list[i], entry) then
+          table.remove(list, i)
+        end
+      end
     end
   end
-  return found
+  return true
 end
 
----Makes the route of this key (destination, table, metric) be this one. IPv4 may hold several
----entries of one key, of which the kernel replaces only the first; the others go, so that both
----families end with one route.
+-- IPv6 says of a hop that is listed twice what it says of a route that is there.
+local function is_there(self, route, family, message, code)
+  return code == "EEXIST"
+    and (family == 4 or refusal.name_hop(self.nl, route, message, code) == message)
+end
+
+---Makes the route of this key (destination, table, metric) be this one, and the only one. Where the
+---key is new this takes one request; else its table is listed, as the kernel replaces one of
+---several entries and cannot be asked for the others.
 ---@param value table|string|ecmp.View
 ---@return true|nil
 ---@return string? message
@@ -445,67 +379,25 @@ end
 function methods:replace(value)
   local route = as_table(value, "replace")
   local request = rtnl.view("route", route, true)
-  local before = {}
-  if request.family == 4 then
-    -- The kernel cannot be asked for one prefix, so finding what else has the key takes a list of
-    -- the table; where nothing has it, adding is all there is to do.
-    if self.nl.socket:request("route", "add", route) then
-      return true
+  local ok, message, code = self.nl.socket:request("route", "add", route)
+  if ok then
+    return true
+  elseif is_there(self, route, request.family, message, code) then
+    local list
+    list, message, code = place.listed(self.nl, request)
+    if not list then
+      return nil, message, code
     end
-    local message, code
-    before, message, code = others_of_key(self, request)
-    if not before then
+    ok, message, code = delete_others(self, list, request)
+    if not ok then
       return nil, message, code
     end
   end
-  local ok, message, code = self.nl.socket:request("route", "replace", route)
+  ok, message, code = self.nl.socket:request("route", "replace", route)
   if not ok then
-    return nil, name_hop(self.nl, route, message, code), code
-  end
-  for i = 2, #before do
-    ok, message, code = delete_exactly(self, before[i], before)
-    if not ok and code ~= "ESRCH" then
-      return nil, message, code
-    end
+    return nil, refusal.name_hop(self.nl, route, message, code), code
   end
   return true
-end
-
--- What all routes of a list have in common as a filter of a list.
-local function span(list)
-  local table, family = list[1].table, list[1].family
-  for _, view in ipairs(list) do
-    table = table == view.table and table or "all"
-    family = family == view.family and family or nil
-  end
-  return { table = table, family = family }
-end
-
--- Whether a list holds all of its tables.
-local function is_whole(filter)
-  if type(filter) == "string" then
-    return false
-  end
-  for key in pairs(filter or {}) do
-    if key ~= "table" and key ~= "family" then
-      return false
-    end
-  end
-  return true
-end
-
--- How many entries the places have that hold several. The kernel lists these behind each other.
-local function crowds(all)
-  local found, before = {}, nil
-  for _, view in ipairs(all) do
-    if before and view.dst == before.dst and view.metric == before.metric
-      and view.tos == before.tos and view.table == before.table then
-      local slot = entries.slot(view)
-      found[slot] = (found[slot] or 1) + 1
-    end
-    before = view
-  end
-  return found
 end
 
 ---How the routes of a list are deleted. Those that share their place with one that is to stay, for
@@ -516,22 +408,7 @@ end
 ---@return string? message
 ---@return string? code
 function methods:deletions(list, filter)
-  if not list[1] or is_whole(filter) then
-    return entries.removal
-  end
-  local all, message, code = self:list(span(list))
-  if not all then
-    return nil, message, code
-  end
-  local staying = crowds(all)
-  for _, view in ipairs(next(staying) and list or {}) do
-    local slot = entries.slot(view)
-    staying[slot] = staying[slot] and staying[slot] - 1
-  end
-  return function(view)
-    local shared = next(staying) and staying[entries.slot(view)] or 0
-    return shared <= 0 and entries.removal(view) or nil
-  end
+  return crowd.deletions(self, list, filter)
 end
 
 ---Asks which way a flow takes: the kernel's own answer.

@@ -228,12 +228,84 @@ local function differences(state, want, stated)
   return left, missing
 end
 
----Whether the kernel can be told exactly these routes, by their gateways.
-local function all_named(routes)
-  for _, route in ipairs(routes) do
-    if not is_joining(route) then return false end
+---The device by which the kernel finds a route that has no gateway: those to nowhere lie on the
+---loopback.
+local function device_of(route)
+  local hop <const> = route.nexthops[1]
+  return hop and hop.dev or not hop and "lo"
+end
+
+local function leaves_by(route, dev)
+  for _, hop in ipairs(route.nexthops) do
+    if hop.dev == nil or hop.dev == dev then return true end
+  end
+  return #route.nexthops == 0 and dev == "lo"
+end
+
+---Whether the kernel, told to delete the route at `i`, would find another before it. Gateways and
+---objects it finds without fail, but for routes by objects, which it takes for any.
+local function is_hidden(state, i)
+  local route <const> = state[i]
+  if route.nhid then return false end
+  for k = 1, i - 1 do
+    local other <const> = state[k]
+    if other.nhid then return true end
+    if not is_joining(route) and leaves_by(other, device_of(route)) then return true end
+  end
+  return false
+end
+
+---Deletes the routes that are not wanted, while others stand beside them.
+---@return boolean? done nil where the kernel cannot be told which is meant
+local function delete_all(slot, superfluous)
+  for _, route in ipairs(superfluous) do
+    local i <const> = find(slot.state, route)
+    if is_hidden(slot.state, i) then return nil end
+    slot.del(i)
   end
   return true
+end
+
+local function find_joining(list)
+  for i, route in ipairs(list) do
+    if is_joining(route) then return i end
+  end
+end
+
+---Whether the kernel takes a new route for one that is there: for those without a gateway it looks
+---at the device alone.
+local function is_taken(state, route)
+  for _, other in ipairs(is_joining(route) and {} or state) do
+    if not is_joining(other) and not route.nhid and not other.nhid
+      and device_of(other) == device_of(route) then
+      return true
+    end
+  end
+  return false
+end
+
+---Brings in what is missing: the route of all gateways in the place of the one that is not wanted,
+---others beside what is there.
+---@return boolean? done nil where one cannot be beside another that is to go
+local function bring_in(slot, superfluous, missing)
+  for _, route in ipairs(missing) do
+    local old <const> = is_joining(route) and find_joining(superfluous)
+    if old then
+      local i <const> = find(slot.state, table.remove(superfluous, old))
+      slot.replace(survivor_first(route, slot.state[i]), i)
+    elseif is_taken(slot.state, route) then
+      return nil
+    else
+      slot.create(route)
+    end
+  end
+  return true
+end
+
+---The changes by which the slot holds a route at every step; nil where there are none.
+local function gentle(have, superfluous, missing)
+  local slot <const> = recorder(have)
+  return bring_in(slot, superfluous, missing) and delete_all(slot, superfluous) and slot.changes
 end
 
 local function settle6(slot, want, stated)
@@ -242,18 +314,25 @@ local function settle6(slot, want, stated)
     return fill(slot, want, "create")
   end
   local superfluous <const>, missing <const> = differences(slot.state, want, stated)
-  if #superfluous == 0 then
-    for _, route in ipairs(missing) do slot.create(route) end
-  elseif #missing == 0 and (#want == 0 or all_named(superfluous)) then
-    for _, route in ipairs(superfluous) do slot.del(find(slot.state, route)) end
-  elseif #slot.state == 1 and #want == 1 then
-    slot.replace(survivor_first(want[1], slot.state[1]), 1)
-  else
-    -- Routes of two kinds share the slot. The kernel replaces kind by kind and cannot be told which
-    -- of them to delete, so this is the case in which the prefix is without a route for a moment.
-    clear(slot)
-    fill(slot, want, "create")
+  if #want == 0 then return clear(slot) end
+  if #slot.state == 1 and #want == 1 then
+    if missing[1] then slot.replace(survivor_first(want[1], slot.state[1]), 1) end
+    return nil
   end
+  local changes <const> = gentle(slot.state, superfluous, missing)
+  if changes then return table.move(changes, 1, #changes, 1, slot.changes) end
+  -- The kernel cannot be told apart what is to go and what is to stay: this is the case in which
+  -- the prefix is without a route for a moment.
+  clear(slot)
+  fill(slot, want, "create")
+end
+
+local function several_joining(list)
+  local count = 0
+  for _, route in ipairs(list) do
+    if is_joining(route) then count = count + 1 end
+  end
+  return count > 1
 end
 
 ---Finds the changes for one slot.
@@ -263,17 +342,20 @@ end
 ---@param stated? table<table, table> the routes that canonical ones were made from
 ---@return table[]? changes, string? message, integer|string|nil code
 function M.settle(have, want, stated)
-  local slot <const> = recorder(have)
   local family <const> = (want[1] or have[1] or {}).family
-  if family == 6 then
-    local list, message, code = join(want, stated or {})
-    if not list then return nil, message, code end
-    -- Into an empty slot every route goes as it was listed, and the kernel joins them.
-    local as_listed <const> = #have == 0 and want[1] and want[1].separate
-    settle6(slot, as_listed and want or list, stated)
-  else
+  if family ~= 6 then
+    local slot <const> = recorder(have)
     settle4(slot, want, stated)
+    return slot.changes
   end
+  local list, message, code = join(want, stated or {})
+  if not list then return nil, message, code end
+  local slot <const> = recorder(have)
+  -- Into an empty slot every route goes as it was listed, and the kernel joins them; what was
+  -- created one by one is taken back one by one.
+  local as_listed <const> = #have == 0 and want[1] and want[1].separate
+    or several_joining(have)
+  settle6(slot, as_listed and want or list, stated)
   return slot.changes
 end
 

@@ -185,6 +185,7 @@ function Copy:lines()
   for _, place in pairs(self.places) do
     local texts <const> = {}
     for i, route in ipairs(place) do texts[i] = spelled(route) end
+    if place[1] and place[1].family == 6 then table.sort(texts) end -- their order means nothing
     if place[1] then lines[#lines + 1] = table.concat(texts, "; ") end
   end
   table.sort(lines)
@@ -230,7 +231,7 @@ describe("the events of a monitor #netns", function()
     return route
   end
 
-  for seed = 1, 4 do
+  for seed = 1, 6 do
     it("lead from one list to the next, overruns or not: " .. seed, function()
       math.randomseed(seed)
       local monitor <close> = nl:monitor({ "route" }, { timeout = 0.2,

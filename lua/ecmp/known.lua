@@ -76,8 +76,8 @@ local function apply4(place, entry, verb, behind)
   elseif verb == "add" or not place[1] then
     table.insert(place, behind and #place + 1 or 1, entry)
     return "add", #place > 1 and behind or nil
-  elseif place[2] then
-    return UNSURE -- a next-hop object may have changed, which any entry may refer to
+  elseif place[2] and entry.view.nhid then
+    return UNSURE -- its object may have changed, and any entry may refer to that
   end
   place[1] = entry
   return "change"
@@ -90,17 +90,15 @@ end
 
 -- One route of all gateways, and beside it those by device alone, by objects, or to nowhere.
 local function apply6(place, entry, verb)
-  local at = find(place, entry)
-  if at then
+  local joining = joins(entry.view)
+  if verb == "change" and place[2] and not joining then
+    return UNSURE -- one of these went, perhaps for the second of two alike
+  elseif find(place, entry) then
     return nil
-  elseif verb == "change" and place[1] and not place[2] then
-    at = 1
-  elseif joins(entry.view) then
-    for i, other in ipairs(place) do
-      at = joins(other.view) and i or at
-    end
-  elseif verb == "change" and place[1] then
-    return UNSURE
+  end
+  local at = verb == "change" and place[1] and not place[2] and 1 or nil
+  for i, other in ipairs(joining and place or {}) do
+    at = joins(other.view) and i or at
   end
   place[at or #place + 1] = entry
   return at and "change" or "add", not at and place[2] and true or nil
@@ -190,24 +188,30 @@ local function begins(list, first)
   return true
 end
 
--- The events that make one place the other; the order of its entries counts.
+local function say_all(say, verb, list, first)
+  for i = first, #list do
+    say(verb, list[i].view, verb == "add" and i > 1 or nil)
+  end
+end
+
+-- The events that make one place the other, none of which leaves it empty unless it is to be. The
+-- order of IPv4 entries counts: what does not begin as it is to begin gets a new first one.
 local function compare(old, new, say)
-  if #old == 1 and #new == 1 then
+  local kept, gone = part(old, new)
+  local _, added = part(new, old)
+  local ordered = new[1] and new[1].view.family == 4
+  if old[1] and new[1] and (#old == 1 and #new == 1 or ordered and not begins(new, kept)
+    or not kept[1] and ordered) then
     if not same(old[1], new[1]) then
       say("change", new[1].view)
     end
-    return
+    say_all(say, "del", old, 2)
+    return say_all(say, "add", new, 2)
   end
-  local kept, gone = part(old, new)
-  if not begins(new, kept) then
-    kept, gone = {}, old
+  for i, entry in ipairs(added) do
+    say("add", entry.view, (i > 1 or old[1] ~= nil) or nil)
   end
-  for _, entry in ipairs(gone) do
-    say("del", entry.view)
-  end
-  for i = #kept + 1, #new do
-    say("add", new[i].view, i > 1 or nil)
-  end
+  say_all(say, "del", gone, 1)
 end
 
 local function in_order(places)

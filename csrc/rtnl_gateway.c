@@ -88,6 +88,22 @@ static void fill_host(uint8_t bytes[16], unsigned length)
 	memset(bytes + whole, 0xff, 16 - whole);
 }
 
+static uint32_t beginning(const uint8_t *address)
+{
+	return (uint32_t)address[0] << 24 | (uint32_t)address[1] << 16 | (uint32_t)address[2] << 8 |
+	       address[3];
+}
+
+/* Whether no gateway begins like the addresses of this prefix: true of nearly all, and soon told.
+ */
+static bool is_far(const struct cover *c, const uint8_t *address, unsigned length)
+{
+	uint32_t first = beginning(address),
+		 past = first | (length < 32 ? UINT32_MAX >> length : 0);
+	return c->lowest.family == c->highest.family &&
+	       (past < beginning(c->lowest.bytes) || first > beginning(c->highest.bytes));
+}
+
 /* Notes that a change to this route may change how the gateways within its destination are reached.
  */
 static void cover_by(lua_State *L, struct cover *c, const struct nlmsghdr *m)
@@ -98,7 +114,8 @@ static void cover_by(lua_State *L, struct cover *c, const struct nlmsghdr *m)
 	size_t size = bytes_of(r->rtm_family);
 	while ((a = next_attribute(&all)) && a->nla_type != RTA_DST)
 		;
-	if (!a || a->nla_len != NLA_HDRLEN + size || r->rtm_dst_len > 8 * size)
+	if (!a || a->nla_len != NLA_HDRLEN + size || r->rtm_dst_len > 8 * size ||
+	    is_far(c, payload_of(a), r->rtm_dst_len))
 		return;
 	struct gateway first = {.family = r->rtm_family}, past;
 	memcpy(first.bytes, payload_of(a), size);

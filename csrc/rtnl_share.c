@@ -11,12 +11,34 @@
 
 /* A key is the family, then the attributes that say the next hops. */
 enum {
-	KEY_HEAD = 4
+	KEY_HEAD = sizeof(uint32_t)
 };
+
+static uint8_t key_family(const uint8_t *key)
+{
+	uint32_t head;
+	memcpy(&head, key, sizeof(head));
+	return (uint8_t)head;
+}
+
+/* Attributes by number, as a set. */
+#define BIT(type) (UINT64_C(1) << (type))
+
+static const uint64_t hop_attributes = BIT(RTA_GATEWAY) | BIT(RTA_OIF) | BIT(RTA_MULTIPATH);
+
+/* With these a route keeps its hops. An IPv4 route by an object takes the metrics of an earlier
+ * one, if it has none. */
+static const uint64_t unshared =
+	BIT(RTA_VIA) | BIT(RTA_NH_ID) | BIT(RTA_ENCAP_TYPE) | BIT(RTA_METRICS);
+
+static bool is_among(uint64_t set, const struct nlattr *a)
+{
+	return set >> (a->nla_type & NLA_TYPE_MASK & 63) & 1;
+}
 
 static bool says_hops(const struct nlattr *a)
 {
-	return a->nla_type == RTA_GATEWAY || a->nla_type == RTA_OIF || a->nla_type == RTA_MULTIPATH;
+	return is_among(hop_attributes, a);
 }
 
 /* --- sets ------------------------------------------------------------------------------------ */
@@ -30,15 +52,15 @@ static bool key_of(struct batch *b, size_t i, struct arena *key)
 	const struct nlattr *a;
 	if (!change_at(b, i)->sharable || r->rtm_type != RTN_UNICAST || r->rtm_flags)
 		return false;
+	uint32_t head = r->rtm_family;
 	key->length = 0;
-	*arena_reserve(b->L, key, KEY_HEAD) = r->rtm_family;
+	memcpy(arena_room(b->L, key, sizeof(head)), &head, sizeof(head));
 	while ((a = next_attribute(&all))) {
-		/* an IPv4 route by an object takes the metrics of an earlier one, if it has none */
-		if (a->nla_type == RTA_VIA || a->nla_type == RTA_NH_ID ||
-		    a->nla_type == RTA_ENCAP_TYPE || (a->nla_type & NLA_TYPE_MASK) == RTA_METRICS)
+		if (is_among(unshared, a))
 			return false;
 		if (says_hops(a))
-			memcpy(arena_reserve(b->L, key, NLA_ALIGN(a->nla_len)), a, a->nla_len);
+			memcpy(arena_room(b->L, key, NLA_ALIGN(a->nla_len)), a,
+			       NLA_ALIGN(a->nla_len));
 	}
 	return key->length > KEY_HEAD;
 }
@@ -87,7 +109,7 @@ static bool add_key(lua_State *L, struct sharing *x, const uint8_t *key, size_t 
 {
 	struct attributes all = {key + KEY_HEAD, length - KEY_HEAD};
 	const struct nlattr *a, *gateway = NULL, *multipath = NULL;
-	struct way way = {.family = key[0]};
+	struct way way = {.family = key_family(key)};
 	while ((a = next_attribute(&all))) {
 		if (a->nla_type == RTA_GATEWAY)
 			gateway = a;
@@ -141,7 +163,7 @@ static bool number_sets(struct batch *b, struct sharing *x)
 
 static int family_of(const struct sharing *x, const struct set *set)
 {
-	return pool_key(&x->sets, &set->key)[0];
+	return key_family(pool_key(&x->sets, &set->key));
 }
 
 static int row_of(const struct sharing *x, const struct set *set)
@@ -234,7 +256,8 @@ static void refer(struct nlmsghdr *m, uint32_t id)
 		size_t length = NLA_ALIGN(a->nla_len);
 		if (says_hops(a))
 			continue;
-		memmove(to, a, length);
+		if (to != (const uint8_t *)a) /* behind what went */
+			memmove(to, a, length);
 		to += length;
 	}
 	struct nlattr attr = {.nla_len = NLA_HDRLEN + sizeof(id), .nla_type = RTA_NH_ID};
@@ -352,22 +375,32 @@ struct sharing *check_sharing(lua_State *L, int index)
 	return luaL_checkudata(L, index, RTNL_SHARING);
 }
 
+/* The socket, and what its batches shared. */
+static int tidy_up(lua_State *L)
+{
+	struct sharing *x = check_sharing(L, 2);
+	delete_unused(L, check_socket(L), x);
+	x->created->length = 0;
+	return 0;
+}
+
 static int sharing_close(lua_State *L)
 {
-	struct sharing *x = check_sharing(L, 1);
-	lua_settop(L, 1);
+	check_sharing(L, 1);
+	lua_pushvalue(L, lua_upvalueindex(1));
 	lua_getiuservalue(L, 1, SOCKET);
-	struct sock *s = lua_touserdata(L, -1);
+	const struct sock *s = lua_touserdata(L, -1);
+	lua_pushvalue(L, 1);
 	if (s->nl)
-		delete_unused(L, s, x);
-	x->created->length = 0;
+		lua_call(L, 2, 0);
 	return 0;
 }
 
 void sharing_register(lua_State *L)
 {
 	luaL_newmetatable(L, RTNL_SHARING);
-	lua_pushcfunction(L, sharing_close);
+	push_exclusive(L, tidy_up);
+	lua_pushcclosure(L, sharing_close, 1);
 	lua_setfield(L, -2, "__close");
 	lua_pop(L, 1);
 }

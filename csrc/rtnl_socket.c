@@ -79,6 +79,13 @@ static int exclusively(lua_State *L)
 	return lua_gettop(L) - 1;
 }
 
+/* [] -> [function]: one of these, made of a function of the socket and more */
+void push_exclusive(lua_State *L, lua_CFunction function)
+{
+	lua_pushcfunction(L, function);
+	lua_pushcclosure(L, exclusively, 1);
+}
+
 struct sock *check_socket(lua_State *L)
 {
 	struct sock *s = luaL_checkudata(L, 1, RTNL_SOCKET);
@@ -480,11 +487,8 @@ static int socket_tostring(lua_State *L)
 }
 
 static const luaL_Reg exclusive[] = {
-	{"request", socket_request},
-	{"dump", socket_dump},
-	{"batch", socket_batch},
-	{"receive", socket_receive},
-	{NULL, NULL},
+	{"request", socket_request}, {"dump", socket_dump}, {"batch", socket_batch},
+	{"receive", socket_receive}, {NULL, NULL},
 };
 
 static const luaL_Reg methods[] = {
@@ -510,8 +514,7 @@ void socket_register(lua_State *L)
 	luaL_setfuncs(L, metamethods, 0);
 	luaL_newlib(L, methods);
 	for (const luaL_Reg *m = exclusive; m->name; m++) {
-		lua_pushcfunction(L, m->func);
-		lua_pushcclosure(L, exclusively, 1);
+		push_exclusive(L, m->func);
 		lua_setfield(L, -2, m->name);
 	}
 	lua_setfield(L, -2, "__index");

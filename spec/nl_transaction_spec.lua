@@ -167,6 +167,60 @@ describe("a transaction #netns", function()
     assert.are.equal(before, state(nl))
   end)
 
+  -- Refuses what a verb of an object is asked for from here on.
+  local function refusing(tx, kind, verb)
+    local message <const> = ("%s %s: not today (EPERM)"):format(kind, verb)
+    tx.nl[kind] = setmetatable({ [verb] = function() return nil, message, "EPERM" end },
+      { __index = tx.nl[kind] })
+  end
+
+  it("says what could not be taken back, and takes back the rest", function()
+    local tx <const> = nl:begin()
+    assert(tx.rule:add "from 10.0.0.9 table 100")
+    assert(tx.rule:add "from 2001:db8::9 table 100")
+    assert(tx.route:add { dst = "10.70.0.0/16", via = "10.0.1.9" })
+    refusing(tx, "rule", "del")
+    local ok, message, code = tx:rollback()
+    assert.is_nil(ok)
+    assert.equal("undo: rule del: not today (EPERM); and 1 more", message)
+    assert.equal("EPERM", code)
+    assert.equal(0, #nl.route:list { dst = "10.70.0.0/16" })
+  end)
+
+  it("says that a link has gone which was to be as before", function()
+    local tx <const> = nl:begin()
+    assert(tx.link:set { dev = "p1", mtu = 1400 })
+    assert(tx.addr:add "10.0.9.1/24 dev p1")
+    assert(tx.addr:del "10.0.2.1/24 dev v2")
+    space:ip "link del p1"
+    local ok, message, code = tx:rollback()
+    assert.is_nil(ok)
+    assert.matches("^undo: link set p1", message)
+    assert.equal("ENODEV", code)
+    assert.equal(1, #nl.addr:list { address = "10.0.2.1/24" })
+  end)
+
+  it("raises at scope exit for what it could not take back, with the error that passes", function()
+    local function scope(problem)
+      return function()
+        local tx <close> = nl:begin()
+        assert(tx.rule:add "from 10.0.0.9 table 100")
+        refusing(tx, "rule", "del")
+        if problem then error(problem, 0) end
+      end
+    end
+    assert.error_matches(scope(), "^undo: rule del: not today %(EPERM%)$")
+    assert.error_matches(scope "stop", "^stop; undo: rule del: not today %(EPERM%)$")
+  end)
+
+  it("takes no link back that a batch was refused", function()
+    assert(nl.link:add { name = "br7", type = "bridge" })
+    local tx <const> = nl:begin()
+    assert.equal("EEXIST", tx:batch({ { "link add", { name = "br7", type = "bridge" } } })[1].code)
+    assert(tx:rollback())
+    assert.equal(1, #nl.link:list { dev = "br7" })
+  end)
+
   it("leaves alone what others did meanwhile", function()
     do
       local tx <close> = nl:begin()

@@ -5,6 +5,7 @@
 local identity <const> = require "ecmp.identity"
 local lists <const> = require "ecmp.list"
 local plan <const> = require "ecmp.plan"
+local tally <const> = require "ecmp.tally"
 
 local M = {}
 
@@ -81,24 +82,24 @@ end
 ---@param after table right after it: what went later went for another reason
 ---@return true|nil, string? message, string? code # the first refusal; the rest is made anyway
 function M.bring_back(nl, before, after)
-  local message, code
-  local function note(ok, why, symbol)
-    if not ok and symbol ~= "EEXIST" then message, code = message or why, code or symbol end
-  end
+  local refused <const> = tally.new()
+  local function note(ok, why, symbol) refused:note(ok or symbol == "EEXIST", why, symbol) end
   for _, kind in ipairs(kinds) do
     for _, view in ipairs(in_order(missing(before[kind], after[kind], kind), kind)) do
       note(nl[kind]:replace(view))
     end
   end
   local lost <const>, why <const>, symbol <const> = plan(after.route, before.route)
-  if not lost then return nil, why, symbol end
+  if not lost then
+    note(nil, why, symbol)
+    return refused:result()
+  end
   for _, change in ipairs(lost) do
     if change.verb == "add" then
       note(nl.route:add(identity.by_object(identity.plain(change.route))))
     end
   end
-  if message then return nil, message, code end
-  return true
+  return refused:result()
 end
 
 return M

@@ -8,7 +8,9 @@
 
 local collateral = require "ecmp.collateral"
 local flush = require "ecmp.flush"
+local restore = require "ecmp.restore"
 local rtnl = require "ecmp.rtnl"
+local tally = require "ecmp.tally"
 
 rtnl.own()
 
@@ -18,186 +20,20 @@ local mt = { __name = "ecmp.Transaction", __index = methods }
 
 local M = {}
 
-local function as_view(kind, value)
-  if type(value) == "string" then
-    local parsed, message = rtnl.parse(kind, value)
-    value = parsed or rtnl.throw(("%s: %s"):format(kind, message))
-  end
-  return rtnl.is_view(value) and value or rtnl.view(kind, value, true), value
-end
-
--- The filter that finds everything with the identity of a value.
-local filters <const> = {
-  route = function(v) return { dst = v.dst, family = v.family, table = v.table or "main" } end,
-  nexthop = function(v) return { id = v.id } end,
-  addr = function(v) return { address = v.address, dev = v.dev, family = v.family } end,
-  rule = function(v) return { family = v.family, priority = v.priority } end,
-  neigh = function(v) return { dst = v.dst, dev = v.dev, family = v.family } end,
-  vlan = function(v) return { dev = v.dev } end,
-}
-
--- The same as text, for many values at once.
-local function identity(kind, view)
-  local words = {}
-  for key, value in pairs(filters[kind](view)) do
-    words[#words + 1] = key .. "=" .. tostring(value)
-  end
-  table.sort(words)
-  return table.concat(words, " ")
-end
-
-local function contains(list, view)
-  for _, other in ipairs(list) do
-    if other == view then
-      return true
-    end
-  end
-  return false
-end
-
-local gone <const> = { ESRCH = true, ENOENT = true, EADDRNOTAVAIL = true, ENODEV = true }
-
--- What the kernel holds under the identities `touched`.
-local function held(nl, kind, filter, touched)
-  local list, message, code = nl[kind]:list(filter)
-  if not list then
-    return nil, message, code
-  end
-  local found = {}
-  for _, view in ipairs(list) do
-    if touched[identity(kind, view)] then
-      found[#found + 1] = view
-    end
-  end
-  return found
-end
-
-local function restore_routes(nl, now, old)
-  local plan, message, code = require "ecmp.plan"(now, old)
-  if not plan then
-    return nil, message, code
-  end
-  return plan:apply(nl)
-end
-
--- Groups of next-hop objects come after their members, and go before them.
-local function by_group(list, groups_first)
-  local ordered = {}
-  for _, grouped in ipairs { groups_first, not groups_first } do
-    for _, view in ipairs(list) do
-      if (view:object() == "nexthop" and view.group ~= nil) == grouped then
-        ordered[#ordered + 1] = view
-      end
-    end
-  end
-  return ordered
-end
-
-local function identities(kind, list)
-  local set = {}
-  for _, view in ipairs(list) do
-    set[identity(kind, view)] = true
-  end
-  return set
-end
-
--- Takes away what was not there. What is there in another form is replaced in its place: with it
--- the kernel would take what depends on it.
-local function take_away(nl, kind, now, old)
-  local known = kind ~= "rule" and identities(kind, old) or {}
-  for _, view in ipairs(by_group(now, true)) do
-    if not contains(old, view) and not known[identity(kind, view)] then
-      local ok, message, code = nl[kind]:del(view)
-      if not ok and not gone[code] then
-        return nil, message, code
-      end
-    end
-  end
-  return true
-end
-
-local function bring_back(nl, kind, now, old)
-  local verb = kind == "rule" and "add" or "replace"
-  for _, view in ipairs(by_group(old, false)) do
-    if not contains(now, view) then
-      local ok, message, code = nl[kind][verb](nl[kind], view)
-      if not ok and code ~= "EEXIST" then
-        return nil, message, code
-      end
-    end
-  end
-  return true
-end
-
--- Puts back what was held.
-local function restore(nl, kind, filter, touched, old)
-  local now, message, code = held(nl, kind, filter, touched)
-  if not now then
-    return nil, message, code
-  end
-  if kind == "route" then
-    return restore_routes(nl, now, old)
-  end
-  local ok
-  ok, message, code = take_away(nl, kind, now, old)
-  if not ok then
-    return nil, message, code
-  end
-  return bring_back(nl, kind, now, old)
-end
-
--- The undo of changes to objects of one kind, made before they are changed.
-local function restoring(nl, kind, filter, touched)
-  local old, message, code = held(nl, kind, filter, touched)
-  if not old then
-    return nil, message, code
-  end
-  return function() return restore(nl, kind, filter, touched, old) end
-end
-
 local function push(tx, undo)
   tx.undo[#tx.undo + 1] = undo
 end
 
--- Links: what a request sets is read before; a link that was deleted cannot be brought back as it
--- was.
-local function link_undo(nl, verb, view, value)
-  if verb == "add" then
-    if not view.name or view.name:find("%", 1, true) then
-      rtnl.throw("link add: what the kernel gives a name cannot be undone; name it, or do it "
-        .. "outside of a transaction")
-    end
-    return function() return nl.link:del { dev = view.name } end
-  elseif verb == "del" or (type(value) == "table" and value.netns) then
-    rtnl.throw(("link %s: deleting or moving a link cannot be undone; do it outside of a "
-      .. "transaction"):format(verb))
-  end
-  local name = view.dev or view.name
-  local list, message, code = nl.link:list { dev = name }
-  if not list or not list[1] then
-    message = message or ("link %s %s: Cannot find device (ENODEV)"):format(verb, name)
-    return nil, message, code or "ENODEV"
-  end
-  local back = { dev = value.name or name }
-  for key in pairs(value) do
-    if key ~= "dev" and key ~= "type" and key ~= "port" then
-      local was = list[1][key]
-      back[key] = was == nil and false or was
-    end
-  end
-  return function() return nl.link:set(back) end
-end
-
 local function undo_of(nl, kind, verb, value)
-  local view, given = as_view(kind, value)
+  local view, given = restore.as_view(kind, value)
   if kind == "link" then
-    return link_undo(nl, verb, view, given)
+    return restore.of_link(nl, verb, view, given)
   end
-  local filter = filters[kind](view)
+  local filter = restore.filter(kind, view)
   if kind == "nexthop" and not filter.id then
     return false -- the kernel chooses the number: known when it is there
   end
-  return restoring(nl, kind, filter, { [identity(kind, view)] = true })
+  return restore.of(nl, kind, filter, { [restore.identity(kind, view)] = true })
 end
 
 -- The route that `add_nexthop` and `del_nexthop` name by its destination alone.
@@ -208,25 +44,21 @@ end
 
 -- What a rule without a priority became, or which one it was that went, shows afterwards only.
 local function change_rule(tx, value, verb)
-  local nl, filter = tx.nl, { family = as_view("rule", value).family }
+  local nl, filter = tx.nl, { family = restore.as_view("rule", value).family }
   local before, message, code = nl.rule:list(filter)
   if not before then
     return nil, message, code
   end
   local ok, answer, symbol = nl.rule[verb](nl.rule, value)
-  local after = ok and nl.rule:list(filter)
-  if after then
-    push(tx, function()
-      for _, view in ipairs(after) do
-        if not contains(before, view) then nl.rule:del(view) end
-      end
-      for _, view in ipairs(before) do
-        if not contains(after, view) then nl.rule:add(view) end
-      end
-      return true
-    end)
+  if not ok then
+    return nil, answer, symbol
   end
-  return ok, answer, symbol
+  local after
+  after, message, code = nl.rule:list(filter)
+  push(tx, after and restore.of_rules(nl, before, after) or function()
+    return nil, ("which rule it was is not known: %s"):format(message), code
+  end)
+  return ok, answer
 end
 
 local function check_open(tx)
@@ -235,24 +67,36 @@ local function check_open(tx)
   end
 end
 
+-- What may be lost with a change. nil and a message where that cannot be read: then it is not made.
+---@return table|false|nil before, string? message, string? code
+local function look_before(nl, follows)
+  if not follows then
+    return false
+  end
+  return collateral.look(nl)
+end
+
 -- An undo that also makes what the kernel took along.
 local function with_collateral(nl, undo, before)
-  local after = before and collateral.look(nl)
-  if not after then
+  if not before then
     return undo
   end
+  local after, why, symbol = collateral.look(nl)
   return function()
-    local ok, message, code = undo()
-    if not ok then
-      return nil, message, code
+    local refused = tally.new()
+    refused:note(undo())
+    if after then
+      refused:note(collateral.bring_back(nl, before, after))
+    else
+      refused:note(nil, "what went along is not known: " .. why, symbol)
     end
-    return collateral.bring_back(nl, before, after)
+    return refused:result()
   end
 end
 
 local function change(tx, kind, verb, value, ...)
   check_open(tx)
-  if kind == "rule" and (as_view(kind, value).priority or 0) == 0 then
+  if kind == "rule" and (restore.as_view(kind, value).priority or 0) == 0 then
     return change_rule(tx, value, verb)
   end
   local nl = tx.nl
@@ -264,12 +108,16 @@ local function change(tx, kind, verb, value, ...)
   if undo == nil then
     return nil, message, code
   end
-  local before = collateral.may_follow(kind, verb) and collateral.look(nl)
+  local before
+  before, message, code = look_before(nl, collateral.may_follow(kind, verb))
+  if before == nil then
+    return nil, message, code
+  end
   local ok, answer, symbol = nl[kind][verb](nl[kind], value, ...)
   if ok and not undo then
     local id = answer.id
-    local touched = { [identity(kind, { id = id })] = true }
-    undo = function() return restore(nl, kind, { id = id }, touched, {}) end
+    local touched = { [restore.identity(kind, { id = id })] = true }
+    undo = function() return restore.restore(nl, kind, { id = id }, touched, {}) end
   end
   if ok then
     push(tx, with_collateral(nl, undo, before))
@@ -344,13 +192,14 @@ local function touched_by(nl, changes)
       kind, verb = tostring(entry[1]):match "^(%l+) (%l+)$"
     end
     local view, given
-    if (kind == "link" or filters[kind]) and entry[2] ~= nil then
-      view, given = as_view(kind, entry[3] and entry[2][entry[3]] or entry[2]) -- or one of a list
+    if (kind == "link" or restore.knows(kind)) and entry[2] ~= nil then
+      local value = entry[3] and entry[2][entry[3]] or entry[2] -- itself, or one of a list
+      view, given = restore.as_view(kind, value)
     end
     if not view then
       break
     elseif kind == "link" then
-      links[#links + 1] = link_undo(nl, verb, view, given)
+      links[i] = restore.of_link(nl, verb, view, given)
     elseif kind == "nexthop" and not view.id then
       rtnl.throw(("[%d].id: missing; without it the change cannot be undone"):format(i))
     else
@@ -358,22 +207,26 @@ local function touched_by(nl, changes)
         kinds[kind] = {}
         order[#order + 1] = kind
       end
-      kinds[kind][identity(kind, view)] = true
+      kinds[kind][restore.identity(kind, view)] = true
     end
   end
   return kinds, order, links
 end
 
--- Newest first; goes on after a refusal and reports the first.
-local function each(undo)
-  local message, code
-  for i = #undo, 1, -1 do
-    local ok, why, symbol = undo[i]()
-    if not ok and not gone[symbol] and not message then
-      message, code = why, symbol
+-- Those of a batch: newest first, and of links only what was changed.
+local function undo_batch(undo, links, results)
+  return function()
+    local refused = tally.new()
+    for i = #undo, 1, -1 do
+      refused:note(undo[i]())
     end
+    for i = #results, 1, -1 do
+      if links[i] and results[i] == true then
+        refused:note(links[i]())
+      end
+    end
+    return refused:result()
   end
-  return message == nil or nil, message, code
 end
 
 local function recorded_batch(tx)
@@ -384,17 +237,20 @@ local function recorded_batch(tx)
       rtnl.throw("share: cannot be undone; do it outside of a transaction")
     end
     local kinds, order, links = touched_by(nl, changes)
-    local undo = links
-    for _, kind in ipairs(order) do
-      local back, message, code = restoring(nl, kind, everything[kind], kinds[kind])
-      if not back then
+    local undo = {}
+    for i, kind in ipairs(order) do
+      local message, code
+      undo[i], message, code = restore.of(nl, kind, everything[kind], kinds[kind])
+      if not undo[i] then
         error(("batch: %s (%s)"):format(message, code), 2)
       end
-      undo[#undo + 1] = back
     end
-    local before = may_follow(changes) and collateral.look(nl)
+    local before, message = look_before(nl, may_follow(changes))
+    if before == nil then
+      error("batch: " .. message, 2)
+    end
     local results = nl:batch(changes, options)
-    push(tx, with_collateral(nl, function() return each(undo) end, before))
+    push(tx, with_collateral(nl, undo_batch(undo, links, results), before))
     return results
   end
 end
@@ -454,34 +310,46 @@ function methods:commit()
   return true
 end
 
----Takes the changes back now, last one first; goes on after a failure and reports the first.
+---Takes the changes back now, last one first; goes on after a failure and reports the first, and
+---how many there were.
 ---@return true|nil
 ---@return string? message
 ---@return string? code
 function methods:rollback()
-  local first_message, first_code
+  local refused = tally.new()
   finish(self)
   while #self.undo > 0 do
     local good, ok, message, code = pcall(table.remove(self.undo))
     if not good then
       ok, message = nil, tostring(ok)
     end
-    if not ok and not gone[code] and not first_message then
-      first_message, first_code = message, code
-    end
+    refused:note(ok, message, code)
   end
-  if first_message then
-    return nil, "undo: " .. first_message, first_code
+  local ok, message, code = refused:result()
+  if not ok then
+    return nil, "undo: " .. message, code
   end
   return true
 end
 
-function mt:__close()
+-- What cannot be taken back at the end of a scope raises; where an error passes through, it is told
+-- with that.
+function mt:__close(problem)
+  local ok, message = true, nil
+  if not self.done then
+    ok, message = self:rollback()
+  end
+  if not ok and problem == nil then
+    error(message, 0)
+  elseif not ok and type(problem) == "string" then
+    error(("%s; %s"):format(problem, message), 0)
+  end
+end
+
+function mt:__gc()
   if not self.done then
     self:rollback()
   end
 end
-
-mt.__gc = mt.__close
 
 return M

@@ -195,7 +195,7 @@ describe("a transaction #netns", function()
     space:ip "link del p1"
     local ok, message, code = tx:rollback()
     assert.is_nil(ok)
-    assert.matches("^undo: link set p1", message)
+    assert.matches("^undo: link set dev p1", message)
     assert.equal("ENODEV", code)
     assert.equal(1, #nl.addr:list { address = "10.0.2.1/24" })
   end)

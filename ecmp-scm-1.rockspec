@@ -68,6 +68,7 @@ build = {
         "csrc/rtnl_encode.c",
         "csrc/rtnl_extack.c",
         "csrc/rtnl_file.c",
+        "csrc/rtnl_fit.c",
         "csrc/rtnl_gateway.c",
         "csrc/rtnl_given.c",
         "csrc/rtnl_index.c",

@@ -130,7 +130,9 @@ struct encoder {
 	int *held; /* descriptors the message refers to, closed after it is sent; NULL: none wanted
 		    */
 	int refused; /* errno of something the world lacks (a device, a namespace); 0 = fine */
-	const char *lacking; /* what: "device" or "namespace" */
+	const char *lacking; /* what: "device", "namespace", or "room" in dumps */
+	bool may_drop; /* next hops for which the message has no room are counted, not raised */
+	int dropped;
 	struct key_cache keys;
 	uint64_t route_rows[6]; /* of keys that defaults ask for */
 };
@@ -141,6 +143,9 @@ enum {
 
 bool is_list(lua_State *L, int n); /* [table] -> [table]: 1..n are all its keys */
 void encode_message(struct encoder *e, const struct schema *schema, int value);
+void check_fit(struct encoder *e, const struct schema *schema);
+const char *push_unfit(struct encoder *e); /* [] -> [text] */
+int route_fits(lua_State *L);
 void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *data,
 		 size_t length);
 void index_register(lua_State *L);			    /* key -> row tables of every schema */

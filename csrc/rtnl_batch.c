@@ -7,6 +7,7 @@
 #include "rtnl_batch.h"
 #include "rtnl_list.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -96,7 +97,9 @@ static void encode_listed(struct batch *b, const struct route_list *l, size_t i,
 	}
 	const struct view *v = list_view(l, (size_t)n);
 	b->encoder.family = v->data[0];
+	b->encoder.start = b->s->out->length;
 	memcpy(arena_room(L, b->s->out, v->length), v->data, v->length);
+	check_fit(&b->encoder, o->schema);
 }
 
 /* Whether a change to an IPv4 route may be what the gateway of another is found by: gateways are
@@ -105,6 +108,18 @@ static bool may_lead(const struct verb_row *v, const struct rtmsg *m)
 {
 	return v->verb != VERB_DEL &&
 	       (v->flags & NLM_F_REPLACE || m->rtm_scope != RT_SCOPE_UNIVERSE);
+}
+
+/* What could not be listed is not sent; a message that does nothing keeps its place. */
+static void leave_out(struct batch *b, size_t i, struct change *c)
+{
+	struct nlmsghdr *m = (void *)(b->s->out->base + c->at);
+	lacking(b->L, &b->encoder, &rtnl_objects[c->object], verb_rows[c->verb].name);
+	set_failure(b, i);
+	m->nlmsg_type = NLMSG_NOOP;
+	m->nlmsg_flags = NLM_F_REQUEST;
+	b->s->out->length = c->at + NLMSG_HDRLEN;
+	c->sharable = false;
 }
 
 /* Encodes change i of the list into the window. */
@@ -126,6 +141,7 @@ static void encode_change(struct batch *b, size_t i)
 	b->encoder.base = (int)i + 1;
 	lua_geti(L, -1, 2);
 	const struct route_list *l = list_test(L, -1);
+	b->encoder.refused = b->encoder.dropped = 0;
 	if (l) {
 		lua_geti(L, -2, 3);
 		encode_listed(b, l, i, o);
@@ -135,8 +151,11 @@ static void encode_change(struct batch *b, size_t i)
 	lua_settop(L, top + 1);
 	if (lua_rawlen(L, -1) >= 2 && !is_list(L, l ? 3 : 2))
 		bad_change(L, i, "{ \"route add\", { ... } } and nothing else expected");
+	bool unfit = b->encoder.refused == EMSGSIZE;
+	if (unfit)
+		leave_out(b, i, &c);
 	end_message(b->s, c.at);
-	c.ipv4 = b->encoder.family == AF_INET && o->schema == &schema_route;
+	c.ipv4 = b->encoder.family == AF_INET && o->schema == &schema_route && !unfit;
 	if (c.ipv4 && may_lead(v, (const void *)(b->s->out->base + c.at + NLMSG_HDRLEN)))
 		b->tied = true;
 	memcpy(arena_room(L, b->changes, sizeof(c)), &c, sizeof(c));

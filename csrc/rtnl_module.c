@@ -151,7 +151,8 @@ static const luaL_Reg functions[] = {
 	{"throw", throw},	 {"is_view", is_view}, {"nearest", nearest},
 	{"explain", explain},	 {"site", site_set},   {"group", group_routes},
 	{"match", match_routes}, {"list", list_new},   {"lines", lines_new},
-	{"slot", list_slot},	 {"text", views_text}, {NULL, NULL},
+	{"slot", list_slot},	 {"text", views_text}, {"fits", route_fits},
+	{NULL, NULL},
 };
 
 int luaopen_ecmp_rtnl(lua_State *L);

@@ -94,8 +94,13 @@ static void put_hops(struct encoder *e, const struct place *p, const struct fiel
 	size_t at = open_attr(e, f->attr);
 	int n = 0, list = lua_gettop(e->L);
 	while (lua_rawgeti(e->L, list, n + 1) != LUA_TNIL) {
+		size_t length = e->out->length;
 		put_hop(e, f, ++n, list + 1);
 		lua_settop(e->L, list);
+		if (e->out->length - at <= ATTR_MAX || !e->may_drop)
+			continue;
+		e->out->length = length;
+		e->dropped++;
 	}
 	lua_settop(e->L, list);
 	check_list(e, f->key, n);

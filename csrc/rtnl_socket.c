@@ -248,8 +248,7 @@ void end_message(struct sock *s, size_t at)
 	memcpy(s->out->base + at, &length, sizeof(length));
 }
 
-/* Appends what a script gave: a table, a view, or the words typed after `ip OBJECT VERB`. */
-void encode_value(lua_State *L, struct encoder *e, const struct object *object, int value)
+static void encode_given(lua_State *L, struct encoder *e, const struct object *object, int value)
 {
 	struct view *v = view_test(L, value);
 	if (lua_type(L, value) == LUA_TSTRING) {
@@ -278,6 +277,15 @@ void encode_value(lua_State *L, struct encoder *e, const struct object *object, 
 		lua_replace(L, value);
 	}
 	encode_message(e, object->schema, value);
+}
+
+/* Appends what a script gave: a table, a view, or the words typed after `ip OBJECT VERB`. */
+void encode_value(lua_State *L, struct encoder *e, const struct object *object, int value)
+{
+	e->refused = e->dropped = 0;
+	e->may_drop = true;
+	encode_given(L, e, object, value);
+	check_fit(e, object->schema);
 }
 
 /* "route add 10.9.0.0/16 via 10.0.0.1": the request in the words of ip(8). [] -> [text] */
@@ -324,12 +332,13 @@ int refusal(lua_State *L, const struct extack *x, int error, const struct object
 
 /* What the world lacked while the message was built: a device, a namespace. -> nil, message, code
  */
-int lacking(lua_State *L, const struct encoder *e, const struct object *object, const char *verb)
+int lacking(lua_State *L, struct encoder *e, const struct object *object, const char *verb)
 {
+	const char *unfit = e->refused == EMSGSIZE ? push_unfit(e) : NULL;
 	const uint8_t *data = e->out->base + e->start;
 	const char *request =
 		push_request(L, object, verb, data, e->out->length - e->start, e->names);
-	const char *text = e->refused == ENODEV ? "Cannot find device" : NULL;
+	const char *text = e->refused == ENODEV ? "Cannot find device" : unfit;
 	if (strcmp(e->lacking, "namespace") == 0)
 		text = lua_pushfstring(L, "cannot open the namespace: %s", strerror(e->refused));
 	return push_errno(L, request, text, e->refused);
@@ -446,6 +455,9 @@ static int socket_request(lua_State *L)
 	end_message(s, at);
 	if (e.refused)
 		return lacking(L, &e, object, verb->name);
+	if (object->schema == &schema_route && e.family == AF_INET6 && verb->verb == VERB_ADD &&
+	    !(verb->flags & (NLM_F_EXCL | NLM_F_REPLACE))) /* it joins what is there already */
+		((struct nlmsghdr *)(void *)(s->out->base + at))->nlmsg_flags |= NLM_F_ECHO;
 	uint32_t seq = s->seq;
 	if (send_out(s, at) < 0)
 		return refusal(L, NULL, errno, object, verb->name, s->out->base + e.start,

@@ -61,7 +61,7 @@ int refusal(lua_State *L, const struct extack *x, int error, const struct object
 	    const char *verb, const uint8_t *data, size_t length, int names);
 int refusal_of(lua_State *L, const char *request, const struct extack *x, int error,
 	       const struct object *object, const uint8_t *data, size_t length);
-int lacking(lua_State *L, const struct encoder *e, const struct object *object, const char *verb);
+int lacking(lua_State *L, struct encoder *e, const struct object *object, const char *verb);
 int send_out(struct sock *s, size_t at);
 const struct nlmsghdr *answer_to(struct sock *s, uint32_t seq);
 int socket_batch(lua_State *L);

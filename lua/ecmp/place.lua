@@ -194,6 +194,26 @@ end
 
 -- Changing ----------------------------------------------------------------------------------------
 
+---Takes hops that have joined an IPv6 route out of it again, since no dump could list it now.
+---@param nl ecmp.Handle
+---@param verb string how they joined it
+---@param route table what joined it
+---@param made ecmp.View what became of it
+---@return nil, string message, string code
+function M.part(nl, verb, route, made)
+  local changes = {}
+  for i, hop in ipairs(entries.hops(route)) do
+    changes[i] = { "route del", {
+      dst = route.dst, table = route.table, metric = route.metric, family = 6, from = route.from,
+      via = hop.via, dev = hop.dev,
+    } }
+  end
+  nl.socket:batch(changes)
+  return refusal.of(verb, { dst = route.dst, table = route.table, metric = route.metric,
+    family = 6, from = route.from }, ("nexthops: %d are too many; the kernel's dumps would "
+    .. "silently end"):format(#made.nexthops), "EMSGSIZE")
+end
+
 -- Whether an entry is the first of several of its key: the one that is used.
 local function leads(entry, list)
   local before = true

@@ -33,10 +33,21 @@ local function as_table(value, verb)
   return value
 end
 
+-- Where the kernel tells what became of a route, what it was added to was there: IPv6 joins them.
+local function add(self, verb, value)
+  local ok, made, code = self.nl.socket:request("route", verb, value)
+  if not ok then
+    return nil, made, code
+  elseif made and not rtnl.fits(made) then
+    return place.part(self.nl, verb, as_table(value, verb), made)
+  end
+  return true
+end
+
 for _, verb in ipairs { "add", "append", "prepend", "change" } do
   methods[verb] = function(self, value)
     value = object.value(value, "route", verb)
-    local ok, message, code = self.nl.socket:request("route", verb, value)
+    local ok, message, code = add(self, verb, value)
     if ok then
       return ok
     end
@@ -126,7 +137,7 @@ end
 
 local function join(self, entry, list, hops, hop)
   if entry.family == 6 and not entry.nhid then
-    return self.nl.socket:request("route", "append", entries.with_hops(entry, { hop }))
+    return add(self, "append", entries.with_hops(entry, { hop }))
   end
   return place.swap(self.nl, entry, list, entries.with_hops(entry, hops))
 end

@@ -61,6 +61,29 @@ local function await_verdict(base, deadline, signals)
   end
 end
 
+-- How the undoing ended: where the process that made the change tried before and left something,
+-- what it said is not lost.
+local function taken_back(earlier)
+  return earlier and ("taken back by the guardian, after: %s"):format(earlier) or KILLED
+end
+
+local function not_taken_back(message, earlier)
+  return ("guardian: %s%s"):format(message, earlier and "; before that: " .. earlier or "")
+end
+
+-- What cannot be brought back is kept for `ecmp apply --undo`.
+local function undo(nl, base, earlier)
+  local good <const>, ok, message = pcall(rollback.restore, nl, base)
+  if not good then ok, message = nil, tostring(ok) end
+  if not ok then
+    rollback.note(base, "left")
+    rollback.tell(base, not_taken_back(message, earlier))
+    return nil
+  end
+  rollback.tell(base, taken_back(earlier))
+  return true
+end
+
 ---Guards until it is decided.
 ---@param base string
 ---@return integer status
@@ -75,17 +98,11 @@ function M.main(base)
     return 0
   end
   if word == "waiting" then await_verdict(base, deadline, signals) end
-  local decided <const> = rollback.decide(base, "undo")
-  if decided == "undo" then
-    local ok <const>, message <const> = rollback.restore(nl, base)
-    -- what cannot be brought back is kept for `ecmp apply --undo`
-    if not ok then
-      rollback.note(base, "left")
-      rollback.tell(base, "guardian: " .. message)
-      return 1
-    end
+  if rollback.decide(base, "undo") ~= "undo" then
+    rollback.tell(base, "kept: confirmed")
+  elseif not undo(nl, base, word == "left" and rollback.last(base)) then
+    return 1
   end
-  rollback.tell(base, decided == "undo" and KILLED or "kept: confirmed")
   rollback.forget(base)
   return 0
 end

@@ -10,16 +10,29 @@
 
 /* --- an index: slots by number --------------------------------------------------------------- */
 
-/* What takes one slot. Routes are numbers from 1; lists of them are chained from the last. */
+/* What takes one slot. Routes are numbers from 1; lists of them are chained from the last. In
+ * groups, how many there are and how many of them have been added. */
 struct cell {
 	struct slot slot;
 	uint32_t have, want; /* the last of each; 0: none */
 	uint32_t haves, wants;
 };
 
+/* Where the cell of a slot is found; its hash stands here too, so that only the right cell has to
+ * be looked at. */
+struct place {
+	uint32_t hash, cell; /* 0: none */
+};
+
 struct index {
-	struct arena *cells, *places; /* places: number of a cell, or 0 */
+	struct arena *cells, *places;
 	size_t count, mask;
+};
+
+/* So many routes are read before the first of them is looked up, so that the memory for which the
+ * processor would have to wait is on its way. */
+enum {
+	HANDFUL = 16
 };
 
 static struct cell *cell_at(const struct index *x, uint32_t n)
@@ -27,7 +40,12 @@ static struct cell *cell_at(const struct index *x, uint32_t n)
 	return (struct cell *)(void *)x->cells->base + n - 1;
 }
 
-static uint64_t hash_of(const struct slot *s)
+static struct place *places_of(const struct index *x)
+{
+	return (void *)x->places->base;
+}
+
+static uint32_t hash_of(const struct slot *s)
 {
 	uint64_t words[sizeof(*s) / 8], h = 0x9e3779b97f4a7c15;
 	memcpy(words, s, sizeof(*s));
@@ -35,20 +53,27 @@ static uint64_t hash_of(const struct slot *s)
 		h = (h ^ words[i]) * 0xff51afd7ed558ccd;
 		h ^= h >> 32;
 	}
-	return h;
+	return (uint32_t)h;
 }
 
-/* Two arenas. [] -> [arena, arena] */
-static void index_open(lua_State *L, struct index *x, size_t most)
+static void set_size(lua_State *L, struct index *x, size_t size)
+{
+	x->mask = size - 1;
+	x->places->length = 0;
+	arena_reserve(L, x->places, size * sizeof(struct place));
+}
+
+/* Two arenas, for as many slots as are likely. [] -> [arena, arena] */
+static void index_open(lua_State *L, struct index *x, size_t likely)
 {
 	size_t size = 16;
-	while (size < 2 * most)
+	while (size < 2 * likely)
 		size *= 2;
 	x->cells = arena_new(L);
 	x->places = arena_new(L);
 	x->count = 0;
-	x->mask = size - 1;
-	arena_reserve(L, x->places, size * sizeof(uint32_t));
+	arena_grow(L, x->cells, (likely + 1) * sizeof(struct cell));
+	set_size(L, x, size);
 }
 
 static void index_close(struct index *x)
@@ -57,36 +82,116 @@ static void index_close(struct index *x)
 	arena_free(x->places);
 }
 
-/* The number of the cell of a slot, which is made where there is none. */
-static uint32_t cell_of(lua_State *L, struct index *x, const struct slot *s)
+static void expect(const struct index *x, uint32_t hash)
 {
-	uint32_t *places = (void *)x->places->base;
-	size_t at = hash_of(s) & x->mask;
-	for (; places[at]; at = (at + 1) & x->mask)
-		if (memcmp(&cell_at(x, places[at])->slot, s, sizeof(*s)) == 0)
-			return places[at];
+	__builtin_prefetch(places_of(x) + (hash & x->mask));
+}
+
+static void index_grow(lua_State *L, struct index *x)
+{
+	set_size(L, x, 2 * (x->mask + 1));
+	for (uint32_t n = 1; n <= x->count; n++) {
+		uint32_t hash = hash_of(&cell_at(x, n)->slot);
+		size_t at = hash & x->mask;
+		while (places_of(x)[at].cell)
+			at = (at + 1) & x->mask;
+		places_of(x)[at] = (struct place){hash, n};
+	}
+}
+
+/* The number of the cell of a slot, which is made where there is none. */
+static uint32_t cell_of(lua_State *L, struct index *x, const struct slot *s, uint32_t hash)
+{
+	struct place *places = places_of(x);
+	size_t at = hash & x->mask;
+	for (; places[at].cell; at = (at + 1) & x->mask)
+		if (places[at].hash == hash &&
+		    memcmp(&cell_at(x, places[at].cell)->slot, s, sizeof(*s)) == 0)
+			return places[at].cell;
 	struct cell cell = {.slot = *s};
 	memcpy(arena_room(L, x->cells, sizeof(cell)), &cell, sizeof(cell));
-	return places[at] = (uint32_t)++x->count;
+	places[at] = (struct place){hash, (uint32_t)++x->count};
+	if (4 * x->count > 3 * x->mask)
+		index_grow(L, x);
+	return (uint32_t)x->count;
+}
+
+/* How many of a list are in the handful that begins at `first`. */
+static size_t handful(size_t first, size_t total)
+{
+	return total - first + 1 < HANDFUL ? total - first + 1 : HANDFUL;
+}
+
+/* The value on top of the stack will be read soon. [value] -> [value] */
+static void fetch(lua_State *L)
+{
+	const char *at = lua_topointer(L, -1);
+	__builtin_prefetch(at);
+	__builtin_prefetch(at + 64);
+}
+
+/* The handful of a list that begins at `first` will be read soon. */
+static void fetch_handful(lua_State *L, int list, size_t first, size_t total)
+{
+	int top = lua_gettop(L);
+	for (size_t i = first; i <= total && i < first + HANDFUL; i++) {
+		lua_geti(L, list, (lua_Integer)i);
+		fetch(L);
+	}
+	lua_settop(L, top);
 }
 
 /* --- grouping -------------------------------------------------------------------------------- */
 
-/* [.., groups, .., route] -> the same, the route in the n-th group, which is made where it is new
- */
-static void add_to_group(lua_State *L, int groups, int metatable, uint32_t n, bool is_new)
+/* The slot of a route with its type and scope; false where it is not written plainly. */
+static bool read_key(struct route_reader *r, int list, size_t i, struct slot *key)
 {
-	if (is_new) {
-		lua_createtable(L, 1, 0);
-		lua_pushvalue(L, metatable);
+	struct plain_route route;
+	int top = lua_gettop(r->L);
+	lua_geti(r->L, list, (lua_Integer)i);
+	bool plain = read_route(r, &route, top + 1) && read_scope(r, &route);
+	*key = route.slot;
+	lua_settop(r->L, top);
+	return plain;
+}
+
+/* Notes to which cell each of a handful belongs. */
+static bool sort_handful(struct route_reader *r, struct index *x, uint32_t *cells, size_t first,
+			 size_t total)
+{
+	struct slot keys[HANDFUL];
+	uint32_t hashes[HANDFUL];
+	size_t count = handful(first, total);
+	fetch_handful(r->L, 1, first + HANDFUL, total);
+	for (size_t k = 0; k < count; k++) {
+		if (!read_key(r, 1, first + k, &keys[k]))
+			return false;
+		hashes[k] = hash_of(&keys[k]);
+		expect(x, hashes[k]);
+	}
+	for (size_t k = 0; k < count; k++) {
+		uint32_t n = cell_of(r->L, x, &keys[k], hashes[k]);
+		cell_at(x, n)->haves++;
+		cells[first + k - 1] = n;
+	}
+	return true;
+}
+
+/* [.., groups] -> the same, route i in its group */
+static void add_to_group(lua_State *L, const struct index *x, uint32_t n, size_t i)
+{
+	struct cell *cell = cell_at(x, n);
+	if (cell->have++ == 0) {
+		lua_createtable(L, (int)cell->haves, 0);
+		lua_pushvalue(L, 2);
 		lua_setmetatable(L, -2);
 		lua_pushvalue(L, -1);
-		lua_rawseti(L, groups, n);
+		lua_rawseti(L, -3, n);
 	} else {
-		lua_rawgeti(L, groups, n);
+		lua_rawgeti(L, -1, n);
 	}
-	lua_pushvalue(L, -2);
-	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+	lua_geti(L, 1, (lua_Integer)i);
+	lua_rawseti(L, -2, cell->have);
 	lua_pop(L, 1);
 }
 
@@ -98,8 +203,8 @@ static void add_to_group(lua_State *L, int groups, int metatable, uint32_t n, bo
 int group_routes(lua_State *L)
 {
 	struct route_reader r;
-	struct plain_route route;
 	struct index x;
+	bool plain = true;
 	luaL_checktype(L, 1, LUA_TTABLE);
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 2);
@@ -107,25 +212,18 @@ int group_routes(lua_State *L)
 	if (total > INT32_MAX)
 		return 0;
 	start_reading(&r, L);
-	lua_newtable(L);
-	int groups = lua_gettop(L);
 	index_open(L, &x, total);
-	for (size_t i = 1; i <= total; i++) {
-		lua_geti(L, 1, (lua_Integer)i);
-		int at = lua_gettop(L);
-		if (!read_route(&r, &route, at) || !read_scope(&r, &route)) {
-			index_close(&x);
-			return 0;
-		}
-		lua_settop(L, at);
-		size_t before = x.count;
-		uint32_t n = cell_of(L, &x, &route.slot);
-		add_to_group(L, groups, 2, n, x.count > before);
-		lua_pop(L, 1);
-	}
-	index_close(&x);
-	lua_settop(L, groups);
-	return 1;
+	struct arena *cells = arena_new(L);
+	uint32_t *cell = (void *)arena_room(L, cells, total * sizeof(*cell));
+	for (size_t first = 1; plain && first <= total; first += HANDFUL)
+		plain = sort_handful(&r, &x, cell, first, total);
+	arena_free(x.places);
+	lua_createtable(L, plain ? (int)x.count : 0, 0);
+	for (size_t i = 1; plain && i <= total; i++)
+		add_to_group(L, &x, cell[i - 1], i);
+	arena_free(x.cells);
+	arena_free(cells);
+	return plain ? 1 : 0;
 }
 
 /* --- what has to change ---------------------------------------------------------------------- */
@@ -133,7 +231,7 @@ int group_routes(lua_State *L)
 enum {
 	HELD = 1,   /* stack indexes: the routes that are there */
 	WANTED = 2, /* those that are wanted */
-	STEPS = 5   /* the answer, behind what the reader keeps */
+	STEPS = 10  /* the answer, behind what the reader keeps and the arenas */
 };
 
 struct match {
@@ -145,6 +243,8 @@ struct match {
 	const struct route_list *list; /* WANTED, where it is one of messages */
 	int names;		       /* of its interfaces: stack index */
 	lua_Integer steps;
+	size_t likely; /* how many steps there will be */
+	size_t unsure; /* how many of them have to be looked at again */
 };
 
 /* A wanted route: its cell, the one before it in the cell, and how it compares with what is there.
@@ -164,41 +264,62 @@ static uint32_t *before_held(const struct match *m, size_t i)
 	return (uint32_t *)(void *)m->held->base + i - 1;
 }
 
-/* The cell of a slot; type and scope are no part of the place a route takes. */
-static uint32_t place_of(struct match *m, const struct slot *slot)
+/* What the cells are of: type and scope are no part of the place a route takes. */
+static struct slot place_of(const struct plain_route *route)
 {
-	struct slot place = *slot;
+	struct slot place = route->slot;
 	place.type = place.scope = 0;
-	return cell_of(m->L, &m->x, &place);
+	return place;
 }
 
-static bool index_held(struct match *m, size_t total)
+static bool index_handful(struct match *m, size_t first, size_t total)
 {
+	lua_State *L = m->L;
 	struct plain_route route;
-	arena_room(m->L, m->held, total * sizeof(uint32_t));
-	int top = lua_gettop(m->L);
-	for (size_t i = 1; i <= total; i++) {
-		lua_geti(m->L, HELD, (lua_Integer)i);
+	struct slot slots[HANDFUL];
+	uint32_t hashes[HANDFUL];
+	int top = lua_gettop(L);
+	size_t count = handful(first, total);
+	fetch_handful(L, HELD, first + HANDFUL, total);
+	for (size_t k = 0; k < count; k++) {
+		lua_geti(L, HELD, (lua_Integer)(first + k));
 		if (!read_route(&m->reader, &route, top + 1))
 			return false;
-		struct cell *cell = cell_at(&m->x, place_of(m, &route.slot));
-		*before_held(m, i) = cell->have;
-		cell->have = (uint32_t)i;
+		lua_settop(L, top);
+		slots[k] = place_of(&route);
+		hashes[k] = hash_of(&slots[k]);
+		expect(&m->x, hashes[k]);
+	}
+	for (size_t k = 0; k < count; k++) {
+		struct cell *cell = cell_at(&m->x, cell_of(L, &m->x, &slots[k], hashes[k]));
+		*before_held(m, first + k) = cell->have;
+		cell->have = (uint32_t)(first + k);
 		cell->haves++;
-		lua_settop(m->L, top);
 	}
 	return true;
 }
 
-/* [.., wanted route with its fields] -> the same */
-static enum verdict judge(struct match *m, const struct cell *cell, struct plain_route *want)
+/* The routes of a handful, with what they have on the stack. */
+struct wishes {
+	struct plain_route route[HANDFUL];
+	struct slot slot[HANDFUL];
+	uint32_t hash[HANDFUL];
+	int held[HANDFUL]; /* stack index of what is there; 0: nothing, or several */
+};
+
+/* The list of next hops of a table will be read soon, or so many of these. */
+static void fetch_hops(struct match *m, const struct plain_route *route, int hops)
 {
-	struct plain_route have;
-	if (cell->haves == 0)
-		return compare_routes(&m->reader, NULL, want);
-	lua_geti(m->L, HELD, cell->have);
-	read_again(&m->reader, &have, lua_gettop(m->L), cell->slot);
-	return compare_routes(&m->reader, &have, want);
+	lua_State *L = m->L;
+	int list = route->v ? 0 : field_value(&m->reader, route, R_NEXTHOPS);
+	for (int i = hops ? 1 : 0; list && lua_istable(L, list) && i <= hops; i++) {
+		if (i == 0)
+			lua_pushvalue(L, list);
+		else
+			lua_rawgeti(L, list, i);
+		fetch(L);
+		lua_pop(L, 1);
+	}
 }
 
 /* Leaves on the stack what it is read from. */
@@ -210,22 +331,85 @@ static bool read_wanted(struct match *m, size_t j, struct plain_route *want)
 	return read_route(&m->reader, want, lua_gettop(m->L));
 }
 
+/* [] -> [wanted routes with their fields] */
+static bool read_wishes(struct match *m, struct wishes *w, size_t first, size_t count)
+{
+	for (size_t k = 0; k < count; k++) {
+		if (!read_wanted(m, first + k, &w->route[k]))
+			return false;
+		w->slot[k] = place_of(&w->route[k]);
+		w->hash[k] = hash_of(&w->slot[k]);
+		expect(&m->x, w->hash[k]);
+		fetch_hops(m, &w->route[k], 0);
+	}
+	return true;
+}
+
+/* [] -> [held routes, where there is one of the slot] */
+static void find_held(struct match *m, struct wishes *w, size_t first, size_t count)
+{
+	for (size_t k = 0; k < count; k++) {
+		uint32_t n = cell_of(m->L, &m->x, &w->slot[k], w->hash[k]);
+		struct cell *cell = cell_at(&m->x, n);
+		*wish_at(m, first + k) = (struct wish){n, cell->want, UNSURE};
+		cell->want = (uint32_t)(first + k);
+		w->held[k] = 0;
+		fetch_hops(m, &w->route[k], 2);
+		if (cell->wants++ == 0 && cell->haves == 1) {
+			lua_geti(m->L, HELD, cell->have);
+			fetch(m->L);
+			w->held[k] = lua_gettop(m->L);
+		}
+	}
+}
+
+static enum verdict judge(struct match *m, struct wishes *w, size_t k)
+{
+	struct plain_route have;
+	if (!w->held[k])
+		return compare_routes(&m->reader, NULL, &w->route[k]);
+	read_again(&m->reader, &have, w->held[k], w->slot[k]);
+	return compare_routes(&m->reader, &have, &w->route[k]);
+}
+
+static bool take_handful(struct match *m, size_t first, size_t total)
+{
+	struct wishes w;
+	int top = lua_gettop(m->L);
+	size_t count = handful(first, total);
+	if (!m->list)
+		fetch_handful(m->L, WANTED, first + HANDFUL, total);
+	if (!read_wishes(m, &w, first, count))
+		return false;
+	find_held(m, &w, first, count);
+	for (size_t k = 0; k < count; k++) {
+		struct wish *wish = wish_at(m, first + k);
+		const struct cell *cell = cell_at(&m->x, wish->cell);
+		if (cell->wants > 1 || cell->haves > 1)
+			continue;
+		wish->verdict = judge(m, &w, k);
+		m->likely += wish->verdict != SAME;
+	}
+	lua_settop(m->L, top);
+	return true;
+}
+
+static bool index_held(struct match *m, size_t total)
+{
+	arena_room(m->L, m->held, total * sizeof(uint32_t));
+	for (size_t first = 1; first <= total; first += HANDFUL)
+		if (!index_handful(m, first, total))
+			return false;
+	return true;
+}
+
 static bool take_wanted(struct match *m, size_t total)
 {
-	struct plain_route want;
 	arena_room(m->L, m->wanted, total * sizeof(struct wish));
-	int top = lua_gettop(m->L);
-	for (size_t j = 1; j <= total; j++) {
-		if (!read_wanted(m, j, &want))
+	luaL_checkstack(m->L, HANDFUL * 2 * (FIELDS_MAX + 1), "too many values");
+	for (size_t first = 1; first <= total; first += HANDFUL)
+		if (!take_handful(m, first, total))
 			return false;
-		uint32_t n = place_of(m, &want.slot);
-		struct cell *cell = cell_at(&m->x, n);
-		*wish_at(m, j) = (struct wish){n, cell->want, UNSURE};
-		cell->want = (uint32_t)j;
-		if (cell->wants++ == 0 && cell->haves <= 1)
-			wish_at(m, j)->verdict = judge(m, cell, &want);
-		lua_settop(m->L, top);
-	}
 	return true;
 }
 
@@ -235,6 +419,7 @@ static void add_step(struct match *m, uint32_t have, uint32_t want, bool sure)
 	lua_pushinteger(m->L,
 			(lua_Integer)have | (lua_Integer)want << 31 | (lua_Integer)sure << 62);
 	lua_rawseti(m->L, STEPS, ++m->steps);
+	m->unsure += !sure;
 }
 
 /* A step of several: { have = { numbers }, want = { numbers } } */
@@ -255,6 +440,7 @@ static void add_crowd(struct match *m, const struct cell *cell)
 	}
 	lua_setfield(L, -2, "want");
 	lua_rawseti(L, STEPS, ++m->steps);
+	m->unsure++;
 }
 
 static void add_wanted_steps(struct match *m, size_t total)
@@ -283,13 +469,13 @@ static void add_other_steps(struct match *m)
 }
 
 /*
- * rtnl.match(current, wanted) -> steps | nil
+ * rtnl.match(current, wanted) -> steps, number | nil
  * What has to change, slot by slot: those that are wanted in the order listed, then those that are
  * not. A step is the number of a held route | that of a wanted one << 31, 0 where there is none;
  * bit 62 says that the one cannot stay for the other, that the wanted one can be a route as it is
  * written, and that nobody has to look again. Where a slot holds or is to hold several routes it is
- * a table of two lists of numbers, `have` and `want`. nil: one of the slots is not written plainly,
- * or one of the lists is kept in another way.
+ * a table of two lists of numbers, `have` and `want`. The number is how many steps lack the bit.
+ * nil: one of the slots is not written plainly, or one of the lists is kept in another way.
  */
 int match_routes(lua_State *L)
 {
@@ -302,21 +488,26 @@ int match_routes(lua_State *L)
 	if (held > INT32_MAX || wanted > INT32_MAX)
 		return 0;
 	start_reading(&m.reader, L);
-	lua_newtable(L);
+	m.names = lua_gettop(L) + 1;
 	if (m.list)
 		list_names(L, WANTED);
-	m.names = lua_gettop(L);
-	index_open(L, &m.x, held + wanted);
+	else
+		lua_pushnil(L);
+	index_open(L, &m.x, held > wanted ? held : wanted);
 	m.held = arena_new(L);
 	m.wanted = arena_new(L);
 	bool plain = index_held(&m, held) && take_wanted(&m, wanted);
 	if (plain) {
+		lua_settop(L, STEPS - 1);
+		lua_createtable(L, (int)m.likely, 0);
 		add_wanted_steps(&m, wanted);
 		add_other_steps(&m);
 	}
 	index_close(&m.x);
 	arena_free(m.held);
 	arena_free(m.wanted);
-	lua_settop(L, STEPS);
-	return plain;
+	if (!plain)
+		return 0;
+	lua_pushinteger(L, (lua_Integer)m.unsure);
+	return 2;
 }

@@ -24,9 +24,11 @@ void start_reading(struct route_reader *r, lua_State *L)
 	};
 	*r = (struct route_reader){.L = L};
 	for (int i = 0; i < ROUTE_KEYS; i++) {
-		r->row[i] = row_named(i < H_VIA ? &schema_route : &schema_hop, names[i]);
+		const struct schema *schema = i < H_VIA ? &schema_route : &schema_hop;
+		r->row[i] = row_named(schema, names[i]);
+		r->number[i] = (uint8_t)(r->row[i] - schema->rows);
 		if (i <= R_NEXTHOPS)
-			r->settled |= (uint64_t)1 << (r->row[i] - schema_route.rows);
+			r->settled |= (uint64_t)1 << r->number[i];
 	}
 	r->metrics = schema_route.rows;
 	while (r->metrics->kind != K_NEST)

@@ -78,7 +78,8 @@ struct kin {
 struct route_reader {
 	lua_State *L;
 	const struct field *row[ROUTE_KEYS];
-	uint64_t settled; /* rows that the slot or the next hops stand for */
+	uint8_t number[ROUTE_KEYS]; /* of these among the rows of their schema */
+	uint64_t settled;	    /* rows that the slot or the next hops stand for */
 	const struct field *metrics;
 	struct kin kin[2]; /* of the views that were read last */
 	struct key_cache keys;

@@ -58,8 +58,7 @@ static int value_of(const struct fields *f, int row)
 /* The same of one of the rows that are known by name. */
 static int value_of_key(const struct route_reader *r, const struct fields *f, enum route_key key)
 {
-	const struct schema *schema = key < H_VIA ? &schema_route : &schema_hop;
-	return value_of(f, (int)(r->row[key] - schema->rows));
+	return value_of(f, r->number[key]);
 }
 
 int field_value(const struct route_reader *r, const struct plain_route *route, enum route_key key)

@@ -110,15 +110,12 @@ end
 ---@return string? message
 ---@return integer|string|nil code
 function M.find(current, wanted)
-  local steps, message, code = rtnl.match(current, wanted), nil, nil
+  local steps, unsure, message, code = rtnl.match(current, wanted)
+  if unsure == 0 then return steps end
   if not steps then steps, message, code = match_by_text(current, wanted) end
   if not steps then return nil, message, code end
-  -- Nearly always all of them are sure, and are themselves what was found.
-  local count, all <const> = 0, #steps
-  while count < all and is_sure(steps[count + 1]) do count = count + 1 end
-  if count == all then return steps end
-  local found <const> = table.move(steps, 1, count, 1, {})
-  for k = count + 1, all do
+  local found, count = {}, 0
+  for k = 1, #steps do
     local step <const> = steps[k]
     if is_sure(step) then
       count = count + 1

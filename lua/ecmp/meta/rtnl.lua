@@ -531,6 +531,7 @@ function rtnl.lines(source) end
 ---@param current table[]
 ---@param wanted table[]|ecmp.rtnl.List
 ---@return (integer|table)[]? steps nil where one of them is not written plainly, or is another list
+---@return integer? unsure how many of the steps have to be looked at again
 function rtnl.match(current, wanted) end
 
 ---The word that may have been meant.

@@ -132,7 +132,7 @@ describe("ecmp.sys", function()
     end)
 
     it("leaves no zombie of a detached child, and says when there is no such program", function()
-      local before <const> = helper.children()
+      local children <const> = helper.children()
       local child <const> = assert(sys.spawn { argv = { "true" }, detach = true })
       helper.eventually(function() return not sys.stat(("/proc/%d"):format(child.pid)) end)
       local ok <const>, message <const>, code <const> =
@@ -140,7 +140,7 @@ describe("ecmp.sys", function()
       assert.is_nil(ok)
       assert.equal("ENOENT", code)
       assert.matches("^spawn /no/such/program: ", message)
-      assert.equal(before, helper.children())
+      assert.equal(children, helper.children())
     end)
 
     it("hands down no descriptor but the three, and no signal mask", function()

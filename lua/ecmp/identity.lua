@@ -105,8 +105,8 @@ local function source_prefix(value)
   return value and value ~= "default" and value ~= "::/0" and ip.mask(value) or nil
 end
 
----Whether a route says which scope it has. The header of a view always holds one: where it was
----made of what names no table or no type, as no route of the kernel's does, global is nobody's word.
+---Whether a route says which scope it has. The header of a view always holds one: where it was made
+---of what names no table or no type, as no route of the kernel's does, global is nobody's word.
 ---@param route table
 ---@return boolean
 function M.says_scope(route)

@@ -91,8 +91,8 @@ local function route_text(list, how)
   return rtnl.text(list, how)
 end
 
--- Neighbours without a need to be resolved are told where a state is asked for: each multicast group
--- is one.
+-- Neighbours without a need to be resolved are told where a state is asked for: each multicast
+-- group is one.
 local function neigh_text(list, how)
   local filter = (origins[list] or {})[2]
   local shown = {}

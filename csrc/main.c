@@ -60,7 +60,8 @@ static int search_embedded(lua_State *L)
 		lua_pushfstring(L, "no module '%s' in the executable", name);
 		return 1;
 	}
-	if (luaL_loadbufferx(L, (const char *)embedded_code + module->offset, module->size, name, "b"))
+	if (luaL_loadbufferx(L, (const char *)embedded_code + module->offset, module->size, name,
+			     "b"))
 		return lua_error(L);
 	lua_pushliteral(L, "(embedded)");
 	return 2;

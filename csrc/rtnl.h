@@ -123,8 +123,8 @@ struct encoder {
 	int names;    /* absolute stack index */
 	enum verb verb;
 	bool held_only; /* what is sent changes what is there and makes nothing */
-	int base;   /* number of the change in a batch, for errors; 0: a single request */
-	int family; /* AF_INET, AF_INET6, or 0 */
+	int base;	/* number of the change in a batch, for errors; 0: a single request */
+	int family;	/* AF_INET, AF_INET6, or 0 */
 	int depth;
 	struct step path[8];
 	int *held; /* descriptors the message refers to, closed after it is sent; NULL: none wanted

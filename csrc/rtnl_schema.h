@@ -131,8 +131,8 @@ static inline const char *article(const struct schema *schema)
 }
 
 extern const struct object rtnl_objects[];
-extern const struct schema schema_route, schema_hop, schema_member, schema_link, schema_addr, schema_nexthop,
-	schema_rule, schema_neigh, schema_portvlan;
+extern const struct schema schema_route, schema_hop, schema_member, schema_link, schema_addr,
+	schema_nexthop, schema_rule, schema_neigh, schema_portvlan;
 
 /* Whether two words are one; most are told by their first letter. */
 static inline bool same_text(const char *a, const char *b)

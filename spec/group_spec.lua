@@ -181,6 +181,19 @@ describe("grouping", function()
     assert.equal(1, #groups[3])
   end)
 
+  it("takes what `ip route add` takes", function()
+    local groups = assert(group.group { "10.0.0.0/8 via 10.0.0.1", routes[2], "::/0 via fd00::1" })
+    assert.equal(2, #groups)
+    assert.equal(2, #groups[1])
+    assert.equal("fd00::1", groups[2].via)
+    assert.equal(1, #group.group({ "10.0.0.0/8 via 10.0.0.1", "10.0.0.0/9 via 10.0.0.1" },
+      function(route) return route.via end))
+    local refused, message, code = group.group { routes[1], "10.0.0.0/8 viaa 10.0.0.1" }
+    assert.is_nil(refused)
+    assert.matches("^%[2%]: .*viaa", message)
+    assert.equal(7, code)
+  end)
+
   it("gives a group the fields its routes share", function()
     local groups = group.group(routes)
     assert.equal("10.0.0.0/8", groups[2].dst)

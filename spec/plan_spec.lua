@@ -85,6 +85,21 @@ describe("a plan", function()
     assert.equal("add del", verbs(changes))
   end)
 
+  it("takes what `ip route add` takes, on either side", function()
+    local have = { "10.0.0.0/8 via 10.0.0.1 dev eth0", "10.1.0.0/16 via 10.0.0.1 dev eth0" }
+    local wanted = { "default nexthop via fd00::1 dev eth0 nexthop via fd00::2 dev eth0 weight 2",
+      { dst = "10.0.0.0/8", via = "10.0.0.1" }, "blackhole 10.9/16 table 5" }
+    local text = table.concat({
+      "+ default nexthop via fd00::1 dev eth0 nexthop via fd00::2 dev eth0 weight 2",
+      "+ blackhole 10.9.0.0/16 table 5", "- 10.1.0.0/16 via 10.0.0.1 dev eth0" }, "\n")
+    assert.equal(text, tostring(plan(have, wanted)))
+    assert.equal("string", type(wanted[1]))
+    local changes, message, code = plan({}, { wanted[1], "10.0.0.0/8 viaa 10.0.0.1" })
+    assert.is_nil(changes)
+    assert.matches("^wanted%[2%]: .*viaa", message)
+    assert.equal(7, code)
+  end)
+
   it("names what can be no route", function()
     local changes, message, code = plan({}, { via("default", "10.0.0.1"), { dst = "x" } })
     assert.is_nil(changes)

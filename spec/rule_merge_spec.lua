@@ -27,6 +27,18 @@ describe("the rule", function()
     }, texts(rule.merge(both, "ecmp")))
   end)
 
+  it("takes what `ip route add` takes, as tables to every hook", function()
+    local words = { "default via 10.0.0.1", "0.0.0.0/0 via 10.0.0.2", "default via 2001:db8::1",
+      "::/0 via 2001:db8::2" }
+    assert.same(texts(rule.merge(both, "ecmp")), texts(rule.merge(words, "ecmp")))
+    local seen
+    assert(rule.merge(words, { routes = function(routes) seen = routes[1].via return routes end }))
+    assert.equal("10.0.0.1", seen)
+    local message, code = refusal(rule.merge({ "default viaa 10.0.0.1" }, "ecmp"))
+    assert.matches("^routes%[1%]: .*viaa", message)
+    assert.equal(7, code)
+  end)
+
   it("ecmp never merges what differs in table or metric", function()
     local routes = {
       { dst = "::/0", via = "::1" }, { dst = "::/0", via = "::2", table = 9 },

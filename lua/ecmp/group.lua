@@ -9,7 +9,8 @@ local rtnl <const> = require "ecmp.rtnl"
 local M = {
   canonical = identity.canonical, held = identity.held, plain = identity.plain,
   key = identity.key, slot = identity.slot, same = identity.same, matches = identity.matches,
-  text = identity.text, hop_text = hop.text, MAX_HOPS = hop.MAX_HOPS,
+  text = identity.text, without_texts = identity.without_texts, hop_text = hop.text,
+  MAX_HOPS = hop.MAX_HOPS,
 }
 
 local MISTAKE <const> = 7
@@ -67,13 +68,16 @@ local function custom_key(value, route, family)
 end
 
 ---Sorts routes into groups, in the order their first routes are listed; linear.
----@param routes table[] routes or views
+---@param routes (table|string)[] routes, views, or words as `ip route add` takes them
 ---@param key? fun(route: table): any routes with equal keys form a group: nil (the stock key), a
 ---value, or a list of values; groups never mix families
 ---@return table[]? groups, string? message, integer? code nil, message, 7 where a dst is no prefix
 function M.group(routes, key)
   local plain <const> = not key and type(routes) == "table" and rtnl.group(routes, Group)
   if plain then return plain end
+  local read <const>, message, code = identity.without_texts(routes)
+  if not read then return nil, message, code end
+  if read ~= routes then return M.group(read, key) end
   local groups <const>, index <const> = {}, {}
   local count = 0
   for i = 1, #routes do

@@ -166,6 +166,24 @@ function M.key(route)
   return key, family
 end
 
+---A list of routes without texts: those that are words as `ip route add` takes them are read.
+---@param routes (table|string)[]
+---@return table[]? routes the same list where nothing in it is text
+---@return string? message, integer? code nil, message naming the route, 7
+function M.without_texts(routes)
+  local list
+  for i = 1, #routes do
+    local route <const> = routes[i]
+    if type(route) == "string" then
+      local parsed <const>, message <const> = rtnl.parse("route", route)
+      if not parsed then return refuse("[%d]: %s", i, message) end
+      list = list or table.move(routes, 1, #routes, 1, {})
+      list[i] = parsed
+    end
+  end
+  return list or routes
+end
+
 -- Canonical form ----------------------------------------------------------------------------------
 
 local function copy_attributes(from, to)

@@ -14,7 +14,7 @@ function M.open(options)
 end
 
 ---Groups routes that share a key. Pure and linear.
----@param routes table[] routes in iproute2's words, or views
+---@param routes (table|string)[] routes in iproute2's words, views, or what `ip route add` takes
 ---@param key? fun(route: table): any[]
 ---@return table[] groups
 function M.group(routes, key)
@@ -22,7 +22,7 @@ function M.group(routes, key)
 end
 
 ---Applies a merge rule to routes. Pure and linear.
----@param routes table[]
+---@param routes (table|string)[]
 ---@param rule string|function|table a word ("ecmp", "separate", ...), a function with the shape of
 ---`merge`, or a rule
 ---@return table[]|nil routes
@@ -33,8 +33,9 @@ function M.merge(routes, rule)
 end
 
 ---Compares what is with what is wanted.
----@param current table[]
----@param wanted table[] a field left out matches anything; what only `current` holds is deleted
+---@param current (table|string)[]
+---@param wanted (table|string)[] a field left out matches anything; what only `current` holds is
+---deleted
 ---@return table|nil plan # print it, or plan:apply(nl)
 ---@return string? message
 ---@return integer|string? code

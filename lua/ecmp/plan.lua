@@ -23,25 +23,39 @@ local UNDO_CHUNK <const> = 4096
 -- What a plan is made of: `found`, `current`, `wanted`.
 local made_of <const> = setmetatable({}, { __mode = "k" })
 
+---@return table|userdata|nil list, string? message, integer? code
+local function read(list, name)
+  if type(list) == "userdata" then return list end
+  local routes <const>, message <const>, code <const> = identity.without_texts(list)
+  if not routes then return nil, name .. message, code end
+  return routes
+end
+
 ---Plans the changes from one list of routes to another; linear in their lengths.
 ---
 --- A field that `wanted` leaves out matches anything; what only `current` holds is deleted, after
 --- everything else is in place. Several routes of one slot are taken as the kernel lists them.
----@param current table[] routes or views, as the kernel lists them
----@param wanted table[] routes; those marked `separate` (ecmp.rule) are created one by one
+---@param current (table|string)[] routes or views, as the kernel lists them
+---@param wanted (table|string)[] routes, views, or words as `ip route add` takes them; those marked
+---`separate` (ecmp.rule) are created one by one
 ---@return table? plan a list of changes, string? message, integer|string|nil code nil, message
 ---naming the field, 7 for what can be no route; "EEXIST" for what IPv6 would hold twice
 local function plan(current, wanted)
-  if type(current) ~= "table" and type(current) ~= "userdata" then
-    error("current: a list of routes is due here", 2)
+  local lists <const> = { current = current, wanted = wanted }
+  for _, name in ipairs { "current", "wanted" } do
+    local kind <const> = type(lists[name])
+    if kind ~= "table" and kind ~= "userdata" then
+      error(name .. ": a list of routes is due here", 2)
+    end
+    local list <const>, message <const>, code <const> = read(lists[name], name)
+    if not list then return nil, message, code end
+    lists[name] = list
   end
-  if type(wanted) ~= "table" and type(wanted) ~= "userdata" then
-    error("wanted: a list of routes is due here", 2)
-  end
-  local found, message, code = difference.find(current, wanted)
-  if not found then return nil, message, code end
+  local message, code
+  lists.found, message, code = difference.find(lists.current, lists.wanted)
+  if not lists.found then return nil, message, code end
   local self <const> = setmetatable({}, Plan)
-  made_of[self] = { found = found, current = current, wanted = wanted }
+  made_of[self] = lists
   return self
 end
 

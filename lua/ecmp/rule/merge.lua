@@ -101,7 +101,7 @@ local function run_script(script, routes, ctx, trace)
 end
 
 ---Merges routes by a rule; linear in their number.
----@param routes table[] in the order listed
+---@param routes (table|string)[] in the order listed
 ---@param rule any a word ("ecmp", "separate", "first", "failover", "reject"), a function with the
 ---shape of `merge`, a table of the hooks `routes`, `key`, `merge`, or a loaded rule script
 ---@param ctx? table what rules see beside the routes
@@ -112,6 +112,9 @@ end
 ---the field, 7 (or what the rule gave) where the rule refuses or returned what is no route
 return function(routes, rule, ctx, options)
   local hooks <const> = hooks_of(rule)
+  local message, code
+  routes, message, code = group.without_texts(routes)
+  if not routes then return nil, "routes" .. message, code end
   if hooks.run then return run_script(hooks, routes, ctx, options and options.trace) end
   ctx, options = ctx or {}, options or {}
   local word <const> = options.word or ctx.conf and ctx.conf.merge or "ecmp"
@@ -119,7 +122,8 @@ return function(routes, rule, ctx, options)
     ctx = ctx, hooks = completed(hooks, word), places = {}, trace = options.trace,
     nonsense = options.nonsense,
   }
-  local list, message, code = run_routes(run, routes)
+  local list
+  list, message, code = run_routes(run, routes)
   if not list then return nil, message, code end
   return run_groups(run, list)
 end

@@ -176,23 +176,15 @@ static void take_device(struct pipe *p, size_t i, const struct nlmsghdr *answer)
 	hop_at(x, ((const uint32_t *)(const void *)x->order->base)[i])->oif = oif;
 }
 
-static void put_question(lua_State *L, struct pipe *p, const struct way *way, struct arena *m)
+static void put_question(struct pipe *p, const struct way *way)
 {
 	size_t size = bytes_of(way->family);
-	struct nlmsghdr h = {
-		.nlmsg_len = (uint32_t)(NLMSG_HDRLEN + sizeof(struct rtmsg) + NLA_HDRLEN + size),
-		.nlmsg_type = RTM_GETROUTE,
-		.nlmsg_flags = NLM_F_REQUEST,
-		.nlmsg_seq = ++p->s->seq};
-	struct rtmsg r = {.rtm_family = way->family, .rtm_dst_len = (uint8_t)(8 * size)};
-	struct nlattr dst = {.nla_len = (uint16_t)(NLA_HDRLEN + size), .nla_type = RTA_DST};
-	m->length = 0;
-	memcpy(arena_room(L, m, sizeof(h)), &h, sizeof(h));
-	memcpy(arena_room(L, m, sizeof(r)), &r, sizeof(r));
-	memcpy(arena_room(L, m, sizeof(dst)), &dst, sizeof(dst));
-	memcpy(arena_room(L, m, size), way->gateway, size);
-	p->count++;
-	pipe_put(p, (const void *)m->base);
+	const struct rtmsg r = {.rtm_family = way->family, .rtm_dst_len = (uint8_t)(8 * size)};
+	const struct nlattr dst = {.nla_len = (uint16_t)(NLA_HDRLEN + size), .nla_type = RTA_DST};
+	uint8_t *m = pipe_room(p, NLMSG_HDRLEN + sizeof(r) + dst.nla_len, RTM_GETROUTE, 0);
+	memcpy(m, &r, sizeof(r));
+	memcpy(m + sizeof(r), &dst, sizeof(dst));
+	memcpy(m + sizeof(r) + sizeof(dst), way->gateway, size);
 }
 
 /* [] -> []: finds the devices of those hops that are wanted and name none */
@@ -210,7 +202,7 @@ void ask_devices(struct batch *b, struct sharing *x)
 		if (!hop->wanted || hop->oif)
 			continue;
 		memcpy(arena_room(L, x->order, sizeof(n)), &n, sizeof(n));
-		put_question(L, &p, way_of(x, hop), x->scratch);
+		put_question(&p, way_of(x, hop));
 	}
 	pipe_flush(&p);
 	pipe_close(&p);

@@ -11,46 +11,63 @@
 
 /* --- keys: the message that makes an object, without its number ------------------------------ */
 
-static void put_attribute(lua_State *L, struct arena *to, uint16_t type, const void *data,
-			  size_t length)
+struct single {
+	struct nhmsg header;
+	struct nlattr oif_head;
+	uint32_t oif;
+	struct nlattr gateway_head;
+	uint8_t gateway[16];
+};
+
+struct group {
+	struct nhmsg header;
+	struct nlattr head;
+	struct nexthop_grp members[];
+};
+
+static struct nlattr attribute(uint16_t type, size_t length)
 {
-	struct nlattr attr = {.nla_len = (uint16_t)(NLA_HDRLEN + length), .nla_type = type};
-	memcpy(arena_room(L, to, sizeof(attr)), &attr, sizeof(attr));
-	memcpy(arena_room(L, to, length), data, length);
+	return (struct nlattr){.nla_len = (uint16_t)(NLA_HDRLEN + length), .nla_type = type};
 }
 
-static void put_header(lua_State *L, struct arena *to, const struct nhmsg *header)
+static uint32_t number_single(lua_State *L, struct sharing *x, const struct way *way, uint32_t oif)
 {
-	to->length = 0;
-	memcpy(arena_room(L, to, sizeof(*header)), header, sizeof(*header));
+	size_t size = bytes_of(way->family);
+	struct single key = {.header = {.nh_family = way->family,
+					.nh_protocol = x->terms.proto,
+					.nh_flags = way->onlink ? RTNH_F_ONLINK : 0},
+			     .oif_head = attribute(NHA_OIF, sizeof(oif)),
+			     .oif = oif,
+			     .gateway_head = attribute(NHA_GATEWAY, size)};
+	memcpy(key.gateway, way->gateway, sizeof(key.gateway));
+	return pool_number(L, &x->objects, &key, offsetof(struct single, gateway) + size);
 }
 
-static uint32_t single(lua_State *L, struct sharing *x, const struct way *way, uint32_t oif)
+static void begin_group(lua_State *L, struct sharing *x)
 {
-	struct nhmsg header = {.nh_family = way->family,
-			       .nh_protocol = x->terms.proto,
-			       .nh_flags = way->onlink ? RTNH_F_ONLINK : 0};
-	put_header(L, x->scratch, &header);
-	put_attribute(L, x->scratch, NHA_OIF, &oif, sizeof(oif));
-	put_attribute(L, x->scratch, NHA_GATEWAY, way->gateway, bytes_of(way->family));
-	return pool_number(L, &x->objects, x->scratch->base, x->scratch->length);
+	x->group->length = 0;
+	arena_room(L, x->group, sizeof(struct group));
 }
 
-static uint32_t group(lua_State *L, struct sharing *x, const void *members, size_t length)
+static void add_members(lua_State *L, struct sharing *x, const void *members, size_t length)
 {
-	struct nhmsg header = {.nh_family = AF_UNSPEC, .nh_protocol = x->terms.proto};
-	put_header(L, x->scratch, &header);
-	put_attribute(L, x->scratch, NHA_GROUP, members, length);
-	return pool_number(L, &x->objects, x->scratch->base, x->scratch->length);
+	memcpy(arena_room(L, x->group, length), members, length);
+}
+
+static uint32_t number_group(lua_State *L, struct sharing *x)
+{
+	struct group *key = (void *)x->group->base;
+	*key = (struct group){.header = {.nh_family = AF_UNSPEC, .nh_protocol = x->terms.proto},
+			      .head = attribute(NHA_GROUP, x->group->length - sizeof(*key))};
+	return pool_number(L, &x->objects, key, x->group->length);
 }
 
 /* The members of a group, of which there are *n; NULL of a single object. */
 static const struct nexthop_grp *group_of(const struct sharing *x, const struct made *o, size_t *n)
 {
-	const uint8_t *key = pool_key(&x->objects, &o->key);
-	const struct nlattr *a = (const void *)(key + sizeof(struct nhmsg));
-	*n = (a->nla_len - NLA_HDRLEN) / sizeof(struct nexthop_grp);
-	return a->nla_type == NHA_GROUP ? payload_of(a) : NULL;
+	const struct group *key = (const void *)pool_key(&x->objects, &o->key);
+	*n = (key->head.nla_len - NLA_HDRLEN) / sizeof(key->members[0]);
+	return key->head.nla_type == NHA_GROUP ? key->members : NULL;
 }
 
 /* --- what is there --------------------------------------------------------------------------- */
@@ -99,9 +116,12 @@ static uint32_t usable(lua_State *L, struct sharing *x, const struct nhmsg *head
 	if (header->nh_protocol != x->terms.proto ||
 	    header->nh_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN))
 		return 0;
-	if (is_group(t))
-		return group(L, x, payload_of(t->attr[NHA_GROUP]),
-			     t->attr[NHA_GROUP]->nla_len - NLA_HDRLEN);
+	if (is_group(t)) {
+		begin_group(L, x);
+		add_members(L, x, payload_of(t->attr[NHA_GROUP]),
+			    t->attr[NHA_GROUP]->nla_len - NLA_HDRLEN);
+		return number_group(L, x);
+	}
 	if (!is_single(t, header->nh_family))
 		return 0;
 	struct way way = {.family = header->nh_family,
@@ -109,7 +129,7 @@ static uint32_t usable(lua_State *L, struct sharing *x, const struct nhmsg *head
 	uint32_t oif;
 	memcpy(way.gateway, payload_of(t->attr[NHA_GATEWAY]), bytes_of(way.family));
 	memcpy(&oif, payload_of(t->attr[NHA_OIF]), sizeof(oif));
-	return single(L, x, &way, oif);
+	return number_single(L, x, &way, oif);
 }
 
 static void note_object(lua_State *L, struct sharing *x, const struct nlmsghdr *m)
@@ -155,12 +175,7 @@ static bool survey(struct batch *b, struct sharing *x)
 	enum {
 		TRIES = 32
 	};
-	struct {
-		struct nlmsghdr h;
-		struct nhmsg header;
-	} request = {.h = {.nlmsg_len = sizeof(request),
-			   .nlmsg_type = RTM_GETNEXTHOP,
-			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
+	const struct nhmsg all = {.nh_family = AF_UNSPEC};
 	struct survey told;
 	struct pipe p;
 	pipe_open(b->L, &p, b->s, take_object, &told);
@@ -168,9 +183,9 @@ static bool survey(struct batch *b, struct sharing *x)
 		told = (struct survey){.x = x};
 		pool_clear(&x->objects);
 		places_clear(&x->ids);
-		request.h.nlmsg_seq = ++b->s->seq;
-		pipe_begin(&p, b->s->seq, 1);
-		pipe_put(&p, &request.h);
+		pipe_begin(&p, b->s->seq + 1, 0);
+		memcpy(pipe_room(&p, NLMSG_HDRLEN + sizeof(all), RTM_GETNEXTHOP, NLM_F_DUMP), &all,
+		       sizeof(all));
 		pipe_flush(&p);
 		if (told.error || !told.changed)
 			break;
@@ -192,26 +207,17 @@ bool know_objects(struct batch *b, struct sharing *x)
 
 static void put_object(struct pipe *p, struct sharing *x, uint32_t n, uint16_t type)
 {
+	const struct nhmsg none = {.nh_family = AF_UNSPEC};
 	const struct made *o = made_at(x, n);
-	const uint8_t *key = pool_key(&x->objects, &o->key);
 	bool new = type == RTM_NEWNEXTHOP;
-	struct nlmsghdr h = {.nlmsg_type = type,
-			     .nlmsg_flags = NLM_F_REQUEST | (new ? NLM_F_CREATE | NLM_F_EXCL : 0),
-			     .nlmsg_seq = ++p->s->seq};
-	struct nhmsg none = {.nh_family = AF_UNSPEC};
-	struct arena *m = x->scratch;
-	m->length = 0;
-	memcpy(arena_room(p->L, m, sizeof(h)), &h, sizeof(h));
-	if (new)
-		memcpy(arena_room(p->L, m, o->key.length), key, o->key.length);
-	else
-		memcpy(arena_room(p->L, m, sizeof(none)), &none, sizeof(none));
-	put_attribute(p->L, m, NHA_ID, &o->id, sizeof(o->id));
-	h.nlmsg_len = (uint32_t)m->length;
-	memcpy(m->base, &h, sizeof(h));
+	size_t length = new ? o->key.length : sizeof(none);
+	const struct nlattr id = attribute(NHA_ID, sizeof(o->id));
 	memcpy(arena_room(p->L, x->order, sizeof(n)), &n, sizeof(n));
-	p->count++;
-	pipe_put(p, (const void *)m->base);
+	uint8_t *m = pipe_room(p, NLMSG_HDRLEN + length + NLA_HDRLEN + sizeof(o->id), type,
+			       new ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	memcpy(m, new ? pool_key(&x->objects, &o->key) : (const void *)&none, length);
+	memcpy(m + length, &id, sizeof(id));
+	memcpy(m + length + NLA_HDRLEN, &o->id, sizeof(o->id));
 }
 
 /* An object of this batch. Ids are given in ascending order. */
@@ -281,7 +287,7 @@ static void create(struct pipe *p, struct sharing *x, uint32_t n)
 static struct made *object_of(struct pipe *p, struct sharing *x, struct hop *hop)
 {
 	if (!hop->object) {
-		hop->object = single(p->L, x, way_of(x, hop), hop->oif);
+		hop->object = number_single(p->L, x, way_of(x, hop), hop->oif);
 		if (!made_at(x, hop->object)->id)
 			create(p, x, hop->object);
 	}
@@ -299,7 +305,7 @@ static bool has_devices(const struct sharing *x, const struct set *set)
 /* Lists the objects of the set's hops; false where one was refused, or two hops are one. */
 static bool list_members(struct pipe *p, struct sharing *x, const struct set *set)
 {
-	x->group->length = 0;
+	begin_group(p->L, x);
 	x->asked++;
 	for (uint32_t i = 0; i < set->hops; i++) {
 		const struct member *m = &members_of(x, set)[i];
@@ -308,14 +314,14 @@ static bool list_members(struct pipe *p, struct sharing *x, const struct set *se
 			return false;
 		o->seen = x->asked;
 		struct nexthop_grp g = {.id = o->id, .weight = m->weight};
-		memcpy(arena_room(p->L, x->group, sizeof(g)), &g, sizeof(g));
+		add_members(p->L, x, &g, sizeof(g));
 	}
 	return true;
 }
 
 static void make_group(struct pipe *p, struct sharing *x, struct set *set)
 {
-	set->object = group(p->L, x, x->group->base, x->group->length);
+	set->object = number_group(p->L, x);
 	if (made_at(x, set->object)->id)
 		return;
 	create(p, x, set->object);

@@ -37,8 +37,8 @@ void pipe_close(struct pipe *p)
 	arena_free(p->send);
 }
 
-/* Those that come next are numbered from here on, by themselves and by the sequence numbers of
- * their messages. */
+/* Messages with these sequence numbers come next; those that are written into the pipe are counted
+ * as they come. */
 void pipe_begin(struct pipe *p, uint32_t first, size_t count)
 {
 	p->first = first;
@@ -88,12 +88,29 @@ void pipe_flush(struct pipe *p)
 	}
 }
 
-void pipe_put(struct pipe *p, const struct nlmsghdr *m)
+static uint8_t *room_for(struct pipe *p, size_t length)
 {
-	size_t length = NLMSG_ALIGN(m->nlmsg_len);
+	length = NLMSG_ALIGN(length);
 	if (p->gathered == p->room || p->send->length + length > SEND_BYTES)
 		pipe_flush(p);
 	p->last_at = p->send->length;
 	p->gathered++;
-	memcpy(arena_room(p->L, p->send, length), m, length);
+	return arena_room(p->L, p->send, length);
+}
+
+void pipe_put(struct pipe *p, const struct nlmsghdr *m)
+{
+	memcpy(room_for(p, m->nlmsg_len), m, NLMSG_ALIGN(m->nlmsg_len));
+}
+
+/* Room for one more message, of this length in whole words, with its netlink header written; the
+ * caller writes what is behind that, which is returned. */
+uint8_t *pipe_room(struct pipe *p, size_t length, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr h = {.nlmsg_len = (uint32_t)length,
+			     .nlmsg_type = type,
+			     .nlmsg_flags = NLM_F_REQUEST | flags,
+			     .nlmsg_seq = ++p->s->seq};
+	p->count++;
+	return (uint8_t *)memcpy(room_for(p, length), &h, sizeof(h)) + sizeof(h);
 }

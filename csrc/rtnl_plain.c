@@ -335,10 +335,25 @@ void put_lladdr(struct encoder *e, const struct place *p, const struct field *f)
 	put(e, f->attr, bytes, (size_t)n);
 }
 
+/* The number of a link whose name, on top of the stack, was met before in this operation, or 0. */
+static uint32_t met_before(struct encoder *e)
+{
+	lua_pushvalue(e->L, -1);
+	uint32_t index = 0;
+	if (lua_rawget(e->L, e->names) == LUA_TNUMBER)
+		index = (uint32_t)lua_tointeger(e->L, -1);
+	lua_pop(e->L, 1);
+	return index;
+}
+
 void put_ifindex(struct encoder *e, const struct place *p, const struct field *f)
 {
 	uint32_t index = 0;
 	bool found = true;
+	if (lua_type(e->L, -1) == LUA_TSTRING && (index = met_before(e))) {
+		store(e, p, f, index);
+		return;
+	}
 	if (lua_isboolean(e->L, -1) && !lua_toboolean(e->L, -1)) { /* master = false: none */
 		index = 0;
 	} else if (lua_isinteger(e->L, -1)) {

@@ -99,18 +99,26 @@ static void index_grow(lua_State *L, struct index *x)
 	}
 }
 
-/* The number of the cell of a slot, which is made where there is none. */
-static uint32_t cell_of(lua_State *L, struct index *x, const struct slot *s, uint32_t hash)
+/* Where the cell of a slot is found, or is to be put. */
+static struct place *find_place(const struct index *x, const struct slot *s, uint32_t hash)
 {
 	struct place *places = places_of(x);
 	size_t at = hash & x->mask;
-	for (; places[at].cell; at = (at + 1) & x->mask)
-		if (places[at].hash == hash &&
-		    memcmp(&cell_at(x, places[at].cell)->slot, s, sizeof(*s)) == 0)
-			return places[at].cell;
+	while (places[at].cell && (places[at].hash != hash ||
+				   memcmp(&cell_at(x, places[at].cell)->slot, s, sizeof(*s)) != 0))
+		at = (at + 1) & x->mask;
+	return &places[at];
+}
+
+/* The number of the cell of a slot, which is made where there is none. */
+static uint32_t cell_of(lua_State *L, struct index *x, const struct slot *s, uint32_t hash)
+{
+	struct place *place = find_place(x, s, hash);
+	if (place->cell)
+		return place->cell;
 	struct cell cell = {.slot = *s};
 	memcpy(arena_room(L, x->cells, sizeof(cell)), &cell, sizeof(cell));
-	places[at] = (struct place){hash, (uint32_t)++x->count};
+	*place = (struct place){hash, (uint32_t)++x->count};
 	if (4 * x->count > 3 * x->mask)
 		index_grow(L, x);
 	return (uint32_t)x->count;
@@ -510,4 +518,46 @@ int match_routes(lua_State *L)
 		return 0;
 	lua_pushinteger(L, (lua_Integer)m.unsure);
 	return 2;
+}
+
+/* Whether a route of the list may be in the slot of one that is held. */
+static bool may_meet(struct match *m, size_t j)
+{
+	struct plain_route want;
+	if (!read_wanted(m, j, &want))
+		return true;
+	struct slot slot = place_of(&want);
+	return find_place(&m->x, &slot, hash_of(&slot))->cell;
+}
+
+/*
+ * rtnl.near(held, list) -> numbers | nil
+ * Which of a list of messages may be in the slot of one of the held routes: those that are, and
+ * those not written plainly. nil: one of the held is not.
+ */
+int near_routes(lua_State *L)
+{
+	struct match m = {.L = L};
+	luaL_checktype(L, HELD, LUA_TTABLE);
+	m.list = list_check(L, WANTED);
+	lua_settop(L, 2);
+	size_t held = (size_t)luaL_len(L, HELD);
+	if (held > INT32_MAX)
+		return 0;
+	start_reading(&m.reader, L);
+	list_names(L, WANTED);
+	m.names = lua_gettop(L);
+	index_open(L, &m.x, held);
+	m.held = arena_new(L);
+	bool plain = index_held(&m, held);
+	lua_settop(L, STEPS - 1);
+	lua_newtable(L);
+	for (size_t j = 1; plain && j <= list_count(m.list); j++)
+		if (may_meet(&m, j)) {
+			lua_pushinteger(L, (lua_Integer)j);
+			lua_rawseti(L, STEPS, ++m.steps);
+		}
+	index_close(&m.x);
+	arena_free(m.held);
+	return plain;
 }

@@ -72,10 +72,11 @@ end
 
 -- The numbers of the routes that FILE has for the slots that routes of others hold.
 local function listed_at(routes, others)
-  local at <const> = {}
+  local at <const>, near <const> = {}, rtnl.near(others, routes)
   for _, route in ipairs(others) do at[identity.slot(route)] = {} end
-  for i = 1, next(at) and #routes or 0 do
-    local numbers <const> = at[rtnl.slot(routes, i) or identity.slot(routes[i])]
+  for n = 1, near and #near or #routes do
+    local i <const> = near and near[n] or n
+    local numbers <const> = at[identity.slot(routes[i])]
     if numbers then table.insert(numbers, i) end
   end
   return at

@@ -534,6 +534,13 @@ function rtnl.lines(source) end
 ---@return integer? unsure how many of the steps have to be looked at again
 function rtnl.match(current, wanted) end
 
+---Which routes of a list may be in the slot of one that is held: those that are, and those not
+---written plainly.
+---@param held table[]
+---@param list ecmp.rtnl.List
+---@return integer[]? numbers nil where one that is held is not written plainly
+function rtnl.near(held, list) end
+
 ---The word that may have been meant.
 ---@param known ecmp.kind|table<string, any> a kind of object, for its fields; or a table whose keys
 ---are the words there are

@@ -5,7 +5,6 @@
 #define _GNU_SOURCE
 #include "rtnl_list.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -16,15 +15,24 @@ enum {
 	NAMES = 1  /* user values */
 };
 
+static const char metatable_key;
+
 /* Where a route lies, and the line it was read from. */
 struct listed {
 	uint32_t at; /* in grains */
 	uint32_t line;
 };
 
+/* As luaL_testudata, which looks for its name among all: this is asked once for each route. */
 struct route_list *list_test(lua_State *L, int index)
 {
-	return luaL_testudata(L, index, LIST);
+	void *list = lua_touserdata(L, index);
+	if (!list || !lua_getmetatable(L, index))
+		return NULL;
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key);
+	bool ours = lua_rawequal(L, -1, -2);
+	lua_pop(L, 2);
+	return ours ? list : NULL;
 }
 
 struct route_list *list_check(lua_State *L, int index)
@@ -105,10 +113,10 @@ static int list_add(lua_State *L)
 	return 1;
 }
 
-static size_t check_number(lua_State *L, const struct route_list *l)
+static size_t check_number(lua_State *L, const struct route_list *l, int index)
 {
-	lua_Integer i = luaL_checkinteger(L, 2);
-	luaL_argcheck(L, i >= 1 && (size_t)i <= list_count(l), 2, "no number of a route");
+	lua_Integer i = luaL_checkinteger(L, index);
+	luaL_argcheck(L, i >= 1 && (size_t)i <= list_count(l), index, "no number of a route");
 	return (size_t)i;
 }
 
@@ -116,7 +124,7 @@ static size_t check_number(lua_State *L, const struct route_list *l)
 static int list_line(lua_State *L)
 {
 	const struct route_list *l = list_check(L, 1);
-	lua_pushinteger(L, listed_at(l, check_number(L, l))->line);
+	lua_pushinteger(L, listed_at(l, check_number(L, l, 2))->line);
 	return 1;
 }
 
@@ -136,23 +144,63 @@ static bool is_plain_slot(const struct stretch *s)
 					  : metric == 0 && !m->rtm_tos);
 }
 
-/* rtnl.slot(list, i) -> the slot as ecmp.identity names it; nil where that takes more than a
- * prefix, or where the list is kept in another way */
-int list_slot(lua_State *L)
+enum {
+	SLOT_MAX = 64 /* bytes of its text */
+};
+
+/* The slot as ecmp.identity names it; 0 where that takes more than a prefix. */
+static size_t slot_text(const struct view *v, char text[SLOT_MAX])
 {
 	static const uint8_t none[16];
-	const struct route_list *l = list_test(L, 1);
-	if (!l)
-		return 0;
-	struct stretch s = view_stretch(list_view(l, check_number(L, l)));
+	struct stretch s = view_stretch(v);
 	const struct rtmsg *m = (const void *)s.data;
 	const struct nlattr *dst = find_attr(&s, RTA_DST);
-	char text[64];
 	if (!is_plain_slot(&s))
 		return 0;
 	size_t n = ip_to_text(m->rtm_family, dst ? (const uint8_t *)dst + NLA_HDRLEN : none, text);
-	n += (size_t)snprintf(text + n, sizeof(text) - n, "/%d", m->rtm_dst_len);
+	unsigned length = m->rtm_dst_len;
+	text[n++] = '/';
+	if (length >= 100)
+		text[n++] = '1';
+	if (length >= 10)
+		text[n++] = (char)('0' + length / 10 % 10);
+	text[n++] = (char)('0' + length % 10);
+	return n;
+}
+
+/* rtnl.slot(list, i) -> the slot's name; nil where it takes more than a prefix, or where the list
+ * is kept in another way */
+int list_slot(lua_State *L)
+{
+	const struct route_list *l = list_test(L, 1);
+	char text[SLOT_MAX];
+	size_t n = l ? slot_text(list_view(l, check_number(L, l, 2)), text) : 0;
+	if (n == 0)
+		return 0;
 	lua_pushlstring(L, text, n);
+	return 1;
+}
+
+/* rtnl.slots(list, first, last, word) -> lines of their names behind a word; nil as above */
+int list_slots(lua_State *L)
+{
+	const struct route_list *l = list_test(L, 1);
+	char text[SLOT_MAX];
+	luaL_Buffer b;
+	if (!l)
+		return 0;
+	size_t first = check_number(L, l, 2), last = check_number(L, l, 3);
+	const char *word = luaL_checkstring(L, 4);
+	luaL_buffinit(L, &b);
+	for (size_t i = first; i <= last; i++) {
+		size_t n = slot_text(list_view(l, i), text);
+		if (n == 0)
+			return 0;
+		luaL_addstring(&b, word);
+		luaL_addlstring(&b, text, n);
+		luaL_addchar(&b, '\n');
+	}
+	luaL_pushresult(&b);
 	return 1;
 }
 
@@ -217,6 +265,8 @@ static const luaL_Reg methods[] = {{"add", list_add}, {"line", list_line}, {NULL
 void list_register(lua_State *L)
 {
 	luaL_newmetatable(L, LIST);
+	lua_pushvalue(L, -1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_key);
 	lua_pushcfunction(L, list_len);
 	lua_setfield(L, -2, "__len");
 	luaL_newlib(L, methods);

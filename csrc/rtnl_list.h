@@ -19,8 +19,9 @@ struct view *list_view(const struct route_list *l, size_t i); /* from 1 */
 void list_names(lua_State *L, int index);		      /* [] -> [names] */
 /* One more like the i-th, to be altered. */
 struct view *list_repeat(lua_State *L, struct route_list *l, size_t i, uint32_t line);
-int list_new(lua_State *L);  /* Lua: rtnl.list */
-int list_slot(lua_State *L); /* Lua: rtnl.slot */
+int list_new(lua_State *L);   /* Lua: rtnl.list */
+int list_slot(lua_State *L);  /* Lua: rtnl.slot */
+int list_slots(lua_State *L); /* Lua: rtnl.slots */
 void list_register(lua_State *L);
 int lines_new(lua_State *L); /* Lua: rtnl.lines */
 void lines_register(lua_State *L);

@@ -520,6 +520,29 @@ int match_routes(lua_State *L)
 	return 2;
 }
 
+/*
+ * rtnl.run(steps, k, most) -> last
+ * The last of the steps from the k-th on, `most` at most, that are sure and add wanted routes as
+ * they are listed, one behind the other; k where it does something else.
+ */
+int run_of_steps(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_Integer k = luaL_checkinteger(L, 2), most = luaL_checkinteger(L, 3);
+	lua_rawgeti(L, 1, k);
+	lua_Integer step = lua_tointeger(L, -1);
+	bool adds = step >> 62 == 1 && (step & INT32_MAX) == 0;
+	while (adds && k < most) {
+		step += (lua_Integer)1 << 31;
+		lua_rawgeti(L, 1, k + 1);
+		adds = lua_tointeger(L, -1) == step;
+		lua_settop(L, 3);
+		k += adds;
+	}
+	lua_pushinteger(L, k);
+	return 1;
+}
+
 /* Whether a route of the list may be in the slot of one that is held. */
 static bool may_meet(struct match *m, size_t j)
 {

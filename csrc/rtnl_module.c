@@ -146,13 +146,17 @@ static int nearest(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-	{"open", socket_open},	 {"parse", parse},     {"check", check},
-	{"view", view},		 {"decode", decode},   {"own", own},
-	{"throw", throw},	 {"is_view", is_view}, {"nearest", nearest},
-	{"explain", explain},	 {"site", site_set},   {"group", group_routes},
-	{"match", match_routes}, {"list", list_new},   {"lines", lines_new},
-	{"slot", list_slot},	 {"text", views_text}, {"fits", route_fits},
-	{"near", near_routes},	 {NULL, NULL},
+	{"open", socket_open},	 {"parse", parse},
+	{"check", check},	 {"view", view},
+	{"decode", decode},	 {"own", own},
+	{"throw", throw},	 {"is_view", is_view},
+	{"nearest", nearest},	 {"explain", explain},
+	{"site", site_set},	 {"group", group_routes},
+	{"match", match_routes}, {"list", list_new},
+	{"lines", lines_new},	 {"slot", list_slot},
+	{"text", views_text},	 {"fits", route_fits},
+	{"near", near_routes},	 {"slots", list_slots},
+	{"run", run_of_steps},	 {NULL, NULL},
 };
 
 int luaopen_ecmp_rtnl(lua_State *L);

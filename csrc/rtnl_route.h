@@ -179,6 +179,7 @@ enum verdict compare_routes(struct route_reader *r, struct plain_route *have,
 			    struct plain_route *want);
 
 int match_routes(lua_State *L); /* Lua: rtnl.match */
+int run_of_steps(lua_State *L); /* Lua: rtnl.run */
 int near_routes(lua_State *L);	/* Lua: rtnl.near */
 int group_routes(lua_State *L); /* Lua: rtnl.group */
 

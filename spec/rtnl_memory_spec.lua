@@ -67,7 +67,8 @@ local PURE <const> = {
     for i = 1, 20 do list:add({ dst = "10.0." .. i .. ".0/24", via = "10.0.0.1", dev = "a" }, i) end
     assert(not pcall(list.add, list, { dst = "10.0.0.0/8", gatway = 1 }, 21))
     assert(#list == 20 and list[20].via == "10.0.0.1" and list:line(20) == 20 and not list[21])
-    assert(rtnl.slot(list, 1) == "10.0.1.0/24" and #rtnl.match({}, list) == 20)
+    assert(rtnl.slot(list, 1) == "10.0.1.0/24" and #rtnl.slots(list, 1, 20, "slot ") == 351)
+    assert(rtnl.run(rtnl.match({}, list), 1, 30) == 20)
     assert(#rtnl.near({ { dst = "10.0.3.0/24", via = "10.0.0.9" } }, list) == 1)]],
   lines = [[local list, text, learn = rtnl.list(), {}, false
     for i = 1, 20 do

@@ -141,6 +141,14 @@ function M.verb(found, k)
   return change >> 31 & NUMBER == 0 and "del" or "replace", true
 end
 
+---The last of the changes from the k-th on, `most` at most, that do nothing but add wanted routes as
+---they are listed, one behind the other; k where it does something else.
+---@param found table
+---@param k integer
+---@param most integer
+---@return integer last
+M.run = rtnl.run
+
 ---The slot that the k-th change is about.
 ---@return string slot
 function M.slot(found, k, current, wanted)
@@ -149,6 +157,13 @@ function M.slot(found, k, current, wanted)
   local j <const> = change >> 31 & NUMBER
   if j == 0 then return (assert(identity.slot(current[change & NUMBER]))) end
   return rtnl.slot(wanted, j) or assert(identity.slot(wanted[j]))
+end
+
+---The slots that the changes of a run add to, a line each, behind a word.
+---@return string? lines nil where they have to be asked for one by one
+function M.slots(found, k, last, wanted, word)
+  local j <const> = k < last and found[k] >> 31 & NUMBER
+  return j and rtnl.slots(wanted, j, j + last - k, word) or nil
 end
 
 ---What the k-th change comes from, as messages name it.

@@ -80,22 +80,32 @@ end
 ---How many changes do what, by verb.
 ---@return table<string, integer>
 function methods:counts()
-  local counts <const> = {}
-  for k = 1, #self do
-    local verb <const> = difference.verb(made_of[self].found, k)
-    counts[verb] = (counts[verb] or 0) + 1
+  local counts <const>, found <const>, k = {}, made_of[self].found, 1
+  while k <= #self do
+    local verb <const>, last <const> = difference.verb(found, k), difference.run(found, k, #self)
+    counts[verb] = (counts[verb] or 0) + last - k + 1
+    k = last + 1
   end
   return counts
 end
 
----Iterates over the slots that change, as ecmp.identity names them, change by change.
----@return fun(): string?
-function methods:slots()
-  local of <const>, count <const> = made_of[self], #self
-  local k = 0
+local MANY <const> = 512 -- lines at once
+
+---Iterates over the slots that change, as ecmp.identity names them, as lines of text: one with the
+---slot itself, or many that are added to slots that hold nothing.
+---@param word string in front of each
+---@return fun(): string?, string?
+function methods:slots(word)
+  local of <const>, count <const>, k = made_of[self], #self, 1
   return function()
-    k = k + 1
-    return k <= count and difference.slot(of.found, k, of.current, of.wanted) or nil
+    if k > count then return nil end
+    local first <const> = k
+    local last <const> = difference.run(of.found, first, math.min(first + MANY - 1, count))
+    local lines <const> = difference.slots(of.found, first, last, of.wanted, word)
+    k = lines and last + 1 or first + 1
+    if lines then return lines end
+    local one <const> = difference.slot(of.found, first, of.current, of.wanted)
+    return word .. one .. "\n", one
   end
 end
 
@@ -193,30 +203,34 @@ end
 -- the wanted route itself, and one table does for all of these.
 local function requests_of(self, first, last)
   local of <const>, listed <const> = made_of[self], {}
-  return setmetatable({}, {
-    __len = function() return last - first + 1 end,
-    __index = function(_, i)
-      local k <const> = first + i - 1
-      if k > last then return nil end
-      local route <const>, j <const> = difference.as_listed(of.found, k, of.current, of.wanted)
-      if not route then return request_for(self[k]) end
-      listed[1], listed[2], listed[3] = VERB[difference.verb(of.found, k)], route, j
+  local run_end, ahead = 0, 0 -- of a list: its numbers are so far ahead of those of the changes
+  local function following(_, i)
+    local k <const> = first + i - 1
+    if k > last then return nil end
+    if k <= run_end then
+      listed[3] = k + ahead
       return listed
-    end,
-  })
+    end
+    local route <const>, j <const> = difference.as_listed(of.found, k, of.current, of.wanted)
+    if not route then return request_for(self[k]) end
+    if j then run_end, ahead = difference.run(of.found, k, last), j - k end
+    listed[1], listed[2], listed[3] = VERB[difference.verb(of.found, k)], route, j
+    return listed
+  end
+  return setmetatable({}, { __len = function() return last - first + 1 end, __index = following })
 end
 
 ---Where the changes from `first` on end that may travel in one batch: of one kind, to slots of
 ---their own. What builds and what destroys never travel together: the kernel goes on after a
 ---refusal.
 local function end_of_chunk(self, first)
-  local found <const> = made_of[self].found
+  local found <const>, most <const> = made_of[self].found, math.min(#self, first + CHUNK - 1)
   local verb <const>, alone <const> = difference.verb(found, first)
-  local last = first
-  while alone and last < #found and last - first + 1 < CHUNK do
+  local last = difference.run(found, first, most)
+  while alone and last < most do
     local following <const>, alone_too <const> = difference.verb(found, last + 1)
     if not alone_too or (following == "del") ~= (verb == "del") then break end
-    last = last + 1
+    last = difference.run(found, last + 1, most)
   end
   return last
 end

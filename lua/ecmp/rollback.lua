@@ -80,21 +80,20 @@ local function line_of(route)
   return ("%d %s"):format(route.family, (text:gsub("%s+", " ")))
 end
 
-local PIECE <const> = 512 -- lines
+local PIECE <const> = 1 << 14 -- bytes
 
--- The text that `tell` tells line by line, as sys.replace takes it.
+-- The text that `tell` tells bit by bit, as sys.replace takes it.
 local function pieces_of(tell)
   return coroutine.wrap(function()
-    local parts <const>, count = {}, 0
-    tell(function(word, rest)
-      parts[count + 1], parts[count + 2], parts[count + 3] = word, rest, "\n"
-      count = count + 3
-      if count == 3 * PIECE then
-        coroutine.yield(table.concat(parts))
-        count = 0
+    local bits, size = {}, 0
+    tell(function(text)
+      bits[#bits + 1], size = text, size + #text
+      if size >= PIECE then
+        coroutine.yield(table.concat(bits))
+        bits, size = {}, 0
       end
     end)
-    coroutine.yield(table.concat(parts, "", 1, count))
+    coroutine.yield(table.concat(bits))
   end)
 end
 
@@ -103,12 +102,12 @@ end
 local function tell_journal(tell, changes, routes)
   local changing <const> = {}
   for _, route in ipairs(routes) do changing[identity.slot(route)] = false end
-  for slot in changes:slots() do
-    if changing[slot] == false then changing[slot] = true end
-    tell("slot ", slot)
+  for lines, slot in changes:slots "slot " do
+    if slot and changing[slot] == false then changing[slot] = true end
+    tell(lines)
   end
   for _, route in ipairs(routes) do
-    if changing[identity.slot(route)] then tell("", line_of(route)) end
+    if changing[identity.slot(route)] then tell(line_of(route) .. "\n") end
   end
 end
 

@@ -508,6 +508,14 @@ function rtnl.list(socket) end
 ---@return string? # nil: it takes more than a prefix, or this is no such list
 function rtnl.slot(list, i) end
 
+---The slots of some of a list that follow each other, a line each.
+---@param list any
+---@param first integer
+---@param last integer
+---@param word string in front of each
+---@return string? # nil: one takes more than a prefix, or this is no such list
+function rtnl.slots(list, first, last, word) end
+
 ---The lines of a text, joined where they go on, without comments.
 ---@class ecmp.rtnl.Lines
 local Lines = {}
@@ -533,6 +541,14 @@ function rtnl.lines(source) end
 ---@return (integer|table)[]? steps nil where one of them is not written plainly, or is another list
 ---@return integer? unsure how many of the steps have to be looked at again
 function rtnl.match(current, wanted) end
+
+---The last of the steps from the k-th on, `most` at most, that surely do nothing but add wanted
+---routes as they are listed, one behind the other; k where it does something else.
+---@param steps table
+---@param k integer
+---@param most integer
+---@return integer last
+function rtnl.run(steps, k, most) end
 
 ---Which routes of a list may be in the slot of one that is held: those that are, and those not
 ---written plainly.

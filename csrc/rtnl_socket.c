@@ -206,6 +206,8 @@ const struct verb_row verb_rows[] = {
 	{"set", VERB_ADD, 0},
 	{"del", VERB_DEL, 0},
 	{"get", VERB_GET, 0},
+	/* what the kernel thinks of it: found or not, nothing is changed */
+	{"try", VERB_ADD, NLM_F_REPLACE | NLM_F_EXCL},
 	{NULL, VERB_ADD, 0},
 };
 

@@ -97,7 +97,7 @@ for _, family in ipairs(families) do
 
     it("take no hop more", function()
       assert(nl.route:add { dst = dst, nexthops = hops(most) })
-      refused(("^route %%l+ %s[^:]*: nexthops: %d are too many"):format(dst, most + 1),
+      refused(("^route add_nexthop %s .*: nexthops: %d are too many"):format(dst, most + 1),
         nl.route:add_nexthop(dst, hop(most + 1)))
       assert.equal(most, shown())
       if family.number == 6 then

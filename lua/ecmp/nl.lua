@@ -2,6 +2,7 @@
 
 local rtnl = require "ecmp.rtnl"
 local object = require "ecmp.object"
+local refusal = require "ecmp.refusal"
 local route = require "ecmp.route"
 
 rtnl.own()
@@ -80,10 +81,14 @@ function methods:batch(changes, options)
   if not ORDERS[order] then
     rtnl.throw(("order: 'keep', 'free' or 'apart' expected, got '%s'"):format(tostring(order)))
   end
+  local results
   if options and options.share then
-    return require "ecmp.share".batch(self, changes, order == "free")
+    results = require "ecmp.share".batch(self, changes, order == "free")
+  else
+    results = self.socket:batch(changes, order ~= "keep" and order)
   end
-  return self.socket:batch(changes, order ~= "keep" and order)
+  refusal.name_hops(self, changes, results)
+  return results
 end
 
 ---Starts a transaction: what is changed through this handle until it ends is undone at scope exit

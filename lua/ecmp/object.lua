@@ -62,6 +62,22 @@ function M.value(value, kind, verb)
   return value
 end
 
+---What a script gave, as a table.
+---@param value ecmp.Given
+---@param kind string
+---@param verb string
+---@return ecmp.Fields
+function M.as_table(value, kind, verb)
+  value = M.value(value, kind, verb)
+  if rtnl.is_view(value) then
+    return value:copy()
+  elseif type(value) == "string" then
+    local parsed, message = rtnl.parse(kind, value)
+    return parsed or rtnl.throw(("%s %s: %s"):format(kind, verb, message))
+  end
+  return value
+end
+
 for _, verb in ipairs { "add", "replace", "append", "prepend", "change", "set" } do
   methods[verb] = function(self, value)
     return self.nl.socket:request(self.kind, verb, M.value(value, self.kind, verb))

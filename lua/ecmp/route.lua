@@ -22,24 +22,13 @@ function M.new(nl)
   return setmetatable({ nl = nl, kind = "route" }, mt)
 end
 
-local function as_table(value, verb)
-  value = object.value(value, "route", verb)
-  if rtnl.is_view(value) then
-    return value:copy()
-  elseif type(value) == "string" then
-    local parsed, message = rtnl.parse("route", value)
-    return parsed or rtnl.throw("route " .. verb .. ": " .. message)
-  end
-  return value
-end
-
 -- Where the kernel tells what became of a route, what it was added to was there: IPv6 joins them.
 local function add(self, verb, value)
   local ok, made, code = self.nl.socket:request("route", verb, value)
   if not ok then
     return nil, made, code
   elseif made and not rtnl.fits(made) then
-    return place.part(self.nl, verb, as_table(value, verb), made)
+    return place.part(self.nl, verb, object.as_table(value, "route", verb), made)
   end
   return true
 end
@@ -51,7 +40,8 @@ for _, verb in ipairs { "add", "append", "prepend", "change" } do
     if ok then
       return ok
     end
-    return nil, refusal.name_hop(self.nl, as_table(value, verb), message, code), code
+    local route = object.as_table(value, "route", verb)
+    return nil, refusal.name_hop(self.nl, verb, route, message, code), code
   end
 end
 
@@ -81,7 +71,7 @@ local names_place <const> = {
 
 -- The place a key names; a default route without a family is of the hop's.
 local function place_of(key, family, verb)
-  local given, named = as_table(key, verb), {}
+  local given, named = object.as_table(key, "route", verb), {}
   for name, value in pairs(given) do
     if names_place[name] then
       named[name] = value
@@ -184,10 +174,12 @@ function methods:add_nexthop(key, hop)
   end
   local ok
   ok, message, symbol = join(self, entry, list, hops, hop)
-  if not ok and refusal.is_far(self.nl, hop, symbol) then
-    return refuse("add_nexthop", named, hop, "this next hop is not reachable", symbol)
+  if ok then
+    return true
   end
-  return ok, message, symbol
+  local far = refusal.is_far(self.nl, entries.with_hops(entry, { hop }), symbol)
+  return refuse("add_nexthop", named, hop, far and "this next hop is not reachable"
+    or refusal.text(message), symbol)
 end
 
 -- The first of these that has a hop, with all of its hops and the number of that one.
@@ -310,7 +302,7 @@ end
 ---@return string? message
 ---@return string? code # "ESRCH": no such route
 function methods:del(value)
-  local route = as_table(value, "del")
+  local route = object.as_table(value, "route", "del")
   local request = rtnl.view("route", route, true) -- raises for wrong fields
   local missed = kernel_compares(route, request.family)
   if missed then
@@ -375,9 +367,8 @@ local function delete_others(self, list, request)
 end
 
 -- IPv6 says of a hop that is listed twice what it says of a route that is there.
-local function is_there(self, route, family, message, code)
-  return code == "EEXIST"
-    and (family == 4 or refusal.name_hop(self.nl, route, message, code) == message)
+local function is_there(self, route, family, code)
+  return code == "EEXIST" and (family == 4 or not refusal.has_twins(self.nl, route))
 end
 
 ---Makes the route of this key (destination, table, metric) be this one, and the only one. Where the
@@ -388,12 +379,13 @@ end
 ---@return string? message
 ---@return string? code
 function methods:replace(value)
-  local route = as_table(value, "replace")
+  local route = object.as_table(value, "route", "replace")
   local request = rtnl.view("route", route, true)
-  local ok, message, code = self.nl.socket:request("route", "add", route)
+  local ok, _, code = self.nl.socket:request("route", "add", route)
+  local message
   if ok then
     return true
-  elseif is_there(self, route, request.family, message, code) then
+  elseif is_there(self, route, request.family, code) then
     local list
     list, message, code = place.listed(self.nl, request)
     if not list then
@@ -406,7 +398,7 @@ function methods:replace(value)
   end
   ok, message, code = self.nl.socket:request("route", "replace", route)
   if not ok then
-    return nil, refusal.name_hop(self.nl, route, message, code), code
+    return nil, refusal.name_hop(self.nl, "replace", route, message, code), code
   end
   return true
 end

@@ -6,7 +6,7 @@
 local rtnl = {}
 
 ---@alias ecmp.kind "route"|"nexthop"|"bucket"|"link"|"addr"|"rule"|"neigh"|"vlan"|"flow"
----@alias ecmp.verb "add"|"replace"|"append"|"prepend"|"change"|"set"|"del"|"get"
+---@alias ecmp.verb "add"|"replace"|"append"|"prepend"|"change"|"set"|"del"|"get"|"try"
 
 -- Fields, in iproute2's words ------------------------------------------------------------------------
 

@@ -199,6 +199,8 @@ local function reading(nl, family, options)
     { name = "ecmp, each, next hops read", run = lua(read_hops) },
     { name = "ecmp, list of views",
       run = lua(function() return nl.route:list { family = family } end) },
+    { name = "ecmp, list as text",
+      run = lua(function() return #tostring(nl.route:list { family = family }) end) },
     { name = SHOW, run = outside { "sh", "-c", "exec ip -" .. six .. " route show >/dev/null" },
       target = { of = EACH, least = 2 } },
     { name = "ip -j route show",

@@ -293,12 +293,20 @@ struct view {
 	uint8_t data[];
 };
 
-struct view *view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
-		       const uint8_t *data, size_t length, int names); /* [] -> [view] */
+static inline struct stretch view_stretch(const struct view *v)
+{
+	return (struct stretch){v->object->schema, v->data, v->length,
+				stretch_family(v->data, v->length), NULL};
+}
+
+void view_kind(lua_State *L, const struct object *object, int names); /* [] -> [metatable] */
+void view_new(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
+	      const uint8_t *data, size_t length, int kind);
+void view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
+	       const uint8_t *data, size_t length, int names);
 struct view *view_test(lua_State *L, int index);
 struct view *check_view(lua_State *L);	  /* the first argument */
 void view_names(lua_State *L, int index); /* [] -> [names] of a view */
-struct stretch view_stretch(const struct view *v);
 bool same_stretch(const struct stretch *a,
 		  const struct stretch *b); /* by rows, leaving out what changes by itself */
 void push_text(lua_State *L, struct print p, const struct stretch *s); /* [] -> [text] */

@@ -55,7 +55,7 @@ enum {
 enum {
 	DUMP = 1,
 	PARTS,
-	NAMES
+	KIND
 };
 
 static void keep_message(lua_State *L, struct dump *d, int parts, const struct nlmsghdr *h)
@@ -151,8 +151,8 @@ static int next_view(lua_State *L)
 		return 0;
 	const struct nlmsghdr *h = (const void *)(d->part->base + d->at);
 	d->at += NLMSG_ALIGN(h->nlmsg_len);
-	view_push(L, d->object, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
-		  mnl_nlmsg_get_payload_len(h), lua_upvalueindex(NAMES));
+	view_new(L, d->object, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
+		 mnl_nlmsg_get_payload_len(h), lua_upvalueindex(KIND));
 	return 1;
 }
 
@@ -195,8 +195,8 @@ int socket_dump(lua_State *L)
 			return refusal(L, &d->x, d->error, object, "list", s->out->base + e.start,
 				       s->out->length - e.start, 5);
 		if (!d->interrupted && !(watched && changed(s))) {
-			lua_pushvalue(L, 5);
-			lua_pushcclosure(L, next_view, NAMES);
+			view_kind(L, object, 5);
+			lua_pushcclosure(L, next_view, KIND);
 			return 1;
 		}
 	}

@@ -18,11 +18,9 @@ enum {
 	NAMES = 1
 };
 
-static void push_metatable(lua_State *L, const struct object *object, int names);
-
-/* [] -> [view] */
-struct view *view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
-		       const uint8_t *data, size_t length, int names)
+/* [] -> [view], of the kind (a metatable) at stack index `kind` */
+void view_new(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
+	      const uint8_t *data, size_t length, int kind)
 {
 	struct view *v = lua_newuserdatauv(L, sizeof(*v) + length, 0);
 	v->object = object;
@@ -30,9 +28,17 @@ struct view *view_push(lua_State *L, const struct object *object, uint16_t type,
 	v->type = type;
 	v->flags = flags;
 	memcpy(v->data, data, length);
-	push_metatable(L, object, names);
+	lua_pushvalue(L, kind);
 	lua_setmetatable(L, -2);
-	return v;
+}
+
+/* [] -> [view], with the names at stack index `names` */
+void view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
+	       const uint8_t *data, size_t length, int names)
+{
+	view_kind(L, object, names);
+	view_new(L, object, type, flags, data, length, lua_gettop(L));
+	lua_remove(L, -2);
 }
 
 struct view *view_test(lua_State *L, int index)
@@ -59,12 +65,6 @@ struct view *check_view(lua_State *L)
 	if (!v)
 		luaL_typeerror(L, 1, RTNL_VIEW);
 	return v;
-}
-
-struct stretch view_stretch(const struct view *v)
-{
-	return (struct stretch){v->object->schema, v->data, v->length,
-				stretch_family(v->data, v->length), NULL};
 }
 
 /* view:raw(n): the payload of attribute n as bytes, also of those no row names */
@@ -342,7 +342,7 @@ static void set_index(lua_State *L, const struct object *object, int names)
 
 /* [] -> [metatable] for views with the names at stack index `names`, which keep it where no
  * interface has its number */
-static void push_metatable(lua_State *L, const struct object *object, int names)
+void view_kind(lua_State *L, const struct object *object, int names)
 {
 	lua_Integer place = -1 - (object - rtnl_objects);
 	if (lua_rawgeti(L, names, place) == LUA_TTABLE)

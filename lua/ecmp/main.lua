@@ -46,11 +46,16 @@ function M.plugin(name)
   }
 end
 
+-- KiB that a verb may take before it has to collect what it leaves.
+local FREE <const> = 4096
+
 ---The verbs of a plugin. A verb lives for milliseconds: collecting what it leaves would take longer
----than it does. One that reads tens of thousands of reservations still has its bounds.
+---than it does, and would write to all that a rule's process shares with it. One that reads tens of
+---thousands of reservations still has its bounds.
 local function load_verbs(plugin)
-  collectgarbage("restart")
   collectgarbage("incremental", 400)
+  collectgarbage("restart")
+  collectgarbage("step", -FREE)
   return require(plugin.module)
 end
 

@@ -38,7 +38,10 @@ local known <const> = {
   vlan = { dev = true },
 }
 
----@return table filter
+---The fields of a filter, as they were given; raises for one that nobody knows.
+---@param kind string
+---@param filter? table|string
+---@return ecmp.Fields
 local function check(kind, filter)
   if filter == nil then
     return {}
@@ -61,40 +64,54 @@ local function check(kind, filter)
   return filter
 end
 
+M.given = check
+
 -- Of these the kernel dumps one family at a time.
 local by_family <const> = { route = true, addr = true, rule = true, neigh = true }
 
--- Fields that may be written in more than one way.
-local spelled <const> = {
-  "dst", "via", "src", "address", "table", "proto", "type", "scope", "state", "action",
-}
+-- Fields that tell of which family the rest is.
+local addresses <const> = { dst = true, via = true, src = true, address = true }
 
--- The value a filter asks for, spelled as views spell it.
-local function canonical(kind, filter)
-  local wanted = {}
+-- Fields that are links, which may be given by number.
+local links <const> = { dev = true, master = true, link = true }
+
+-- The name of a link, which is what views have; nothing else needs to be asked for.
+local function name_of(nl, number)
+  local link, message, code = nl.link:get { index = number }
+  return link and link.name, message, code
+end
+
+-- The value a filter asks for, spelled as views spell it; raises for one that no view could have.
+local function spell(nl, kind, key, value, family)
+  local view = rtnl.view(kind, { [key] = value, family = family })
+  if links[key] and math.type(value) == "integer" then
+    return name_of(nl, value)
+  elseif kind == "addr" and key == "address" and not value:find("/", 1, true) then
+    return view.address:match "^[^/]*", view.family
+  end
+  local spelled = view[key]
+  if spelled == nil then
+    spelled = value -- false, or what is not told where it is 0
+  end
+  return spelled, addresses[key] and value ~= "default" and view.family or nil
+end
+
+-- All values of a filter, spelled as views spell them, and the family they are of.
+local function canonical(nl, kind, filter)
+  local wanted, family = {}, filter.family and families[filter.family]
   for key, value in pairs(filter) do
-    wanted[key] = value
-  end
-  wanted.family = nil
-  if filter.family and not by_family[kind] then
-    wanted.family = families[filter.family]
-  end
-  if kind == "route" and wanted.table == "all" then
-    wanted.table = nil
-  elseif kind == "neigh" and wanted.state == "all" then
-    wanted.state = nil
-  end
-  local numbers = {}
-  for _, key in ipairs(spelled) do
-    if wanted[key] ~= nil and not (kind == "link" or kind == "nexthop" and key == "type") then
-      local view = rtnl.view(kind, { [key] = wanted[key], family = filter.family })
-      if key == "dst" or key == "via" or key == "src" or key == "address" then
-        numbers.family = wanted[key] ~= "default" and view.family or nil
+    if key ~= "family" and not (kind == "route" and key == "table" and value == "all") then
+      local spelled, of, code = spell(nl, kind, key, value, filter.family)
+      if spelled == nil then
+        return nil, of, code
       end
-      wanted[key] = view[key]
+      wanted[key], family = spelled, family or of
     end
   end
-  return wanted, filter.family and families[filter.family] or numbers.family
+  if not by_family[kind] then
+    wanted.family = filter.family and families[filter.family]
+  end
+  return wanted, family
 end
 
 local function any_hop(view, key, value)
@@ -118,6 +135,9 @@ function M.matches(view, wanted)
     elseif key == "metric" and value == 0 and (has or 1024) == 1024 then
       has = 0 -- the default: none in IPv4, 1024 in IPv6
     end
+    if key == "address" and has and not value:find("/", 1, true) then
+      has = has:match "^[^/]*" -- of any length
+    end
     local of_hops = (key == "dev" or key == "via") and view:object() == "route"
     if has ~= value and not (of_hops and any_hop(view, key, value))
       and not (value == false and has == nil) then
@@ -140,13 +160,20 @@ end
 ---@field wanted table what views are compared with
 ---@field dumps { query: ecmp.Fields, like: ecmp.View|nil }[] what the kernel is asked, in turn
 
----Reads a filter; raises for a wrong one.
+---Reads a filter; raises for a wrong one. A value is what `add` takes for that field: a number is a
+---number and no text, a word may be written as `ip` takes it.
+---@param nl ecmp.Handle which is asked for the names of links
 ---@param kind string
 ---@param filter? table|string
----@return ecmp.Filter
-function M.read(kind, filter)
+---@return ecmp.Filter|nil
+---@return string? message
+---@return string? code
+function M.read(nl, kind, filter)
   local given = check(kind, filter)
-  local wanted, family = canonical(kind, given)
+  local wanted, family, code = canonical(nl, kind, given)
+  if not wanted then
+    return nil, family, code
+  end
   if kind == "route" and given.table == nil then
     wanted.table = "main"
   end

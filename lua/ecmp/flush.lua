@@ -16,7 +16,7 @@ local whole <const> = { nexthop = true, rule = true }
 
 -- A filter that says something: a misspelt variable must not empty a table.
 local function check(kind, filter)
-  local given = filters.read(kind, filter).given
+  local given = filters.given(kind, filter)
   if next(given) == nil and not whole[kind] then
     rtnl.throw(("%s flush: nothing says which; all of a family or table, say"):format(kind))
   end

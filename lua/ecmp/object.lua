@@ -114,8 +114,13 @@ end
 -- Absent tables and absent families hold nothing.
 local empty <const> = { ENOENT = true, EAFNOSUPPORT = true, EOPNOTSUPP = true, EPFNOSUPPORT = true }
 
--- What the kernel tells of a filter, an iterator for each family; all has been read.
-local function read(self, asked)
+-- What the kernel tells of a filter, an iterator for each family, and the filter; all has been
+-- read.
+local function read(self, filter)
+  local asked, why, symbol = filters.read(self.nl, self.kind, filter)
+  if not asked then
+    return nil, why, symbol
+  end
   local dumps = {}
   for _, one in ipairs(asked.dumps) do
     local views, message, code = self.nl.socket:dump(self.kind, one.query, one.like)
@@ -125,7 +130,7 @@ local function read(self, asked)
       return nil, message, code
     end
   end
-  return dumps
+  return dumps, asked
 end
 
 -- Iterates over the views of dumps that are as wanted.
@@ -149,15 +154,16 @@ end
 ---Lists objects. The whole list is read before the first is handed out.
 ---@param filter? table|string fields that must be equal; `dev` and `via` of routes look into their
 ---next hops; routes are those of the main table unless `table` says otherwise ("all" too), and of
----both families unless `family` does
+---both families unless `family` does. A value is what `add` takes for that field, so that a number
+---is no text, and one no object could have raises; words may be written as `ip` takes them, links
+---be named by number, addresses of any length be named without one
 ---@return table[]|nil list # views; prints as `ip OBJECT show` does
 ---@return string? message
 ---@return string? code
 function methods:list(filter)
-  local asked = filters.read(self.kind, filter)
-  local dumps, message, code = read(self, asked)
+  local dumps, asked, code = read(self, filter)
   if not dumps then
-    return nil, message, code
+    return nil, asked, code
   end
   local list, n = {}, 0
   for view in wanted_of(dumps, asked.wanted) do
@@ -171,10 +177,9 @@ end
 ---@param filter? table|string
 ---@return fun(): table|nil
 function methods:each(filter)
-  local asked = filters.read(self.kind, filter)
-  local dumps, message = read(self, asked)
+  local dumps, asked = read(self, filter)
   if not dumps then
-    error(message, 2)
+    error(asked, 2)
   end
   return wanted_of(dumps, asked.wanted)
 end

@@ -171,6 +171,12 @@ static bool push_attr(lua_State *L, const struct stretch *s, const struct field 
 		return push_lladdr(L, a);
 	case K_STRING:
 		return push_string(L, a);
+	case K_OPTION:
+		return push_option(L, f, a);
+	case K_TTL:
+		return push_ttl(L, s, f, a);
+	case K_BRIDGE_ID:
+		return push_bridge_id(L, a);
 	case K_GROUP:
 		return push_group(L, a);
 	case K_SEGMENTS:
@@ -253,7 +259,7 @@ static bool visit(const struct stretch *s, visit_fn *fn, void *arg)
 			inner.schema = v->schema;
 			if (visit(&inner, fn, arg))
 				return true;
-		} else if (fn(arg, s, f)) {
+		} else if (f->key && fn(arg, s, f)) {
 			return true;
 		}
 	}

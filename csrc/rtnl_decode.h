@@ -13,6 +13,9 @@
 bool push_address(lua_State *L, const struct stretch *s, const struct field *f);
 bool push_lladdr(lua_State *L, const struct nlattr *a);
 bool push_string(lua_State *L, const struct nlattr *a);
+bool push_option(lua_State *L, const struct field *f, const struct nlattr *a);
+bool push_ttl(lua_State *L, const struct stretch *s, const struct field *f, const struct nlattr *a);
+bool push_bridge_id(lua_State *L, const struct nlattr *a);
 bool push_range(lua_State *L, const struct field *f, const struct nlattr *a);
 bool push_ratio(lua_State *L, const struct stretch *s, const struct field *f,
 		const struct nlattr *a);

@@ -100,7 +100,8 @@ typedef void put_fn(struct encoder *e, const struct place *p, const struct field
 
 put_fn put_int, put_signed, put_scaled, put_hex, put_bit, put_bits, put_flag, put_boolean,
 	put_string, put_address, put_prefix, put_via, put_lladdr, put_ifindex, put_weight,
-	put_table, put_realm, put_range, put_member, put_netns, put_units, put_ratio, put_bytes;
+	put_table, put_option, put_ttl, put_realm, put_range, put_member, put_netns, put_units,
+	put_ratio, put_bytes;
 uint64_t check_uint(struct encoder *e, const struct field *f, uint64_t max);
 
 /* nested: kinds that hold others, and the choice of the writer; [value] -> [value] */

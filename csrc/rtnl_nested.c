@@ -33,7 +33,10 @@ static void put_nest(struct encoder *e, const struct place *p, const struct fiel
 	size_t at = open_attr(e, f->attr | (f->flags & F_NESTED ? NLA_F_NESTED : 0));
 	struct place inner = {p->header, e->out->length, p->table};
 	put_fields(e, &inner, f->sub->rows);
-	close_attr(e, at, f->key);
+	if (e->out->length == inner.attrs)
+		e->out->length = at; /* of a nest in a nest nothing was given */
+	else
+		close_attr(e, at, f->key);
 }
 
 /* Writes the fields that rows and table share: hoisted nests, whose strangers were refused outside.
@@ -45,6 +48,11 @@ static void put_fields(struct encoder *e, const struct place *p, const struct fi
 		    f->kind == f[-1].kind)
 			continue; /* the same field in another family: its first row has seen to it
 				   */
+		if (!f->key) {
+			if (f->kind == K_NEST)
+				put_field(e, p, f);
+			continue;
+		}
 		lua_getfield(e->L, p->table, f->key);
 		if (!lua_isnil(e->L, -1))
 			put_field(e, p, f);
@@ -355,18 +363,20 @@ static void put_nothing(struct encoder *e, const struct place *p, const struct f
 }
 
 static put_fn *const writers[] = {
-	[K_INT] = put_int,	 [K_SIGNED] = put_signed,   [K_SCALED] = put_scaled,
-	[K_HEX] = put_hex,	 [K_BIT] = put_bit,	    [K_BITS] = put_bits,
-	[K_FLAG] = put_flag,	 [K_BOOL] = put_boolean,    [K_STRING] = put_string,
-	[K_FAMILY] = put_family, [K_ADDRESS] = put_address, [K_PREFIX] = put_prefix,
-	[K_VIA] = put_via,	 [K_LLADDR] = put_lladdr,   [K_IFINDEX] = put_ifindex,
-	[K_WEIGHT] = put_weight, [K_TABLE] = put_table,	    [K_NEST] = put_nest,
-	[K_HOPS] = put_hops,	 [K_GROUP] = put_group,	    [K_ENCAP] = put_encap,
-	[K_UNION] = put_union,	 [K_PEER] = put_peer,	    [K_SEGMENTS] = put_segments,
-	[K_LABELS] = put_labels, [K_RANGE] = put_range,	    [K_MEMBER] = put_member,
-	[K_NETNS] = put_netns,	 [K_REALM] = put_realm,	    [K_NAMES] = put_nothing,
-	[K_HMAC] = put_nothing,	 [K_COUNT] = put_count,	    [K_STRUCTS] = put_structs,
-	[K_UNITS] = put_units,	 [K_RATIO] = put_ratio,	    [K_BYTES] = put_bytes,
+	[K_INT] = put_int,	     [K_SIGNED] = put_signed,	[K_SCALED] = put_scaled,
+	[K_HEX] = put_hex,	     [K_BIT] = put_bit,		[K_BITS] = put_bits,
+	[K_FLAG] = put_flag,	     [K_BOOL] = put_boolean,	[K_STRING] = put_string,
+	[K_FAMILY] = put_family,     [K_ADDRESS] = put_address, [K_PREFIX] = put_prefix,
+	[K_VIA] = put_via,	     [K_LLADDR] = put_lladdr,	[K_IFINDEX] = put_ifindex,
+	[K_WEIGHT] = put_weight,     [K_TABLE] = put_table,	[K_NEST] = put_nest,
+	[K_HOPS] = put_hops,	     [K_GROUP] = put_group,	[K_ENCAP] = put_encap,
+	[K_UNION] = put_union,	     [K_PEER] = put_peer,	[K_SEGMENTS] = put_segments,
+	[K_LABELS] = put_labels,     [K_RANGE] = put_range,	[K_MEMBER] = put_member,
+	[K_NETNS] = put_netns,	     [K_REALM] = put_realm,	[K_NAMES] = put_nothing,
+	[K_HMAC] = put_nothing,	     [K_COUNT] = put_count,	[K_STRUCTS] = put_structs,
+	[K_UNITS] = put_units,	     [K_RATIO] = put_ratio,	[K_BYTES] = put_bytes,
+	[K_OPTION] = put_option,     [K_TTL] = put_ttl,		[K_TIMER] = put_nothing,
+	[K_BRIDGE_ID] = put_nothing,
 };
 
 /* [value] -> [value] */

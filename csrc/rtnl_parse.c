@@ -45,8 +45,16 @@ static const struct spelling {
 	{"rule", "type", "action"},
 	{"neighbour", "to", "dst"},
 	{"neighbour", "state", "state"},
+	{"link", "addr", "address"},
+	{"link", "trailers", "notrailers"},
+	{"link", "vrf", "master"},
+	{"bridge port", "mcast_fast_leave", "fastleave"},
+	{"vxlan", "dsfield", "tos"},
+	{"vxlan", "hoplimit", "ttl"},
+	{"vxlan", "label", "flowlabel"},
+	{"vxlan", "maxaddress", "maxaddress"},
 	{"vxlan", "group", "remote"},
-	{"vxlan", "port", "dstport"},
+	{"vxlan", "port", "srcport"},
 	{"vxlan", "vni", "id"},
 	{"rule", "realm", "realm"},
 	{"rule", "sup_group", "suppress_ifgroup"},
@@ -131,13 +139,9 @@ static bool parse_fixed(struct scan *s, const struct schema *schema)
 	} fixed[] = {
 		{"link", "down", "up", 0, NULL},
 		{"link", "nomaster", "master", 0, NULL},
-		{"link", "nolearning", "learning", 0, NULL},
-		{"link", "noudpcsum", "udpcsum", 0, NULL},
-		{"link", "noproxy", "proxy", 0, NULL},
-		{"link", "norsc", "rsc", 0, NULL},
-		{"link", "nol2miss", "l2miss", 0, NULL},
-		{"link", "nol3miss", "l3miss", 0, NULL},
-		{"link", "noexternal", "external", 0, NULL},
+		{"link", "nobackup_port", "backup_port", 0, NULL},
+		{"link", "flag", NULL, 0, NULL},
+		{"link", "null", NULL, 0, NULL},
 		{"route", "to", NULL, 0, NULL},
 		{"address", "temporary", NULL, 0, NULL},
 		{"seg6local encap", "srh", NULL, 0, NULL},
@@ -165,6 +169,18 @@ static bool parse_fixed(struct scan *s, const struct schema *schema)
 		return true;
 	}
 	return false;
+}
+
+/* "nolearning": a switch that a word alone turns on. */
+static bool parse_negation(struct scan *s, const struct schema *schema)
+{
+	const struct field *f =
+		strncmp(s->token, "no", 2) == 0 ? row_of_kind(s, schema->rows, s->token + 2) : NULL;
+	if (!f || !(f->flags & F_ALONE))
+		return false;
+	lua_pushboolean(s->L, 0);
+	lua_setfield(s->L, -2, f->key);
+	return true;
 }
 
 static bool parse_row(struct scan *s, const struct field *f, bool bare);
@@ -232,6 +248,14 @@ static void split_mark(struct scan *s)
 	push_number_or_text(s, 10);
 }
 
+/* What is told each packet's tunnel from outside has nothing to learn, unless it is said again.
+ * [table, value] -> [table, value] */
+static void learn_nothing(lua_State *L)
+{
+	lua_pushboolean(L, 0);
+	lua_setfield(L, -3, "learning");
+}
+
 /* Stores a value under its key, where ip(8) has ways of its own to say it. [table, value] ->
  * [table] */
 static void set_value(struct scan *s, const struct field *f, bool inverse)
@@ -243,6 +267,8 @@ static void set_value(struct scan *s, const struct field *f, bool inverse)
 	}
 	if (f->kind == K_HEX && strcmp(f->key, "fwmark") == 0)
 		split_mark(s);
+	if (f->flags & F_ALONE && strcmp(f->key, "external") == 0)
+		learn_nothing(L);
 	bool text = lua_type(L, -1) == LUA_TSTRING;
 	if (text && strcmp(f->key, "type") == 0 &&
 	    strcmp(lua_tostring(L, -1), "bridge_slave") == 0) {
@@ -266,7 +292,7 @@ static bool parse_row(struct scan *s, const struct field *f, bool bare)
 {
 	bool metric = s->object->schema == &schema_route && !(f->flags & F_HEADER) &&
 		      word_by_name(words_locks, f->key);
-	bool inverse = strcmp(s->token, "arp") == 0;
+	bool inverse = same_text(s->token, "arp") || same_text(s->token, "trailers");
 	if (f->kind == K_HOPS || f->kind == K_STRUCTS)
 		return parse_member(s, f);
 	if (f->kind == K_SEGMENTS && !f->words)
@@ -341,7 +367,7 @@ bool parse_fields(struct scan *s, const struct schema *schema, bool whole)
 		}
 		if (f && f->flags & F_BARE && !row && f->words && word_by_name(f->words, s->token))
 			f = NULL;
-		if (!f && parse_fixed(s, schema))
+		if (!f && (parse_fixed(s, schema) || parse_negation(s, schema)))
 			continue;
 		if (!f && whole) {
 			f = bare_field(s, schema);

@@ -189,6 +189,26 @@ void put_bits(struct encoder *e, const struct place *p, const struct field *f)
 	store(e, p, f, bits);
 }
 
+void put_option(struct encoder *e, const struct place *p, const struct field *f)
+{
+	uint8_t *at = written(e, p->attrs, f->attr);
+	uint32_t on = check_uint(e, f, 1) ? f->mask : 0;
+	if (!at)
+		at = put_room(e, f->attr, 2 * (size_t)f->size);
+	store_uint(at, read_uint(at, f->size, false) | on, f->size, false);
+	at += f->size;
+	store_uint(at, read_uint(at, f->size, false) | f->mask, f->size, false);
+}
+
+void put_ttl(struct encoder *e, const struct place *p, const struct field *f)
+{
+	bool inherit =
+		lua_type(e->L, -1) == LUA_TSTRING && strcmp(lua_tostring(e->L, -1), "inherit") == 0;
+	if (inherit)
+		put_room(e, f->offset, 0);
+	inherit ? store(e, p, f, 0) : put_int(e, p, f);
+}
+
 void put_flag(struct encoder *e, const struct place *p, const struct field *f)
 {
 	(void)p;
@@ -420,8 +440,8 @@ void put_range(struct encoder *e, const struct place *p, const struct field *f)
 		fail(e, f->key, "'%s' is not a range like 1-100", text);
 	lua_pop(L, 1);
 	uint8_t *room = put_room(e, f->attr, 2 * (size_t)f->size);
-	store_uint(room, first, f->size, false);
-	store_uint(room + f->size, last, f->size, false);
+	store_uint(room, first, f->size, f->flags & F_BE);
+	store_uint(room + f->size, last, f->size, f->flags & F_BE);
 }
 
 void put_member(struct encoder *e, const struct place *p, const struct field *f)

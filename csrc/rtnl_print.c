@@ -6,6 +6,7 @@
 
 #include <linux/fib_rules.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -147,6 +148,12 @@ static bool only_hop(const struct print *p, const struct stretch *s, struct stre
 	       ((const struct rtnexthop *)(const void *)hop->data)->rtnh_hops == 0;
 }
 
+static bool is_multicast(const char *address)
+{
+	int first = atoi(address);
+	return strncmp(address, "ff", 2) == 0 || (first >= 224 && first < 240);
+}
+
 static void print_address(struct print *p, const struct stretch *s, const struct field *f)
 {
 	char text[ADDRESS_TEXT];
@@ -154,7 +161,7 @@ static void print_address(struct print *p, const struct stretch *s, const struct
 	if (n == 0)
 		return;
 	if (!(f->flags & F_BARE))
-		print_word(p, shown_as(f));
+		print_word(p, f->unit && is_multicast(text) ? f->unit : shown_as(f));
 	if (f->kind == K_VIA && !find_attr(s, f->attr))
 		print_word(p, "inet6");
 	print_chars(p, text, n);
@@ -280,7 +287,7 @@ static void print_hex(struct print *p, const struct stretch *s, const struct fie
 	if (!push_field(p->L, s, f, p->names))
 		return;
 	print_word(p, shown_as(f));
-	if (f->words)
+	if (f->words == words_dsfield)
 		site_swap(p->L, f->words);
 	if (lua_isinteger(p->L, -1)) {
 		unsigned long long n = (unsigned long long)lua_tointeger(p->L, -1);
@@ -349,17 +356,57 @@ static void print_realm(struct print *p, const struct stretch *s, const struct f
 	print_value(p, NULL);
 }
 
+/* "learning", "nolearning"; in details, where all is told, not what goes without saying */
+static void print_alone(struct print *p, const struct field *f, bool on)
+{
+	if (p->details && f->mask == (on ? SHOW_OFF : SHOW_ON))
+		return;
+	print_word(p, on ? shown_as(f) : "no");
+	if (!on)
+		print_text(p, shown_as(f));
+}
+
 static void print_switch(struct print *p, const struct stretch *s, const struct field *f)
 {
 	if (!push_field(p->L, s, f, p->names))
 		return;
 	bool on = lua_toboolean(p->L, -1);
 	lua_pop(p->L, 1);
-	if (f->kind != K_BOOL && !on)
+	if (f->flags & F_ALONE) {
+		print_alone(p, f, on);
 		return;
-	print_word(p, shown_as(f));
+	}
+	if (f->kind == K_BOOL || on)
+		print_word(p, shown_as(f));
 	if (f->kind == K_BOOL)
 		print_word(p, on ? "on" : "off");
+}
+
+/* Seconds, to the right */
+static void print_timer(struct print *p, const struct stretch *s, const struct field *f)
+{
+	char text[32];
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	snprintf(text, sizeof(text), "%7.2f", (double)lua_tonumber(p->L, -1));
+	lua_pop(p->L, 1);
+	print_word(p, shown_as(f));
+	print_word(p, text);
+}
+
+/* 5-9, or "100 200" */
+static void print_range(struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (!f->unit) {
+		print_plain(p, s, f);
+		return;
+	}
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	print_word(p, shown_as(f));
+	luaL_gsub(p->L, lua_tostring(p->L, -1), "-", f->unit);
+	print_value(p, NULL);
+	lua_pop(p->L, 1);
 }
 
 static void print_bits(struct print *p, const struct stretch *s, const struct field *f)
@@ -367,6 +414,8 @@ static void print_bits(struct print *p, const struct stretch *s, const struct fi
 	if (!push_field(p->L, s, f, p->names))
 		return;
 	print_word(p, shown_as(f));
+	if (lua_rawlen(p->L, -1) == 0)
+		print_word(p, "0x0");
 	print_list(p, ",");
 }
 
@@ -458,18 +507,20 @@ static void print_structs(struct print *p, const struct stretch *s, const struct
 typedef void print_fn(struct print *p, const struct stretch *s, const struct field *f);
 
 static print_fn *const printers[] = {
-	[K_INT] = print_plain,	   [K_SIGNED] = print_plain,	[K_SCALED] = print_time,
-	[K_HEX] = print_hex,	   [K_BIT] = print_switch,	[K_BITS] = print_bits,
-	[K_FLAG] = print_switch,   [K_BOOL] = print_switch,	[K_STRING] = print_plain,
-	[K_FAMILY] = print_plain,  [K_ADDRESS] = print_address, [K_PREFIX] = print_address,
-	[K_VIA] = print_via,	   [K_LLADDR] = print_plain,	[K_IFINDEX] = print_plain,
-	[K_WEIGHT] = print_plain,  [K_TABLE] = print_table,	[K_NEST] = print_nested,
-	[K_HOPS] = print_hops,	   [K_GROUP] = print_group,	[K_ENCAP] = print_encap,
-	[K_UNION] = print_nested,  [K_PEER] = print_nested,	[K_SEGMENTS] = print_segments,
-	[K_LABELS] = print_labels, [K_RANGE] = print_plain,	[K_MEMBER] = print_plain,
-	[K_NETNS] = print_plain,   [K_REALM] = print_realm,	[K_NAMES] = print_names,
-	[K_HMAC] = print_hmac,	   [K_COUNT] = print_switch,	[K_STRUCTS] = print_structs,
-	[K_UNITS] = print_plain,   [K_RATIO] = print_plain,	[K_BYTES] = print_plain,
+	[K_INT] = print_plain,	     [K_SIGNED] = print_plain,	  [K_SCALED] = print_time,
+	[K_HEX] = print_hex,	     [K_BIT] = print_switch,	  [K_BITS] = print_bits,
+	[K_FLAG] = print_switch,     [K_BOOL] = print_switch,	  [K_STRING] = print_plain,
+	[K_FAMILY] = print_plain,    [K_ADDRESS] = print_address, [K_PREFIX] = print_address,
+	[K_VIA] = print_via,	     [K_LLADDR] = print_plain,	  [K_IFINDEX] = print_plain,
+	[K_WEIGHT] = print_plain,    [K_TABLE] = print_table,	  [K_NEST] = print_nested,
+	[K_HOPS] = print_hops,	     [K_GROUP] = print_group,	  [K_ENCAP] = print_encap,
+	[K_UNION] = print_nested,    [K_PEER] = print_nested,	  [K_SEGMENTS] = print_segments,
+	[K_LABELS] = print_labels,   [K_RANGE] = print_range,	  [K_MEMBER] = print_plain,
+	[K_NETNS] = print_plain,     [K_REALM] = print_realm,	  [K_NAMES] = print_names,
+	[K_HMAC] = print_hmac,	     [K_COUNT] = print_switch,	  [K_STRUCTS] = print_structs,
+	[K_OPTION] = print_plain,    [K_TTL] = print_plain,	  [K_TIMER] = print_timer,
+	[K_BRIDGE_ID] = print_plain, [K_UNITS] = print_plain,	  [K_RATIO] = print_plain,
+	[K_BYTES] = print_plain,
 };
 
 /* A row whose key the row before already showed (one field in two shapes) is passed over. */

@@ -54,7 +54,12 @@ enum kind {
 	K_UNITS,   /* unsigned integer, on the wire in units of `mask` */
 	K_RATIO,   /* "1/3": two integers, in this attribute and in the one of number `offset` */
 	K_BYTES,   /* all that a nest holds, as hexadecimal digits */
-	K_NETNS,   /* a namespace given by path, name or pid; a descriptor on the wire */
+	K_OPTION,  /* 0 or 1: the bit `mask` of an integer, behind which stands one that says which
+		      bits  are meant */
+	K_TTL,	   /* K_INT, or "inherit" where the attribute of number `offset` says so */
+	K_TIMER,   /* hundredths of a second */
+	K_BRIDGE_ID, /* "8000.2:0:0:0:1:1": priority and hardware address */
+	K_NETNS,     /* a namespace given by path, name or pid; a descriptor on the wire */
 };
 
 enum {
@@ -76,6 +81,12 @@ enum {
 	F_MADE = 1 << 14,     /* K_ADDRESS: "+" or "-" too, for what the prefix makes of it */
 };
 
+/* K_BOOL with F_ALONE: `mask` says when text shows it; both where it is zero. */
+enum {
+	SHOW_ON = 1,
+	SHOW_OFF
+};
+
 struct word {
 	const char *name;
 	uint32_t value;
@@ -84,7 +95,8 @@ struct word {
 struct schema;
 
 struct field {
-	const char *key; /* what scripts write, read, and see in errors */
+	const char *key; /* what scripts write, read, and see in errors; NULL: text alone tells it,
+			    or fields of its own do */
 	enum kind kind;
 	uint16_t attr;	 /* attribute number; unused in the header */
 	uint16_t offset; /* in the header (F_HEADER, K_PREFIX, K_TABLE) or the structure (K_MEMBER)
@@ -97,7 +109,8 @@ struct field {
 	const struct word *words;	/* K_INT, K_BITS */
 	const struct variant *variants; /* K_ENCAP, K_UNION: rows by type */
 	const char *show; /* the word before the value in text; the key where this is NULL */
-	const char *unit; /* written behind the number in text */
+	const char *unit; /* written behind the number in text; K_RANGE: between
+			   * the two; K_ADDRESS: the word for one of a multicast group */
 };
 
 struct schema {
@@ -149,6 +162,7 @@ const struct word *word_by_name(const struct word *list, const char *name);
 
 /* The words of numbers, as /etc/iproute2 ships them. */
 extern const struct word words_table[], words_proto[], words_scope[], words_type[], words_pref[],
-	words_locks[], words_dsfield[], words_realm[], words_group[], words_ipproto[];
+	words_locks[], words_dsfield[], words_tunnel_tos[], words_realm[], words_group[],
+	words_ipproto[];
 
 #endif

@@ -136,6 +136,16 @@ static void show_link_line(struct print *p, const struct stretch *s, bool brief)
 	}
 }
 
+/* The address it was made with, where it has another now. */
+static void show_permanent(struct print *p, const struct stretch *s)
+{
+	const struct nlattr *a = find_attr(s, IFLA_PERM_ADDRESS), *b = find_attr(s, IFLA_ADDRESS);
+	if (!a || (b && a->nla_len == b->nla_len &&
+		   memcmp(payload(a), payload(b), payload_length(a)) == 0))
+		return;
+	say(p, s, "permaddr", "permaddr");
+}
+
 static void show_hardware(struct print *p, const struct stretch *s)
 {
 	line(p, "    link/");
@@ -149,8 +159,16 @@ static void show_hardware(struct print *p, const struct stretch *s)
 		}
 	}
 	say(p, s, NULL, "address");
+	if (p->family == 6) /* see show_link_line */
+		return;
 	say(p, s, flags_of(s) & IFF_POINTOPOINT ? "peer" : "brd", "broadcast");
+	show_permanent(p, s);
 	say(p, s, "link-netnsid", "link_netnsid");
+	if (push(p, s, "protodown")) {
+		if (lua_toboolean(p->L, -1))
+			print_word(p, "protodown on");
+		lua_pop(p->L, 1);
+	}
 }
 
 static void show_altnames(struct print *p, const struct stretch *s)
@@ -165,30 +183,69 @@ static void show_altnames(struct print *p, const struct stretch *s)
 	lua_pop(L, 2);
 }
 
-/* What `ip -d` adds: the fields of the link's kind, and of the port it is. */
+/* A union that ip(8) gives a line of its own, behind the name of its kind. */
+static void show_kind(struct print *p, const struct stretch *info, const char *key,
+		      const char *suffix)
+{
+	if (!push(p, info, key))
+		return;
+	line(p, "   ");
+	lua_pushstring(p->L, suffix);
+	lua_concat(p->L, 2);
+	print_value(p, NULL);
+	for (const struct field *f = info->schema->rows; f->kind != K_NONE; f++)
+		if (f->kind == K_UNION && same_text(f->key, key))
+			print_field(p, info, f);
+}
+
+/* The fields of the link's kind, and of the port it is. */
+static void show_kinds(struct print *p, const struct stretch *s)
+{
+	struct stretch info;
+	const struct field *f = s->schema->rows;
+	while (f->kind != K_NEST || f->attr != IFLA_LINKINFO)
+		f++;
+	if (!stretch_of_nest(s, f, &info))
+		return;
+	show_kind(p, &info, "type", "");
+	show_kind(p, &info, "port", "_slave");
+}
+
+/* What `ip -d` adds. */
 static void show_details(struct print *p, const struct stretch *s)
 {
-	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++) {
-		if (f->attr != IFLA_LINKINFO || f->kind != K_NEST)
-			continue;
-		line(p, "   ");
-		print_field(p, s, f);
-	}
+	static const char *const counts[] = {
+		"numtxqueues",	"numrxqueues",	"gso_max_size", "gso_max_segs",
+		"tso_max_size", "tso_max_segs", "gro_max_size",
+	};
+	show_row(p, s, "promiscuity");
+	if (find_attr(s, IFLA_ALLMULTI))
+		print_text(p, " "); /* ip(8) has a blank on either side */
+	show_row(p, s, "allmulti");
+	show_row(p, s, "minmtu");
+	show_row(p, s, "maxmtu");
+	show_kinds(p, s);
+	if (!p->brief)
+		say(p, s, "addrgenmode", "addrgenmode");
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		show_row(p, s, counts[i]);
 }
 
 static void show_link(struct print *p, const struct stretch *s)
 {
+	bool inet6 = p->family == 6;
 	show_link_line(p, s, p->brief);
-	if (!p->brief || !p->family)
+	if (!p->brief || !p->family || p->details)
 		show_hardware(p, s);
+	if (inet6)
+		return;
 	if (p->details)
 		show_details(p, s);
-	if (!p->brief && push(p, s, "alias")) {
+	if ((!p->brief || p->details) && push(p, s, "alias")) {
 		line(p, "    alias");
 		print_value(p, NULL);
 	}
-	if (p->family != 6)
-		show_altnames(p, s);
+	show_altnames(p, s);
 }
 
 /* --- addresses:     inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0 ------------------------ */

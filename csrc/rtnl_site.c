@@ -15,10 +15,10 @@ static const char *file_of(const struct word *words)
 		const struct word *words;
 		const char *file;
 	} files[] = {
-		{words_table, "rt_tables"},	   {words_proto, "rt_protos"},
-		{words_scope, "rt_scopes"},	   {words_dsfield, "rt_dsfield"},
-		{words_realm, "rt_realms"},	   {words_group, "group"},
-		{words_ipproto, "/etc/protocols"},
+		{words_table, "rt_tables"},	  {words_proto, "rt_protos"},
+		{words_scope, "rt_scopes"},	  {words_dsfield, "rt_dsfield"},
+		{words_tunnel_tos, "rt_dsfield"}, {words_realm, "rt_realms"},
+		{words_group, "group"},		  {words_ipproto, "/etc/protocols"},
 	};
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		if (files[i].words == words)

@@ -298,15 +298,43 @@ static bool parse_switch(struct scan *s, const struct field *f)
 	return true;
 }
 
+/* The other end of a new pair; what follows "dev" is its name as well. [] -> [table] */
+static bool parse_peer(struct scan *s, const struct field *f)
+{
+	lua_State *L = s->L;
+	lua_newtable(L);
+	if (!parse_fields(s, f->sub, f->sub == &schema_link))
+		return false;
+	if (lua_getfield(L, -1, "dev") == LUA_TSTRING) {
+		lua_setfield(L, -2, "name");
+		lua_pushnil(L);
+		lua_setfield(L, -2, "dev");
+	} else {
+		lua_pop(L, 1);
+	}
+	return true;
+}
+
+/* "5-9"; "100 200" where the row says so */
+static bool parse_range(struct scan *s, const struct field *f)
+{
+	lua_pushlstring(s->L, s->token, s->length);
+	if (!f->unit)
+		return true;
+	if (!need(s, f->key))
+		return false;
+	lua_pushfstring(s->L, "-%s", s->token);
+	lua_concat(s->L, 2);
+	return true;
+}
+
 /* [] -> [value]; the token is the field's word, or for bare fields already its value */
 bool parse_value(struct scan *s, const struct field *f, bool bare)
 {
 	if (f->kind == K_BIT || f->kind == K_FLAG || f->kind == K_BOOL || f->kind == K_COUNT)
 		return parse_switch(s, f);
-	if (f->kind == K_PEER) {
-		lua_newtable(s->L);
-		return parse_fields(s, f->sub, f->sub == &schema_link);
-	}
+	if (f->kind == K_PEER)
+		return parse_peer(s, f);
 	if (!bare && !need(s, s->token))
 		return false;
 	switch (f->kind) {
@@ -329,7 +357,11 @@ bool parse_value(struct scan *s, const struct field *f, bool bare)
 	case K_HEX:
 		push_hex_or_name(s, f);
 		return true;
+	case K_RANGE:
+		return parse_range(s, f);
 	case K_TABLE:
+	case K_OPTION:
+	case K_TTL:
 	case K_SIGNED:
 		push_number_or_name(s, f);
 		return true;

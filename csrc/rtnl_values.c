@@ -8,6 +8,7 @@
 #include <linux/if_addr.h>
 #include <linux/seg6.h>
 #include <linux/seg6_hmac.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -147,14 +148,46 @@ static void push_realm(lua_State *L, uint64_t value)
 		lua_pushinteger(L, (lua_Integer)value);
 }
 
+bool push_option(lua_State *L, const struct field *f, const struct nlattr *a)
+{
+	if (payload_length(a) != 2 * (size_t)f->size)
+		return false;
+	lua_pushinteger(L, (read_uint(payload(a), f->size, false) & f->mask) != 0);
+	return true;
+}
+
+bool push_ttl(lua_State *L, const struct stretch *s, const struct field *f, const struct nlattr *a)
+{
+	const struct nlattr *inherit = find_attr(s, f->offset);
+	uint64_t value;
+	if (inherit && (payload_length(inherit) == 0 || *payload(inherit))) {
+		lua_pushliteral(L, "inherit");
+		return true;
+	}
+	return attr_uint(a, f, &value) && push_uint(L, f, value);
+}
+
+bool push_bridge_id(lua_State *L, const struct nlattr *a)
+{
+	char text[32];
+	const uint8_t *b = payload(a);
+	if (payload_length(a) != 8)
+		return false;
+	snprintf(text, sizeof(text), "%02x%02x.%x:%x:%x:%x:%x:%x", b[0], b[1], b[2], b[3], b[4],
+		 b[5], b[6], b[7]);
+	lua_pushstring(L, text);
+	return true;
+}
+
 /* iproute2 writes one port alone, and one user twice. */
 bool push_range(lua_State *L, const struct field *f, const struct nlattr *a)
 {
 	if (payload_length(a) != 2 * (size_t)f->size)
 		return false;
-	lua_Integer first = (lua_Integer)read_uint(payload(a), f->size, false);
-	lua_Integer last = (lua_Integer)read_uint(payload(a) + f->size, f->size, false);
-	if (first == last && f->size == sizeof(uint16_t))
+	bool big = f->flags & F_BE;
+	lua_Integer first = (lua_Integer)read_uint(payload(a), f->size, big);
+	lua_Integer last = (lua_Integer)read_uint(payload(a) + f->size, f->size, big);
+	if (first == last && f->size == sizeof(uint16_t) && !f->unit)
 		lua_pushfstring(L, "%I", (LUAI_UACINT)first);
 	else
 		lua_pushfstring(L, "%I-%I", (LUAI_UACINT)first, (LUAI_UACINT)last);
@@ -230,10 +263,11 @@ bool push_uint(lua_State *L, const struct field *f, uint64_t value)
 		lua_pushinteger(L, (int32_t)value);
 	} else if (f->kind == K_UNITS) {
 		lua_pushinteger(L, (lua_Integer)value * f->mask);
-	} else if (f->kind == K_SCALED && value % f->mask != 0) {
+	} else if ((f->kind == K_SCALED || f->kind == K_TIMER) && value % f->mask != 0) {
 		lua_pushnumber(L, (lua_Number)value / f->mask);
 	} else {
-		push_word(L, f, f->kind == K_SCALED ? value / f->mask : value);
+		bool scaled = f->kind == K_SCALED || f->kind == K_TIMER;
+		push_word(L, f, scaled ? value / f->mask : value);
 	}
 	return true;
 }

@@ -63,6 +63,8 @@ const struct word words_pref[] = {
 const struct word words_dsfield[] = {{NULL, 0}};
 const struct word words_realm[] = {{NULL, 0}};
 
+const struct word words_tunnel_tos[] = {{"inherit", 1}, {NULL, 0}};
+
 const struct word words_group[] = {{"default", 0}, {NULL, 0}};
 
 const struct word words_ipproto[] = {

@@ -17,6 +17,21 @@ link set v3 arp off
 link set v3 mode dormant
 ]]
 
+-- What the kinds of links have of their own.
+local KINDS <const> = [[
+link add br1 type bridge mcast_router 2 no_linklocal_learn 1 ageing_time 100
+link add a1 type veth peer name b1
+link set a1 master br1
+link set b1 master br1
+link set b1 type bridge_slave group_fwd_mask 12 backup_port a1 hairpin on
+link add vx1 type vxlan id 8 dstport 4790 group 239.1.1.1 dev v1 ttl inherit srcport 7 9 nolearning
+link add vx2 type vxlan id 9 dstport 4791 noudpcsum udp6zerocsumrx ageing none tos inherit df set
+link add vx3 type vxlan external dstport 4792 gbp
+link add mv1 link v2 type macvlan mode private bcqueuelen 8
+link add mt1 link v2 type macvtap mode bridge
+link set mv1 addrgenmode none alias foo
+]]
+
 local ADDRESSES <const> = [[
 addr add 10.9.0.1 peer 10.9.0.2/32 dev v1
 addr add 10.9.1.1/24 dev v1 label v1:x scope link metric 7
@@ -75,11 +90,30 @@ rule add ipproto 255 protocol kernel table 100 priority 72
 local function still(text)
   return (text:gsub("valid_lft %d+sec preferred_lft (%d+)sec", function(preferred)
     return "valid_lft Nsec preferred_lft " .. (preferred == "0" and "0" or "N") .. "sec"
-  end):gsub("(unbalanced_time) [%d.]+", "%1 N"):gsub("(idle_time) [%d.]+", "%1 N"))
+  end):gsub("(unbalanced_time) [%d.]+", "%1 N"):gsub("(idle_time) [%d.]+", "%1 N")
+    :gsub("(_timer) +%d+%.%d%d", "%1 N"))
+end
+
+-- Line for line: the first that differs is the failure. Links and addresses change state by themselves for a
+-- while after they are made, hence more than one look.
+local function same_in(space, command, text_of)
+  local deadline <const> = sys.monotonic() + 5
+  local text, theirs = still(text_of()), still(space:show(command))
+  while text ~= theirs and sys.monotonic() < deadline do
+    sys.sleep(0.1)
+    text, theirs = still(text_of()), still(space:show(command))
+  end
+  local ours <const> = (text .. "\n"):gmatch "(.-)\n"
+  for line in (theirs .. "\n"):gmatch "(.-)\n" do
+    assert.are.equal(line, ours())
+  end
+  assert.is_nil(ours())
 end
 
 describe("the text of #netns", function()
   local space
+
+  local function same(command, text_of) same_in(space, command, text_of) end
 
   setup(function()
     space = scratch.new(3)
@@ -98,24 +132,20 @@ describe("the text of #netns", function()
 
   teardown(function() space:close() end)
 
-  -- Line for line: the first that differs is the failure. Links and addresses change state by themselves for a
-  -- while after they are made, hence more than one look.
-  local function same(command, text_of)
-    local deadline <const> = sys.monotonic() + 5
-    local text, theirs = still(text_of()), still(space:show(command))
-    while text ~= theirs and sys.monotonic() < deadline do
-      sys.sleep(0.1)
-      text, theirs = still(text_of()), still(space:show(command))
-    end
-    local ours <const> = (text .. "\n"):gmatch "(.-)\n"
-    for line in (theirs .. "\n"):gmatch "(.-)\n" do
-      assert.are.equal(line, ours())
-    end
-    assert.is_nil(ours())
-  end
-
   it("links is that of ip link show", function()
     same("link show", function() return tostring(space.nl.link:list()) end)
+  end)
+
+  it("links in detail is that of ip -d link show", function()
+    local other <close> = scratch.new(3)
+    other:batch(LINKS .. KINDS .. ADDRESSES, "-force")
+    local nl <const> = other.nl
+    same_in(other, "-d link show", function() return nl.link:list():text { details = true } end)
+    for _, family in ipairs { "-4 ", "-6 ", "" } do
+      local filter <const> = { family = tonumber(family:match "%d") }
+      same_in(other, family .. "-d addr show",
+        function() return nl.addr:list(filter):text { details = true } end)
+    end
   end)
 
   it("one link is that of ip link show dev", function()

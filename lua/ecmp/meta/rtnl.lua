@@ -174,6 +174,8 @@ local rtnl = {}
 ---@field allmulticast? boolean
 ---@field multicast? boolean
 ---@field noarp? boolean
+---@field dynamic? boolean
+---@field notrailers? boolean
 ---@field mtu? integer
 ---@field master? string|integer|false false: none
 ---@field link? string|integer the link below
@@ -187,6 +189,11 @@ local rtnl = {}
 ---@field numtxqueues? integer
 ---@field numrxqueues? integer
 ---@field carrier? boolean
+---@field protodown? boolean
+---@field addrgenmode? "eui64"|"none"|"stable_secret"|"random"
+---@field gso_max_size? integer
+---@field gso_max_segs? integer
+---@field gro_max_size? integer
 ---@field peer? ecmp.LinkFields veth: the other end
 ---@field id? integer vlan, vxlan
 ---@field protocol? "802.1Q"|"802.1ad" vlan

@@ -96,11 +96,14 @@ local function spell(nl, kind, key, value, family)
   return spelled, addresses[key] and value ~= "default" and view.family or nil
 end
 
+-- Where the word "all" leaves out no value.
+local unbounded <const> = { route = "table", neigh = "state" }
+
 -- All values of a filter, spelled as views spell them, and the family they are of.
 local function canonical(nl, kind, filter)
   local wanted, family = {}, filter.family and families[filter.family]
   for key, value in pairs(filter) do
-    if key ~= "family" and not (kind == "route" and key == "table" and value == "all") then
+    if key ~= "family" and not (value == "all" and unbounded[kind] == key) then
       local spelled, of, code = spell(nl, kind, key, value, filter.family)
       if spelled == nil then
         return nil, of, code

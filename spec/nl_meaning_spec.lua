@@ -377,6 +377,58 @@ for _, family in ipairs(families) do
       assert.same({}, held())
     end)
 
+    -- A route as places may hold it beside any others.
+    local function random_route()
+      local kind <const> = math.random(9)
+      local route <const> = { dst = dst, family = family.number,
+        metric = math.random(2) == 1 and 50 or nil, mtu = math.random(3) == 1 and 1400 or nil,
+        proto = math.random(3) == 1 and "static" or nil }
+      if kind == 1 then
+        route.type = math.random(2) == 1 and "blackhole" or "unreachable"
+      elseif kind == 2 then
+        route.dev = math.random(2) == 1 and "p1" or "v1"
+      elseif kind == 3 then
+        route.nhid = math.random(7, 9)
+      else
+        local n <const> = math.random(2, 4)
+        route.nexthops = { hop(n), kind > 6 and hop(n + 1) or nil }
+      end
+      return route
+    end
+
+    local function counted(list)
+      local counts <const> = {}
+      for _, route in ipairs(list) do
+        local text <const> = tostring(route)
+        counts[text] = (counts[text] or 0) + 1
+      end
+      return counts
+    end
+
+    it("del of what was listed takes that and leaves the rest, whatever is there", function()
+      math.randomseed(7)
+      assert(nl.nexthop:add { id = 7, via = gw(7), dev = "v1" })
+      assert(nl.nexthop:add { id = 8, via = gw(8), dev = "v1" })
+      assert(nl.nexthop:add { id = 9, group = { 7, 8 } })
+      for round = 1, 250 do
+        if round % 12 == 0 then nl.route:flush { dst = dst } end
+        for _ = 1, 2 do
+          local verb <const> = math.random(2) == 1 and "append" or "prepend"
+          nl.route[verb](nl.route, random_route())
+        end
+        local list <const> = nl.route:list { dst = dst }
+        local asked <const> = list[math.random(#list)]
+        assert(nl.route:del(asked))
+        local expected <const>, left = counted(list), counted(nl.route:list { dst = dst })
+        expected[tostring(asked)] = expected[tostring(asked)] - 1
+        -- dumps of IPv6 hide what stands between two hops: it may show now
+        for text, count in pairs(family.number == 4 and left or {}) do
+          assert.equal(expected[text], count)
+        end
+        for text, count in pairs(expected) do assert.equal(count, left[text] or 0, text) end
+      end
+    end)
+
     it("add_nexthop keeps what a route has beside its hops", function()
       local route <const> = { dst = dst, via = gw(2), dev = "v1", proto = "static", mtu = 1400,
         metric = 77, src = gw(1), table = 50 }

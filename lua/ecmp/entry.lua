@@ -219,10 +219,15 @@ function M.deletion(entry, hidden)
     and entry.type == "unicast" then
     return M.with_hops(entry, M.hops(entry))
   end
+  if entry.family == 4 and entry.nhid then
+    local route = identity.by_object(entry:copy())
+    route.type = nil -- is the object's
+    return route
+  end
   local route = {
     dst = entry.dst, table = entry.table, metric = entry.metric, family = entry.family,
     proto = entry.proto, tos = entry.tos, from = entry.from, nhid = entry.nhid,
-    type = not entry.nhid and entry.type or nil, -- of an object it is the object's
+    type = not entry.nhid and entry.type or nil,
     scope = entry.family == 4 and entry.scope or nil,
   }
   if entry.family == 6 and not entry.nhid then
@@ -230,6 +235,7 @@ function M.deletion(entry, hidden)
       route.via, route.dev = hops[1].via, hops[1].dev
     elseif hidden then
       route.nexthops = M.plain_hops(entry) -- goes hop by hop, but without what stands before it
+      route.proto = nil -- each hop may have one of its own
     end
   end
   return route
@@ -263,10 +269,24 @@ local function hides6(before, hops)
     or M.find_hop(before, { via = hops[1].via, dev = hops[1].dev }) ~= nil
 end
 
+-- What the kernel says of a route and compares with nothing.
+local FLAGS <const> = {
+  dead = true, linkdown = true, offload = true, trap = true, unresolved = true, rt_offload = true,
+  rt_trap = true,
+}
+
+-- IPv4: what the request names is compared, metrics with it.
 local function hides4(before, entry)
-  return before.type == entry.type and before.proto == entry.proto and before.scope == entry.scope
-    and before.src == entry.src and before.tos == entry.tos
-    and (before.nhid == nil or entry.type ~= "unicast") and begins(before, entry)
+  for key, value in pairs(entry) do
+    if not PLACE[key] and not FLAGS[key] and not same_value(before[key], value) then
+      return false
+    end
+  end
+  if entry.nhid then
+    return before.nhid == entry.nhid
+  end
+  return before.tos == entry.tos and (before.nhid == nil or entry.type ~= "unicast")
+    and begins(before, entry)
 end
 
 ---The entry that the kernel would find before this one, or before one hop of it.
@@ -279,9 +299,10 @@ function M.hidden_by(list, entry, hop)
     local found
     if rawequal(before, entry) then
       return nil
-    elseif before.metric == entry.metric and before.from == entry.from and not entry.nhid then
+    elseif before.metric == entry.metric and before.from == entry.from then
       found = entry.family == 4 and hides4(before, entry)
-        or entry.family == 6 and hides6(before, hop and { hop } or M.hops(entry))
+        or entry.family == 6 and not entry.nhid
+        and hides6(before, hop and { hop } or M.hops(entry))
     end
     if found then
       return before

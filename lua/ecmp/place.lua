@@ -160,9 +160,25 @@ local function delete_disguised(nl, entry)
   if not ok then
     return nil, message, code
   end
-  return nl.socket:request("route", "del", {
+  ok, message, code = nl.socket:request("route", "del", {
     dst = entry.dst, table = entry.table, metric = entry.metric, family = 6, from = entry.from,
     dev = not entries.joins(entry) and entry.dev or nil, proto = DISGUISE })
+  if not ok then
+    nl.socket:request("route", "change", entry)
+  end
+  return ok, message, code
+end
+
+-- IPv6: the same where the one that is found first is the one that can be replaced: it gets another
+-- protocol while this one goes by its own.
+local function delete_behind(nl, entry, hidden)
+  local ok, message, code = nl.socket:request("route", "change", hidden:copy { proto = DISGUISE })
+  if not ok then
+    return nil, message, code
+  end
+  ok, message, code = nl.socket:request("route", "del", entries.deletion(entry))
+  local back, why, symbol = nl.socket:request("route", "change", hidden)
+  return ok and back, message or why, code or symbol
 end
 
 -- IPv4: a plan knows in which order to go about it.
@@ -187,6 +203,8 @@ function M.delete(nl, entry, list)
     return delete_around(nl, entry, list)
   elseif is_first_alike(list, entry) then
     return delete_disguised(nl, entry)
+  elseif is_first_alike(list, hidden) and not entries.joins(entry) then
+    return delete_behind(nl, entry, hidden)
   end
   return refusal.of("del", entry, ("the kernel would take %s, which stands before it"):format(
     hidden:text { line = true }), "EBUSY")

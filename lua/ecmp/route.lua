@@ -249,8 +249,14 @@ local function is(entry, route, request)
   return entries.has(entry, route, request) and entries.is(entry, route)
 end
 
--- The entry that is meant, or one of several hops and the number of that hop.
-local function find(self, possible, route, request)
+-- The entry that is meant, or one of several hops and the number of that hop. What was listed means
+-- itself before others that have the same and more.
+local function find(self, possible, route, request, listed)
+  for _, entry in ipairs(listed and possible or {}) do
+    if entry == listed then
+      return entry
+    end
+  end
   for _, entry in ipairs(possible) do
     if is(entry, route, request) then
       return entry
@@ -276,11 +282,14 @@ end
 -- The same without a list, where nothing else can be meant, or be taken for what is meant.
 -- `missed`: no IPv4 route of one hop is meant. IPv6 has one route of gateways for a metric; when
 -- all of its hops are to go, others may stand before it.
-local function find_used(self, route, request, metric, missed)
+local function find_used(self, route, request, metric, missed, listed)
   local used = place.used(self.nl, {
     dst = request.dst, table = request.table, family = request.family, metric = metric,
     tos = request.tos, from = request.from })
   if not used or used.family == 6 and not (entries.joins(used) and place.no_objects(self.nl)) then
+    return nil
+  end
+  if listed and used ~= listed then
     return nil
   end
   local entry, hops, at = find(self, { used }, route, request)
@@ -304,7 +313,8 @@ end
 function methods:del(value)
   local route = object.as_table(value, "route", "del")
   local request = rtnl.view("route", route, true) -- raises for wrong fields
-  local missed = kernel_compares(route, request.family)
+  local listed = rtnl.is_view(value) and value or nil -- means itself, not what is like it
+  local missed = not listed and kernel_compares(route, request.family)
   if missed then
     local ok, message, code = self.nl.socket:request("route", "del", route)
     if code == "ENOENT" then -- IPv6 says so where the table has no routes at all
@@ -313,8 +323,8 @@ function methods:del(value)
       return ok, message, code -- else it may be one hop of several, or lead nowhere by its object
     end
   end
-  local metric = route.metric or rtnl.is_view(value) and 0 or nil
-  local entry, hops, at = find_used(self, route, request, metric, missed)
+  local metric = route.metric or listed and 0 or nil
+  local entry, hops, at = find_used(self, route, request, metric, missed, listed)
   if entry then
     return delete(self, nil, entry, hops, at)
   end
@@ -324,7 +334,7 @@ function methods:del(value)
   end
   local possible = metric and place.of_metric(list, place.metric_of {
     metric = metric, family = request.family }) or list
-  entry, hops, at = find(self, possible, route, request)
+  entry, hops, at = find(self, possible, route, request, listed)
   if entry then
     return delete(self, list, entry, hops, at)
   end

@@ -1,5 +1,7 @@
 --- Encapsulations that few kernels have: their text against `ip`, which shows dumps of any kernel.
+local helper <const> = require "spec.helper"
 local rtnl <const> = require "ecmp.rtnl"
+local scratch <const> = require "spec.scratch"
 local sys <const> = require "ecmp.sys"
 
 -- As the kernel lists a route: an encapsulation without the flag that it wants in requests.
@@ -84,4 +86,29 @@ describe("an encapsulation", function()
       end
     end
   end)
+
+  -- Only a program that is loaded can be had, and ip loads it.
+  it("by a program is read, compared and deleted, and refused where it would have to be loaded #netns",
+    function()
+      local directory <const> = helper.directory()
+      finally(function() helper.remove(directory) end)
+      local object <const> = directory .. "/p.o"
+      local built <const> = sys.spawn { timeout = 20, stderr = "capture",
+        argv = { "clang", "-O2", "-target", "bpf", "-x", "c", "-c", "-o", object, "-" },
+        stdin = 'char _license[] __attribute__((section("license"), used)) = "GPL";\n'
+          .. '__attribute__((section("out"), used)) int f(void *packet) { return 0; }\n' }
+      if not built or built.status ~= 0 then return pending("no clang for BPF: " .. (built and built.stderr or "")) end
+      local space <close> = scratch.new(1)
+      local add <const> = ("ip route add 10.9.0.0/16 encap bpf out obj %s section out via 10.0.1.2")
+        :format(object)
+      space:batch(add:gsub("^ip ", ""), "-force")
+      local list <const> = space.nl.route:list { dst = "10.9.0.0/16" }
+      if not list[1] then return pending "ip cannot load a program here" end
+      assert.are.same({ type = "bpf", out = "p.o:[out]" }, list[1].encap)
+      assert.are.equal(space:show "route show 10.9.0.0/16", tostring(list))
+      assert.are.equal(list[1], rtnl.decode("route", list[1]:bytes()))
+      assert.are.equal("EINVAL", select(3, space.nl.route:replace(list[1])))
+      assert(space.nl.route:del(list[1]))
+      assert.are.equal(0, #space.nl.route:list { dst = "10.9.0.0/16" })
+    end)
 end)

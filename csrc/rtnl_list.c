@@ -88,8 +88,21 @@ static bool says(lua_State *L, int table, const char *key)
 	return there;
 }
 
+/* The table of the route added last, where it surely can be one as it is written; 0: nobody knows.
+ */
+static uint32_t table_of_last(lua_State *L, struct route_list *l, int names)
+{
+	struct plain_route route;
+	const struct view *v = list_view(l, list_count(l));
+	l->reader.L = L;
+	bool sure = read_message(&l->reader, &route, v, names) &&
+		    compare_routes(&l->reader, NULL, &route) == DIFFERENT;
+	return sure ? route.slot.table : 0;
+}
+
 /*
- * list:add(route, line) -> whether the kernel has its devices; raises where rtnl.check(route) would
+ * list:add(route, line) -> there, table | there; raises where rtnl.check(route) would. `there` is
+ * whether the kernel has its devices; without the number of its table, it may be no route still.
  */
 static int list_add(lua_State *L)
 {
@@ -110,7 +123,11 @@ static int list_add(lua_State *L)
 	memcpy(l->bytes->base + l->used, &head, sizeof(head));
 	count_in(L, l, line);
 	lua_pushboolean(L, !e.refused);
-	return 1;
+	uint32_t table = table_of_last(L, l, 4);
+	if (!table)
+		return 1;
+	lua_pushinteger(L, table);
+	return 2;
 }
 
 static size_t check_number(lua_State *L, const struct route_list *l, int index)
@@ -250,6 +267,8 @@ int list_new(lua_State *L)
 	lua_settop(L, 1);
 	struct route_list *l = lua_newuserdatauv(L, sizeof(*l), 3);
 	*l = (struct route_list){.used = 0};
+	start_reading(&l->reader, L);
+	lua_settop(L, 2);
 	names_new(L, lua_isnil(L, 1) ? 0 : 1);
 	lua_setiuservalue(L, 2, NAMES);
 	l->bytes = arena_new(L);

@@ -4,12 +4,13 @@
 #ifndef ECMP_RTNL_LIST_H
 #define ECMP_RTNL_LIST_H
 
-#include "rtnl.h"
+#include "rtnl_route.h"
 
 struct route_list {
 	struct arena *bytes;  /* user value 2: a struct view each */
 	struct arena *places; /* user value 3: where each is, and where it comes from */
 	size_t used;	      /* of the bytes; what lies behind was never finished */
+	struct route_reader reader;
 };
 
 struct route_list *list_test(lua_State *L, int index);

@@ -80,12 +80,15 @@ end
 ---@return true?, string? message
 local function keep(file, route, number)
   if file.proto and route.proto == nil then route.proto = file.proto end
-  local fits <const>, found <const> = pcall(file.routes.add, file.routes, route, number)
-  if not fits then return nil, (tostring(found):gsub("^[^:]+:%d+: ", "")) end
-  local canonical <const>, message <const> = identity.canonical(route)
-  if not canonical then return nil, message end
-  file.tables[canonical.table] = true
-  if not found and not file.lacking then
+  local fits <const>, there, where = pcall(file.routes.add, file.routes, route, number)
+  if not fits then return nil, (tostring(there):gsub("^[^:]+:%d+: ", "")) end
+  if not where then
+    local canonical <const>, message <const> = identity.canonical(route)
+    if not canonical then return nil, message end
+    where = canonical.table
+  end
+  file.tables[where] = true
+  if not there and not file.lacking then
     file.lacking = { where = place_of(file, number), route = route }
   end
   return true

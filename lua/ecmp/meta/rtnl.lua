@@ -498,6 +498,7 @@ local List = {}
 ---@param route ecmp.RouteFields
 ---@param line integer where it was read
 ---@return boolean there # whether the kernel has the devices it names
+---@return integer? table # nil: it may be no route still, for what it says as a whole
 function List:add(route, line) end
 
 ---@param i integer

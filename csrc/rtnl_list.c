@@ -115,14 +115,16 @@ static int list_add(lua_State *L)
 	list_names(L, 1);
 	l->bytes->length = l->used;
 	arena_reserve(L, l->bytes, sizeof(head));
-	struct encoder e = {.L = L, .out = l->bytes, .names = 4, .verb = VERB_ADD};
-	encode_message(&e, o->schema, 2);
-	head.length = (uint32_t)(l->bytes->length - e.start);
+	struct encoder *e = &l->encoder;
+	e->L = L;
+	e->room = e->refused = 0;
+	encode_message(e, o->schema, 2);
+	head.length = (uint32_t)(l->bytes->length - e->start);
 	head.flags = (uint16_t)((says(L, 2, "proto") ? 0 : ANY_PROTO) |
 				(says(L, 2, "scope") ? 0 : ANY_SCOPE));
 	memcpy(l->bytes->base + l->used, &head, sizeof(head));
 	count_in(L, l, line);
-	lua_pushboolean(L, !e.refused);
+	lua_pushboolean(L, !e->refused);
 	uint32_t table = table_of_last(L, l, 4);
 	if (!table)
 		return 1;
@@ -275,6 +277,7 @@ int list_new(lua_State *L)
 	lua_setiuservalue(L, 2, 2);
 	l->places = arena_new(L);
 	lua_setiuservalue(L, 2, 3);
+	l->encoder = (struct encoder){.out = l->bytes, .names = 4, .verb = VERB_ADD};
 	luaL_setmetatable(L, LIST);
 	return 1;
 }

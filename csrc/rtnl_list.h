@@ -7,9 +7,10 @@
 #include "rtnl_route.h"
 
 struct route_list {
-	struct arena *bytes;  /* user value 2: a struct view each */
-	struct arena *places; /* user value 3: where each is, and where it comes from */
-	size_t used;	      /* of the bytes; what lies behind was never finished */
+	struct arena *bytes;	/* user value 2: a struct view each */
+	struct arena *places;	/* user value 3: where each is, and where it comes from */
+	size_t used;		/* of the bytes; what lies behind was never finished */
+	struct encoder encoder; /* these two have learnt which keys there are */
 	struct route_reader reader;
 };
 

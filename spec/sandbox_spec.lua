@@ -139,7 +139,7 @@ describe("a rule script", function()
       ["proto = 'nosuch'"] = "proto: 'nosuch' is not a known word",
       ["type = 'weird'"] = "type: 'weird' is not a known word",
       ["scope = 'wide'"] = "scope: 'wide' is not a known word",
-      ["tos = 'high'"] = "tos: integer expected, got string",
+      ["tos = 'high'"] = "tos: 'high' is not a known word",
       ["src = '::1'"] = "src: '::1' is IPv6, IPv4 expected",
       ["expires = -1"] = "expires: -1 is outside 0..4294967295",
       ["encap = {}"] = "encap.type: missing: one of mpls, ip, ip6, seg6, seg6local, rpl, ioam6, bpf, xfrm",

@@ -130,6 +130,7 @@ struct encoder {
 	int *held; /* descriptors the message refers to, closed after it is sent; NULL: none wanted
 		    */
 	int refused; /* errno of something the world lacks (a device, a namespace); 0 = fine */
+	char ref[64]; /* the namespace that was lacking */
 	const char *lacking; /* what: "device", "namespace", or "room" in dumps */
 	bool may_drop; /* next hops for which the message has no room are counted, not raised */
 	int dropped;
@@ -198,6 +199,7 @@ enum {
 
 const struct nlattr *find_attr(const struct stretch *s, uint16_t type);
 uint64_t attrs_of(const struct stretch *s);
+uint8_t unsaid_scope(const struct stretch *s); /* of a route */
 bool is_absent(const struct field *f, uint64_t attrs);
 size_t address_text(const struct stretch *s, const struct field *f, char text[ADDRESS_TEXT]);
 bool push_field(lua_State *L, const struct stretch *s, const struct field *f,

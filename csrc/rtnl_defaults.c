@@ -42,18 +42,26 @@ static bool route_has(struct encoder *e, const struct given *g, enum asked key)
 	return g->rows & *row;
 }
 
-static bool stays_on_link(struct encoder *e, const struct rtmsg *r, const struct given *g)
+/* The scope of a route where none is said: what has no gateway stays on the link. */
+uint8_t unsaid_scope(const struct stretch *s)
 {
+	const uint64_t leaving = (uint64_t)1 << RTA_GATEWAY | (uint64_t)1 << RTA_VIA |
+				 (uint64_t)1 << RTA_MULTIPATH | (uint64_t)1 << RTA_NH_ID;
+	const struct rtmsg *r = (const struct rtmsg *)(const void *)s->data;
+	if (r->rtm_family != AF_INET)
+		return RT_SCOPE_UNIVERSE;
 	switch (r->rtm_type) {
+	case RTN_LOCAL:
+	case RTN_NAT:
+		return RT_SCOPE_HOST;
 	case RTN_BROADCAST:
 	case RTN_MULTICAST:
 	case RTN_ANYCAST:
-		return true;
+		return RT_SCOPE_LINK;
 	case RTN_UNICAST:
-		return !route_has(e, g, NEXTHOPS) && !route_has(e, g, VIA) &&
-		       !route_has(e, g, NHID);
+		return attrs_of(s) & leaving ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 	default:
-		return false;
+		return RT_SCOPE_UNIVERSE;
 	}
 }
 
@@ -157,11 +165,10 @@ static void route_defaults(struct encoder *e, const struct given *g)
 		r->rtm_type = RTN_UNICAST;
 	if (r->rtm_protocol == RTPROT_UNSPEC)
 		r->rtm_protocol = RTPROT_BOOT;
-	if (r->rtm_family == AF_INET6)
-		return;
-	bool local = r->rtm_type == RTN_LOCAL || r->rtm_type == RTN_NAT;
-	if ((local || stays_on_link(e, r, g)) && !route_has(e, g, SCOPE))
-		r->rtm_scope = local ? RT_SCOPE_HOST : RT_SCOPE_LINK;
+	struct stretch s = {&schema_route, (const void *)r, e->out->length - e->start,
+			    r->rtm_family, NULL};
+	if (!route_has(e, g, SCOPE))
+		r->rtm_scope = unsaid_scope(&s);
 }
 
 /* A "+" or "-" that is yet to become an address. */

@@ -120,8 +120,9 @@ const char *push_unfit(struct encoder *e)
 	int hops;
 	struct stretch s = sent_of(e);
 	int most = hops_that_fit(e, &s, &hops);
-	const struct nlattr *list = find_attr(&s, RTA_MULTIPATH);
-	e->out->length = (size_t)((const uint8_t *)list - e->out->base);
+	size_t at = (size_t)((const uint8_t *)find_attr(&s, RTA_MULTIPATH) - e->out->base);
+	e->out->length = at + NLA_HDRLEN;
+	close_attr(e, at, "nexthops");
 	return lua_pushfstring(e->L,
 			       "nexthops: %d are too many; beyond %d of these the kernel's dumps "
 			       "silently end",

@@ -474,6 +474,7 @@ void put_netns(struct encoder *e, const struct place *p, const struct field *f)
 		if (fd < 0 && !e->refused) {
 			e->refused = errno;
 			e->lacking = "namespace";
+			snprintf(e->ref, sizeof(e->ref), "%s", ref);
 		}
 	}
 	lua_pop(e->L, 1);

@@ -119,8 +119,8 @@ static bool left_out(const struct print *p, const struct stretch *s, const struc
 	case offsetof(struct rtmsg, rtm_protocol):
 		return r->rtm_protocol == RTPROT_BOOT;
 	case offsetof(struct rtmsg, rtm_scope):
-		return r->rtm_scope == RT_SCOPE_UNIVERSE || r->rtm_scope == RT_SCOPE_NOWHERE ||
-		       (p->request && r->rtm_scope == RT_SCOPE_LINK);
+		return r->rtm_scope == RT_SCOPE_NOWHERE ||
+		       r->rtm_scope == (p->request ? unsaid_scope(s) : RT_SCOPE_UNIVERSE);
 	default:
 		return false;
 	}

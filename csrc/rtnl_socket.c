@@ -342,7 +342,8 @@ int lacking(lua_State *L, struct encoder *e, const struct object *object, const 
 		push_request(L, object, verb, data, e->out->length - e->start, e->names);
 	const char *text = e->refused == ENODEV ? "Cannot find device" : unfit;
 	if (strcmp(e->lacking, "namespace") == 0)
-		text = lua_pushfstring(L, "cannot open the namespace: %s", strerror(e->refused));
+		text = lua_pushfstring(L, "cannot open the namespace '%s': %s", e->ref,
+				       strerror(e->refused));
 	return push_errno(L, request, text, e->refused);
 }
 

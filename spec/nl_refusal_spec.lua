@@ -95,8 +95,10 @@ for _, four in ipairs { true, false } do
       assert(nl.route:del { dst = dst })
       if four then
         ok, message = nl.route:add { dst = dst, scope = "link",
-          nexthops = { { via = good }, { via = "10.0.2.2" } } }
+          nexthops = { { dev = "v1" }, { via = "10.0.2.2" } } }
         assert.is_nil(ok)
+        assert.matches("^route add 10.60.0.0/16 scope link nexthop .* gateway %(ENETUNREACH%)$",
+          message)
         assert.is_nil(message:find("nexthops[", 1, true), message)
       end
     end)
@@ -132,3 +134,59 @@ for _, four in ipairs { true, false } do
     end)
   end)
 end
+
+describe("refusals #netns", function()
+  local space, nl
+
+  setup(function()
+    space = scratch.new(1)
+    nl = space.nl
+    assert(nl.route:add "10.60.0.0/16 via 10.0.1.2")
+    assert(nl.route:add "fd60::/32 via fd00:0:0:1::2")
+  end)
+
+  teardown(function() space:close() end)
+
+  for request, expected in pairs {
+    ["add 10.61.0.0/16 via 10.0.1.2 scope link"] = "Nexthop has invalid gateway (ENETUNREACH)",
+    ["add fd61::/32 via fe80::1 scope link"] = "Egress device not specified (EINVAL)",
+    ["add 10.61.0.0/16 dev nosuch scope global"] = "Cannot find device (ENODEV)",
+    ["add local 10.61.0.0/16 dev nosuch scope link"] = "Cannot find device (ENODEV)",
+    ["del 10.60.0.0/16 scope link"] = "No such route (ESRCH)",
+    ["del 10.60.0.0/16 mtu 1500"] = "No such route (ESRCH)",
+    ["del fd60::/32 mtu 1500"] = "No such route (ESRCH)",
+    ["del blackhole 10.60.0.0/16"] = "No such route (ESRCH)",
+    ["del fd60::/32 nexthop via fe80::7 dev v1 nexthop via fe80::8 dev v1"] =
+      "No such route (ESRCH)",
+  } do
+    it("say what was asked: " .. request, function()
+      local verb <const>, words <const> = request:match "^(%l+) (.*)$"
+      local ok, message = nl.route[verb](nl.route, words)
+      assert.is_nil(ok)
+      for word in words:gmatch "%S+" do assert(message:find(word, 1, true), message) end
+      assert.equal(": " .. expected, message:sub(-#expected - 2))
+    end)
+  end
+
+  it("leave out what goes without saying", function()
+    for request, expected in pairs {
+      ["10.60.0.0/16 dev nosuch scope link"] = "route add 10.60.0.0/16 dev nosuch:",
+      ["10.60.0.0/16 via 10.0.1.2 scope global"] = "route add 10.60.0.0/16 via 10.0.1.2:",
+      ["local 10.60.0.1 dev nosuch scope host"] = "route add local 10.60.0.1 dev nosuch table local:",
+    } do
+      local ok, message = nl.route:add(request)
+      assert.is_nil(ok)
+      assert(message:find(expected, 1, true), message)
+    end
+  end)
+
+  it("name the namespace that could not be opened", function()
+    for netns, text in pairs { nosuch = "nosuch", [4194305] = "4194305" } do
+      local ok, message, code = nl.link:set { dev = "v1", netns = netns }
+      assert.is_nil(ok)
+      assert.equal(("link set dev v1: cannot open the namespace '%s': No such file or directory "
+        .. "(ENOENT)"):format(text), message)
+      assert.equal("ENOENT", code)
+    end
+  end)
+end)

@@ -14,7 +14,6 @@ local beside_hops <const> = {
   EPERM = true, ENOBUFS = true, ENOMEM = true, EMSGSIZE = true, ENOENT = true,
 }
 local unreachable <const> = { ENETUNREACH = true, EHOSTUNREACH = true }
-local wide <const> = { [0] = true, global = true, site = true }
 
 local function hop_text(hop)
   local words = {}
@@ -59,9 +58,12 @@ local function find_fault(nl, route, code)
       first, count = first or i, count + 1
     end
   end
-  if count == #route.nexthops and (not wide[route.scope or "global"]
-    or code_of(nl, with(route, nil, { nexthops = false, dev = "lo" })) == code) then
+  if count == #route.nexthops
+    and code_of(nl, with(route, nil, { nexthops = false, dev = "lo" })) == code then
     return nil
+  elseif first and route.scope
+    and code_of(nl, with(route, route.nexthops[first], { scope = false })) ~= code then
+    return nil -- it is too narrow for a gateway
   end
   return first
 end

@@ -269,6 +269,7 @@ int list_new(lua_State *L)
 	lua_settop(L, 1);
 	struct route_list *l = lua_newuserdatauv(L, sizeof(*l), 3);
 	*l = (struct route_list){.used = 0};
+	know_rows(&l->reader);
 	start_reading(&l->reader, L);
 	lua_settop(L, 2);
 	names_new(L, lua_isnil(L, 1) ? 0 : 1);

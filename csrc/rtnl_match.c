@@ -219,6 +219,7 @@ int group_routes(lua_State *L)
 	size_t total = (size_t)luaL_len(L, 1);
 	if (total > INT32_MAX)
 		return 0;
+	know_rows(&r);
 	start_reading(&r, L);
 	index_open(L, &x, total);
 	struct arena *cells = arena_new(L);
@@ -495,6 +496,7 @@ int match_routes(lua_State *L)
 	size_t held = (size_t)luaL_len(L, HELD), wanted = (size_t)luaL_len(L, WANTED);
 	if (held > INT32_MAX || wanted > INT32_MAX)
 		return 0;
+	know_rows(&m.reader);
 	start_reading(&m.reader, L);
 	m.names = lua_gettop(L) + 1;
 	if (m.list)
@@ -567,6 +569,7 @@ int near_routes(lua_State *L)
 	size_t held = (size_t)luaL_len(L, HELD);
 	if (held > INT32_MAX)
 		return 0;
+	know_rows(&m.reader);
 	start_reading(&m.reader, L);
 	list_names(L, WANTED);
 	m.names = lua_gettop(L);

@@ -15,14 +15,14 @@ static const struct field *row_named(const struct schema *schema, const char *ke
 	return f;
 }
 
-void start_reading(struct route_reader *r, lua_State *L)
+void know_rows(struct route_reader *r)
 {
 	static const char *const names[ROUTE_KEYS] = {
 		"family", "dst",      "table", "metric", "tos",	   "type",  "via",   "dev",
 		"onlink", "nexthops", "from",  "scope",	 "nhid",   "encap", "proto", "src",
 		"pref",	  "via",      "dev",   "weight", "onlink", "encap",
 	};
-	*r = (struct route_reader){.L = L};
+	memset(r, 0, sizeof(*r));
 	for (int i = 0; i < ROUTE_KEYS; i++) {
 		const struct schema *schema = i < H_VIA ? &schema_route : &schema_hop;
 		r->row[i] = row_named(schema, names[i]);
@@ -33,10 +33,15 @@ void start_reading(struct route_reader *r, lua_State *L)
 	r->metrics = schema_route.rows;
 	while (r->metrics->kind != K_NEST)
 		r->metrics++;
+}
+
+void start_reading(struct route_reader *r, lua_State *L)
+{
+	r->L = L;
 	luaL_checkstack(L, 8 * FIELDS_MAX, "too many values");
 	for (int i = 0; i < 2; i++) {
 		lua_pushnil(L);
-		r->kin[i].names = lua_gettop(L);
+		r->kin[i] = (struct kin){NULL, lua_gettop(L)};
 	}
 }
 

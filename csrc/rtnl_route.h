@@ -3,7 +3,8 @@
  * of a million. Only what is written plainly is read; of the rest is said that it was not, and
  * lua/ecmp/identity.lua sees to it, which knows every spelling and has a word for every mistake.
  *
- *   route_table, route_view  <-  route (one route)  <-  compare (two)  <-  match (lists)
+ *   route_table, route_view  <-  route, said (one route)  <-  canonical, compare (two)
+ *   <-  match (lists)
  */
 #ifndef ECMP_RTNL_ROUTE_H
 #define ECMP_RTNL_ROUTE_H
@@ -115,6 +116,18 @@ struct plain_value {
 	uint8_t address[16];
 };
 
+/* What a route says of one row. */
+struct said {
+	const struct field *f;
+	bool metric; /* in the nest of metrics */
+	struct plain_value value;
+};
+
+/* Returns whether it wants to hear more. */
+typedef bool said_fn(void *arg, const struct said *one);
+
+/* What does not change from one call to the next, which may be kept. */
+void know_rows(struct route_reader *r);
 void start_reading(struct route_reader *r, lua_State *L); /* [] -> [nil, nil]: kept for names */
 /* Reads what the slot needs; false where it is not written plainly. Leaves a table's fields on the
  * stack until its top is set back to fields.top. */
@@ -175,12 +188,17 @@ void set_metric(struct slot *s, uint32_t metric);
 /* The table of a route that names none. */
 uint32_t table_of_type(uint32_t type);
 
+/* Tells what a route says beside its slot, its scope and its next hops; false where something of it
+ * is not read here, or where the listener has heard enough. */
+bool each_said(struct route_reader *r, const struct plain_route *route, said_fn *fn, void *arg);
+
 enum verdict compare_routes(struct route_reader *r, struct plain_route *have,
 			    struct plain_route *want);
 
-int match_routes(lua_State *L); /* Lua: rtnl.match */
-int run_of_steps(lua_State *L); /* Lua: rtnl.run */
-int near_routes(lua_State *L);	/* Lua: rtnl.near */
-int group_routes(lua_State *L); /* Lua: rtnl.group */
+int match_routes(lua_State *L);	  /* Lua: rtnl.match */
+int run_of_steps(lua_State *L);	  /* Lua: rtnl.run */
+int near_routes(lua_State *L);	  /* Lua: rtnl.near */
+int group_routes(lua_State *L);	  /* Lua: rtnl.group */
+int push_canonical(lua_State *L); /* Lua: rtnl.canonical */
 
 #endif

@@ -166,6 +166,8 @@ static bool read_own_hop(struct route_reader *r, struct plain_route *route, bool
 bool hops_of_view(struct route_reader *r, struct plain_route *route, bool devices)
 {
 	const struct nlattr *list = attr_of(route, RTA_MULTIPATH);
+	if (route->index) /* views of other operations may have been read meanwhile */
+		known_view(r, route->index, &route->names);
 	if (!list)
 		return read_own_hop(r, route, devices);
 	if (route->attr[RTA_GATEWAY] || route->attr[RTA_VIA] || route->attr[RTA_OIF])

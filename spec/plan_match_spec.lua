@@ -173,6 +173,20 @@ describe("matching lists of routes in C", function()
     assert.equal("replace", plan({ there }, { global })[1].verb)
   end)
 
+  it("keeps apart the interfaces of views of different operations", function()
+    local current, wanted = {}, {}
+    for i = 1, 20 do
+      local route = { dst = ("10.0.%d.0/24"):format(i), via = "10.0.0.1", dev = "eth" .. i }
+      current[i], wanted[i] = rtnl.view("route", route), rtnl.view("route", route)
+    end
+    assert.same({}, rtnl.match(current, wanted))
+    table.insert(current, 1, table.remove(current))
+    assert.same({}, rtnl.match(current, wanted))
+    wanted[20] = rtnl.view("route", { dst = "10.0.20.0/24", via = "10.0.0.1", dev = "eth1" })
+    assert.equal("~ 10.0.20.0/24 via 10.0.0.1 dev eth20 -> via 10.0.0.1 dev eth1",
+      tostring(plan(current, wanted)))
+  end)
+
   it("knows the family of a default route by its first hop", function()
     local wanted = { { dst = "default", nexthops = { { via = "10.0.0.1" }, { via = "10.0.0.2" } } },
       { dst = "default", nexthops = { { via = "fd00::1" }, { via = "fd00::2" } } } }
@@ -199,6 +213,23 @@ describe("matching lists of routes in C", function()
       end
     end
     assert.is_true(sure > ROUNDS, "C was sure of few: " .. sure)
+  end)
+
+  it("writes down in canonical form what Lua writes down", function()
+    local source, plain = random_route.source(17), 0
+    for round = 1, 20 * ROUNDS do
+      local route = random(source)
+      if round % 2 == 0 then
+        local made, view = pcall(as_view, route)
+        route = made and view or route
+      end
+      for _, read in ipairs { group.held, group.canonical } do
+        local with, without = both("canonical", function() return { read(route) } end)
+        assert.same(without, with, "round " .. round)
+      end
+      plain = plain + (rtnl.canonical(route) and 1 or 0)
+    end
+    assert.is_true(plain > ROUNDS, "few routes were plain: " .. plain)
   end)
 
   it("groups as the keys in Lua group", function()

@@ -63,6 +63,11 @@ local PURE <const> = {
     assert(#rtnl.match(routes, { routes[1], routes[2], { dst = "10.0.3.0/24", via = "10.0.0.9" } })
       == 39)
     assert(not rtnl.match({}, { { dst = "nowhere" } }))]],
+  canonical = [[assert(rtnl.canonical({ dst = "10.0.0.0/8", mtu = 1400, proto = "static",
+      nexthops = { { via = "10.0.0.1", dev = "a" }, { via = "10.0.0.2" } } }, true).mtu == 1400)
+    local view = rtnl.view("route", { dst = "fd00::/8", via = "fd00::1", dev = "b", src = "fd00::2" })
+    assert(rtnl.canonical(view).nexthops[1].dev == "b")
+    assert(not rtnl.canonical { dst = "nowhere" })]],
   list = [[local list = rtnl.list()
     for i = 1, 20 do list:add({ dst = "10.0." .. i .. ".0/24", via = "10.0.0.1", dev = "a" }, i) end
     assert(not pcall(list.add, list, { dst = "10.0.0.0/8", gatway = 1 }, 21))

@@ -68,14 +68,16 @@ local function change_to(new, old, stated)
   return changes
 end
 
+---The changes from the i-th route that is there to the j-th that is wanted, 0 where there is none.
+---@param sure? boolean that there are some
 ---@return table? changes, string? message, integer? code
-local function compare(current, wanted, i, j)
+local function compare(current, wanted, i, j, sure)
   local old <const> = i > 0 and identity.held(current[i]) or nil
   if j == 0 then return { { verb = "del", old = old } } end
   local stated <const> = {}
   local new, message, code = canonical_of(wanted, j, stated)
   if not new then return nil, message, code end
-  if old and identity.matches(old, new, wanted[j]) then return {} end
+  if old and not sure and identity.matches(old, new, stated[new]) then return {} end
   return change_to(new, old, stated)
 end
 
@@ -200,7 +202,8 @@ end
 function M.change(found, k, current, wanted)
   local change <const> = found[k]
   if type(change) ~= "number" then return change end
-  local written <const> = assert(compare(current, wanted, change & NUMBER, change >> 31 & NUMBER))
+  local written <const> =
+    assert(compare(current, wanted, change & NUMBER, change >> 31 & NUMBER, true))
   return assert(written[1], "two comparisons of one route disagree")
 end
 

@@ -256,7 +256,9 @@ end
 ---@param fit? function which lists of hops there may be: ecmp.hops.fit, or ecmp.hops.possible
 ---@return table? canonical, string? message, integer? code nil, message naming the field, 7
 function M.canonical(route, fit)
-  local canonical, message, code = read(route, fit or hop.fit)
+  local plain <const> = rtnl.canonical(route, true)
+  if plain then return plain end
+  local canonical <const>, message <const>, code <const> = read(route, fit or hop.fit)
   if not canonical then return nil, message, code end
   if not is_unsigned(route.metric, 0xffffffff) then
     return refuse("metric: %s is not a whole number from 0 to 4294967295", tostring(route.metric))
@@ -280,7 +282,20 @@ end
 ---@param route table
 ---@return table? canonical, string? message, integer? code
 function M.held(route)
+  local canonical <const> = rtnl.canonical(route)
+  if canonical then return canonical end
   return read(route)
+end
+
+---The scope of a canonical route where it is not the one that its plain form implies.
+local function own_scope(canonical)
+  local scope <const>, hops <const> = canonical.scope, canonical.nexthops
+  if not scope then return nil end
+  local implied <const> = scope_word {
+    type = canonical.type, nhid = canonical.nhid, via = hops[1] and hops[1].via,
+    nexthops = hops[1] and (hops[2] or hops[1].weight ~= 1) and hops or nil,
+  }
+  return scope ~= implied and scope or nil
 end
 
 ---The simplest form in iproute2's words: one hop becomes via and dev, defaults are left out.
@@ -308,8 +323,7 @@ function M.plain(canonical)
     route.via, route.dev = hops[1].via, hops[1].dev
     route.onlink, route.encap = hops[1].onlink, hops[1].encap
   end
-  local scope <const> = canonical.scope
-  if scope and scope ~= scope_word(route) then route.scope = scope end
+  route.scope = own_scope(canonical)
   return route
 end
 
@@ -376,37 +390,41 @@ end
 ---@param route table canonical
 ---@return string
 function M.text(route)
-  local words <const> = { M.rest(route) }
   local kind <const> = route.type ~= "unicast" and route.type .. " " or ""
-  table.insert(words, 1, kind .. (route.dst == DEFAULT[route.family] and "default" or route.dst))
-  return table.concat(words, words[2] ~= "" and " " or "")
+  local dst <const> = route.dst == DEFAULT[route.family] and "default" or route.dst
+  local rest <const> = M.rest(route)
+  return kind .. dst .. (rest ~= "" and " " or "") .. rest
 end
 
 local SHOWN <const> = { "proto", "src", "mtu", "advmss", "nhid" }
+
+local function say(words, word, value)
+  words[#words + 1] = word
+  if value ~= nil then words[#words + 1] = tostring(value) end
+end
 
 ---What `text` says after the destination.
 ---@param route table canonical
 ---@return string
 function M.rest(route)
-  local words <const> = {}
-  local function say(...) table.move({ ... }, 1, select("#", ...), #words + 1, words) end
-  local hops <const> = route.nexthops
+  local words <const>, hops <const> = {}, route.nexthops
   if hops[1] and not hops[2] then
-    say(hop.text(hops[1]))
-    if hops[1].onlink then say("onlink") end
+    say(words, hop.text(hops[1]))
+    if hops[1].onlink then say(words, "onlink") end
   end
-  if route.table ~= 254 then say("table", tostring(route.table)) end
-  if route.tos then say("tos", tostring(route.tos)) end
-  if route.metric ~= METRIC[route.family] then say("metric", tostring(route.metric)) end
-  local scope <const> = M.plain(route).scope
-  if scope then say("scope", tostring(scope)) end
-  for _, field in ipairs(SHOWN) do
-    if route[field] ~= nil then say(field, tostring(route[field])) end
+  if route.table ~= 254 then say(words, "table", route.table) end
+  if route.tos then say(words, "tos", route.tos) end
+  if route.metric ~= METRIC[route.family] then say(words, "metric", route.metric) end
+  local scope <const> = own_scope(route)
+  if scope then say(words, "scope", scope) end
+  for i = 1, #SHOWN do
+    local value <const> = route[SHOWN[i]]
+    if value ~= nil then say(words, SHOWN[i], value) end
   end
-  for i = 1, #hops > 1 and #hops or 0 do
-    say("nexthop", hop.text(hops[i]))
-    if hops[i].weight ~= 1 then say("weight", tostring(hops[i].weight)) end
-    if hops[i].onlink then say("onlink") end
+  for i = 1, hops[2] and #hops or 0 do
+    say(words, "nexthop", hop.text(hops[i]))
+    if hops[i].weight ~= 1 then say(words, "weight", hops[i].weight) end
+    if hops[i].onlink then say(words, "onlink") end
   end
   return table.concat(words, " ")
 end

@@ -543,6 +543,12 @@ function Lines:done() end
 ---@return ecmp.rtnl.Lines
 function rtnl.lines(source) end
 
+---The canonical form of a route: see `ecmp.identity`.
+---@param route any
+---@param wanted? boolean only where it can be a route as it is written
+---@return table? canonical nil where it is not written plainly
+function rtnl.canonical(route, wanted) end
+
 ---What has to change to make one list of routes another, slot by slot: see `ecmp.difference`.
 ---@param current table[]
 ---@param wanted table[]|ecmp.rtnl.List

@@ -2,6 +2,7 @@
 local machine <const> = require "bench.machine"
 local measure <const> = require "bench.measure"
 local shape <const> = require "bench.shape"
+local sys <const> = require "ecmp.sys"
 
 local M = {}
 
@@ -17,33 +18,39 @@ local function delete_objects(nl)
   nl:batch(changes)
 end
 
--- The same routes with the device named, as a routing daemon names it.
-local function with_device(changes)
+-- The routes of a shape with the device named, as a routing daemon names it.
+local function with_device(s)
+  local changes <const> = shape.changes(s, "route add")
   for _, change in ipairs(changes) do
-    for _, hop in ipairs(change[2].nexthops) do hop.dev = "bench0" end
+    for _, hop in ipairs(change[2].nexthops or { change[2] }) do hop.dev = "bench0" end
   end
   return changes
 end
 
+-- A contender that installs the routes of a shape, and leaves nothing behind. The kernel frees what
+-- was deleted a little later, and shall not do so while the next one is timed.
+local function installing(nl, s, fn)
+  local del <const> = shape.changes(s, "route del")
+  return function()
+    local ns <const> = fn() / s.count
+    machine.batch(nl, del, { order = "free" })
+    delete_objects(nl)
+    sys.sleep(0.1)
+    return ns
+  end
+end
+
 local function distinct(nl, count, sets, rounds)
   local s <const> = { family = 4, hops = 2, count = count, sets = sets }
-  local add <const>, del <const> = with_device(shape.changes(s, "route add")), shape.changes(s,
-    "route del")
+  local add <const> = with_device(s)
   shape.write_messages(s, "/run/bench.messages")
-  local function timed(fn)
-    return function()
-      local ns <const> = fn() / count
-      machine.batch(nl, del, { order = "free" })
-      return ns
-    end
-  end
+  local function timed(fn) return installing(nl, s, fn) end
   local rows <const> = {
     { name = INLINE, run = timed(function()
       return machine.program("replay", "/run/bench.messages", "add", "keep")
     end) },
     { name = OURS, run = timed(function() return machine.batch(nl, add, { order = "free" }) end) },
     { name = SHARE, run = timed(function()
-      delete_objects(nl)
       return machine.batch(nl, add, { order = "free", share = true })
     end) },
   }
@@ -52,7 +59,46 @@ local function distinct(nl, count, sets, rounds)
   if sets >= 16000 then rows[1].target = { of = SHARE, least = 25 } end
   measure.print(("%d IPv4 routes of 2 next hops, %d different sets"):format(count, sets),
     "ns/route", rows, column)
-  delete_objects(nl)
+end
+
+-- How long sharing takes, for one without: few routes, so that sets come to be of one route each.
+local function ratio(nl, s, rounds)
+  local add <const> = with_device(s)
+  local function timed(share)
+    return installing(nl, s, function()
+      return machine.batch(nl, add, { order = "free", share = share })
+    end)
+  end
+  local values <const> = measure.rounds({
+    { name = "hops", run = timed(false) }, { name = "share", run = timed(true) },
+  }, rounds)
+  return values.share.value / values.hops.value
+end
+
+local COUNT <const>, SETS <const> = 4096, { 16, 256, 1024, 2048, 4096 }
+
+-- Sharing decides by what it costs: it may not take longer than what it is an alternative to.
+local function never_slower(nl, options)
+  local function columns(format, values)
+    return (format:rep(#values)):format(table.unpack(values))
+  end
+  measure.say("\n%d routes, share for hops in every route (= 1), by different sets\n%s", COUNT,
+    (" "):rep(22) .. columns("%8d", SETS))
+  local worst = 0
+  for _, family in ipairs { 4, 6 } do
+    for _, hops in ipairs { 1, 2, 8 } do
+      local ratios <const> = {}
+      for i, sets in ipairs(SETS) do
+        ratios[i] = ratio(nl, { family = family, hops = hops, count = COUNT, sets = sets },
+          2 * options.rounds + 1)
+        worst = math.max(worst, ratios[i])
+      end
+      measure.say("  %-20s%s", ("IPv%d, %d next hop%s"):format(family, hops, hops > 1 and "s" or ""),
+        columns("%8.2f", ratios))
+    end
+  end
+  measure.check(("sharing takes at most %.2f times as long (target <= 1.10)"):format(worst),
+    worst <= 1.10)
 end
 
 -- Other gateways for every route: by replacing the group they share, and by replacing each.
@@ -93,6 +139,7 @@ function M.run(nl, options)
     if sets <= count then distinct(nl, count, sets, math.min(options.rounds, sets > 4096 and 1
       or 3)) end
   end
+  never_slower(nl, options)
   moving(nl, options, "0")
   moving(nl, options, "1")
 end

@@ -410,6 +410,7 @@ for _, family in ipairs(families) do
       assert(nl.nexthop:add { id = 7, via = gw(7), dev = "v1" })
       assert(nl.nexthop:add { id = 8, via = gw(8), dev = "v1" })
       assert(nl.nexthop:add { id = 9, group = { 7, 8 } })
+      local refused = 0
       for round = 1, 250 do
         if round % 12 == 0 then nl.route:flush { dst = dst } end
         for _ = 1, 2 do
@@ -418,15 +419,19 @@ for _, family in ipairs(families) do
         end
         local list <const> = nl.route:list { dst = dst }
         local asked <const> = list[math.random(#list)]
-        assert(nl.route:del(asked))
+        local ok <const>, message <const>, code <const> = nl.route:del(asked)
+        -- IPv6: one behind several that the kernel would take for it
+        assert(ok or family.number == 6 and code == "EBUSY", message)
         local expected <const>, left = counted(list), counted(nl.route:list { dst = dst })
-        expected[tostring(asked)] = expected[tostring(asked)] - 1
+        expected[tostring(asked)] = expected[tostring(asked)] - (ok and 1 or 0)
         -- dumps of IPv6 hide what stands between two hops: it may show now
         for text, count in pairs(family.number == 4 and left or {}) do
           assert.equal(expected[text], count)
         end
         for text, count in pairs(expected) do assert.equal(count, left[text] or 0, text) end
+        refused = refused + (ok and 0 or 1)
       end
+      assert.is_true(refused <= 10, refused)
     end)
 
     it("add_nexthop keeps what a route has beside its hops", function()

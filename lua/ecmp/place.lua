@@ -169,8 +169,17 @@ local function delete_disguised(nl, entry)
   return ok, message, code
 end
 
--- IPv6: the same where the one that is found first is the one that can be replaced: it gets another
--- protocol while this one goes by its own.
+-- Whether one entry alone keeps another from being found, and is one that can be replaced.
+local function alone_hides(list, hidden, entry)
+  local rest = {}
+  for _, other in ipairs(list) do
+    rest[#rest + 1] = not rawequal(other, hidden) and other or nil
+  end
+  return not entries.hidden_by(rest, entry) and is_first_alike(list, hidden)
+end
+
+-- IPv6: the same the other way round, where the one that is found first is the one that can be
+-- replaced: it gets another protocol while this one goes by its own.
 local function delete_behind(nl, entry, hidden)
   local ok, message, code = nl.socket:request("route", "change", hidden:copy { proto = DISGUISE })
   if not ok then
@@ -197,13 +206,16 @@ end
 ---@return true|nil, string? message, string? code
 function M.delete(nl, entry, list)
   local hidden = list and entries.hidden_by(list, entry)
-  if not hidden or entries.joins(entry) and entry.family == 6 and not hidden.nhid then
-    return nl.socket:request("route", "del", entries.deletion(entry, hidden ~= nil))
+  local by_hops = hidden and entry.family == 6 and entries.joins(entry)
+    and not entries.hidden_by(list, entry, entries.hops(entry)[1])
+  if not hidden or by_hops then
+    return nl.socket:request("route", "del", entries.deletion(entry, by_hops))
   elseif entry.family == 4 then
     return delete_around(nl, entry, list)
   elseif is_first_alike(list, entry) then
     return delete_disguised(nl, entry)
-  elseif is_first_alike(list, hidden) and not entries.joins(entry) then
+  elseif not entries.joins(entry) and not entries.joins(hidden)
+    and alone_hides(list, hidden, entry) then
     return delete_behind(nl, entry, hidden)
   end
   return refusal.of("del", entry, ("the kernel would take %s, which stands before it"):format(

@@ -129,7 +129,8 @@ static const struct field *row_of_word(const struct field *rows, const char *wor
 	return NULL;
 }
 
-/* Words that set a field to a fixed value; those without a field only lead to the next word. */
+/* Words that set a field to a fixed value; those without a field only lead to the next word, or end
+ * what is to be read. */
 static bool parse_fixed(struct scan *s, const struct schema *schema)
 {
 	static const struct {
@@ -143,13 +144,14 @@ static bool parse_fixed(struct scan *s, const struct schema *schema)
 		{"link", "flag", NULL, 0, NULL},
 		{"link", "null", NULL, 0, NULL},
 		{"route", "to", NULL, 0, NULL},
+		{"route", "nh_info", NULL, 1, NULL}, /* the object's, as all that follows */
 		{"address", "temporary", NULL, 0, NULL},
 		{"seg6local encap", "srh", NULL, 0, NULL},
 		{"ioam6 trace", "prealloc", NULL, 0, NULL},
-		{"rule", "[l3mdev-table]", "l3mdev", 1, NULL},
 		{"rule", "[detached]", NULL, 0, NULL},
 		{"rule", "[unresolved]", NULL, 0, NULL},
 		{"rule", "unicast", "action", -1, "lookup"},
+		{"rule", "masquerade", "action", -1, "masquerade"},
 		{"rule", "blackhole", "action", -1, "blackhole"},
 		{"rule", "prohibit", "action", -1, "prohibit"},
 		{"rule", "unreachable", "action", -1, "unreachable"},
@@ -159,8 +161,11 @@ static bool parse_fixed(struct scan *s, const struct schema *schema)
 		if (!same_text(fixed[i].word, s->token) ||
 		    !same_text(fixed[i].schema, schema->name))
 			continue;
-		if (!fixed[i].key)
+		if (!fixed[i].key) {
+			if (fixed[i].boolean)
+				s->at = s->end;
 			return true;
+		}
 		if (fixed[i].text)
 			lua_pushstring(s->L, fixed[i].text);
 		else
@@ -305,6 +310,11 @@ static bool parse_row(struct scan *s, const struct field *f, bool bare)
 		rename_link(s->L);
 	if (f->key && given(s, f))
 		return fault(s, "'%s' is given twice");
+	if (f->kind == K_TABLE && take(s, "[l3mdev-table]")) {
+		lua_pushboolean(s->L, 1);
+		lua_setfield(s->L, -2, "l3mdev");
+		return true;
+	}
 	if (!parse_value(s, f, bare))
 		return false;
 	if (f->flags & F_READONLY)
@@ -388,8 +398,14 @@ bool parse_words(lua_State *L, const struct object *object, const char *text, si
 {
 	struct scan s = {.L = L, .object = object, .at = text, .end = text + length};
 	int top = lua_gettop(L);
-	lua_newtable(L);
+	if (push_typed(L, object, text, length)) {
+		s.at = lua_tolstring(L, -2, &length);
+		s.end = s.at + length;
+	} else {
+		lua_newtable(L);
+	}
 	if (parse_fields(&s, object->schema, true)) {
+		lua_insert(L, top + 1);
 		lua_settop(L, top + 1);
 		return true;
 	}

@@ -32,4 +32,7 @@ void push_number_or_text(struct scan *s, int base);		    /* [] -> [value] */
 bool parse_segs(struct scan *s);				    /* [table] -> [table] */
 bool parse_value(struct scan *s, const struct field *f, bool bare); /* [] -> [value] */
 
+/* printed: what ip(8) prints as what is typed; [] -> [text, table of what no word says] */
+bool push_typed(lua_State *L, const struct object *object, const char *text, size_t length);
+
 #endif

@@ -276,10 +276,15 @@ const struct schema schema_addr = {"address", sizeof(struct ifaddrmsg), addr_row
 /* --- rules and neighbours -------------------------------------------------------------------- */
 
 static const struct word words_action[] = {
-	{"lookup", FR_ACT_TO_TBL},	 {"unicast", FR_ACT_TO_TBL},
-	{"goto", FR_ACT_GOTO},		 {"nop", FR_ACT_NOP},
-	{"blackhole", FR_ACT_BLACKHOLE}, {"unreachable", FR_ACT_UNREACHABLE},
-	{"prohibit", FR_ACT_PROHIBIT},	 {NULL, 0},
+	{"lookup", FR_ACT_TO_TBL},
+	{"unicast", FR_ACT_TO_TBL},
+	{"goto", FR_ACT_GOTO},
+	{"nop", FR_ACT_NOP},
+	{"blackhole", FR_ACT_BLACKHOLE},
+	{"unreachable", FR_ACT_UNREACHABLE},
+	{"prohibit", FR_ACT_PROHIBIT},
+	{"masquerade", RTN_NAT},
+	{NULL, 0},
 };
 static const struct field rule_rows[] = {
 	HEADER("family", K_FAMILY, struct fib_rule_hdr, family, .flags = F_HEADER | F_SILENT),

@@ -78,7 +78,8 @@ enum {
 	F_ABSENT0 = 1 << 11,  /* the kernel leaves it out when it is zero: absent reads as zero */
 	F_ALONE = 1 << 13,    /* K_BOOL: in text, the word alone means on */
 	F_NEGATIVE = 1 << 12, /* negative on the wire means "not given" */
-	F_MADE = 1 << 14,     /* K_ADDRESS: "+" or "-" too, for what the prefix makes of it */
+	F_APART = 1 << 15, /* refused where a new object is made: left out of what is given back */
+	F_MADE = 1 << 14,  /* K_ADDRESS: "+" or "-" too, for what the prefix makes of it */
 };
 
 /* K_BOOL with F_ALONE: `mask` says when text shows it; both where it is zero. */
@@ -153,6 +154,7 @@ static inline bool same_text(const char *a, const char *b)
 	return *a == *b && strcmp(a, b) == 0;
 }
 
+const struct variant *link_kind(const char *name);
 const struct object *object_by_name(const char *name);
 const struct object *object_by_type(uint16_t type);
 const struct variant *variant_by_name(const struct variant *list, const char *name);

@@ -245,16 +245,22 @@ static const struct variant link_kinds[] = {
 	{"macvtap", 0, &schema_macvlan},
 	{NULL, 0, NULL},
 };
+const struct variant *link_kind(const char *name)
+{
+	return variant_by_name(link_kinds, name);
+}
+
 static const struct variant port_kinds[] = {
 	{"bridge", 0, &schema_bridge_port},
 	{NULL, 0, NULL},
 };
 
+/* The port's first: a word behind it is its own, though the kind have the same. */
 static const struct field linkinfo_rows[] = {
-	ROW("type", K_STRING, IFLA_INFO_KIND, .size = 16),
-	ROW("type", K_UNION, IFLA_INFO_DATA, .variants = link_kinds, .flags = F_HOIST),
 	ROW("port", K_STRING, IFLA_INFO_SLAVE_KIND, .size = 16, .show = "port"),
 	ROW("port", K_UNION, IFLA_INFO_SLAVE_DATA, .variants = port_kinds, .flags = F_HOIST),
+	ROW("type", K_STRING, IFLA_INFO_KIND, .size = 16),
+	ROW("type", K_UNION, IFLA_INFO_DATA, .variants = link_kinds, .flags = F_HOIST),
 	END,
 };
 static const struct schema schema_linkinfo = {"link", 0, linkinfo_rows};
@@ -313,7 +319,8 @@ static const struct word words_addrgenmode[] = {
 	{NULL, 0},
 };
 static const struct field inet6_rows[] = {
-	ROW("addrgenmode", K_INT, IFLA_INET6_ADDR_GEN_MODE, .size = 1, .words = words_addrgenmode),
+	ROW("addrgenmode", K_INT, IFLA_INET6_ADDR_GEN_MODE, .size = 1, .words = words_addrgenmode,
+	    .flags = F_APART),
 	END,
 };
 static const struct schema schema_inet6 = {"link", 0, inet6_rows};

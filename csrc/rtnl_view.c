@@ -198,21 +198,25 @@ static int view_eq(lua_State *L)
 	return 1;
 }
 
-/* The fields of a view in row order: the state is a list of keys and the table of values. */
-static void list_keys(lua_State *L, const struct schema *schema, int table, int keys, int *n);
+/* The rows of the kind that a table is of, or none. */
+static const struct field *rows_of_kind(lua_State *L, const struct field *f, int table)
+{
+	static const struct field none = {.kind = K_NONE};
+	const struct variant *v = NULL;
+	if (lua_getfield(L, table, f->key) == LUA_TSTRING)
+		v = variant_by_name(f->variants, lua_tostring(L, -1));
+	lua_pop(L, 1);
+	return v ? v->schema->rows : &none;
+}
 
+/* The fields of a view in row order: the state is a list of keys and the table of values. */
 static void list_rows(lua_State *L, const struct field *rows, int table, int keys, int *n)
 {
 	for (const struct field *f = rows; f->kind != K_NONE; f++) {
 		if (f->kind == K_NEST && (f->flags & F_HOIST))
 			list_rows(L, f->sub->rows, table, keys, n);
 		if (f->kind == K_UNION) {
-			const struct variant *v = NULL;
-			if (lua_getfield(L, table, f->key) == LUA_TSTRING)
-				v = variant_by_name(f->variants, lua_tostring(L, -1));
-			lua_pop(L, 1);
-			if (v)
-				list_keys(L, v->schema, table, keys, n);
+			list_rows(L, rows_of_kind(L, f, table), table, keys, n);
 			continue;
 		}
 		if (!f->key || (f > rows && f[-1].key && strcmp(f[-1].key, f->key) == 0))
@@ -223,11 +227,6 @@ static void list_rows(lua_State *L, const struct field *rows, int table, int key
 		}
 		lua_pop(L, 1);
 	}
-}
-
-static void list_keys(lua_State *L, const struct schema *schema, int table, int keys, int *n)
-{
-	list_rows(L, schema->rows, table, keys, n);
 }
 
 /* [view, position] -> next key and value */
@@ -260,7 +259,7 @@ static int view_pairs(lua_State *L)
 	lua_settop(L, 1);
 	lua_newtable(L);
 	push_all(L, 1);
-	list_keys(L, v->object->schema, 3, 2, &n);
+	list_rows(L, v->object->schema->rows, 3, 2, &n);
 	lua_pushinteger(L, 0);
 	lua_pushcclosure(L, view_next, 3);
 	lua_pushvalue(L, 1);
@@ -271,11 +270,14 @@ static int view_pairs(lua_State *L)
 static void drop_readonly(lua_State *L, const struct field *rows, int table)
 {
 	for (const struct field *f = rows; f->kind != K_NONE; f++) {
+		if (f->kind == K_UNION)
+			drop_readonly(L, rows_of_kind(L, f, table), table);
 		if (f->kind == K_NEST && (f->flags & F_HOIST))
 			drop_readonly(L, f->sub->rows, table);
 		bool twin = f->key && ((f > rows && f[-1].key && strcmp(f[-1].key, f->key) == 0) ||
 				       (f[1].key && strcmp(f[1].key, f->key) == 0));
-		if (!f->key || !(f->flags & F_READONLY) || f->kind == K_SEGMENTS || twin)
+		if (!f->key || !(f->flags & (F_READONLY | F_APART)) || f->kind == K_SEGMENTS ||
+		    twin)
 			continue;
 		lua_pushnil(L);
 		lua_setfield(L, table, f->key);

@@ -25,14 +25,15 @@ enum {
 struct known_end {
 	uint32_t route; /* its number in the list */
 	uint16_t length;
+	uint8_t type;	/* that was said before the destination; 0: none was */
 	uint8_t family; /* of the destination */
 	char text[END_MAX];
 };
 
-/* A line as it is read: a destination, and what follows. */
+/* A line as it is read: a type perhaps, a destination, and what follows. */
 struct read_line {
 	uint8_t dst[16];
-	uint8_t family; /* of the destination; 0: it does not begin with a plain one */
+	uint8_t type, family; /* as above; family 0: it does not begin plainly */
 	uint8_t length;
 	const char *end; /* what follows */
 	size_t size;
@@ -173,35 +174,65 @@ static bool read_length(struct read_line *line, const char *text, size_t n)
 	return true;
 }
 
-static void read_line(struct read_line *line, const char *text, size_t size)
+static bool read_dst(struct read_line *line, const char *text, size_t n)
 {
-	size_t n = 0;
-	*line = (struct read_line){.end = text};
-	while (n < size && !ends_word(text[n]))
-		n++;
-	line->end = text + n;
-	line->size = size - n;
 	int read = text_to_ip4(text, n, line->dst);
 	line->family = AF_INET;
 	if (!read) {
 		read = text_to_ip6(text, n, line->dst);
 		line->family = AF_INET6;
+		if (read && is_disguised(line->dst))
+			read = 0;
 	}
 	if (!read || !read_length(line, text + read, n - (size_t)read))
 		line->family = 0;
+	return line->family;
 }
 
-static uint16_t *place_of(struct lines *r, uint8_t family, const char *end, size_t size)
+static size_t word_length(const char *text, size_t size)
 {
-	uint64_t hash = family, word;
+	size_t n = 0;
+	while (n < size && !ends_word(text[n]))
+		n++;
+	return n;
+}
+
+/* "blackhole", "unicast", ...; 0 where it is no type */
+static uint8_t type_of(const char *text, size_t n)
+{
+	const struct word *w = words_type;
+	while (w->name && (strlen(w->name) != n || memcmp(w->name, text, n) != 0))
+		w++;
+	return w->name ? (uint8_t)w->value : 0;
+}
+
+static void read_line(struct read_line *line, const char *text, size_t size)
+{
+	const char *stop = text + size;
+	size_t n = word_length(text, size);
+	*line = (struct read_line){.family = 0};
+	if (!read_dst(line, text, n) && (line->type = type_of(text, n))) {
+		text += n;
+		while (text < stop && ends_word(*text))
+			text++;
+		n = word_length(text, (size_t)(stop - text));
+		read_dst(line, text, n);
+	}
+	line->end = text + n;
+	line->size = (size_t)(stop - line->end);
+}
+
+static uint16_t *place_of(struct lines *r, const struct read_line *line)
+{
+	uint64_t hash = (uint64_t)line->type << 8 | line->family, word;
 	size_t at = 0;
-	for (; at + sizeof(word) <= size; at += sizeof(word)) {
-		memcpy(&word, end + at, sizeof(word));
+	for (; at + sizeof(word) <= line->size; at += sizeof(word)) {
+		memcpy(&word, line->end + at, sizeof(word));
 		hash = (hash ^ word) * 0xff51afd7ed558ccd;
 		hash ^= hash >> 32;
 	}
-	for (; at < size; at++)
-		hash = (hash ^ (uint8_t)end[at]) * 0x100000001b3;
+	for (; at < line->size; at++)
+		hash = (hash ^ (uint8_t)line->end[at]) * 0x100000001b3;
 	return &r->places[(hash ^ hash >> 17) % KNOWN];
 }
 
@@ -215,10 +246,10 @@ static uint32_t find_known(struct lines *r, const struct read_line *line)
 {
 	uint16_t n = 0;
 	if (line->family && line->size <= END_MAX)
-		n = *place_of(r, line->family, line->end, line->size);
+		n = *place_of(r, line);
 	const struct known_end *known = n ? known_at(r, n) : NULL;
-	bool same = known && known->family == line->family && known->length == line->size &&
-		    memcmp(known->text, line->end, line->size) == 0;
+	bool same = known && known->type == line->type && known->family == line->family &&
+		    known->length == line->size && memcmp(known->text, line->end, line->size) == 0;
 	return same ? known->route : 0;
 }
 
@@ -248,6 +279,7 @@ static void prepare_to_learn(struct lines *r, const struct read_line *line)
 	r->candidate.family = line->size <= END_MAX ? line->family : 0;
 	if (!r->candidate.family)
 		return;
+	r->candidate.type = line->type;
 	r->candidate.length = (uint16_t)line->size;
 	memcpy(r->candidate.text, line->end, line->size);
 }
@@ -259,7 +291,9 @@ static void learn(lua_State *L, struct lines *r, const struct route_list *l)
 	size_t count = list_count(l);
 	if (!c->family || count == 0 || !dst_of(list_view(l, count), c->family))
 		return;
-	uint16_t *place = place_of(r, c->family, c->text, c->length);
+	struct read_line line = {
+		.type = c->type, .family = c->family, .end = c->text, .size = c->length};
+	uint16_t *place = place_of(r, &line);
 	if (!*place) {
 		arena_room(L, r->known, sizeof(*c));
 		*place = (uint16_t)(r->known->length / sizeof(*c));

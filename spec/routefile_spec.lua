@@ -63,11 +63,12 @@ describe("a file of routes", function()
     for _, family in ipairs { 4, 6 } do
       for _, route in ipairs(random.routes(4711, family, 60, 2)) do
         local text <const> = rtnl.view("route", route, true):text { table = true, line = true }
-        local _, stop <const> = text:find "^[%x.:]+/?%d* "
-        if stop then ends[#ends + 1] = { family = family, text = text:sub(stop + 1) } end
+        local kind <const> = text:match "^%l+ " or ""
+        local rest <const> = text:match("^[%x.:]+/?%d* (.*)$", #kind + 1)
+        if rest then ends[#ends + 1] = { family = family, kind = kind, text = rest } end
       end
     end
-    assert.truthy(#ends > 80)
+    assert.truthy(#ends > 100)
     local lines <const>, entries <const> = {}, {}
     for i = 1, 3000 do
       local one <const> = source:pick(ends)
@@ -78,8 +79,8 @@ describe("a file of routes", function()
         or ("%x:%x::%x"):format(source:number(0x2000, 0x3fff), source:number(0, 65535),
           source:number(0, 65535))
       if not source:once_in(9) then dst = dst .. "/" .. length end
-      lines[i] = dst .. " " .. one.text .. (source:once_in(5) and " # seen" or "")
-      entries[i] = { i, dst .. " " .. one.text }
+      lines[i] = one.kind .. dst .. " " .. one.text .. (source:once_in(5) and " # seen" or "")
+      entries[i] = { i, one.kind .. dst .. " " .. one.text }
     end
     assert.same(expected(entries), read(table.concat(lines, "\n")))
   end)

@@ -1,6 +1,7 @@
 --- What the monitor makes of what the kernel says, and of what it does without a word.
 local scratch <const> = require "spec.scratch"
 local helper <const> = require "spec.helper"
+local sys <const> = require "ecmp.sys"
 
 local FAMILIES <const> = {
   { number = 4, dst = "10.60.0.0/16", other = "10.61.0.0/16", gw = "10.0.%d.%d" },
@@ -277,6 +278,30 @@ describe("the events of a monitor #netns", function()
       if event.verb ~= "overrun" then table.insert(seen, tostring(event.value)) end
     end
     assert.equal(500, #seen)
+  end)
+end)
+
+describe("a monitor of addresses #netns", function()
+  it("tells of a lifetime that is set anew, and of none that passes, overruns or not", function()
+    local space <close> = scratch.new(1)
+    local nl <const> = space.nl
+    space:ip "addr add 10.0.8.1/24 dev v1 valid_lft 300 preferred_lft 200"
+    local monitor <close> = nl:monitor({ "addr", "route" }, { timeout = 0.3, buffer = 4096 })
+    local function told()
+      local count = 0
+      for event in monitor do
+        local own <const> = event.object == "addr" and event.value.address == "10.0.8.1/24"
+        count = count + (own and 1 or 0)
+      end
+      return count
+    end
+    sys.sleep(1.1)
+    for i = 0, 199 do
+      assert(nl.route:add { dst = ("10.77.%d.0/24"):format(i), via = "10.0.1.2" })
+    end
+    assert.equal(0, told())
+    space:ip "addr change 10.0.8.1/24 dev v1 valid_lft 900 preferred_lft 800"
+    assert.equal(1, told())
   end)
 end)
 

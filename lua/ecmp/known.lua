@@ -20,13 +20,15 @@ local identities <const> = {
 }
 
 -- Compared as text, which has the flags that the kernel sets by itself; and the text is made while
--- the links that it names are there.
+-- the links that it names are there. Time that passes is no change; `full` has what a notification
+-- says of it.
 local function entry_of(view)
-  local text = tostring(view)
-  if text:find(" expires ", 1, true) then
-    text = text:gsub(" expires %d+sec", "")
+  local full = tostring(view)
+  local text = full
+  if full:find("%dsec", 1) then
+    text = full:gsub(" expires %d+sec", ""):gsub("_lft %d+sec", "")
   end
-  return { view = view, text = text }
+  return { view = view, text = text, full = full ~= text and full or nil }
 end
 
 -- IPv6 tells of a new hop before those that were there, and lists it behind them.
@@ -107,7 +109,8 @@ end
 local function apply_single(place, entry)
   local old = place[1]
   place[1] = entry
-  return not old and "add" or not same(old, entry) and "change" or nil
+  local news = not old or old.full ~= entry.full or not same(old, entry)
+  return not old and "add" or news and "change" or nil
 end
 
 ---Takes a notification in.

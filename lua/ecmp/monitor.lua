@@ -163,7 +163,7 @@ end
 
 -- How often a list is read again because something changed meanwhile. What the last one may hold
 -- already is told only if it is news.
-local TRIES <const> = 8
+local TRIES <const> = 3
 
 -- Reads the stale kinds anew, so that no notification of before is left to be told again.
 local function look(self)

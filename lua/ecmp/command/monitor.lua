@@ -41,6 +41,7 @@ local function json_of(event)
   local value <const> = event.value and iproute2.object(event.value, { table = true }) or {}
   value.object, value.event = event.object, event.verb
   if event.verb == "del" then value.deleted = true end
+  if event.append then value.append = true end
   return json.encode(value)
 end
 

@@ -42,6 +42,7 @@ struct dump {
 	const struct view *like; /* only routes with its destination; NULL: whatever comes */
 	struct arena *part;	 /* that is filled, later read */
 	size_t at;
+	size_t bytes;	   /* of all messages */
 	lua_Integer parts; /* that were begun */
 	int error;
 	bool interrupted;
@@ -66,6 +67,15 @@ static void keep_message(lua_State *L, struct dump *d, int parts, const struct n
 		lua_rawseti(L, parts, ++d->parts);
 	}
 	memcpy(arena_room(L, d->part, length), h, length);
+	d->bytes += length;
+}
+
+/* The collector does not count the memory of arenas: it is told, or a script that looks at the
+ * beginnings of many dumps would fill the machine. */
+static void tell_collector(lua_State *L, size_t bytes)
+{
+	if (bytes > 1 << 20 && lua_gc(L, LUA_GCISRUNNING))
+		lua_gc(L, LUA_GCSTEP, (int)(bytes >> 10));
 }
 
 /* The kernel cannot be asked for one destination: what has another one is dropped as it comes. */
@@ -195,6 +205,7 @@ int socket_dump(lua_State *L)
 			return refusal(L, &d->x, d->error, object, "list", s->out->base + e.start,
 				       s->out->length - e.start, 5);
 		if (!d->interrupted && !(watched && changed(s))) {
+			tell_collector(L, d->bytes);
 			view_kind(L, object, 5);
 			lua_pushcclosure(L, next_view, KIND);
 			return 1;

@@ -153,9 +153,9 @@ static bool parse_scaled(struct scan *s, const struct field *f)
 	bool ms = f->unit && strcmp(f->unit, "ms") == 0;
 	if (unit == s->token)
 		return fault(s, "'%s' is not a number");
-	if (strcmp(unit, "s") == 0 || strcmp(unit, "sec") == 0)
+	if (strcmp(unit, "s") == 0 || strcmp(unit, "sec") == 0 || strcmp(unit, "secs") == 0)
 		n *= ms ? 1000 : 1;
-	else if (strcmp(unit, "ms") == 0)
+	else if (strcmp(unit, "ms") == 0 || strcmp(unit, "msec") == 0 || strcmp(unit, "msecs") == 0)
 		n /= ms ? 1 : 1000;
 	else if (*unit)
 		return fault(s, "'%s' is not a time");

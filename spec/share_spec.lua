@@ -159,13 +159,26 @@ describe("a batch that shares next hops #netns", function()
   end)
 
   it("shares nothing by a gateway that the batch itself moves", function()
-    local list <const> = { { "route add", { dst = "10.0.1.64/26", dev = "v2" } } }
+    local list <const> = {
+      { "route add", { dst = "10.0.1.64/26", dev = "v2" } },
+      { "route add", { dst = "fd00:0:0:1:8000::/65", dev = "v2" } },
+    }
     for i = 1, 64 do
       list[#list + 1] = { "route add", { dst = ("20.0.%d.0/24"):format(i), via = "10.0.1.70" } }
+      list[#list + 1] = { "route add", { dst = ("20.1.%d.0/24"):format(i), via = "10.0.1.7" } }
+      list[#list + 1] = { "route add", { dst = ("2001:db8:%x::/48"):format(i),
+        via = "fd00:0:0:1:8000::70" } }
+      list[#list + 1] = { "route add", { dst = ("2001:db9:%x::/48"):format(i),
+        via = "fd00:0:0:1::7" } }
     end
     all_true(nl:batch(list, { share = true }))
-    local route <const> = nl.route:list({ dst = "20.0.1.0/24" })[1]
-    assert.are.same({ "v2" }, { route.dev, route.nhid })
+    for dst, want in pairs {
+      ["20.0.1.0/24"] = { dev = "v2" }, ["20.1.1.0/24"] = { dev = "v1", shared = true },
+      ["2001:db8:1::/48"] = { dev = "v2" }, ["2001:db9:1::/48"] = { dev = "v1", shared = true },
+    } do
+      local route <const> = nl.route:list({ dst = dst })[1]
+      assert.are.same(want, { dev = route.dev, shared = route.nhid and true })
+    end
   end)
 
   it("throws for a wrong field at the caller's line, naming the change, and leaves no object",

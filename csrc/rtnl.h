@@ -129,9 +129,10 @@ struct encoder {
 	struct step path[8];
 	int *held; /* descriptors the message refers to, closed after it is sent; NULL: none wanted
 		    */
-	int refused; /* errno of something the world lacks (a device, a namespace); 0 = fine */
+	int refused;  /* errno of something the world lacks (a device, a namespace); 0 = fine */
 	char ref[64]; /* the namespace that was lacking */
-	const char *lacking; /* what: "device", "namespace", or "room" in dumps */
+	const char *lacking; /* what: "device", "namespace", "room" in dumps, or what
+			      * a deletion does not compare */
 	bool may_drop; /* next hops for which the message has no room are counted, not raised */
 	int dropped;
 	struct key_cache keys;

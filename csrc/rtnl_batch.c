@@ -110,7 +110,8 @@ static bool may_lead(const struct verb_row *v, const struct rtmsg *m)
 	       (v->flags & NLM_F_REPLACE || m->rtm_scope != RT_SCOPE_UNIVERSE);
 }
 
-/* What could not be listed is not sent; a message that does nothing keeps its place. */
+/* What could not be listed, or would delete something else, is not sent; a message that does
+ * nothing keeps its place. */
 static void leave_out(struct batch *b, size_t i, struct change *c)
 {
 	struct nlmsghdr *m = (void *)(b->s->out->base + c->at);
@@ -151,7 +152,7 @@ static void encode_change(struct batch *b, size_t i)
 	lua_settop(L, top + 1);
 	if (lua_rawlen(L, -1) >= 2 && !is_list(L, l ? 3 : 2))
 		bad_change(L, i, "{ \"route add\", { ... } } and nothing else expected");
-	bool unfit = b->encoder.refused == EMSGSIZE;
+	bool unfit = b->encoder.refused && strcmp(b->encoder.lacking, "device") != 0;
 	if (unfit)
 		leave_out(b, i, &c);
 	end_message(b->s, c.at);

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "rtnl_encode.h"
 
+#include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -146,6 +147,24 @@ static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct 
 		list_one_hop(e);
 }
 
+/* IPv6 deletes without a look at these: where they are all that tells a route, another would go. */
+static void check_compared(struct encoder *e, const struct stretch *s)
+{
+	static const struct {
+		uint16_t attr;
+		const char *name;
+	} ignored[] = {{RTA_METRICS, "metrics such as mtu"},
+		       {RTA_PREFSRC, "src"},
+		       {RTA_PREF, "pref"},
+		       {RTA_ENCAP, "encap"}};
+	for (size_t i = 0; s->family == AF_INET6 && i < sizeof(ignored) / sizeof(*ignored); i++) {
+		if (!find_attr(s, ignored[i].attr))
+			continue;
+		e->refused = EINVAL;
+		e->lacking = ignored[i].name;
+	}
+}
+
 /* As ip(8): unicast, main, boot; a local route has scope host, one without a gateway scope link. */
 static void route_defaults(struct encoder *e, const struct given *g)
 {
@@ -158,6 +177,12 @@ static void route_defaults(struct encoder *e, const struct given *g)
 		r->rtm_scope = RT_SCOPE_NOWHERE;
 	if (e->verb == VERB_DEL && !route_has(e, g, NEXTHOPS) && !route_has(e, g, NHID))
 		pin_deletion(e, r, g);
+	struct stretch s = {&schema_route, (const void *)r, e->out->length - e->start,
+			    r->rtm_family, NULL};
+	bool leads = route_has(e, g, VIA) || route_has(e, g, DEV) || route_has(e, g, NEXTHOPS) ||
+		     route_has(e, g, NHID);
+	if (e->verb == VERB_DEL && !leads)
+		check_compared(e, &s);
 	if (e->verb != VERB_ADD)
 		return;
 	check_hops(e, r, g);
@@ -165,8 +190,6 @@ static void route_defaults(struct encoder *e, const struct given *g)
 		r->rtm_type = RTN_UNICAST;
 	if (r->rtm_protocol == RTPROT_UNSPEC)
 		r->rtm_protocol = RTPROT_BOOT;
-	struct stretch s = {&schema_route, (const void *)r, e->out->length - e->start,
-			    r->rtm_family, NULL};
 	if (!route_has(e, g, SCOPE))
 		r->rtm_scope = unsaid_scope(&s);
 }

@@ -341,6 +341,9 @@ int lacking(lua_State *L, struct encoder *e, const struct object *object, const 
 	const char *request =
 		push_request(L, object, verb, data, e->out->length - e->start, e->names);
 	const char *text = e->refused == ENODEV ? "Cannot find device" : unfit;
+	if (e->refused == EINVAL)
+		text = lua_pushfstring(L, "IPv6 does not compare %s; nl.route:del does",
+				       e->lacking);
 	if (strcmp(e->lacking, "namespace") == 0)
 		text = lua_pushfstring(L, "cannot open the namespace '%s': %s", e->ref,
 				       strerror(e->refused));

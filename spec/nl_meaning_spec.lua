@@ -235,6 +235,20 @@ for _, family in ipairs(families) do
         .. (family.number == 4 and 24 or 64), table = "main" })
     end)
 
+    it("del in a batch takes no route for another that it does not compare", function()
+      assert(nl.route:add { dst = dst, via = gw(2), mtu = 1400 })
+      for code, asked in pairs { [family.number == 4 and "ESRCH" or "EINVAL"] = { mtu = 1300 },
+                                 ESRCH = { mtu = 1300, via = gw(3) } } do
+        asked.dst = dst
+        local result <const> = nl:batch { { "route del", asked } }[1]
+        assert.equal(code, result.code)
+        assert.matches("^route del " .. dst .. " ", result.message)
+        assert.same({ "2" }, held())
+      end
+      assert.is_true(nl:batch { { "route del", nl.route:list { dst = dst }[1]:copy() } }[1])
+      assert.same({}, held())
+    end)
+
     it("del in a batch takes no route of several hops for one, nor one of another type", function()
       assert(nl.route:add { dst = dst, nexthops = { hop(2), hop(3) } })
       local number <const> = family.number

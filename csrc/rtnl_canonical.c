@@ -62,12 +62,6 @@ static void push_hops(lua_State *L, const struct plain_route *route)
 	}
 }
 
-static bool leads_nowhere(uint8_t type)
-{
-	return type == RTN_BLACKHOLE || type == RTN_UNREACHABLE || type == RTN_PROHIBIT ||
-	       type == RTN_THROW;
-}
-
 /* The kernel hangs IPv6 routes that lead nowhere on a device of its own choice. */
 static bool read_no_hops(const struct route_reader *r, struct plain_route *route)
 {

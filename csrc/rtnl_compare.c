@@ -116,6 +116,33 @@ static enum verdict compare_scopes(struct route_reader *r, struct plain_route *h
 	return have->slot.scope == want->slot.scope ? SAME : DIFFERENT;
 }
 
+static bool is_by_object(const struct route_reader *r, const struct plain_route *want)
+{
+	return want->count == 0 &&
+	       (want->v ? want->attr[RTA_NH_ID] != 0 : field_value(r, want, R_NHID) != 0);
+}
+
+/* Whether a route can have the next hops that it has. */
+static bool can_be(struct route_reader *r, struct plain_route *want)
+{
+	if (leads_nowhere(want->slot.type))
+		return !has_hops(r, want);
+	return want->slot.type == RTN_UNICAST && read_wanted_hops(r, want) &&
+	       (want->count > 0 || is_by_object(r, want));
+}
+
+static enum verdict compare_hops(struct route_reader *r, struct plain_route *have,
+				 const struct plain_route *want)
+{
+	if (have->slot.type != want->slot.type)
+		return DIFFERENT;
+	if (leads_nowhere(want->slot.type) || is_by_object(r, want))
+		return SAME;
+	if (!read_held_hops(r, have, names_device(want)))
+		return UNSURE;
+	return hops_match(have, want) ? SAME : DIFFERENT;
+}
+
 /*
  * `have` and `want` have been read so far as to know that their slots are equal; `have` may be
  * NULL. What is not the same is DIFFERENT only where it is sure that the wanted route can be one.
@@ -123,19 +150,11 @@ static enum verdict compare_scopes(struct route_reader *r, struct plain_route *h
 enum verdict compare_routes(struct route_reader *r, struct plain_route *have,
 			    struct plain_route *want)
 {
-	if (want->fields.strange || want->slot.type != RTN_UNICAST || !read_wanted_hops(r, want))
-		return UNSURE;
-	bool by_object = want->count == 0 &&
-			 (want->v ? want->attr[RTA_NH_ID] != 0 : field_value(r, want, R_NHID) != 0);
-	if (want->count == 0 && !by_object)
-		return UNSURE;
-	if (have && (have->fields.strange || !read_held_hops(r, have, names_device(want))))
+	if (want->fields.strange || (have && have->fields.strange) || !can_be(r, want))
 		return UNSURE;
 	enum verdict all = compare_scopes(r, have, want);
 	all = both(all, compare_said(r, have, want));
-	if (all == UNSURE || !have)
-		return all == UNSURE ? UNSURE : DIFFERENT;
-	if (have->slot.type != want->slot.type || (!by_object && !hops_match(have, want)))
-		return DIFFERENT;
-	return all;
+	if (have)
+		all = both(all, compare_hops(r, have, want));
+	return all == UNSURE || have ? all : DIFFERENT;
 }

@@ -133,7 +133,7 @@ bool says_scope(const struct route_reader *r, const struct plain_route *route)
 	return header_of_route(route->v)->rtm_scope != RT_SCOPE_UNIVERSE || is_whole(route);
 }
 
-static bool has_hops(const struct route_reader *r, const struct plain_route *route)
+bool has_hops(const struct route_reader *r, const struct plain_route *route)
 {
 	if (route->v)
 		return route->attr[RTA_GATEWAY] || route->attr[RTA_VIA] ||

@@ -182,6 +182,14 @@ static inline const struct rtmsg *header_of_route(const struct view *v)
 
 /* --- both ------------------------------------------------------------------------------------ */
 
+/* Types whose next hops are none, whatever the kernel shows of them. */
+static inline bool leads_nowhere(uint8_t type)
+{
+	return type == RTN_BLACKHOLE || type == RTN_UNREACHABLE || type == RTN_PROHIBIT ||
+	       type == RTN_THROW;
+}
+
+bool has_hops(const struct route_reader *r, const struct plain_route *route);
 void mask_bytes(uint8_t *bytes, size_t size, unsigned length);
 bool is_disguised(const uint8_t *bytes); /* an IPv6 address that stands for an IPv4 one */
 void set_metric(struct slot *s, uint32_t metric);

@@ -232,6 +232,20 @@ describe("matching lists of routes in C", function()
     assert.is_true(plain > ROUNDS, "few routes were plain: " .. plain)
   end)
 
+  it("is sure of routes that lead nowhere, too", function()
+    local held = rtnl.view("route", { dst = "2001:db8::/32", type = "blackhole", dev = "lo",
+      table = "main", proto = "boot", metric = 1024 })
+    local wanted = { { dst = "2001:db8::/32", type = "blackhole" },
+      { dst = "10.0.0.0/8", type = "prohibit", metric = 7 } }
+    local steps, unsure = rtnl.match({ held }, wanted)
+    assert.same({ { 2 << 31 | 1 << 62 }, 0 }, { steps, unsure })
+    wanted[1].type = "throw"
+    steps, unsure = rtnl.match({ held }, wanted)
+    assert.same({ { 1 | 1 << 31 | 1 << 62, 2 << 31 | 1 << 62 }, 0 }, { steps, unsure })
+    wanted[1].via, wanted[2].nhid = "2001:db8::1", 5
+    assert.equal(2, (select(2, rtnl.match({ held }, wanted))))
+  end)
+
   it("groups as the keys in Lua group", function()
     local source = random_route.source(11)
     for round = 1, ROUNDS do

@@ -89,6 +89,7 @@ build = {
         "csrc/rtnl_print.c",
         "csrc/rtnl_print_values.c",
         "csrc/rtnl_printed.c",
+        "csrc/rtnl_refusal.c",
         "csrc/rtnl_route.c",
         "csrc/rtnl_route_table.c",
         "csrc/rtnl_route_view.c",

@@ -23,12 +23,12 @@ local identities <const> = {
 -- the links that it names are there. Time that passes is no change; `full` has what a notification
 -- says of it.
 local function entry_of(view)
-  local full = tostring(view)
-  local text = full
-  if full:find("%dsec", 1) then
-    text = full:gsub(" expires %d+sec", ""):gsub("_lft %d+sec", "")
+  local entry = { view = view, text = tostring(view) }
+  if entry.text:find "%dsec" then
+    entry.full = entry.text
+    entry.text = entry.full:gsub(" expires %d+sec", ""):gsub("_lft %d+sec", "")
   end
-  return { view = view, text = text, full = full ~= text and full or nil }
+  return entry
 end
 
 -- IPv6 tells of a new hop before those that were there, and lists it behind them.
@@ -120,7 +120,11 @@ end
 ---@return true|nil append the route stands behind others of its place
 function Known:apply(view)
   local id = identities[self.kind](view)
-  local place = self.places[id] or self:make(id)
+  local place = self.places[id]
+  if not place then
+    place = {}
+    self.places[id] = place
+  end
   local entry, verb, behind = entry_of(view), view:verb()
   local event, append
   if verb == "del" then
@@ -151,20 +155,20 @@ end
 
 -- Lists ------------------------------------------------------------------------------------------
 
-function Known:make(id)
-  self.count = self.count + 1
-  local place = { number = self.count }
-  self.places[id] = place
-  return place
-end
-
 ---@param kind string
 ---@param list ecmp.View[] all of that kind
 function M.new(kind, list)
-  local self = setmetatable({ kind = kind, places = {}, count = 0 }, Known)
+  local self = setmetatable({ kind = kind, places = {}, order = {} }, Known)
+  local identity, places, order = identities[kind], self.places, self.order
   for _, view in ipairs(list) do
-    local id = identities[kind](view)
-    table.insert(self.places[id] or self:make(id), entry_of(view))
+    local id = identity(view)
+    local place = places[id]
+    if place then
+      place[#place + 1] = entry_of(view)
+    else
+      places[id] = { entry_of(view) }
+      order[#order + 1] = id
+    end
   end
   return self
 end
@@ -197,14 +201,13 @@ local function say_all(say, verb, list, first)
   end
 end
 
--- The events that make one place the other, none of which leaves it empty unless it is to be. The
--- order of IPv4 entries counts: what does not begin as it is to begin gets a new first one.
-local function compare(old, new, say)
+-- The same where either holds several, or none. The order of IPv4 entries counts: what does not
+-- begin as it is to begin gets a new first one.
+local function compare_lists(old, new, say)
   local kept, gone = part(old, new)
   local _, added = part(new, old)
-  local ordered = new[1] and new[1].view.family == 4
-  if old[1] and new[1] and (#old == 1 and #new == 1 or ordered and not begins(new, kept)
-    or not kept[1] and ordered) then
+  local ordered = old[1] and new[1] and new[1].view.family == 4
+  if ordered and not (kept[1] and begins(new, kept)) then
     if not same(old[1], new[1]) then
       say("change", new[1].view)
     end
@@ -217,27 +220,31 @@ local function compare(old, new, say)
   say_all(say, "del", gone, 1)
 end
 
-local function in_order(places)
-  local list = {}
-  for id, place in pairs(places) do
-    list[#list + 1] = { id = id, place = place }
+-- The events that make one place the other, none of which leaves it empty unless it is to be.
+local function compare(old, new, say)
+  if #old ~= 1 or #new ~= 1 then
+    compare_lists(old, new, say)
+  elseif not same(old[1], new[1]) then
+    say("change", new[1].view)
   end
-  table.sort(list, function(a, b) return a.place.number < b.place.number end)
-  return list
 end
 
 ---Says what has to happen for this to become the other.
 ---@param now table what is known of a list that was read later
 ---@param say fun(verb: string, view: ecmp.View, append: true|nil)
 function Known:difference(now, say)
-  for _, one in ipairs(in_order(self.places)) do
-    if not now.places[one.id] then
-      compare(one.place, {}, say)
-    end
+  local gone, none = {}, {}
+  for id in pairs(self.places) do
+    gone[#gone + 1] = not now.places[id] and id or nil
   end
-  for _, one in ipairs(in_order(now.places)) do
-    compare(self.places[one.id] or {}, one.place, say)
+  table.sort(gone)
+  for _, id in ipairs(gone) do
+    compare(self.places[id], none, say)
   end
+  for _, id in ipairs(now.order) do
+    compare(self.places[id] or none, now.places[id], say)
+  end
+  now.order = none
 end
 
 return M

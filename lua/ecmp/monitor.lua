@@ -122,6 +122,7 @@ local function take(self, views)
       self.stale.route = self.known.route and true or self.stale.route
       self.stale.nexthop = self.known.nexthop and true or self.stale.nexthop
     end
+    self.missed = self.missed or self.stale[kind] or false
     if self.known[kind] and not self.stale[kind] and not bridge then
       local verb, append = self.known[kind]:apply(view)
       local changed = verb == "del" and follows(self, kind, view)
@@ -145,20 +146,19 @@ local function read(self, timeout)
     if not self.lost then
       push(self, "monitor", "overrun")
     end
-    self.lost, self.stale = true, watched(self.objects)
+    self.lost, self.missed, self.stale = true, true, watched(self.objects)
   else
     return nil, message, code
   end
   return true
 end
 
--- Reads what has come; false where there was nothing. Not for ever, where changes never end.
+-- Reads what has come. Not for ever, where changes never end.
 local function drain(self)
   local reads = 0
   while reads < 1000 and read(self, 0) do
     reads = reads + 1
   end
-  return reads > 0
 end
 
 -- How often a list is read again because something changed meanwhile. What the last one may hold
@@ -171,7 +171,12 @@ local function look(self)
   drain(self)
   for i = 1, TRIES do
     now, message, code = snapshot(self, self.stale)
-    if not now or i == TRIES or not drain(self) then
+    if not now or i == TRIES then
+      break
+    end
+    self.missed = false
+    drain(self)
+    if not self.missed then
       break
     end
   end

@@ -167,7 +167,9 @@ end
 
 -- RTA_MULTIPATH is compared hop by hop as far as the route has hops; RTA_GATEWAY with the first.
 local function matches4(r, e)
-  if r.type and r.type ~= e.type or r.scope and r.scope ~= e.scope then return false end
+  for _, field in ipairs { "type", "scope", "proto", "mtu" } do
+    if r[field] and r[field] ~= e[field] then return false end
+  end
   if r.nexthops then
     if #e.nexthops > #r.nexthops then return false end
     for i, h in ipairs(e.nexthops) do

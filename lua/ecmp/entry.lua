@@ -74,7 +74,7 @@ function M.plain_hops(entry)
   local hops = {}
   for i, hop in ipairs(M.hops(entry)) do
     local via = hop.via
-    if entry.family == 4 and via and via:find(":", 1, true) then
+    if entry.family == 4 and via and via:find(":", 1, true) and not via:find "^inet6 " then
       via = "inet6 " .. via
     end
     hops[i] = { via = via, dev = hop.dev, weight = hop.weight, onlink = hop.onlink,
@@ -191,12 +191,26 @@ end
 -- Scopes too narrow for a route that has a gateway.
 local NARROW <const> = { link = true, host = true }
 
+-- An entry as a table for a request: a view of it, or its canonical form.
+local function copy_of(entry)
+  if rtnl.is_view(entry) then
+    return entry:copy()
+  end
+  local route = identity.plain(entry)
+  for _, key in ipairs { "table", "metric", "type", "scope" } do
+    route[key] = entry[key] -- what goes without saying is said, too
+  end
+  route.separate = nil -- the mark is ours, not the kernel's
+  return route
+end
+
 ---A route of the kernel with other hops.
----@param entry ecmp.View
+---@param entry ecmp.View|table a view, or canonical
 ---@param hops table[]
 ---@return table
 function M.with_hops(entry, hops)
-  local route = entry:copy { nexthops = M.plain_hops { family = entry.family, nexthops = hops } }
+  local route = copy_of(entry)
+  route.nexthops = M.plain_hops { family = entry.family, nexthops = hops }
   route.via, route.dev, route.encap, route.nhid, route.onlink = nil, nil, nil, nil, nil
   route.realm = nil -- each hop has its own
   for _, hop in ipairs(hops) do
@@ -210,17 +224,18 @@ end
 ---The request that deletes an entry. By gateway the kernel would take a whole IPv4 multipath route
 ---(if it is its first hop) or nothing, and without a metric any metric; by the list of next hops in
 ---stored order it takes this entry.
----@param entry ecmp.View
+---@param entry ecmp.View|table a view, or canonical
 ---@param hidden? boolean whether the kernel finds another entry first
 ---@return table
 function M.deletion(entry, hidden)
   local hops = M.hops(entry)
-  if entry.family == 4 and not entry.nhid and (hops[1].via or hops[1].dev)
+  local first = hops[1] or {}
+  if entry.family == 4 and not entry.nhid and (first.via or first.dev)
     and entry.type == "unicast" then
-    return M.with_hops(entry, M.hops(entry))
+    return M.with_hops(entry, hops)
   end
   if entry.family == 4 and entry.nhid then
-    local route = identity.by_object(entry:copy())
+    local route = identity.by_object(copy_of(entry))
     route.type = nil -- is the object's
     return route
   end
@@ -231,8 +246,8 @@ function M.deletion(entry, hidden)
     scope = entry.family == 4 and entry.scope or nil,
   }
   if entry.family == 6 and not entry.nhid then
-    if #hops == 1 then
-      route.via, route.dev = hops[1].via, hops[1].dev
+    if #hops <= 1 then
+      route.via, route.dev = first.via, first.dev
     elseif hidden then
       route.nexthops = M.plain_hops(entry) -- goes hop by hop, but without what stands before it
       route.proto = nil -- each hop may have one of its own
@@ -252,11 +267,12 @@ function M.removal(entry)
 end
 
 -- Whether the hops of an entry are the first of another's, which is what the kernel compares in
--- IPv4.
+-- IPv4; what a hop does not name matches anything.
 local function begins(before, entry)
   local hops = M.hops(entry)
   for i, hop in ipairs(M.hops(before)) do
-    if not hops[i] or hop.via ~= hops[i].via or hop.dev ~= hops[i].dev then
+    local asked = hops[i]
+    if not asked or asked.via and asked.via ~= hop.via or asked.dev and asked.dev ~= hop.dev then
       return false
     end
   end
@@ -269,16 +285,20 @@ local function hides6(before, hops)
     or M.find_hop(before, { via = hops[1].via, dev = hops[1].dev }) ~= nil
 end
 
--- What the kernel says of a route and compares with nothing.
+-- What the kernel says of a route and compares with nothing; and our mark.
 local FLAGS <const> = {
   dead = true, linkdown = true, offload = true, trap = true, unresolved = true, rt_offload = true,
-  rt_trap = true,
+  rt_trap = true, separate = true,
 }
 
--- IPv4: what the request names is compared, metrics with it.
+-- IPv4: what the request names is compared, metrics with it. What a route does not say that is yet
+-- to be made may be anything.
 local function hides4(before, entry)
+  local made = rtnl.is_view(before)
   for key, value in pairs(entry) do
-    if not PLACE[key] and not FLAGS[key] and not same_value(before[key], value) then
+    local known = made or before[key] ~= nil
+    local compared = known and not PLACE[key] and not FLAGS[key]
+    if compared and not same_value(before[key], value) then
       return false
     end
   end
@@ -290,12 +310,13 @@ local function hides4(before, entry)
 end
 
 ---The entry that the kernel would find before this one, or before one hop of it.
----@param list ecmp.View[] all of the destination, in the kernel's order
----@param entry ecmp.View one of them
+---@param list (ecmp.View|table)[] all of the destination, in the kernel's order
+---@param entry ecmp.View|table one of them
 ---@param hop? table
----@return ecmp.View|nil
+---@return ecmp.View|table|nil
+---@return integer? place of it in the list
 function M.hidden_by(list, entry, hop)
-  for _, before in ipairs(list) do
+  for place, before in ipairs(list) do
     local found
     if rawequal(before, entry) then
       return nil
@@ -305,7 +326,7 @@ function M.hidden_by(list, entry, hop)
         and hides6(before, hop and { hop } or M.hops(entry))
     end
     if found then
-      return before
+      return before, place
     end
   end
 end

@@ -3,6 +3,7 @@
 -- A plan is a list to be read. Its changes are written out when they are looked at, since of a
 -- million of them nobody needs all at once: the lists it was made from must stay as they are.
 local difference <const> = require "ecmp.difference"
+local entries <const> = require "ecmp.entry"
 local identity <const> = require "ecmp.identity"
 local slot <const> = require "ecmp.slot"
 
@@ -145,35 +146,9 @@ local function request(route)
   return words
 end
 
----The request that deletes exactly this route and no other of its slot: by all its hops. An IPv4
----route by one gateway must be named as a list of one, because the bare gateway also matches the
----first hop of a multipath route; and IPv4's metric 0 alone would match any metric.
-local function deletion(route)
-  local words <const> = {
-    family = route.family, dst = route.dst, table = route.table, tos = route.tos,
-    metric = route.metric, from = route.from,
-  }
-  local hops <const> = {}
-  for i, hop in ipairs(route.nexthops) do hops[i] = { via = hop.via, dev = hop.dev } end
-  if route.nhid then
-    words.nhid = route.nhid
-    return words
-  end
-  words.type = route.type
-  if route.family == 4 then
-    words.scope = route.scope
-    words.nexthops = hops[1] and hops
-  elseif hops[2] then
-    words.nexthops = hops
-  elseif hops[1] then
-    words.via, words.dev = hops[1].via, hops[1].dev
-  end
-  if route.family == 6 and not (hops[1] and hops[1].via) then words.proto = route.proto end
-  return words
-end
-
 local function request_of(change)
-  return change.verb == "del" and deletion(change.old) or request(change.route)
+  -- Others may be in the slot, whose changes come in their turn.
+  return change.verb == "del" and entries.deletion(change.old, true) or request(change.route)
 end
 
 -- As requests of a batch: the handle's own verbs look after the other entries of a slot, which have

@@ -7,6 +7,7 @@
 -- A change is `{ verb, route, old }`: `add` (refused where the slot is taken), `create` (in front
 -- in IPv4, joining in IPv6), `append` (behind), `replace` (of the first), `del`. Where the slot
 -- holds several routes it also carries `before` and `after`, what the slot holds around it.
+local entries <const> = require "ecmp.entry"
 local hop_list <const> = require "ecmp.hops"
 local identity <const> = require "ecmp.identity"
 
@@ -60,27 +61,6 @@ end
 
 -- IPv4 --------------------------------------------------------------------------------------------
 
----Whether the kernel, asked to delete `asked`, would take `other` if it met that first: it compares
----only as many hops as the route has, and what a hop does not name matches anything.
-local function takes(asked, other)
-  if asked.type ~= other.type or asked.scope ~= other.scope then return false end
-  if #other.nexthops > #asked.nexthops then return false end
-  for i, hop in ipairs(other.nexthops) do
-    local named <const> = asked.nexthops[i]
-    if named.via and named.via ~= hop.via or named.dev and named.dev ~= hop.dev then
-      return false
-    end
-  end
-  return true
-end
-
----The route in front of the one at `i` that a request to delete that one would take instead.
-local function shadow_of(state, i)
-  for k = 1, i - 1 do
-    if takes(state[i], state[k]) then return k end
-  end
-end
-
 ---Brings the wanted route to the front: by replacing the first, or, where it stands further
 ---behind, by deleting those before it (the kernel will not replace one by its equal).
 local function settle_front(slot, want, stated)
@@ -92,8 +72,8 @@ end
 ---Deletes one that is not wanted any more. A route that hides it from the kernel's comparison goes
 ---first, and comes back when the slot is settled again.
 local function delete(slot, i)
-  local hidden_by <const> = shadow_of(slot.state, i)
-  slot.del(hidden_by or i)
+  local hidden_by <const>, place <const> = entries.hidden_by(slot.state, slot.state[i])
+  slot.del(place or i)
   return hidden_by == nil
 end
 

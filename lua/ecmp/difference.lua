@@ -143,8 +143,8 @@ function M.verb(found, k)
   return change >> 31 & NUMBER == 0 and "del" or "replace", true
 end
 
----The last of the changes from the k-th on, `most` at most, that do nothing but add wanted routes as
----they are listed, one behind the other; k where it does something else.
+---The last of the changes from the k-th on, `most` at most, that do nothing but add wanted routes
+---as they are listed, one behind the other; k where it does something else.
 ---@param found table
 ---@param k integer
 ---@param most integer

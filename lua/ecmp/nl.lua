@@ -68,13 +68,15 @@ local ORDERS <const> = { keep = true, free = true, apart = true }
 ---Makes many changes with many in flight, each by one message: what it does is what the kernel
 ---does. That is less than the verbs of `nl.route` do, which look before and after.
 ---
----"route del" takes no single hop out of an IPv4 route of several; there `metric = 0` is any metric,
----and `nexthops` with more at the end than the route has will do. In IPv6 it takes the hops listed
----one by one (and answers ESRCH where one was missing), a whole route for the `proto` of one of its
----hops, and a plain one for a `from` that no route has; `src`, `pref`, `encap` and metrics such as
----`mtu` it does not compare, so that they are refused (EINVAL) where no next hop tells the route.
----"route replace" replaces the first of several IPv4 entries of a key, or in IPv6 those of its kind,
----and leaves the others. "route append" in IPv6 does not add up whether a dump can list the whole.
+---"route del" takes no single hop out of an IPv4 route of several; there `metric = 0` is any
+---metric, and `nexthops` with more at the end than the route has will do. In IPv6 it takes the
+---hops listed one by one (and answers ESRCH where one was missing), a whole route for the `proto`
+---of one of its hops, and a plain one for a `from` that no route has; `src`, `pref`, `encap` and
+---metrics such as `mtu` it does not compare: refused (EINVAL) where no next hop tells the route.
+---
+---"route replace" replaces the first of several IPv4 entries of a key, or in IPv6 those of its
+---kind, and leaves the others. "route append" in IPv6 does not add up whether a dump can list the
+---whole.
 ---@param changes table[] each `{ "OBJECT VERB", value }`, such as `{ "route add", { dst = ..., via
 ---= ... } }`
 ---@param options? { order: "keep"|"free"|"apart", share: boolean } "free": the changes do not

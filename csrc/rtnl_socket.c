@@ -24,7 +24,7 @@ static void drop_held(struct sock *s)
 	}
 }
 
-static void shut(struct mnl_socket **nl)
+void shut(struct mnl_socket **nl)
 {
 	struct mnl_socket *old = *nl;
 	*nl = NULL;
@@ -39,6 +39,7 @@ static int socket_gc(lua_State *L)
 	s->ns = -1;
 	shut(&s->nl);
 	shut(&s->watch);
+	shut(&s->other);
 	drop_held(s);
 	if (ns >= 0)
 		close(ns);
@@ -143,25 +144,30 @@ struct mnl_socket *open_in(int ns, bool strict)
 	return nl;
 }
 
-ssize_t receive(struct sock *s)
+ssize_t receive_from(struct mnl_socket *nl, uint8_t *buffer, size_t room)
 {
 	ssize_t n;
 	do
-		n = mnl_socket_recvfrom(s->nl, s->buffer, RECEIVE_SIZE);
+		n = mnl_socket_recvfrom(nl, buffer, room);
 	while (n < 0 && errno == EINTR);
 	return n;
 }
 
+ssize_t receive(struct sock *s)
+{
+	return receive_from(s->nl, s->buffer, RECEIVE_SIZE);
+}
+
 /* One receive with a big buffer before any dump: otherwise the kernel builds small messages and a
  * large multipath route silently ends the dump (kernel.md 2.2). A no-op with an ACK is enough. */
-static int warm(struct sock *s)
+int warm(struct mnl_socket *nl, uint8_t *buffer, size_t room)
 {
 	struct nlmsghdr noop = {.nlmsg_len = NLMSG_HDRLEN,
 				.nlmsg_type = NLMSG_NOOP,
 				.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK};
-	if (mnl_socket_sendto(s->nl, &noop, sizeof(noop)) < 0)
+	if (mnl_socket_sendto(nl, &noop, sizeof(noop)) < 0)
 		return -1;
-	return receive(s) < 0 ? -1 : 0;
+	return receive_from(nl, buffer, room) < 0 ? -1 : 0;
 }
 
 /* rtnl.open(netns?) -> socket | nil, message, code */
@@ -186,7 +192,7 @@ int socket_open(lua_State *L)
 		return push_errno(L, lua_tostring(L, -1),
 				  error == EINVAL ? "not a network namespace" : NULL, error);
 	}
-	if (!(s->nl = open_in(s->ns, true)) || warm(s) < 0) {
+	if (!(s->nl = open_in(s->ns, true)) || warm(s->nl, s->buffer, RECEIVE_SIZE) < 0) {
 		int error = errno;
 		lua_pushfstring(L, "open netlink socket%s%s", ref ? " in namespace " : "",
 				ref ? ref : "");

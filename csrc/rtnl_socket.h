@@ -27,6 +27,7 @@ struct known_link {
 struct sock {
 	struct mnl_socket *nl;	  /* NULL: closed */
 	struct mnl_socket *watch; /* hears IPv6 route changes during dumps; NULL until needed */
+	struct mnl_socket *other; /* for a dump beside another; NULL when there is none */
 	int ns;			  /* the namespace, or -1 for the process's own */
 	bool busy;		  /* with a request, a dump or a batch; see exclusively() */
 	uint32_t seq;
@@ -52,6 +53,9 @@ void push_exclusive(lua_State *L, lua_CFunction function);
 const struct object *check_object(lua_State *L, int index);
 struct mnl_socket *open_in(int ns, bool strict);
 ssize_t receive(struct sock *s);
+ssize_t receive_from(struct mnl_socket *nl, uint8_t *buffer, size_t room);
+int warm(struct mnl_socket *nl, uint8_t *buffer, size_t room);
+void shut(struct mnl_socket **nl);
 size_t begin_message(lua_State *L, struct sock *s, uint16_t type, uint16_t flags);
 void end_message(struct sock *s, size_t at);
 void encode_value(lua_State *L, struct encoder *e, const struct object *object, int value);

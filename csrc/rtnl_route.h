@@ -4,7 +4,7 @@
  * lua/ecmp/identity.lua sees to it, which knows every spelling and has a word for every mistake.
  *
  *   route_table, route_view  <-  route, said (one route)  <-  canonical, compare (two)
- *   <-  match (lists)
+ *   <-  slots  <-  group, match (lists)
  */
 #ifndef ECMP_RTNL_ROUTE_H
 #define ECMP_RTNL_ROUTE_H

@@ -17,7 +17,7 @@ describe("filters #netns", function()
   teardown(function() space:close() end)
 
   for kind, filters in pairs {
-    route = { { metric = "100" }, { metric = {} }, { nhid = "5" }, { dev = true }, { dev = 5.0 },
+    route = { { metric = "100" }, { metric = {} }, { nhid = "5" }, { dev = true }, { dev = false }, { dev = 5.0 },
               { dev = ("x"):rep(20) }, { via = 5 }, { type = "nosuch" }, { dst = "" },
               { table = "nosuch" }, { scope = {} }, { proto = false }, { src = "10.0.0.0/33" },
               { family = 6, dst = "10.60.0.0/16" } },

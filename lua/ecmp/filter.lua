@@ -83,6 +83,9 @@ end
 
 -- The value a filter asks for, spelled as views spell it; raises for one that no view could have.
 local function spell(nl, kind, key, value, family)
+  if key == "dev" and value == false then
+    rtnl.throw "dev: name or number of a link expected, got false"
+  end
   local view = rtnl.view(kind, { [key] = value, family = family })
   if links[key] and math.type(value) == "integer" then
     return name_of(nl, value)

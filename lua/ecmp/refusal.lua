@@ -104,7 +104,8 @@ end
 -- The number of a hop that a route of the key has already.
 local function find_member(nl, route)
   local request = rtnl.view("route", route, true)
-  for _, entry in ipairs(nl.route:list { dst = request.dst, table = request.table, family = 6 }) do
+  local list = nl.route:list { dst = request.dst, table = request.table, family = 6 }
+  for _, entry in ipairs(list or {}) do
     for i, hop in ipairs(entries.slot(entry) == entries.slot(request) and route.nexthops or {}) do
       if entries.find_hop(entry, entries.canonical_hop(hop)) then
         return i

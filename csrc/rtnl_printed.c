@@ -5,7 +5,7 @@
 #include "rtnl_scan.h"
 
 #include <ctype.h>
-#include <linux/if_link.h>
+#include <stdio.h>
 #include <string.h>
 
 struct typist {
@@ -44,9 +44,9 @@ static bool read_head(struct typist *t)
 	t->s.token[strcspn(t->s.token, ":")] = 0;
 	if (at) {
 		*at = 0;
-		strcpy(t->lower, at + 1);
+		snprintf(t->lower, sizeof(t->lower), "%s", at + 1);
 	}
-	strcpy(t->dev, t->s.token);
+	memcpy(t->dev, t->s.token, sizeof(t->dev));
 	return true;
 }
 
@@ -162,7 +162,7 @@ static void type_label(struct typist *t)
 	type_word(t, t->s.token);
 	if (!*t->dev) {
 		t->s.token[strcspn(t->s.token, ":")] = 0;
-		strcpy(t->dev, t->s.token);
+		memcpy(t->dev, t->s.token, sizeof(t->dev));
 	}
 }
 

@@ -60,7 +60,7 @@ static bool index_handful(struct match *m, size_t first, size_t total)
 	size_t count = handful(first, total);
 	fetch_handful(L, HELD, first + HANDFUL, total);
 	for (size_t k = 0; k < count; k++) {
-		lua_geti(L, HELD, (lua_Integer)(first + k));
+		lua_geti(L, HELD, (lua_Integer)first + (lua_Integer)k);
 		if (!read_route(&m->reader, &route, top + 1))
 			return false;
 		lua_settop(L, top);

@@ -1,5 +1,7 @@
 --- Encapsulations that few kernels have: their text against `ip`, which shows dumps of any kernel.
 local helper <const> = require "spec.helper"
+local iproute2 <const> = require "ecmp.iproute2"
+local json <const> = require "ecmp.json"
 local rtnl <const> = require "ecmp.rtnl"
 local scratch <const> = require "spec.scratch"
 local sys <const> = require "ecmp.sys"
@@ -46,6 +48,20 @@ describe("an encapsulation", function()
       assert.are.equal(routes[i], dumped(view:text { line = true }))
     end
     assert.are.equal(shown_by_ip(routes), table.concat(ours))
+  end)
+
+  -- Read from an `ip -j` that was given such a dump.
+  it("is spread in JSON as ip -j does it", function()
+    local function said(words)
+      local route <const> = iproute2.list({ rtnl.decode("route", dumped(words)) }, {})[1]
+      route.dev, route.dst, route.flags = nil, nil, nil
+      return json.encode(route)
+    end
+    assert.are.equal('{"encap":"ioam6","freqk":1,"freqn":3,"mode":"encap","ns":5,"prealloc":null,'
+      .. '"size":12,"trace":null,"tundst":"fc00::9","type":"800000"}', said(LIKE_IP[3]))
+    assert.are.equal('{"encap":"rpl","segs":["fc00::1","fc00::2"]}', said(LIKE_IP[1]))
+    assert.are.equal('{"encap":"xfrm","gateway":"10.0.1.2","if_id":2147483649}',
+      said(LIKE_IP[7]))
   end)
 
   -- Where what ip prints could not be read again.

@@ -40,14 +40,29 @@ local function add_gateway(object, via, family)
   end
 end
 
--- seg6 is spread over its parent, as iproute2 does; other kinds are kept together as well.
+-- Fields of encapsulations that iproute2 takes apart.
+local apart <const> = {
+  freq = function(object, freq)
+    local part <const>, whole <const> = freq:match "(%d+)/(%d+)"
+    object.freqk, object.freqn = math.tointeger(tonumber(part)), math.tointeger(tonumber(whole))
+  end,
+  trace = function(object, trace)
+    object.trace, object.prealloc = json.null, json.null
+    object.type, object.ns, object.size = ("%x"):format(trace.type), trace.ns, trace.size
+  end,
+}
+
+-- An encapsulation is spread over its parent, as iproute2 does.
 local function add_encap(object, encap)
   if not encap then return end
-  object.encap = encap.type
   for key, value in pairs(encap) do
-    local list <const> = type(value) == "table" and value[1] ~= nil
-    if key ~= "type" then object[key] = list and json.array(value) or value end
+    if apart[key] then
+      apart[key](object, value)
+    elseif key ~= "type" then
+      object[key] = type(value) == "table" and json.array(value) or value
+    end
   end
+  object.encap = encap.type
 end
 
 local names <const> = {}

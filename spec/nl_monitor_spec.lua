@@ -323,3 +323,106 @@ describe("a monitor of links #netns", function()
     assert.equal(1, told)
   end)
 end)
+
+describe("a monitor that is refused a list #netns", function()
+  local space, nl, monitor
+
+  before_each(function()
+    space = scratch.new(1)
+    nl = space.nl
+    monitor = nl:monitor({ "route", "rule" }, { timeout = 0.3, buffer = 4096 })
+  end)
+
+  after_each(function()
+    monitor:close()
+    space:close()
+  end)
+
+  -- Routes of a gateway, of which the buffer does not hold as many.
+  local function overrun()
+    for i = 0, 199 do
+      assert(nl.route:add { dst = ("10.77.%d.0/24"):format(i), via = "10.0.1.2" })
+    end
+  end
+
+  -- Refuses to list routes so many times.
+  local function refuse(times, code)
+    function nl.route:list(filter)
+      times = times - 1
+      if times < 0 then self.list = nil end
+      if times >= 0 then return nil, "route list: refused", code end
+      return self:list(filter)
+    end
+  end
+
+  it("tells of the overrun first, then of what changed unseen", function()
+    overrun()
+    refuse(1, "ENOMEM")
+    assert.equal("overrun", monitor:next().verb)
+    local added = 0
+    for event in monitor do added = added + (event.value.via == "10.0.1.2" and 1 or 0) end
+    assert.equal(200, added)
+  end)
+
+  it("tries again while changes come in between, and tells other events meanwhile", function()
+    assert(nl.addr:add "10.0.77.1/24 dev v1")
+    for _ in monitor do end
+    refuse(2, "EINTR")
+    assert(nl.addr:del "10.0.77.1/24 dev v1") -- may have taken routes: they are listed
+    assert(nl.rule:add "from 10.9.0.0/16 lookup 77 priority 9")
+    local told <const> = {}
+    for event in monitor do told[event.object] = event.verb end
+    assert.same({ rule = "add", route = "del" }, told)
+  end)
+
+  it("says so, in a loop by an error, and goes on when it is asked again", function()
+    overrun()
+    refuse(3, "ENOMEM")
+    assert.equal("overrun", monitor:next().verb)
+    local event, message, code = monitor:next()
+    assert.same({ nil, "route list: refused", "ENOMEM" }, { event, message, code })
+    assert.error_matches(function() for _ in monitor do end end, "^route list: refused$")
+    assert.equal("add", monitor:next().verb)
+  end)
+
+  it("says within its time that changes came in between", function()
+    overrun()
+    refuse(1000, "EINTR")
+    assert.equal("overrun", monitor:next().verb)
+    local from <const> = sys.monotonic()
+    local _, message, code = monitor:next(0.25)
+    assert.same({ "route list: refused", "EINTR" }, { message, code })
+    assert.is_true(sys.monotonic() - from < 1)
+    nl.route.list = nil
+    assert.equal("add", monitor:next(0).verb)
+  end)
+end)
+
+describe("a loop over a monitor #netns", function()
+  it("goes on behind a signal", function()
+    local space <close> = scratch.new(1)
+    local done <const> = helper.lua(([[
+      local sys, ecmp = require "ecmp.sys", require "ecmp"
+      local nl = assert(ecmp.open { netns = %q })
+      local monitor = nl:monitor({ "rule" }, { timeout = 2 })
+      assert(sys.spawn { detach = true, argv = { "sh", "-c", ("sleep 0.1; kill -INT %%d; sleep 0.1; "
+        .. "ip rule add priority 9 lookup 77"):format(sys.getpid()) }, netns = %q })
+      sys.interruptible(sys.deferred, function()
+        for event in monitor do print(event.verb, sys.interrupted()) break end
+      end)]]):format(space.path, space.path), { timeout = 20 })
+    assert.equal("add\ttrue\n", done.stdout)
+  end)
+
+  it("ends when the monitor is closed within, which is asked nothing after that", function()
+    local space <close> = scratch.new(1)
+    local monitor <close>, count = space.nl:monitor({ "link" }, { timeout = 1 }), 0
+    assert(space.nl.link:set "v1 mtu 1400")
+    assert(space.nl.link:set "v1 mtu 1401")
+    for _ in monitor do
+      count = count + 1
+      monitor:close()
+    end
+    assert.equal(1, count)
+    assert.error_matches(function() monitor:next() end, "this handle is closed")
+  end)
+end)

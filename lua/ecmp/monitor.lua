@@ -261,34 +261,59 @@ local function settle(self)
   return true
 end
 
+-- How long to wait, in seconds, before a list that changes kept from being read is read again.
+local PAUSE <const> = 0.1
+
+-- Takes in what comes until the deadline, and looks at what is stale. A signal ends the wait for
+-- nothing more than its handler's turn.
+local function hear(self, deadline)
+  local left = deadline and math.max(0, deadline - sys.monotonic())
+  local stale = next(self.stale)
+  local ok, message, code = read(self, stale and math.min(left or PAUSE, PAUSE) or left)
+  if ok then
+    drain(self)
+  elseif code == "EINTR" then
+    return true
+  end
+  if next(self.stale) then
+    ok, message, code = settle(self)
+    if code == "EINTR" and not (deadline and deadline <= sys.monotonic()) then
+      return true
+    end
+  end
+  return ok, message, code
+end
+
 ---The next event; waits for it.
 ---@param timeout? number seconds; absent: the monitor's own, else for ever
----@return ecmp.Event|nil # nil when the time is up or the monitor was closed
+---@return ecmp.Event|nil
 ---@return string? message
----@return string? code # "EAGAIN": time is up
+---@return string? code # "EAGAIN": time is up; others: a list could not be read anew ("EINTR":
+---changes came in between), which is tried again when the next event is asked for
 function methods:next(timeout)
-  local event = from_queue(self)
   timeout = timeout or self.timeout
   local deadline = timeout and sys.monotonic() + timeout
+  local event = from_queue(self)
   while not event do
-    local left = deadline and math.max(0, deadline - sys.monotonic())
-    local ok, message, code = read(self, left)
-    if ok then
-      drain(self)
-    end
-    if ok and next(self.stale) then
-      ok, message, code = settle(self)
-    end
-    if not ok then
+    local ok, message, code = hear(self, deadline)
+    event = from_queue(self)
+    if not ok and not event then
       return nil, message, code
     end
-    event = from_queue(self)
   end
   return event
 end
 
+-- A loop ends when the time is up or the monitor is closed within; what is refused raises.
 function mt:__call()
-  return (self:next())
+  if self.closed then
+    return nil
+  end
+  local event, message, code = self:next()
+  if not event and code ~= "EAGAIN" then
+    error(message, 2)
+  end
+  return event
 end
 
 ---The descriptor to wait on in an event loop; when it is readable, call `next(0)` until it returns
@@ -301,6 +326,7 @@ end
 ---Stops listening; closing twice is fine.
 function methods:close()
   self.socket:close()
+  self.closed, self.queue, self.at = true, {}, 0
 end
 
 mt.__close = methods.close

@@ -47,14 +47,16 @@ end
 
 -- Prints what there is; false when there is no one left to read it, or it was enough.
 local function print_events(events, state)
-  local event = events:next(0)
+  local event, message, code = events:next(0)
   while event do
     local line <const> = state.format(event, state.colour)
     if not io.write(line, "\n") then return false end
     state.count = state.count + 1
     if state.count == state.most then return false end
-    event = events:next(0)
+    event, message, code = events:next(0)
   end
+  state.again = code == "EINTR" -- changes kept from reading what else there is
+  if code ~= "EAGAIN" and not state.again then return nil, message end
   return io.flush() and true
 end
 
@@ -67,12 +69,15 @@ function M.run(args)
   local events <close> = nl:monitor(#args.object > 0 and args.object or default)
   local state <const> = { format = args.json and json_of or text_of, colour = terminal.colour(),
                           count = 0, most = args.count }
+  local more
   repeat
-    local ready <const> = assert(sys.poll { signals, events })
+    local ready <const> = assert(sys.poll({ signals, events }, state.again and 0.1 or nil))
     -- a signal that is not read would be delivered when its handle is closed
-  until ready[1] == signals and signals:read() or not print_events(events, state)
+    if ready[1] == signals and signals:read() then break end
+    more, message = print_events(events, state)
+  until not more
   io.flush()
-  return 0
+  return more ~= nil and 0 or nil, message
 end
 
 return M

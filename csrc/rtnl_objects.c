@@ -100,7 +100,8 @@ static bool is_group(const struct told *t)
 	uint16_t type = NEXTHOP_GRP_TYPE_MPATH;
 	if (has(t, NHA_GROUP_TYPE, sizeof(type)))
 		memcpy(&type, payload_of(t->attr[NHA_GROUP_TYPE]), sizeof(type));
-	return t->attr[NHA_GROUP] && type == NEXTHOP_GRP_TYPE_MPATH;
+	return t->attr[NHA_GROUP] && type == NEXTHOP_GRP_TYPE_MPATH &&
+	       (t->attr[NHA_GROUP]->nla_len - NLA_HDRLEN) % sizeof(struct nexthop_grp) == 0;
 }
 
 static bool is_single(const struct told *t, int family)

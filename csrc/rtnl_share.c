@@ -58,9 +58,11 @@ static bool key_of(struct batch *b, size_t i, struct arena *key)
 	while ((a = next_attribute(&all))) {
 		if (is_among(unshared, a))
 			return false;
-		if (says_hops(a))
-			memcpy(arena_room(b->L, key, NLA_ALIGN(a->nla_len)), a,
-			       NLA_ALIGN(a->nla_len));
+		if (!says_hops(a))
+			continue;
+		if (a->nla_len != NLA_ALIGN(a->nla_len)) /* gateways fill whole words */
+			return false;
+		memcpy(arena_room(b->L, key, a->nla_len), a, a->nla_len);
 	}
 	return key->length > KEY_HEAD;
 }

@@ -134,9 +134,11 @@ void mark_moved(struct batch *b, struct sharing *x)
 {
 	lua_State *L = b->L;
 	int top = lua_gettop(L);
+	if (x->hops.count == 0)
+		return;
 	struct cover c = {.gateways = arena_new(L), .marks = arena_new(L)};
 	list_gateways(L, x, &c);
-	for (size_t i = 0; i < b->count && c.count > 0; i++)
+	for (size_t i = 0; i < b->count; i++)
 		cover_by(L, &c, message_at(b, i));
 	const int32_t *mark = (const void *)c.marks->base;
 	int32_t covered = 0;

@@ -10,71 +10,102 @@
 
 static const char not_understood[] = "'%s' is not understood";
 
-/* Spellings of ip(8) beside the words of the rows. */
-static const struct spelling {
-	const char *object, *word, *row;
+/* Spellings of ip(8) beside the words of the rows, object by object; routes come first, as most are
+ * of these. */
+struct spelling {
+	const char *word, *row;
+};
+
+static const struct spelling of_route[] = {
+	{"protocol", "proto"}, {"preference", "metric"}, {"priority", "metric"}, {"oif", "dev"},
+	{"dsfield", "tos"},    {"realms", "realm"},	 {NULL, NULL},
+};
+static const struct spelling of_next_hop[] = {
+	{"oif", "dev"},
+	{"realms", "realm"},
+	{NULL, NULL},
+};
+static const struct spelling of_flow[] = {
+	{"to", "dst"},	{"dev", "dev"},	 {"dsfield", "tos"},
+	{"oif", "dev"}, {"from", "src"}, {NULL, NULL},
+};
+static const struct spelling of_nexthop[] = {
+	{"protocol", "proto"},
+	{"oif", "dev"},
+	{NULL, NULL},
+};
+static const struct spelling of_link[] = {
+	{"arp", "noarp"},	    {"txqlen", "txqueuelen"}, {"qlen", "txqueuelen"},
+	{"ifname", "name"},	    {"brd", "broadcast"},     {"addr", "address"},
+	{"trailers", "notrailers"}, {"vrf", "master"},	      {NULL, NULL},
+};
+static const struct spelling of_address[] = {
+	{"local", "address"},	{"broadcast", "broadcast"},
+	{"brd", "broadcast"},	{"remote", "peer"},
+	{"anycast", "anycast"}, {"preference", "metric"},
+	{"priority", "metric"}, {NULL, NULL},
+};
+static const struct spelling of_rule[] = {
+	{"table", "table"},
+	{"pref", "priority"},
+	{"preference", "priority"},
+	{"order", "priority"},
+	{"dsfield", "tos"},
+	{"dev", "iif"},
+	{"type", "action"},
+	{"realm", "realm"},
+	{"sup_group", "suppress_ifgroup"},
+	{"sup_pl", "suppress_prefixlength"},
+	{"suppress_prefix", "suppress_prefixlength"},
+	{"protocol", "proto"},
+	{NULL, NULL},
+};
+static const struct spelling of_neighbour[] = {
+	{"to", "dst"},
+	{"state", "state"},
+	{"protocol", "proto"},
+	{NULL, NULL},
+};
+static const struct spelling of_bridge_port[] = {
+	{"mcast_fast_leave", "fastleave"},
+	{NULL, NULL},
+};
+static const struct spelling of_vxlan[] = {
+	{"dsfield", "tos"},	{"hoplimit", "ttl"},
+	{"label", "flowlabel"}, {"maxaddress", "maxaddress"},
+	{"group", "remote"},	{"port", "srcport"},
+	{"vni", "id"},		{NULL, NULL},
+};
+static const struct spelling of_ioam6_encap[] = {
+	{"trace", "trace"},
+	{NULL, NULL},
+};
+
+static const struct {
+	const char *object;
+	const struct spelling *list;
 } spellings[] = {
-	{"route", "protocol", "proto"},
-	{"route", "preference", "metric"},
-	{"route", "priority", "metric"},
-	{"route", "oif", "dev"},
-	{"route", "dsfield", "tos"},
-	{"route", "realms", "realm"},
-	{"next hop", "oif", "dev"},
-	{"next hop", "realms", "realm"},
-	{"flow", "to", "dst"},
-	{"flow", "dev", "dev"},
-	{"flow", "dsfield", "tos"},
-	{"flow", "oif", "dev"},
-	{"flow", "from", "src"},
-	{"nexthop", "protocol", "proto"},
-	{"nexthop", "oif", "dev"},
-	{"link", "arp", "noarp"},
-	{"link", "txqlen", "txqueuelen"},
-	{"link", "qlen", "txqueuelen"},
-	{"link", "ifname", "name"},
-	{"link", "brd", "broadcast"},
-	{"address", "local", "address"},
-	{"address", "broadcast", "broadcast"},
-	{"rule", "table", "table"},
-	{"rule", "pref", "priority"},
-	{"rule", "preference", "priority"},
-	{"rule", "order", "priority"},
-	{"rule", "dsfield", "tos"},
-	{"rule", "dev", "iif"},
-	{"rule", "type", "action"},
-	{"neighbour", "to", "dst"},
-	{"neighbour", "state", "state"},
-	{"link", "addr", "address"},
-	{"link", "trailers", "notrailers"},
-	{"link", "vrf", "master"},
-	{"bridge port", "mcast_fast_leave", "fastleave"},
-	{"vxlan", "dsfield", "tos"},
-	{"vxlan", "hoplimit", "ttl"},
-	{"vxlan", "label", "flowlabel"},
-	{"vxlan", "maxaddress", "maxaddress"},
-	{"vxlan", "group", "remote"},
-	{"vxlan", "port", "srcport"},
-	{"vxlan", "vni", "id"},
-	{"rule", "realm", "realm"},
-	{"rule", "sup_group", "suppress_ifgroup"},
-	{"rule", "sup_pl", "suppress_prefixlength"},
-	{"rule", "suppress_prefix", "suppress_prefixlength"},
-	{"rule", "protocol", "proto"},
-	{"neighbour", "protocol", "proto"},
-	{"address", "brd", "broadcast"},
-	{"address", "remote", "peer"},
-	{"address", "anycast", "anycast"},
-	{"address", "preference", "metric"},
-	{"address", "priority", "metric"},
-	{"ioam6 encap", "trace", "trace"},
-	{NULL, NULL, NULL},
+	{"route", of_route},
+	{"next hop", of_next_hop},
+	{"flow", of_flow},
+	{"nexthop", of_nexthop},
+	{"link", of_link},
+	{"address", of_address},
+	{"rule", of_rule},
+	{"neighbour", of_neighbour},
+	{"bridge port", of_bridge_port},
+	{"vxlan", of_vxlan},
+	{"ioam6 encap", of_ioam6_encap},
 };
 
 static const char *spelled(const struct schema *schema, const char *word)
 {
-	for (const struct spelling *x = spellings; x->object; x++)
-		if (same_text(x->word, word) && same_text(x->object, schema->name))
+	const struct spelling *x = NULL;
+	for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]) && !x; i++)
+		if (same_text(spellings[i].object, schema->name))
+			x = spellings[i].list;
+	for (; x && x->word; x++)
+		if (same_text(x->word, word))
 			return x->row;
 	return NULL;
 }

@@ -147,7 +147,8 @@ bool is_list(lua_State *L, int n); /* [table] -> [table]: 1..n are all its keys 
 void encode_message(struct encoder *e, const struct schema *schema, int value);
 void check_fit(struct encoder *e, const struct schema *schema);
 const char *push_unfit(struct encoder *e); /* [] -> [text] */
-int route_fits(lua_State *L);
+int hops_beyond(const uint8_t *data, size_t length);
+int route_beyond(lua_State *L);
 void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *data,
 		 size_t length);
 void index_register(lua_State *L);			    /* key -> row tables of every schema */

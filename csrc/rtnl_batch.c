@@ -155,12 +155,30 @@ static void encode_change(struct batch *b, size_t i)
 	bool unfit = b->encoder.refused && strcmp(b->encoder.lacking, "device") != 0;
 	if (unfit)
 		leave_out(b, i, &c);
+	else if (may_join(v, &b->encoder, o))
+		((struct nlmsghdr *)(void *)(b->s->out->base + c.at))->nlmsg_flags |= NLM_F_ECHO;
 	end_message(b->s, c.at);
 	c.ipv4 = b->encoder.family == AF_INET && o->schema == &schema_route && !unfit;
 	if (c.ipv4 && may_lead(v, (const void *)(b->s->out->base + c.at + NLMSG_HDRLEN)))
 		b->tied = true;
 	memcpy(arena_room(L, b->changes, sizeof(c)), &c, sizeof(c));
 	lua_settop(L, top);
+}
+
+/* Notes that what change `i` of the window joined is a route that no dump can list any more. */
+static void take_joined(struct batch *b, size_t i, const struct nlmsghdr *answer)
+{
+	lua_State *L = b->L;
+	int hops = hops_beyond((const uint8_t *)answer + NLMSG_HDRLEN,
+			       answer->nlmsg_len - NLMSG_HDRLEN);
+	if (answer->nlmsg_type != RTM_NEWROUTE || hops == 0)
+		return;
+	lua_createtable(L, 0, 3);
+	lua_pushliteral(L, "EMSGSIZE");
+	lua_setfield(L, -2, "code");
+	lua_pushinteger(L, hops);
+	lua_setfield(L, -2, "joined");
+	set_result(b, b->first + i);
 }
 
 /* Notes the kernel's refusal of change `i` of the window. */
@@ -170,6 +188,8 @@ static void take_refusal(struct pipe *p, size_t i, const struct nlmsghdr *answer
 	lua_State *L = b->L;
 	struct extack x;
 	int error, top = lua_gettop(L);
+	if (answer->nlmsg_type != NLMSG_ERROR)
+		take_joined(b, i, answer);
 	if (answer->nlmsg_type != NLMSG_ERROR || !read_extack(answer, &x, &error) || !error)
 		return;
 	struct change *c = change_at(b, i);
@@ -245,7 +265,13 @@ static void send_window(struct batch *b)
 	pipe_begin(&b->pipe, b->seq, b->count);
 	for (size_t n = 0; n < b->count; n++) {
 		fetch_ahead(b, order, n);
-		pipe_put(&b->pipe, message_at(b, order[n]));
+		const struct nlmsghdr *m = message_at(b, order[n]);
+		bool told = m->nlmsg_flags & NLM_F_ECHO; /* as long as many other answers */
+		if (told)
+			pipe_flush(&b->pipe);
+		pipe_put(&b->pipe, m);
+		if (told)
+			pipe_flush(&b->pipe);
 	}
 	pipe_flush(&b->pipe);
 }

@@ -70,12 +70,11 @@ static size_t bytes_beside(const struct stretch *s)
 	return bytes;
 }
 
-/* How many of the next hops of a route the kernel can list; `hops` becomes how many there are. */
-static int hops_that_fit(const struct encoder *e, const struct stretch *s, int *hops)
+/* How many of the next hops of a route the kernel can list; `hops` grows by how many there are. */
+static int hops_that_fit(const struct stretch *s, int *hops)
 {
 	const struct nlattr *list = find_attr(s, RTA_MULTIPATH);
 	int fitting = 0;
-	*hops = e->dropped;
 	if (!list)
 		return 0;
 	const uint8_t *data = (const uint8_t *)list + NLA_HDRLEN;
@@ -103,12 +102,12 @@ static struct stretch sent_of(const struct encoder *e)
 /* Refuses a route that could not be listed. */
 void check_fit(struct encoder *e, const struct schema *schema)
 {
-	int hops;
+	int hops = e->dropped;
 	if (schema != &schema_route || e->verb != VERB_ADD ||
 	    e->out->length - e->start < SURE_BYTES)
 		return;
 	struct stretch s = sent_of(e);
-	if (hops_that_fit(e, &s, &hops) == hops)
+	if (hops_that_fit(&s, &hops) == hops)
 		return;
 	e->refused = EMSGSIZE;
 	e->lacking = "room";
@@ -117,9 +116,9 @@ void check_fit(struct encoder *e, const struct schema *schema)
 /* Why, and takes the hops out of the message, which need not all be told. [] -> [text] */
 const char *push_unfit(struct encoder *e)
 {
-	int hops;
+	int hops = e->dropped;
 	struct stretch s = sent_of(e);
-	int most = hops_that_fit(e, &s, &hops);
+	int most = hops_that_fit(&s, &hops);
 	size_t at = (size_t)((const uint8_t *)find_attr(&s, RTA_MULTIPATH) - e->out->base);
 	e->out->length = at + NLA_HDRLEN;
 	close_attr(e, at, "nexthops");
@@ -129,9 +128,21 @@ const char *push_unfit(struct encoder *e)
 			       hops, most);
 }
 
-/* rtnl.fits(view) -> boolean: whether a route as the kernel tells it is short enough for a dump */
-int route_fits(lua_State *L)
+/* Of how many hops a route has become that no dump can list; 0 where one can. */
+int hops_beyond(const uint8_t *data, size_t length)
 {
-	lua_pushboolean(L, NLMSG_HDRLEN + check_view(L)->length <= DUMP_BYTES);
+	struct stretch s = {&schema_route, data, length, stretch_family(data, length), NULL};
+	int hops = 0;
+	if (NLMSG_HDRLEN + length > DUMP_BYTES)
+		hops_that_fit(&s, &hops);
+	return hops;
+}
+
+/* rtnl.beyond(view) -> number of next hops of a route that no dump can list, as the kernel tells
+ * it; 0 where one can */
+int route_beyond(lua_State *L)
+{
+	const struct view *v = check_view(L);
+	lua_pushinteger(L, hops_beyond(v->data, v->length));
 	return 1;
 }

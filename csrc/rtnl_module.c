@@ -163,7 +163,7 @@ static const luaL_Reg functions[] = {
 	{"lines", lines_new},
 	{"slot", list_slot},
 	{"text", views_text},
-	{"fits", route_fits},
+	{"beyond", route_beyond},
 	{"near", near_routes},
 	{"slots", list_slots},
 	{"run", run_of_steps},

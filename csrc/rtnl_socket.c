@@ -231,6 +231,13 @@ bool changes_only(const struct verb_row *verb)
 	return verb->verb == VERB_ADD && !(verb->flags & NLM_F_CREATE);
 }
 
+/* Whether IPv6 may make one route of this and of what is there, and ought to tell of which. */
+bool may_join(const struct verb_row *verb, const struct encoder *e, const struct object *object)
+{
+	return object->schema == &schema_route && e->family == AF_INET6 &&
+	       verb->verb == VERB_ADD && !(verb->flags & (NLM_F_EXCL | NLM_F_REPLACE));
+}
+
 const struct object *check_object(lua_State *L, int index)
 {
 	const struct object *o = object_by_name(luaL_checkstring(L, index));
@@ -407,8 +414,7 @@ static int socket_request(lua_State *L)
 	end_message(s, at);
 	if (e.refused)
 		return lacking(L, &e, object, verb->name);
-	if (object->schema == &schema_route && e.family == AF_INET6 && verb->verb == VERB_ADD &&
-	    !(verb->flags & (NLM_F_EXCL | NLM_F_REPLACE))) /* it joins what is there already */
+	if (may_join(verb, &e, object))
 		((struct nlmsghdr *)(void *)(s->out->base + at))->nlmsg_flags |= NLM_F_ECHO;
 	uint32_t seq = s->seq;
 	if (send_out(s, at) < 0)

@@ -106,6 +106,21 @@ for _, family in ipairs(families) do
         refused(("^route append %s: nexthops: %d are too many"):format(dst, most + 2),
           nl.route:append { dst = dst, nexthops = { hop(most + 1), hop(most + 2) } })
         assert.equal(most, shown())
+        local results <const> = nl:batch {
+          { "route append", { dst = dst, metric = 7, nexthops = hops(2) } },
+          { "route append", { dst = dst, nexthops = { hop(most + 1), hop(most + 2) } } },
+          { "route prepend", ("%s via %s dev v1 onlink"):format(dst, hop(most + 3).via) },
+          { "route append", { dst = dst, metric = 7, nexthops = { hop(3) } } },
+        }
+        assert.is_true(results[1])
+        refused(("^route append %s: nexthops: %d are"):format(dst, most + 2), nil,
+          results[2].message, results[2].code)
+        refused(("^route prepend %s: nexthops: %d are"):format(dst, most + 3), nil,
+          results[3].message, results[3].code)
+        assert.is_true(results[4])
+        assert.equal(3, #nl.route:list { dst = dst, metric = 7 }[1].nexthops)
+        assert(nl.route:del { dst = dst, metric = 7 })
+        assert.equal(most, shown())
       end
       assert(nl.route:del_nexthop(dst, { via = hop(1).via }))
       assert(nl.route:add_nexthop(dst, hop(most + 1)))

@@ -2,6 +2,7 @@
 
 local rtnl = require "ecmp.rtnl"
 local object = require "ecmp.object"
+local place = require "ecmp.place"
 local refusal = require "ecmp.refusal"
 local route = require "ecmp.route"
 
@@ -65,6 +66,26 @@ end
 
 local ORDERS <const> = { keep = true, free = true, apart = true }
 
+-- Naming takes a request for each hop; of many refusals the first tell what is wrong.
+local NAMED_MOST <const> = 1000
+
+-- Says of a refused route of a batch what its verb would say, and takes out of another what that
+-- can no longer bear.
+local function tell(nl, change, result, named)
+  local verb = change[1]:match "^%s*route%s+(%l+)"
+  if not verb or verb == "del" or named > NAMED_MOST and not result.joined then
+    return named
+  end
+  local asked = object.as_table(change[3] and change[2][change[3]] or change[2], "route", verb)
+  if result.joined then
+    local _, message = place.part(nl, verb, asked, result.joined)
+    result.message, result.joined = message, nil
+  else
+    result.message = refusal.name_hop(nl, verb, asked, result.message, result.code)
+  end
+  return named + 1
+end
+
 ---Makes many changes with many in flight, each by one message: what it does is what the kernel
 ---does. That is less than the verbs of `nl.route` do, which look before and after.
 ---
@@ -75,8 +96,7 @@ local ORDERS <const> = { keep = true, free = true, apart = true }
 ---metrics such as `mtu` it does not compare: refused (EINVAL) where no next hop tells the route.
 ---
 ---"route replace" replaces the first of several IPv4 entries of a key, or in IPv6 those of its
----kind, and leaves the others. "route append" in IPv6 does not add up whether a dump can list the
----whole.
+---kind, and leaves the others.
 ---@param changes table[] each `{ "OBJECT VERB", value }`, such as `{ "route add", { dst = ..., via
 ---= ... } }`
 ---@param options? { order: "keep"|"free"|"apart", share: boolean } "free": the changes do not
@@ -96,7 +116,12 @@ function methods:batch(changes, options)
   else
     results = self.socket:batch(changes, order ~= "keep" and order)
   end
-  refusal.name_hops(self, changes, results)
+  local named = 0
+  for i, result in ipairs(results) do
+    if result ~= true then
+      named = tell(self, changes[i], result, named)
+    end
+  end
   return results
 end
 

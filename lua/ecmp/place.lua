@@ -228,9 +228,9 @@ end
 ---@param nl ecmp.Handle
 ---@param verb string how they joined it
 ---@param route table what joined it
----@param made ecmp.View what became of it
+---@param count integer of how many hops it is now
 ---@return nil, string message, string code
-function M.part(nl, verb, route, made)
+function M.part(nl, verb, route, count)
   local changes = {}
   for i, hop in ipairs(entries.hops(route)) do
     changes[i] = { "route del", {
@@ -241,7 +241,7 @@ function M.part(nl, verb, route, made)
   nl.socket:batch(changes)
   return refusal.of(verb, { dst = route.dst, table = route.table, metric = route.metric,
     family = 6, from = route.from }, ("nexthops: %d are too many; the kernel's dumps would "
-    .. "silently end"):format(#made.nexthops), "EMSGSIZE")
+    .. "silently end"):format(count), "EMSGSIZE")
 end
 
 -- Whether an entry is the first of several of its key: the one that is used.

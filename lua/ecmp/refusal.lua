@@ -4,7 +4,6 @@
 
 local entries = require "ecmp.entry"
 local hops_equal = require "ecmp.hops".equal
-local object = require "ecmp.object"
 local rtnl = require "ecmp.rtnl"
 
 local M = {}
@@ -154,28 +153,6 @@ function M.name_hop(nl, verb, route, message, code)
   end
   local text = name(nl, verb, route, code)
   return text and add(message, text) or message
-end
-
--- Naming takes a request for each hop; of many refusals the first tell what is wrong.
-local NAMED_MOST <const> = 1000
-
----Names hops in the results of a batch.
----@param nl ecmp.Handle
----@param changes table[]
----@param results (true|{ message: string, code: string })[] is changed
-function M.name_hops(nl, changes, results)
-  local named = 0
-  for i, result in ipairs(results) do
-    if result ~= true and named < NAMED_MOST then
-      local kind, verb = changes[i][1]:match "(%l+)%s+(%l+)"
-      if kind == "route" and verb ~= "del" then
-        named = named + 1
-        local value, number = changes[i][2], changes[i][3]
-        local route = object.as_table(number and value[number] or value, kind, verb)
-        result.message = M.name_hop(nl, verb, route, result.message, result.code)
-      end
-    end
-  end
 end
 
 ---Whether a hop that was to join a route was refused because nothing leads to it.

@@ -27,8 +27,10 @@ local function add(self, verb, value)
   local ok, made, code = self.nl.socket:request("route", verb, value)
   if not ok then
     return nil, made, code
-  elseif made and not rtnl.fits(made) then
-    return place.part(self.nl, verb, object.as_table(value, "route", verb), made)
+  end
+  local hops = made and rtnl.beyond(made) or 0
+  if hops > 0 then
+    return place.part(self.nl, verb, object.as_table(value, "route", verb), hops)
   end
   return true
 end

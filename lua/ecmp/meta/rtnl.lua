@@ -470,10 +470,10 @@ function rtnl.check(object, value) end
 ---@return string code
 function rtnl.explain(object, request, reply) end
 
----Whether a route as the kernel tells it is short enough for a dump to list it.
+---How many next hops a route has that no dump can list, as the kernel tells it.
 ---@param route ecmp.View
----@return boolean
-function rtnl.fits(route) end
+---@return integer # 0: it can be listed
+function rtnl.beyond(route) end
 
 ---Sets who reads the names that a site gives in /etc/iproute2; they are for text alone, in and out.
 ---@param reader fun(file: string): table<string|integer, integer|string> numbers by name, names by number

@@ -48,6 +48,7 @@ local NEIGHBOURS <const> = [[
 neigh add 10.0.1.9 lladdr 02:00:00:00:00:99 dev v1
 neigh add 10.0.1.10 lladdr 02:00:00:00:00:9a dev v1 nud stale router
 neigh add 10.0.1.11 lladdr 02:00:00:00:00:9a dev v1 nud noarp extern_learn
+neigh add 10.0.1.12 dev v1 managed
 neigh add proxy 10.0.1.77 dev v1
 neigh add fd00:0:0:1::9 lladdr 02:00:00:00:00:99 dev v1 nud reachable protocol static
 neigh add proxy fd00:0:0:1::77 dev v1
@@ -146,6 +147,11 @@ describe("the text of #netns", function()
       same_in(other, family .. "-d addr show",
         function() return nl.addr:list(filter):text { details = true } end)
     end
+  end)
+
+  it("some links is that of ip link show up, and of a kind", function()
+    same("link show up", function() return tostring(space.nl.link:list { up = true }) end)
+    same("link show type veth", function() return tostring(space.nl.link:list { type = "veth" }) end)
   end)
 
   it("one link is that of ip link show dev", function()

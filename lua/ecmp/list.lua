@@ -26,18 +26,20 @@ local function named(links)
   return by_name
 end
 
+-- What a handle lists, where it is still open.
+local function listed(nl, kind)
+  return nl and pcall(nl.fd, nl) and nl[kind]:list() or {}
+end
+
+-- The link below may be none of the list's.
 local function link_lines(list, how)
-  local lines, by_name = {}, named(list)
+  local nl, filter = table.unpack(origins[list] or { nil, {} })
+  local lines, by_name = {}, named(next(filter) and listed(nl, "link") or list)
   for i, link in ipairs(list) do
     how.lower_down = lower_down(link, by_name)
     lines[i] = link:text(how)
   end
   return lines
-end
-
--- What a handle lists, where it is still open.
-local function listed(nl, kind)
-  return nl and pcall(nl.fd, nl) and nl[kind]:list() or {}
 end
 
 -- Addresses stand below the link they are on, which is asked for when the text is: a closed handle

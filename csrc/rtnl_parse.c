@@ -425,6 +425,21 @@ bool parse_fields(struct scan *s, const struct schema *schema, bool whole)
 	}
 }
 
+/* "dev t0 type bridge": the name of a link that is to be made, or of one that is there. [table] ->
+ * [table] */
+static void name_link(lua_State *L)
+{
+	bool kind = lua_getfield(L, -1, "type") == LUA_TSTRING;
+	bool named = lua_getfield(L, -2, "name") != LUA_TNIL;
+	lua_pop(L, 2);
+	if (!kind || named)
+		return;
+	lua_getfield(L, -1, "dev");
+	lua_setfield(L, -2, "name");
+	lua_pushnil(L);
+	lua_setfield(L, -2, "dev");
+}
+
 bool parse_words(lua_State *L, const struct object *object, const char *text, size_t length)
 {
 	struct scan s = {.L = L, .object = object, .at = text, .end = text + length};
@@ -436,6 +451,8 @@ bool parse_words(lua_State *L, const struct object *object, const char *text, si
 		lua_newtable(L);
 	}
 	if (parse_fields(&s, object->schema, true)) {
+		if (object->schema == &schema_link)
+			name_link(L);
 		lua_insert(L, top + 1);
 		lua_settop(L, top + 1);
 		return true;

@@ -1,5 +1,6 @@
 --- What is typed after `ip OBJECT add` means what it means to ip: the same lines, given to ip in one
 --- namespace and to the library in another, leave the same behind.
+local rtnl <const> = require "ecmp.rtnl"
 local scratch <const> = require "spec.scratch"
 
 local function lines(text)
@@ -247,6 +248,16 @@ describe("the words typed after ip #netns", function()
 
   it("addr add mean what they mean to ip", function()
     same(1, "addr", "add", lines(ADDRESSES), { "addr show dev v1", "addr show dev lo" })
+  end)
+end)
+
+describe("the name of a link with a kind", function()
+  it("may stand behind dev, wherever words are taken", function()
+    local link <const> = assert(rtnl.parse("link", "dev t0 mtu 1400 type ifb"))
+    assert.are.same({ name = "t0", mtu = 1400, type = "ifb" }, link)
+    assert.are.same({ dev = "t0", up = true }, rtnl.parse("link", "dev t0 up"))
+    assert.are.same({ dev = "t0", name = "t1", type = "ifb" },
+      rtnl.parse("link", "dev t0 name t1 type ifb"))
   end)
 end)
 

@@ -50,15 +50,6 @@ local lacking <const> = {
   vlan = { replace = true, append = true, prepend = true, change = true, set = true, get = true },
 }
 
--- The words of a new link: ip takes its name behind "dev", too.
-local function new_link(words)
-  local link = rtnl.parse("link", words)
-  if link and not link.name then
-    link.name, link.dev = link.dev, nil
-  end
-  return link or words
-end
-
 -- What a script gave, as something the encoder takes: a table, a view, or the words typed after `ip
 -- OBJECT VERB`.
 function M.value(value, kind, verb)
@@ -68,7 +59,7 @@ function M.value(value, kind, verb)
   if type(value) ~= "table" and type(value) ~= "string" and not rtnl.is_view(value) then
     rtnl.throw(("%s %s: table or words expected, got %s"):format(kind, verb, type(value)))
   end
-  return kind == "link" and verb == "add" and type(value) == "string" and new_link(value) or value
+  return value
 end
 
 ---What a script gave, as a table.

@@ -70,6 +70,7 @@ int text_to_lladdr(const char *text, size_t length, uint8_t *out,
  * get numbers of their own, so that text can be printed and compared without a kernel. */
 
 void names_new(lua_State *L, int socket); /* [] -> [names]; socket 0: no kernel */
+void names_heard(lua_State *L, int names, int table);
 uint32_t names_index(lua_State *L, int names, const char *name,
 		     bool *found);				 /* errno says why not */
 const char *names_name(lua_State *L, int names, uint32_t index); /* [] -> [name or number] */

@@ -45,16 +45,18 @@ int socket_subscribe(lua_State *L)
 }
 
 /*
- * socket:receive(timeout?) -> list of views | nil, message, "EAGAIN" | nil, message, "ENOBUFS"
+ * socket:receive(timeout?, names?, heard?)
+ *	-> list of views | nil, message, "EAGAIN" | nil, message, "ENOBUFS"
  * Waits for the next notifications: for ever without a timeout (seconds), not at all with 0. Names
- * of interfaces are asked over `names`, a socket of requests, since this one is busy listening.
+ * of interfaces are asked over `names`, a socket of requests, since this one is busy listening;
+ * those that are gone have the name, by number, that is in `heard`.
  */
 int socket_receive(lua_State *L)
 {
 	struct sock *s = check_socket(L);
 	double timeout = luaL_optnumber(L, 2, -1);
 	struct pollfd p = {.fd = mnl_socket_get_fd(s->nl), .events = POLLIN};
-	lua_settop(L, 3);
+	lua_settop(L, 4);
 	if (!lua_isnil(L, 3))
 		luaL_checkudata(L, 3, RTNL_SOCKET);
 	int ready = poll(&p, 1, timeout < 0 ? -1 : (int)(timeout * 1000 + 0.999));
@@ -66,6 +68,8 @@ int socket_receive(lua_State *L)
 		return push_errno(L, "monitor", errno == ENOBUFS ? "events were lost" : NULL,
 				  errno);
 	names_new(L, lua_isnil(L, 3) ? 0 : 3);
+	if (lua_istable(L, 4))
+		names_heard(L, 5, 4);
 	lua_newtable(L);
 	int left = (int)n;
 	lua_Integer count = 0;
@@ -75,8 +79,8 @@ int socket_receive(lua_State *L)
 		if (!o || mnl_nlmsg_get_payload_len(h) < o->schema->head)
 			continue;
 		view_push(L, o, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
-			  mnl_nlmsg_get_payload_len(h), 4);
-		lua_rawseti(L, 5, ++count);
+			  mnl_nlmsg_get_payload_len(h), 5);
+		lua_rawseti(L, 6, ++count);
 	}
 	return 1;
 }

@@ -22,6 +22,28 @@ void names_new(lua_State *L, int socket)
 	}
 }
 
+/* Where the names of links that may be gone are kept beside those that were asked for. */
+static const char heard;
+
+/* What links are called that the kernel no longer knows: a table at stack index `table`. */
+void names_heard(lua_State *L, int names, int table)
+{
+	lua_pushvalue(L, table);
+	lua_rawsetp(L, names, &heard);
+}
+
+/* What a link that is gone was heard to be called; or if7, as ip(8) prints it. */
+static void name_gone(lua_State *L, int names, uint32_t index, char text[IFNAMSIZ])
+{
+	int top = lua_gettop(L);
+	if (lua_rawgetp(L, names, &heard) == LUA_TTABLE &&
+	    lua_rawgeti(L, -1, (lua_Integer)index) == LUA_TSTRING)
+		snprintf(text, IFNAMSIZ, "%s", lua_tostring(L, -1));
+	else
+		snprintf(text, IFNAMSIZ, "if%u", index);
+	lua_settop(L, top);
+}
+
 static void remember(lua_State *L, int names, uint32_t index, const char *name)
 {
 	lua_pushstring(L, name);
@@ -83,7 +105,7 @@ static _Noreturn void nobody_to_ask(lua_State *L, uint32_t index)
 	throw_at_caller(L);
 }
 
-/* [] -> [name]; a link that is gone reads as if7, as ip(8) prints it */
+/* [] -> [name] */
 const char *names_name(lua_State *L, int names, uint32_t index)
 {
 	char text[IFNAMSIZ] = "";
@@ -96,7 +118,7 @@ const char *names_name(lua_State *L, int names, uint32_t index)
 	if (!found && kernel && errno == EBADF)
 		nobody_to_ask(L, index);
 	if (!found)
-		snprintf(text, sizeof(text), "if%u", index);
+		name_gone(L, names, index, text);
 	remember(L, names, index, text);
 	lua_rawgeti(L, names, (lua_Integer)index);
 	return lua_tostring(L, -1);

@@ -305,6 +305,63 @@ describe("a monitor of addresses #netns", function()
   end)
 end)
 
+describe("the names of links in events #netns", function()
+  local space, nl
+
+  before_each(function()
+    space = scratch.new(1)
+    nl = space.nl
+  end)
+
+  after_each(function() space:close() end)
+
+  it("are those that they had, also when they are gone", function()
+    local monitor <close> = nl:monitor({ "route", "nexthop", "neigh" }, { timeout = 0.3 })
+    space:batch "link set v1 down\nlink set v1 name w1\nlink set w1 up\naddr add 10.0.1.2/24 dev w1"
+    for _ in monitor do end
+    space:batch [[
+      route add 10.44.0.0/16 dev w1
+      nexthop add id 7 dev w1
+      neigh add 10.0.1.9 lladdr 02:00:00:00:00:99 nud permanent dev w1
+      link del w1]]
+    local told <const> = {}
+    for event in monitor do
+      local value <const> = event.value
+      local dst <const> = event.object ~= "nexthop" and value.dst or "10.44.0.0/16"
+      if dst == "10.44.0.0/16" or dst == "10.0.1.9" then
+        told[event.object .. " " .. event.verb] = value.dev
+      end
+      assert.not_matches("dev if%d", tostring(value))
+    end
+    assert.same({ ["route add"] = "w1", ["nexthop add"] = "w1", ["neigh add"] = "w1",
+      ["route del"] = "w1", ["nexthop del"] = "w1", ["neigh del"] = "w1" }, told)
+  end)
+
+  it("tell no addresses apart, which go also with a link that was called otherwise", function()
+    local monitor <close> = nl:monitor({ "addr" }, { timeout = 0.3 })
+    space:batch "link set v1 down\nlink set v1 name w1\naddr add fd00::7/64 dev w1\nlink del w1"
+    local told <const> = {}
+    for event in monitor do
+      assert.not_matches("^if%d", event.value.dev)
+      told[event.value.address] = event.verb
+    end
+    assert.equal("del", told["10.0.1.1/24"])
+    assert.equal("del", told["fd00::7/64"])
+  end)
+
+  it("are forgotten with them", function()
+    local monitor <close> = nl:monitor({ "addr" }, { timeout = 0.1 })
+    for _ = 1, 50 do
+      assert(nl.link:add { name = "w1", type = "veth", peer = { name = "w2" } })
+      assert(nl.link:del "w1")
+    end
+    for _ in monitor do end
+    local known = 0
+    for _ in pairs(monitor.names) do known = known + 1 end
+    assert.equal(#nl.link:list(), known)
+  end)
+end)
+
 describe("a monitor of links #netns", function()
   it("takes no port that leaves its bridge for a link that went", function()
     local space <close> = scratch.new(1)

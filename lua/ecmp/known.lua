@@ -7,12 +7,17 @@ Known.__index = Known
 
 local M = {}
 
+-- The link of an address or a neighbour, by its number: names change.
+local function link_of(view)
+  return (("=I4"):unpack(view:bytes(), 5))
+end
+
 -- What objects are known by. Several routes may have one place (ecmp.slot).
 local identities <const> = {
   link = function(v) return v.index end,
   nexthop = function(v) return v.id end,
-  addr = function(v) return v.dev .. " " .. v.address end,
-  neigh = function(v) return v.dev .. " " .. tostring(v.dst) end,
+  addr = function(v) return link_of(v) .. " " .. v.address end,
+  neigh = function(v) return link_of(v) .. " " .. tostring(v.dst) end,
   rule = function(v) return v.family .. " " .. tostring(v) end,
   route = function(v)
     return table.concat({ v.family, v.dst, v.table, v.metric or 0, v.tos or 0, v.from or "" }, " ")
@@ -20,10 +25,10 @@ local identities <const> = {
 }
 
 -- Compared as text, which has the flags that the kernel sets by itself; and the text is made while
--- the links that it names are there. Time that passes is no change; `full` has what a notification
--- says of it.
+-- the links that it names are known (that of an IPv6 address has its link nowhere: it is asked for).
+-- Time that passes is no change; `full` has what a notification says of it.
 local function entry_of(view)
-  local entry = { view = view, text = tostring(view) }
+  local entry, _ = { view = view, text = tostring(view) }, view:object() == "addr" and view.dev
   if entry.text:find "%dsec" then
     entry.full = entry.text
     entry.text = entry.full:gsub(" expires %d+sec", ""):gsub("_lft %d+sec", "")

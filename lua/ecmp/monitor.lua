@@ -53,17 +53,25 @@ local function condition(link)
 end
 
 local function watched(objects)
-  local wanted, links = {}, false
+  local wanted = {}
   for _, kind in ipairs(objects) do
     wanted[kind] = true
-    links = links or kind == "route" or kind == "nexthop"
   end
-  return wanted, links
+  return wanted
 end
 
--- Routes and next-hop objects go with links and addresses: these are listened to as well.
-local function listen(self, wanted, links)
-  local heard = { link = links or nil, addr = links or nil }
+-- Takes note of a link; of one that went, when what went with it was told.
+local function note_link(self, link, gone)
+  self.links[link.index] = not gone and condition(link) or nil
+  self.names[link.index] = not gone and link.name or nil
+end
+
+-- Routes and next-hop objects go with links and addresses: these are listened to as well. And events
+-- name links that may be gone when they are read.
+local function listen(self, wanted)
+  local heard = { addr = wanted.route or wanted.nexthop }
+  heard.link = heard.addr or wanted.addr or wanted.neigh
+  local links = heard.link
   for kind in pairs(wanted) do
     heard[kind] = true
   end
@@ -78,7 +86,7 @@ local function listen(self, wanted, links)
   end
   local list, message, code = self.nl.link:list()
   for _, link in ipairs(list or {}) do
-    self.links[link.index] = condition(link)
+    note_link(self, link)
   end
   return list and true, message, code
 end
@@ -92,7 +100,7 @@ local function concerns_routes(self, view)
     return false
   end
   local before = self.links[view.index]
-  self.links[view.index] = view:verb() ~= "del" and condition(view) or nil
+  note_link(self, view, view:verb() == "del")
   return before ~= nil and before ~= self.links[view.index]
 end
 
@@ -139,7 +147,7 @@ end
 
 -- Reads what has come; after an overrun nothing is known for sure.
 local function read(self, timeout)
-  local views, message, code = self.socket:receive(timeout, self.nl.socket)
+  local views, message, code = self.socket:receive(timeout, self.nl.socket, self.names)
   if views then
     take(self, views)
   elseif code == "ENOBUFS" then
@@ -189,9 +197,9 @@ local function start(self, options)
   if options and options.buffer then
     ok, message, code = self.socket:buffer(options.buffer)
   end
-  local wanted, links = watched(self.objects)
+  local wanted = watched(self.objects)
   if ok then
-    ok, message, code = listen(self, wanted, links)
+    ok, message, code = listen(self, wanted)
   end
   local found
   if ok then
@@ -230,7 +238,7 @@ function M.new(nl, objects, options)
     return nil, message, code
   end
   local self = { nl = nl, socket = socket, objects = objects, timeout = options and options.timeout,
-                 links = {}, known = {}, stale = {}, queue = {}, at = 0 }
+                 links = {}, names = {}, known = {}, stale = {}, queue = {}, at = 0 }
   return start(setmetatable(self, mt), options)
 end
 

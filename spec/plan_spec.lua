@@ -172,6 +172,16 @@ describe("regrouping separate IPv4 entries", function()
     assert.equal(holding({ all }):text(), kernel:text())
   end)
 
+  it("brings back what differs from its neighbour in what it does not say", function()
+    local bare, sized = via("default", "10.0.0.1"), via("default", "10.0.0.1")
+    sized.mtu = 1400
+    local kernel = holding { bare, sized }
+    local tx = assert(assert(plan(kernel:list(), { sized })):begin(kernel))
+    assert.equal(holding({ sized }):text(), kernel:text())
+    assert(tx:close())
+    assert.equal(holding({ bare, sized }):text(), kernel:text())
+  end)
+
   it("works back into entries", function()
     local kernel = holding { all }
     assert(assert(plan(kernel:list(), { three, two, one })):apply(kernel))

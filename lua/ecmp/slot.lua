@@ -17,8 +17,13 @@ local function copy(list)
   return table.move(list, 1, #list, 1, {})
 end
 
+-- In place of `stated`: what is left out is not there.
+local EXACTLY <const> = {}
+
 local function fits(have, want, stated)
-  return have == want or identity.matches(have, want, stated and stated[want])
+  if have == want then return true end
+  return identity.matches(have, want, stated and stated[want])
+    and (stated ~= EXACTLY or identity.matches(want, have))
 end
 
 local function find(list, want, stated)
@@ -343,7 +348,7 @@ end
 ---@param change table
 ---@return table[] changes
 function M.inverse(change)
-  if change.before then return assert(M.settle(change.after, change.before)) end
+  if change.before then return assert(M.settle(change.after, change.before, EXACTLY)) end
   if change.verb == "add" or change.verb == "create" then
     return { { verb = "del", old = change.route } }
   end

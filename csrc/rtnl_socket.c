@@ -234,8 +234,8 @@ bool changes_only(const struct verb_row *verb)
 /* Whether IPv6 may make one route of this and of what is there, and ought to tell of which. */
 bool may_join(const struct verb_row *verb, const struct encoder *e, const struct object *object)
 {
-	return object->schema == &schema_route && e->family == AF_INET6 &&
-	       verb->verb == VERB_ADD && !(verb->flags & (NLM_F_EXCL | NLM_F_REPLACE));
+	return object->schema == &schema_route && e->family == AF_INET6 && verb->verb == VERB_ADD &&
+	       !(verb->flags & (NLM_F_EXCL | NLM_F_REPLACE));
 }
 
 const struct object *check_object(lua_State *L, int index)

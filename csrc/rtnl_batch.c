@@ -29,12 +29,12 @@ static _Noreturn void bad_change(lua_State *L, size_t i, const char *what)
 static void read_verb(struct batch *b, size_t i, struct change *c)
 {
 	lua_State *L = b->L;
-	char object[16], verb[16];
+	char object[16], verb[16], more;
 	if (lua_geti(L, -1, 1) != LUA_TSTRING)
 		bad_change(L, i, "{ \"route add\", { ... } } expected");
 	const char *said = lua_tostring(L, -1);
 	if (said != b->said) {
-		if (sscanf(said, "%15s %15s", object, verb) != 2)
+		if (sscanf(said, "%15s %15s %c", object, verb, &more) != 2)
 			bad_change(L, i, "{ \"route add\", { ... } } expected");
 		const struct object *o = object_by_name(object);
 		const struct verb_row *v = verb_by_name(verb);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -53,13 +54,17 @@ int socket_subscribe(lua_State *L)
  */
 int socket_receive(lua_State *L)
 {
+	enum {
+		LONGEST = INT_MAX / 1000 - 1
+	};
 	struct sock *s = check_socket(L);
 	double timeout = luaL_optnumber(L, 2, -1);
 	struct pollfd p = {.fd = mnl_socket_get_fd(s->nl), .events = POLLIN};
 	lua_settop(L, 4);
 	if (!lua_isnil(L, 3))
 		luaL_checkudata(L, 3, RTNL_SOCKET);
-	int ready = poll(&p, 1, timeout < 0 ? -1 : (int)(timeout * 1000 + 0.999));
+	bool ever = timeout < 0 || timeout > LONGEST;
+	int ready = poll(&p, 1, ever ? -1 : (int)(timeout * 1000 + 0.999));
 	if (ready <= 0)
 		return push_errno(L, "monitor", ready == 0 ? "nothing happened in time" : NULL,
 				  ready == 0 ? EAGAIN : errno);

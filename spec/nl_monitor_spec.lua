@@ -483,3 +483,29 @@ describe("a loop over a monitor #netns", function()
     assert.error_matches(function() monitor:next() end, "this handle is closed")
   end)
 end)
+
+describe("wrong calls of a monitor #netns", function()
+  it("raise at the caller's line, and say what is wrong", function()
+    local space <close> = scratch.new()
+    local nl <const> = space.nl
+    local function wrong(message, objects, options)
+      local ok <const>, why <const> = pcall(function() nl:monitor(objects, options) end)
+      assert.is_false(ok, message)
+      assert.matches("^spec/nl_monitor_spec%.lua:%d+: " .. message, why)
+    end
+    wrong("timeout: options stand in a second table", { "route", timeout = 1 })
+    wrong("%[2%]: 'link ' is none of route", { "route", "link " })
+    wrong("timeout: seconds expected, got 5s", { "route" }, { timeout = "5s" })
+    wrong("timeout: seconds expected, got %-1", { "route" }, { timeout = -1 })
+    wrong("timeout: seconds expected, got %-?nan", { "route" }, { timeout = 0 / 0 })
+    for _, buffer in ipairs { "4096", 0, -5, 1 << 40, 4096.0 } do
+      wrong("buffer: bytes, 1 to 2147483647, expected, got " .. tostring(buffer):gsub("%-", "%%-"),
+        { "route" }, { buffer = buffer })
+    end
+    local monitor <close> = nl:monitor { "route" }
+    assert.is_nil((monitor:next(-1)))
+    local ok <const>, why <const> = pcall(function() monitor:next "1" end)
+    assert.is_false(ok)
+    assert.matches("^spec/nl_monitor_spec%.lua:%d+: timeout: seconds expected, got 1", why)
+  end)
+end)

@@ -319,6 +319,10 @@ describe("a batch #netns", function()
     assert.matches("(did you mean 'via'?)", message, 1, true)
     assert.equal(0, #nl.route:list { proto = "boot" })
     assert.error_matches(function() nl:batch { { "route frob", {} } } end, "%[1%]")
+    assert.error_matches(function() nl:batch { { "route add extra", {} } } end, "%[1%]")
+    for _, wrong in ipairs { false, "route add", { change = { "route add", {} } } } do
+      assert.error_matches(function() nl:batch(wrong) end, "batch: a list of changes expected")
+    end
     assert.error_matches(function() nl:batch({}, { ordre = "free" }) end, "ordre: unknown option")
     assert.same({}, nl:batch {})
   end)

@@ -25,8 +25,8 @@ local identities <const> = {
 }
 
 -- Compared as text, which has the flags that the kernel sets by itself; and the text is made while
--- the links that it names are known (that of an IPv6 address has its link nowhere: it is asked for).
--- Time that passes is no change; `full` has what a notification says of it.
+-- the links that it names are known (that of an IPv6 address has its link nowhere: it is asked
+-- for). Time that passes is no change; `full` has what a notification says of it.
 local function entry_of(view)
   local entry, _ = { view = view, text = tostring(view) }, view:object() == "addr" and view.dev
   if entry.text:find "%dsec" then

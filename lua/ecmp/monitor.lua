@@ -66,8 +66,8 @@ local function note_link(self, link, gone)
   self.names[link.index] = not gone and link.name or nil
 end
 
--- Routes and next-hop objects go with links and addresses: these are listened to as well. And events
--- name links that may be gone when they are read.
+-- Routes and next-hop objects go with links and addresses: these are listened to as well. And
+-- events name links that may be gone when they are read.
 local function listen(self, wanted)
   local heard = { addr = wanted.route or wanted.nexthop }
   heard.link = heard.addr or wanted.addr or wanted.neigh
@@ -214,6 +214,38 @@ local function start(self, options)
   return self
 end
 
+local function check_seconds(seconds, least)
+  if seconds ~= nil and (type(seconds) ~= "number" or not (seconds >= least)) then
+    rtnl.throw(("timeout: seconds expected, got %s"):format(tostring(seconds)))
+  end
+end
+
+-- What the kernel's `int` takes.
+local LARGEST <const> = 0x7fffffff
+
+local function check_options(options)
+  object.check_options("monitor", options, { timeout = true, buffer = true })
+  local buffer = options and options.buffer
+  if buffer ~= nil and not (math.type(buffer) == "integer" and buffer > 0 and buffer <= LARGEST) then
+    rtnl.throw(("buffer: bytes, 1 to %d, expected, got %s"):format(LARGEST, tostring(buffer)))
+  end
+  check_seconds(options and options.timeout, 0)
+end
+
+local function check_objects(objects)
+  if type(objects) ~= "table" or #objects == 0 then
+    rtnl.throw("monitor: a list of objects expected, such as { \"route\", \"link\" }")
+  end
+  for key, kind in pairs(objects) do
+    if math.type(key) ~= "integer" then
+      rtnl.throw(("%s: options stand in a second table"):format(tostring(key)))
+    elseif not kinds[kind] then
+      rtnl.throw(("[%d]: '%s' is none of route, nexthop, link, addr, neigh, rule")
+        :format(key, tostring(kind)))
+    end
+  end
+end
+
 ---Listens for events of these kinds. See `nl:monitor`.
 ---@param nl ecmp.Handle
 ---@param objects string[]
@@ -222,16 +254,8 @@ end
 ---@return string? message
 ---@return string? code
 function M.new(nl, objects, options)
-  object.check_options("monitor", options, { timeout = true, buffer = true })
-  if type(objects) ~= "table" or #objects == 0 then
-    rtnl.throw("monitor: a list of objects expected, such as { \"route\", \"link\" }")
-  end
-  for i, kind in ipairs(objects) do
-    if not kinds[kind] then
-      rtnl.throw(("[%d]: '%s' is none of route, nexthop, link, addr, neigh, rule")
-        :format(i, tostring(kind)))
-    end
-  end
+  check_objects(objects)
+  check_options(options)
   local fd = nl.socket:netns()
   local socket, message, code = rtnl.open(fd and ("/proc/self/fd/%d"):format(fd) or nil)
   if not socket then
@@ -299,6 +323,7 @@ end
 ---@return string? code # "EAGAIN": time is up; others: a list could not be read anew ("EINTR":
 ---changes came in between), which is tried again when the next event is asked for
 function methods:next(timeout)
+  check_seconds(timeout, -math.huge) -- what is left of some time may be less than nothing
   timeout = timeout or self.timeout
   local deadline = timeout and sys.monotonic() + timeout
   local event = from_queue(self)

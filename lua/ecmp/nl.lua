@@ -105,6 +105,9 @@ end
 ---next-hop sets that repeat become next-hop objects
 ---@return (true|{ message: string, code: string })[] results # one for each change, in order
 function methods:batch(changes, options)
+  if type(changes) ~= "table" or #changes == 0 and next(changes) ~= nil then
+    rtnl.throw("batch: a list of changes expected, each { \"route add\", { ... } }")
+  end
   object.check_options("batch", options, { order = true, share = true })
   local order = options and options.order or "keep"
   if not ORDERS[order] then

@@ -69,6 +69,10 @@ int text_to_lladdr(const char *text, size_t length, uint8_t *out,
  * names["eth0"] = index; names[0] is the socket that can be asked, or nil, and then unknown names
  * get numbers of their own, so that text can be printed and compared without a kernel. */
 
+enum {
+	INVENTED = 0x40000000 /* no kernel has reached these */
+};
+
 void names_new(lua_State *L, int socket); /* [] -> [names]; socket 0: no kernel */
 void names_heard(lua_State *L, int names, int table);
 uint32_t names_index(lua_State *L, int names, const char *name,
@@ -312,8 +316,7 @@ void view_push(lua_State *L, const struct object *object, uint16_t type, uint16_
 struct view *view_test(lua_State *L, int index);
 struct view *check_view(lua_State *L);	  /* the first argument */
 void view_names(lua_State *L, int index); /* [] -> [names] of a view */
-bool same_stretch(const struct stretch *a,
-		  const struct stretch *b); /* by rows, leaving out what changes by itself */
+bool same_views(lua_State *L, const struct view *a, const struct view *b);
 void push_text(lua_State *L, struct print p, const struct stretch *s); /* [] -> [text] */
 int view_text(lua_State *L);					       /* Lua: view:text */
 int views_text(lua_State *L);					       /* Lua: rtnl.text */

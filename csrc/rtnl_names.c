@@ -56,7 +56,7 @@ static void remember(lua_State *L, int names, uint32_t index, const char *name)
 /* Numbers of our own begin where the kernel's do not reach, for names it does not know. */
 static uint32_t invent(lua_State *L, int names, const char *name)
 {
-	uint32_t index = 0x40000000;
+	uint32_t index = INVENTED;
 	while (lua_rawgeti(L, names, (lua_Integer)++index) != LUA_TNIL)
 		lua_pop(L, 1);
 	lua_pop(L, 1);

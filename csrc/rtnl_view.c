@@ -189,12 +189,7 @@ static int view_newindex(lua_State *L)
 static int view_eq(lua_State *L)
 {
 	const struct view *a = view_test(L, 1), *b = view_test(L, 2);
-	bool same = false;
-	if (a && b && a->object == b->object) {
-		struct stretch x = view_stretch(a), y = view_stretch(b);
-		same = same_stretch(&x, &y);
-	}
-	lua_pushboolean(L, same);
+	lua_pushboolean(L, a && b && a->object == b->object && same_views(L, a, b));
 	return 1;
 }
 

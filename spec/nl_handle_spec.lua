@@ -89,3 +89,52 @@ describe("a handle #netns", function()
     assert.is_false(pcall(tostring, view))
   end)
 end)
+
+describe("views of two namespaces #netns", function()
+  local one, other
+
+  before_each(function()
+    one, other = scratch.new(2), scratch.new()
+    -- v1 and v2 have each other's numbers there
+    other:batch "link add v2 type veth peer name p2\nlink add v1 type veth peer name p1\n"
+    other:batch "link set v1 up\nlink set v2 up\naddr add 10.0.1.1/24 dev v1\naddr add 10.0.2.1/24 dev v2"
+  end)
+
+  after_each(function()
+    one:close()
+    other:close()
+  end)
+
+  local function only(list)
+    assert.equal(1, #list)
+    return list[1]
+  end
+
+  it("are equal by the names of their links, not by the numbers", function()
+    assert.equal(one.nl.link:get "v1".index, other.nl.link:get "v2".index)
+    assert(one.nl.route:add "10.9.0.0/16 dev v1")
+    assert(other.nl.route:add "10.9.0.0/16 dev v1")
+    assert(one.nl.route:add "10.8.0.0/16 nexthop via 10.0.1.2 nexthop via 10.0.2.2")
+    assert(other.nl.route:add "10.8.0.0/16 nexthop via 10.0.1.2 nexthop via 10.0.2.2")
+    for _, dst in ipairs { "10.9.0.0/16", "10.8.0.0/16" } do
+      assert.is_true(only(one.nl.route:list { dst = dst }) == only(other.nl.route:list { dst = dst }))
+    end
+    assert(other.nl.route:replace "10.9.0.0/16 dev v2")
+    assert.is_false(only(one.nl.route:list { dst = "10.9.0.0/16" })
+      == only(other.nl.route:list { dst = "10.9.0.0/16" }))
+  end)
+
+  it("are equal by the number where one handle told of both, whatever the link is called", function()
+    local before <const> = only(one.nl.addr:list { address = "10.0.1.1/24" })
+    one:batch "link set v1 down\nlink set v1 name w1\naddr del 10.0.1.1/24 dev w1"
+    one:batch "addr add 10.0.1.1/24 brd + label v1 dev w1"
+    assert.is_true(before == only(one.nl.addr:list { address = "10.0.1.1/24" }))
+  end)
+
+  it("without a kernel are equal by names, too", function()
+    local rtnl <const> = require "ecmp.rtnl"
+    local function route(dev) return rtnl.view("route", { dst = "10.9.0.0/16", dev = dev }) end
+    assert.is_true(route "a" == route "a")
+    assert.is_false(route "a" == route "b")
+  end)
+end)

@@ -215,7 +215,8 @@ local function start(self, options)
 end
 
 local function check_seconds(seconds, least)
-  if seconds ~= nil and (type(seconds) ~= "number" or not (seconds >= least)) then
+  if seconds ~= nil and (type(seconds) ~= "number" or seconds ~= seconds
+    or seconds < least) then
     rtnl.throw(("timeout: seconds expected, got %s"):format(tostring(seconds)))
   end
 end
@@ -226,7 +227,7 @@ local LARGEST <const> = 0x7fffffff
 local function check_options(options)
   object.check_options("monitor", options, { timeout = true, buffer = true })
   local buffer = options and options.buffer
-  if buffer ~= nil and not (math.type(buffer) == "integer" and buffer > 0 and buffer <= LARGEST) then
+  if buffer ~= nil and (math.type(buffer) ~= "integer" or buffer < 1 or buffer > LARGEST) then
     rtnl.throw(("buffer: bytes, 1 to %d, expected, got %s"):format(LARGEST, tostring(buffer)))
   end
   check_seconds(options and options.timeout, 0)

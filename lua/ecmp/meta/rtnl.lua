@@ -294,7 +294,7 @@ local rtnl = {}
 -- Views ------------------------------------------------------------------------------------------------
 
 ---A message of the kernel: read-only, decoded when asked. `pairs` walks its fields in iproute2's order, `==` compares
----them, `tostring` prints as `ip` does; a field that no such object has throws.
+---them (between two handles links by name, else by number), `tostring` prints as `ip` does; a field that no such object has throws.
 ---@class ecmp.View: ecmp.RouteFields, ecmp.NexthopFields, ecmp.BucketFields, ecmp.LinkFields, ecmp.AddrFields, ecmp.RuleFields, ecmp.NeighFields, ecmp.VlanFields
 local View = {}
 

@@ -254,13 +254,27 @@ bool parse_segs(struct scan *s)
 	return !s->fault;
 }
 
-static bool parse_encap(struct scan *s, const struct field *f)
+/* By its word; by its number, as what has no word is printed. [word or number] -> [the same] */
+static const struct variant *encap_typed(struct scan *s, const struct field *f)
 {
 	const struct variant *v = variant_by_name(f->variants, s->token);
+	if (v || !lua_isinteger(s->L, -1))
+		return v;
+	lua_Integer number = lua_tointeger(s->L, -1);
+	if (number >= 0 && number <= UINT16_MAX)
+		v = variant_by_number(f->variants, (uint16_t)number);
+	if (!v)
+		return &encap_other;
+	lua_pushstring(s->L, v->name);
+	lua_replace(s->L, -2);
+	return v;
+}
+
+static bool parse_encap(struct scan *s, const struct field *f)
+{
 	lua_newtable(s->L);
 	push_number_or_text(s, 10);
-	if (!v && lua_isinteger(s->L, -1)) /* what has no word, as it is printed */
-		v = &encap_other;
+	const struct variant *v = encap_typed(s, f);
 	if (!v)
 		return fault(s, "'%s' is no encapsulation: one of " ENCAPS " expected");
 	lua_setfield(s->L, -2, "type");

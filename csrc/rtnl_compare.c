@@ -148,7 +148,7 @@ static enum verdict compare_hops(struct route_reader *r, struct plain_route *hav
  * NULL. What is not the same is DIFFERENT only where it is sure that the wanted route can be one.
  */
 enum verdict compare_routes(struct route_reader *r, struct plain_route *have,
-			    struct plain_route *want)
+			    struct plain_route *want, bool exactly)
 {
 	if (want->fields.strange || (have && have->fields.strange) || !can_be(r, want))
 		return UNSURE;
@@ -156,5 +156,7 @@ enum verdict compare_routes(struct route_reader *r, struct plain_route *have,
 	all = both(all, compare_said(r, have, want));
 	if (have)
 		all = both(all, compare_hops(r, have, want));
+	if (have && exactly && all == SAME)
+		all = compare_said(r, want, have);
 	return all == UNSURE || have ? all : DIFFERENT;
 }

@@ -96,7 +96,7 @@ static uint32_t table_of_last(lua_State *L, struct route_list *l, int names)
 	const struct view *v = list_view(l, list_count(l));
 	l->reader.L = L;
 	bool sure = read_message(&l->reader, &route, v, names) &&
-		    compare_routes(&l->reader, NULL, &route) == DIFFERENT;
+		    compare_routes(&l->reader, NULL, &route, false) == DIFFERENT;
 	return sure ? route.slot.table : 0;
 }
 

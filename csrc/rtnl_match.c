@@ -20,6 +20,7 @@ struct match {
 		*wanted; /* for each of WANTED a struct wish; of HELD the one before it */
 	const struct route_list *list; /* WANTED, where it is one of messages */
 	int names;		       /* of its interfaces: stack index */
+	bool exactly;
 	lua_Integer steps;
 	size_t likely; /* how many steps there will be */
 	size_t unsure; /* how many of them have to be looked at again */
@@ -145,9 +146,9 @@ static enum verdict judge(struct match *m, struct wishes *w, size_t k)
 {
 	struct plain_route have;
 	if (!w->held[k])
-		return compare_routes(&m->reader, NULL, &w->route[k]);
+		return compare_routes(&m->reader, NULL, &w->route[k], m->exactly);
 	read_again(&m->reader, &have, w->held[k], w->slot[k]);
-	return compare_routes(&m->reader, &have, &w->route[k]);
+	return compare_routes(&m->reader, &have, &w->route[k], m->exactly);
 }
 
 static bool take_handful(struct match *m, size_t first, size_t total)
@@ -247,7 +248,7 @@ static void add_other_steps(struct match *m)
 }
 
 /*
- * rtnl.match(current, wanted) -> steps, number | nil
+ * rtnl.match(current, wanted, exactly) -> steps, number | nil
  * What has to change, slot by slot: those that are wanted in the order listed, then those that are
  * not. A step is the number of a held route | that of a wanted one << 31, 0 where there is none;
  * bit 62 says that the one cannot stay for the other, that the wanted one can be a route as it is
@@ -257,7 +258,7 @@ static void add_other_steps(struct match *m)
  */
 int match_routes(lua_State *L)
 {
-	struct match m = {.L = L};
+	struct match m = {.L = L, .exactly = lua_toboolean(L, 3)};
 	lua_settop(L, 2);
 	m.list = list_test(L, WANTED);
 	if (!lua_istable(L, HELD) || !(m.list || lua_istable(L, WANTED)))

@@ -200,8 +200,9 @@ uint32_t table_of_type(uint32_t type);
  * is not read here, or where the listener has heard enough. */
 bool each_said(struct route_reader *r, const struct plain_route *route, said_fn *fn, void *arg);
 
+/* Exactly: what the one leaves out the other may not have either. */
 enum verdict compare_routes(struct route_reader *r, struct plain_route *have,
-			    struct plain_route *want);
+			    struct plain_route *want, bool exactly);
 
 int match_routes(lua_State *L);	  /* Lua: rtnl.match */
 int run_of_steps(lua_State *L);	  /* Lua: rtnl.run */

@@ -69,6 +69,19 @@ describe("a transaction #netns", function()
     assert.equal("0", nl.sysctl:get "net.ipv4.fib_multipath_hash_policy")
   end)
 
+  it("takes away again what a route did not say before", function()
+    assert(nl.route:add { dst = "10.70.0.0/16", via = "10.0.1.9" })
+    assert(nl.route:add { dst = "fd70::/64", via = "fd00:0:0:1::9" })
+    local before = state(nl)
+    do
+      local tx <close> = nl:begin()
+      assert(tx.route:replace { dst = "10.70.0.0/16", via = "10.0.1.9", mtu = 1400 })
+      assert(tx.route:replace { dst = "fd70::/64", via = "fd00:0:0:1::9", mtu = 1400 })
+      assert.are_not.equal(before, state(nl))
+    end
+    assert.equal(before, state(nl))
+  end)
+
   it("takes everything back when an error passes through", function()
     local before <const> = state(nl)
     assert.error(function()

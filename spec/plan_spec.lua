@@ -55,6 +55,19 @@ describe("a plan", function()
     assert.equal(1, #plan(have, { { dst = "default", via = "10.0.0.1", dev = "eth1" } }))
   end)
 
+  it("takes what is left out for what is not there, where that is asked for", function()
+    local have, bare = via("default", "10.0.0.1"), via("default", "10.0.0.1")
+    have.mtu, have.proto, bare.proto = 1400, "static", "static"
+    assert.equal(0, #plan({ have }, { bare }))
+    local kernel = holding { have }
+    local changes = assert(plan(kernel:list(), { bare }, { exactly = true }))
+    assert.equal("~ default via 10.0.0.1 dev eth0 proto static mtu 1400"
+      .. " -> via 10.0.0.1 dev eth0 proto static", tostring(changes))
+    assert(changes:apply(kernel))
+    assert.equal(holding({ bare }):text(), kernel:text())
+    assert.equal(0, #plan({ have }, { have }, { exactly = true }))
+  end)
+
   it("notices a change of each field", function()
     local function route(change)
       local one = { dst = "default", nexthops = {

@@ -52,7 +52,7 @@ local function canonical_of(wanted, j, stated)
   local route <const> = wanted[j]
   local canonical, message, code = identity.canonical(route, hops.possible)
   if not canonical then return nil, ("wanted[%d].%s"):format(j, message), code end
-  stated[canonical] = route
+  if stated ~= slot.EXACTLY then stated[canonical] = route end
   return canonical
 end
 
@@ -69,21 +69,21 @@ local function change_to(new, old, stated)
 end
 
 ---The changes from the i-th route that is there to the j-th that is wanted, 0 where there is none.
+---@param stated table see ecmp.slot
 ---@param sure? boolean that there are some
 ---@return table? changes, string? message, integer? code
-local function compare(current, wanted, i, j, sure)
+local function compare(current, wanted, i, j, stated, sure)
   local old <const> = i > 0 and identity.held(current[i]) or nil
   if j == 0 then return { { verb = "del", old = old } } end
-  local stated <const> = {}
   local new, message, code = canonical_of(wanted, j, stated)
   if not new then return nil, message, code end
-  if old and not sure and identity.matches(old, new, stated[new]) then return {} end
+  if old and not sure and slot.fits(old, new, stated) then return {} end
   return change_to(new, old, stated)
 end
 
 ---@return table? changes, string? message, integer|string|nil code
-local function compare_crowd(current, wanted, crowd)
-  local have <const>, want <const>, stated <const> = {}, {}, {}
+local function compare_crowd(current, wanted, crowd, stated)
+  local have <const>, want <const> = {}, {}
   for n, i in ipairs(crowd.have) do have[n] = identity.held(current[i]) end
   for n, j in ipairs(crowd.want) do
     local canonical, message, code = canonical_of(wanted, j, stated)
@@ -97,9 +97,14 @@ local function is_sure(step)
   return type(step) == "number" and step & SURE ~= 0
 end
 
-local function compare_step(current, wanted, step)
-  if type(step) == "table" then return compare_crowd(current, wanted, step) end
-  return compare(current, wanted, step & NUMBER, step >> 31 & NUMBER)
+local function stated_of(exactly)
+  return exactly and slot.EXACTLY or {}
+end
+
+local function compare_step(current, wanted, step, exactly)
+  local stated <const> = stated_of(exactly)
+  if type(step) == "table" then return compare_crowd(current, wanted, step, stated) end
+  return compare(current, wanted, step & NUMBER, step >> 31 & NUMBER, stated)
 end
 
 -- The list ----------------------------------------------------------------------------------------
@@ -108,11 +113,12 @@ end
 ---holds is deleted after everything else is in place.
 ---@param current table[] routes or views
 ---@param wanted table[] routes
+---@param exactly? boolean what is left out is not there
 ---@return table? found for `change`: changes, and numbers in place of those not written out yet
 ---@return string? message
 ---@return integer|string|nil code
-function M.find(current, wanted)
-  local steps, unsure, message, code = rtnl.match(current, wanted)
+function M.find(current, wanted, exactly)
+  local steps, unsure, message, code = rtnl.match(current, wanted, exactly)
   if unsure == 0 then return steps end
   if not steps then steps, message, code = match_by_text(current, wanted) end
   if not steps then return nil, message, code end
@@ -124,7 +130,7 @@ function M.find(current, wanted)
       found[count] = step
     else
       local changes
-      changes, message, code = compare_step(current, wanted, step)
+      changes, message, code = compare_step(current, wanted, step, exactly)
       if not changes then return nil, message, code end
       table.move(changes, 1, #changes, count + 1, found)
       count = count + #changes
@@ -198,12 +204,13 @@ end
 ---@param k integer
 ---@param current table[] the same lists, unaltered
 ---@param wanted table[]
+---@param exactly? boolean as it was found
 ---@return table? change `{ verb, route, old }`, see ecmp.slot
-function M.change(found, k, current, wanted)
+function M.change(found, k, current, wanted, exactly)
   local change <const> = found[k]
   if type(change) ~= "number" then return change end
-  local written <const> =
-    assert(compare(current, wanted, change & NUMBER, change >> 31 & NUMBER, true))
+  local written <const> = assert(compare(current, wanted, change & NUMBER,
+    change >> 31 & NUMBER, stated_of(exactly), true))
   return assert(written[1], "two comparisons of one route disagree")
 end
 

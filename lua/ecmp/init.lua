@@ -36,11 +36,12 @@ end
 ---@param current (table|string)[]
 ---@param wanted (table|string)[] a field left out matches anything; what only `current` holds is
 ---deleted
+---@param options? { exactly: boolean } exactly: what `wanted` leaves out is not to be there
 ---@return table|nil plan # print it, or plan:apply(nl)
 ---@return string? message
 ---@return integer|string? code
-function M.plan(current, wanted)
-  return require "ecmp.plan"(current, wanted)
+function M.plan(current, wanted, options)
+  return require "ecmp.plan"(current, wanted, options)
 end
 
 local parts <const> = { ip = "ecmp.ip", netns = "ecmp.netns", rule = "ecmp.rule", cni = "ecmp.cni",

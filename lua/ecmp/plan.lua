@@ -39,10 +39,14 @@ end
 ---@param current (table|string)[] routes or views, as the kernel lists them
 ---@param wanted (table|string)[] routes, views, or words as `ip route add` takes them; those marked
 ---`separate` (ecmp.rule) are created one by one
+---@param options? table `exactly`: what `wanted` leaves out is not to be there, as in a list of the
+---kernel's own that is to be brought back
 ---@return table? plan a list of changes, string? message, integer|string|nil code nil, message
 ---naming the field, 7 for what can be no route; "EEXIST" for what IPv6 would hold twice
-local function plan(current, wanted)
-  local lists <const> = { current = current, wanted = wanted }
+local function plan(current, wanted, options)
+  local lists <const> = {
+    current = current, wanted = wanted, exactly = options and options.exactly,
+  }
   for _, name in ipairs { "current", "wanted" } do
     local kind <const> = type(lists[name])
     if kind ~= "table" and kind ~= "userdata" then
@@ -53,7 +57,7 @@ local function plan(current, wanted)
     lists[name] = list
   end
   local message, code
-  lists.found, message, code = difference.find(lists.current, lists.wanted)
+  lists.found, message, code = difference.find(lists.current, lists.wanted, lists.exactly)
   if not lists.found then return nil, message, code end
   local self <const> = setmetatable({}, Plan)
   made_of[self] = lists
@@ -63,7 +67,7 @@ end
 function Plan.__index(self, key)
   if math.type(key) ~= "integer" then return methods[key] end
   local of <const> = made_of[self]
-  return difference.change(of.found, key, of.current, of.wanted)
+  return difference.change(of.found, key, of.current, of.wanted, of.exactly)
 end
 
 function Plan.__len(self)

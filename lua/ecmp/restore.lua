@@ -79,7 +79,7 @@ end
 local gone <const> = { ESRCH = true, ENOENT = true, EADDRNOTAVAIL = true, ENODEV = true }
 
 local function restore_routes(nl, now, old)
-  local plan, message, code = require "ecmp.plan"(now, old)
+  local plan, message, code = require "ecmp.plan"(now, old, { exactly = true })
   if not plan then
     return nil, message, code
   end

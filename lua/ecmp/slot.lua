@@ -17,14 +17,16 @@ local function copy(list)
   return table.move(list, 1, #list, 1, {})
 end
 
--- In place of `stated`: what is left out is not there.
-local EXACTLY <const> = {}
+---In place of `stated`: what is left out is not there.
+M.EXACTLY = {}
 
 local function fits(have, want, stated)
   if have == want then return true end
   return identity.matches(have, want, stated and stated[want])
-    and (stated ~= EXACTLY or identity.matches(want, have))
+    and (stated ~= M.EXACTLY or identity.matches(want, have))
 end
+
+M.fits = fits
 
 local function find(list, want, stated)
   for i, have in ipairs(list) do
@@ -348,7 +350,7 @@ end
 ---@param change table
 ---@return table[] changes
 function M.inverse(change)
-  if change.before then return assert(M.settle(change.after, change.before, EXACTLY)) end
+  if change.before then return assert(M.settle(change.after, change.before, M.EXACTLY)) end
   if change.verb == "add" or change.verb == "create" then
     return { { verb = "del", old = change.route } }
   end

@@ -553,9 +553,10 @@ function rtnl.canonical(route, wanted) end
 ---What has to change to make one list of routes another, slot by slot: see `ecmp.difference`.
 ---@param current table[]
 ---@param wanted table[]|ecmp.rtnl.List
+---@param exactly? boolean what is left out is not there
 ---@return (integer|table)[]? steps nil where one of them is not written plainly, or is another list
 ---@return integer? unsure how many of the steps have to be looked at again
-function rtnl.match(current, wanted) end
+function rtnl.match(current, wanted, exactly) end
 
 ---The last of the steps from the k-th on, `most` at most, that surely do nothing but add wanted
 ---routes as they are listed, one behind the other; k where it does something else.

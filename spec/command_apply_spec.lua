@@ -210,6 +210,25 @@ default via 2001:db8:1::1
     assert.same(BEFORE, made())
   end)
 
+  it("stays as it is when there are more guardians than applies", function()
+    shell:sh("ecmp apply " .. shell:file("wanted", WANTED))
+    -- one whose apply has ended, and whose work another guardian has done
+    local late <const> = shell:try [[
+      base=$(ls -t /run/ecmp/*.lock | head -1 | sed 's/\.lock$//')
+      while [ -e $base.state ]; do sleep 0.01; done
+      ecmp apply --guardian $base; echo $?; ls $base.state $base.guardian]]
+    assert.equal("0\n", late.stdout)
+    assert.same(AFTER, made())
+    -- and some that have yet to see that theirs has ended when the next begins
+    for i = 1, 5 do
+      shell:sh(("ecmp apply %s; ecmp apply %s/wanted"):format(shell:file("other",
+        ("10.60.%d.0/24 via 10.0.1.1\n"):format(i)), shell.dir))
+    end
+    helper.eventually(function() return not shell:sh("ls /run/ecmp"):find "guardian" end)
+    assert.same(AFTER, made())
+    assert.matches("nothing is left to be taken back", shell:try("ecmp apply --undo").stderr)
+  end)
+
   it("answers in JSON when it is confirmed, and says how to in another namespace", function()
     local result <const> = shell:try(("echo yes | ecmp apply --netns %s --json --confirm 20 %s"):format(
       shell.path, shell:file("wanted", WANTED)))

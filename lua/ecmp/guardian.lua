@@ -93,7 +93,7 @@ function M.main(base)
   assert(sys.create(base .. ".guardian", tostring(sys.getpid()), tonumber("600", 8)))
   local lock <close> = take_over(base) -- luacheck: ignore 211
   local word <const>, deadline <const> = rollback.state(base)
-  if word == "done" then
+  if not word or word == "done" then -- where another was faster, nothing is said any more
     rollback.forget(base)
     return 0
   end

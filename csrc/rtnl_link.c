@@ -20,7 +20,7 @@ static bool ask_link(struct sock *s, const char *name, uint32_t *index)
 	h->nlmsg_type = RTM_GETLINK;
 	h->nlmsg_flags = NLM_F_REQUEST;
 	h->nlmsg_seq = s->seq ^ 0x80000000U;
-	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(h, sizeof(*link));
+	mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(h, IFLA_IFNAME, name);
 	mnl_attr_put_u32(h, IFLA_EXT_MASK, 1 << 3); /* RTEXT_FILTER_SKIP_STATS */
 	if (mnl_socket_sendto(s->nl, h, h->nlmsg_len) < 0)
@@ -29,9 +29,9 @@ static bool ask_link(struct sock *s, const char *name, uint32_t *index)
 	if (!r)
 		return false;
 	errno = ENODEV;
+	const struct ifinfomsg *link = mnl_nlmsg_get_payload(r);
 	if (r->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(r) < sizeof(*link))
 		return false;
-	link = mnl_nlmsg_get_payload(r);
 	*index = (uint32_t)link->ifi_index;
 	return true;
 }

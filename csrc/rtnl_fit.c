@@ -22,8 +22,8 @@ static size_t tunnel_bytes(const struct nlattr *encap, size_t address)
 {
 	const uint8_t *data = (const uint8_t *)encap + NLA_HDRLEN;
 	size_t length = encap->nla_len - NLA_HDRLEN;
-	size_t bytes = NLA_HDRLEN + (NLA_HDRLEN + 8) + 2 * (NLA_HDRLEN + address) +
-		       (size_t)3 * SMALL;
+	size_t bytes =
+		NLA_HDRLEN + (NLA_HDRLEN + 8) + 2 * (NLA_HDRLEN + address) + (size_t)3 * SMALL;
 	const struct nlattr *a;
 	for (size_t at = 0; (a = attr_at(data, length, at)); at += NLA_ALIGN(a->nla_len))
 		if (attr_type(a) > LWTUNNEL_IP_PAD)

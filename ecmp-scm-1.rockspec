@@ -213,6 +213,7 @@ build = {
     ["ecmp.masquerade.iptables"] = "lua/ecmp/masquerade/iptables.lua",
     ["ecmp.masquerade.nftables"] = "lua/ecmp/masquerade/nftables.lua",
     ["ecmp.meta.ip"] = "lua/ecmp/meta/ip.lua",
+    ["ecmp.meta.objects"] = "lua/ecmp/meta/objects.lua",
     ["ecmp.meta.rtnl"] = "lua/ecmp/meta/rtnl.lua",
     ["ecmp.meta.sys"] = "lua/ecmp/meta/sys.lua",
     ["ecmp.monitor"] = "lua/ecmp/monitor.lua",

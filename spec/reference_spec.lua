@@ -112,3 +112,50 @@ describe("the API reference", function()
     end
   end)
 end)
+
+describe("the types of comments", function()
+  -- What LuaCATS comments declare, with the fields of classes; and where types of ours are named.
+  local declared <const>, named <const> = {}, {}
+
+  setup(function()
+    for path in run "find lua -name '*.lua'".stdout:gmatch "[^\n]+" do
+      local class
+      for line in io.lines(path) do
+        local tag <const>, rest <const> = line:match "^%-%-%-@(%a+) (.*)$"
+        if tag == "class" or tag == "alias" then
+          class = rest:match "^[%w_.]+"
+          declared[class] = declared[class] or {}
+        elseif tag == "field" and class then
+          declared[class][rest:match "^[%w_]+"] = rest:match "^%S+ (.*)$"
+        end
+        for name in (tag and rest or ""):gmatch "ecmp%.%a+%a" do
+          named[name:match "^ecmp%.%u" and rest:match(name .. "[%w_]*") or 1] = path
+        end
+      end
+    end
+  end)
+
+  it("are declared somewhere", function()
+    local missing <const> = {}
+    named[1] = nil -- modules
+    for name, path in pairs(named) do
+      if not declared[name] then missing[#missing + 1] = path .. ": " .. name end
+    end
+    assert.same({}, missing)
+  end)
+
+  it("are those of one kind for each object of a handle, and of a transaction", function()
+    local nl <close> = assert(ecmp.open())
+    for name, value in pairs(nl) do
+      if getmetatable(value) and (getmetatable(value).__name or ""):find "^ecmp%.[OR]" then
+        local class <const> = name:gsub("^%l", string.upper)
+        local fields <const> = declared["ecmp." .. class]
+        assert.equal("ecmp." .. class, declared["ecmp.Handle"][name]:match "^%S+")
+        assert.equal(name ~= "bucket" and "ecmp." .. class or nil, declared["ecmp.Transaction"][name])
+        assert.matches(("ecmp.%sView[]|nil"):format(class), fields.list, 1, true)
+        assert.matches(("ecmp.%sView|nil"):format(class), fields.each, 1, true)
+        assert.matches(("ecmp.Given%s"):format(class), fields.add or fields.get, 1, true)
+      end
+    end
+  end)
+end)

@@ -16,9 +16,9 @@ local sys = require "ecmp.sys"
 rtnl.own()
 
 ---@class ecmp.Event
----@field object string "route", "nexthop", "link", "addr", "neigh" or "rule"
----@field verb string "add", "change", "del" or "overrun"
----@field value table|nil the view; nil for an overrun
+---@field object "route"|"nexthop"|"link"|"addr"|"neigh"|"rule"|"monitor" the last for an overrun
+---@field verb "add"|"change"|"del"|"overrun"
+---@field value ecmp.View|nil nil for an overrun
 ---@field append true|nil an added route stands behind others of its destination, table and metric
 
 ---@class ecmp.Monitor

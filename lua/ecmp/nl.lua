@@ -10,12 +10,13 @@ rtnl.own()
 
 ---@class ecmp.Handle
 ---@field route ecmp.Route
----@field nexthop ecmp.Object
----@field link ecmp.Object
----@field addr ecmp.Object
----@field rule ecmp.Object
----@field neigh ecmp.Object
----@field vlan ecmp.Object VLANs of the ports of bridges, as of `bridge vlan`: add, del, list
+---@field nexthop ecmp.Nexthop
+---@field bucket ecmp.Bucket of resilient groups of next-hop objects: list, get
+---@field link ecmp.Link
+---@field addr ecmp.Addr
+---@field rule ecmp.Rule
+---@field neigh ecmp.Neigh
+---@field vlan ecmp.Vlan VLANs of the ports of bridges, as of `bridge vlan`: add, del, list
 ---@field sysctl ecmp.Sysctl
 local methods = {}
 local mt = { __name = "ecmp.Handle", __index = methods }

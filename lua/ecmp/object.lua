@@ -8,9 +8,9 @@ local rtnl = require "ecmp.rtnl"
 rtnl.own()
 rtnl.site(function(file) return require "ecmp.site"(file) end)
 
----@alias ecmp.Given ecmp.Fields|ecmp.View|string
 ---@alias ecmp.Change fun(self: ecmp.Object, value: ecmp.Given): true|nil, string?, string?
 
+---What all kinds have in common; lua/ecmp/meta/objects.lua has what each takes.
 ---@class ecmp.Object
 ---@field add ecmp.Change
 ---@field replace ecmp.Change
@@ -91,7 +91,7 @@ local named_by <const> = {
 }
 
 ---Deletes an object: a view of it, or the fields that name it.
----@param value table|string
+---@param value ecmp.Given
 ---@return true|nil
 ---@return string? message
 ---@return string? code
@@ -103,8 +103,8 @@ function methods:del(value)
 end
 
 ---Asks for one object.
----@param value table|string
----@return table|nil view
+---@param value ecmp.Given
+---@return ecmp.View|nil
 ---@return string? message
 ---@return string? code
 function methods:get(value)
@@ -152,12 +152,12 @@ local function wanted_of(dumps, wanted)
 end
 
 ---Lists objects. The whole list is read before the first is handed out.
----@param filter? table|string fields that must be equal; `dev` and `via` of routes look into their
----next hops; routes are those of the main table unless `table` says otherwise ("all" too), and of
+---@param filter? ecmp.Fields|string fields that must be equal; `dev` and `via` of routes look into
+---their next hops; routes are those of the main table unless `table` says otherwise ("all" too), and of
 ---both families unless `family` does. A value is what `add` takes for that field, so that a number
 ---is no text, and one no object could have raises; words may be written as `ip` takes them, links
 ---be named by number, addresses of any length be named without one
----@return table[]|nil list # views; prints as `ip OBJECT show` does
+---@return ecmp.View[]|nil list # prints as `ip OBJECT show` does
 ---@return string? message
 ---@return string? code
 function methods:list(filter)
@@ -174,8 +174,8 @@ function methods:list(filter)
 end
 
 ---Iterates over what `list` would return, and makes no list of it; a refusal of the kernel raises.
----@param filter? table|string
----@return fun(): table|nil
+---@param filter? ecmp.Fields|string
+---@return fun(): ecmp.View|nil
 function methods:each(filter)
   local dumps, asked = read(self, filter)
   if not dumps then
@@ -195,7 +195,8 @@ end
 
 ---Deletes what `list` would return. As with `ip`, only next-hop objects and rules are all deleted
 ---where nothing is asked for, and of rules the one of priority 0 stays unless it is asked for.
----@param filter table|string at least one field; all routes of a table are `{ table = "main" }`
+---@param filter ecmp.Fields|string at least one field; all routes of a table are
+---`{ table = "main" }`
 ---@return integer|nil count
 ---@return string? message
 ---@return string? code

@@ -148,9 +148,9 @@ local function entry_to_join(self, named)
 end
 
 ---Adds one next hop to a route, which becomes a multipath route if it was none.
----@param key string|table|ecmp.View destination, or table with `dst` and, where needed, `table`,
+---@param key ecmp.GivenRoute destination, or table with `dst` and, where needed, `table`,
 ---`metric`, `family`, `tos`, `from`; without a metric the route that is used
----@param hop table|string `{ via, dev, weight, onlink, encap }`
+---@param hop ecmp.Hop|string `{ via, dev, weight, onlink, encap }`
 ---@return true|nil
 ---@return string? message
 ---@return string? code # "ESRCH": no such route; "EEXIST": it has that hop already; "EINVAL": it
@@ -196,9 +196,9 @@ local function with_hop(self, possible, hop)
 end
 
 ---Takes one next hop out of a route; with its last one the route goes.
----@param key string|table|ecmp.View as for `add_nexthop`; without a metric the first route that has
+---@param key ecmp.GivenRoute as for `add_nexthop`; without a metric the first route that has
 ---the hop
----@param hop table|string `{ via, dev }`, at least one of them
+---@param hop ecmp.Hop|string `{ via, dev }`, at least one of them
 ---@return true|nil
 ---@return string? message
 ---@return string? code # "ESRCH": no such route, or it has no such hop
@@ -308,7 +308,7 @@ end
 ---source prefix `from` belong to the destination: left out there is none. With one next hop
 ---(`via`, `dev`) of a multipath route, that hop goes, where no route has that hop alone. With
 ---`nexthops`, the route that has just these, in any order.
----@param value table|string|ecmp.View
+---@param value ecmp.GivenRoute
 ---@return true|nil
 ---@return string? message
 ---@return string? code # "ESRCH": no such route
@@ -386,7 +386,7 @@ end
 ---Makes the route of this key (destination, table, metric) be this one, and the only one. Where the
 ---key is new this takes one request; else its table is listed, as the kernel replaces one of
 ---several entries and cannot be asked for the others.
----@param value table|string|ecmp.View
+---@param value ecmp.GivenRoute
 ---@return true|nil
 ---@return string? message
 ---@return string? code
@@ -427,9 +427,9 @@ function methods:deletions(list, filter)
 end
 
 ---Asks which way a flow takes: the kernel's own answer.
----@param flow table|string `{ dst, src, sport, dport, proto, mark, uid, iif, dev, tos, fibmatch }`,
+---@param flow ecmp.FlowFields|string `{ dst, src, sport, dport, proto, mark, uid, iif, dev, tos, fibmatch }`,
 ---or words of `ip route get`
----@return table|nil route # a view; with `fibmatch` the whole route, otherwise the next hop chosen
+---@return ecmp.RouteView|nil route # with `fibmatch` the whole route, otherwise the next hop chosen
 ---@return string? message
 ---@return string? code # "ENETUNREACH", "EHOSTUNREACH", ...
 function methods:get(flow)

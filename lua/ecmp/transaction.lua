@@ -15,6 +15,15 @@ local tally = require "ecmp.tally"
 rtnl.own()
 
 ---@class ecmp.Transaction
+---@field route ecmp.Route
+---@field nexthop ecmp.Nexthop
+---@field link ecmp.Link
+---@field addr ecmp.Addr
+---@field rule ecmp.Rule
+---@field neigh ecmp.Neigh
+---@field vlan ecmp.Vlan
+---@field sysctl ecmp.Sysctl
+---@field batch fun(self, changes: table[], options?: table): table[] as `nl:batch`
 local methods = {}
 local mt = { __name = "ecmp.Transaction", __index = methods }
 

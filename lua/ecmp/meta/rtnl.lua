@@ -293,10 +293,12 @@ local rtnl = {}
 
 -- Views ------------------------------------------------------------------------------------------------
 
----A message of the kernel: read-only, decoded when asked. `pairs` walks its fields in iproute2's order, `==` compares
----them (between two handles links by name, else by number), `tostring` prints as `ip` does; a field that no such object has throws.
----@class ecmp.View: ecmp.RouteFields, ecmp.NexthopFields, ecmp.BucketFields, ecmp.LinkFields, ecmp.AddrFields, ecmp.RuleFields, ecmp.NeighFields, ecmp.VlanFields
-local View = {}
+---A message of the kernel, a view of it: read-only, decoded when asked. `pairs` walks its fields in iproute2's order,
+---`==` compares them (between two handles links by name, else by number), `tostring` prints as `ip` does; a field that
+---no such object has throws. Lists in it (`nexthops`, `group`) are plain tables, made when they are asked for: what is
+---set in one stays in that one, and a misspelt key of a hop is nil.
+---@class ecmp.Message
+local Message = {}
 
 ---@class ecmp.TextOptions
 ---@field details? boolean as `ip -d`
@@ -312,29 +314,29 @@ local View = {}
 ---The text that `ip OBJECT show` prints.
 ---@param options? ecmp.TextOptions
 ---@return string
-function View:text(options) end
+function Message:text(options) end
 
 ---A plain table of what can be given back, with changes.
 ---@param changes? ecmp.Fields
 ---@return ecmp.Fields
-function View:copy(changes) end
+function Message:copy(changes) end
 
 ---The payload of an attribute, also of one that no field names.
 ---@param number integer
 ---@return string? bytes
-function View:raw(number) end
+function Message:raw(number) end
 
 ---The message from its fixed header on.
 ---@return string bytes
-function View:bytes() end
+function Message:bytes() end
 
 ---What the notification said.
 ---@return "add"|"change"|"del"
 ---@return boolean behind it was appended
-function View:verb() end
+function Message:verb() end
 
 ---@return ecmp.kind
-function View:object() end
+function Message:object() end
 
 -- Sockets ----------------------------------------------------------------------------------------------
 

@@ -104,8 +104,8 @@ static int explain(lua_State *L)
 	return refusal(L, &x, error, o, "add", (const uint8_t *)request, request_length, 4);
 }
 
-/* rtnl.own(level): the chunk of the calling function belongs to the library; errors are reported at
- * its callers */
+/* rtnl.own(): the chunk of the calling function belongs to the library; errors are reported at its
+ * callers */
 static int own(lua_State *L)
 {
 	lua_Debug ar;

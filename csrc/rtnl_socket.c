@@ -380,8 +380,8 @@ static int take_answer(lua_State *L, struct sock *s, const struct encoder *e,
 
 /*
  * socket:request(object, verb, value) -> true | view | nil, message, code
- * `verb` says which flags go along; "get" answers with what was asked for; new next-hop objects and
- * links come back as a second value, since the kernel may have chosen their numbers.
+ * `verb` says which flags go along; "get" answers with what was asked for; new next-hop objects
+ * come back as a second value, since the kernel may have chosen their numbers.
  */
 static int socket_request(lua_State *L)
 {

@@ -10,8 +10,8 @@ local tally <const> = require "ecmp.tally"
 local M = {}
 
 local causes <const> = {
-  addr = { del = true, flush = true, replace = true }, link = { set = true },
-  nexthop = { del = true, flush = true, replace = true },
+  addr = { del = true, replace = true }, link = { set = true },
+  nexthop = { del = true, replace = true },
 }
 
 -- In the order in which they are to be made again.

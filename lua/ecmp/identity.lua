@@ -127,6 +127,13 @@ end
 ---The scope of a route as a word, given or implied.
 M.scope = scope_word
 
+---The metric that a route has, which may go without saying.
+---@param route table with its `family`
+---@return integer
+function M.metric(route)
+  return metric_number(route.metric, route.family)
+end
+
 ---The place a route takes in the kernel: routes with one slot replace, shadow or join each other.
 ---
 --- IPv4 tos and the IPv6 source prefix are part of it, scope and type are not. The text is the

@@ -137,7 +137,8 @@ function methods:begin()
   return require "ecmp.transaction".begin(self)
 end
 
----Events as they happen.
+---Events as they happen. A loop over them ends when the time is up or the monitor is closed; what
+---keeps it from knowing what there is raises, where `next` says so.
 ---@param objects string[] of "route", "nexthop", "link", "addr", "rule", "neigh"
 ---@param options? { timeout: number, buffer: integer } seconds without an event that end the loop;
 ---receive buffer in bytes

@@ -153,10 +153,10 @@ end
 
 ---Lists objects. The whole list is read before the first is handed out.
 ---@param filter? ecmp.Fields|string fields that must be equal; `dev` and `via` of routes look into
----their next hops; routes are those of the main table unless `table` says otherwise ("all" too), and of
----both families unless `family` does. A value is what `add` takes for that field, so that a number
----is no text, and one no object could have raises; words may be written as `ip` takes them, links
----be named by number, addresses of any length be named without one
+---their next hops; routes are those of the main table unless `table` says otherwise ("all" too),
+---and of both families unless `family` does. A value is what `add` takes for that field, so that a
+---number is no text, and one no object could have raises; words may be written as `ip` takes them,
+---links be named by number, addresses of any length be named without one
 ---@return ecmp.View[]|nil list # prints as `ip OBJECT show` does
 ---@return string? message
 ---@return string? code

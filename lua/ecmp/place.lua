@@ -2,19 +2,11 @@
 -- how one is changed where it is. How the families differ in that is here and in ecmp.entry.
 
 local entries = require "ecmp.entry"
+local identity = require "ecmp.identity"
 local refusal = require "ecmp.refusal"
 local rtnl = require "ecmp.rtnl"
 
 local M = {}
-
-local DEFAULT_METRIC <const> = { [4] = 0, [6] = 1024 }
-
----@param route table
----@return integer
-function M.metric_of(route)
-  local metric = route.metric or 0
-  return metric == 0 and DEFAULT_METRIC[route.family] or metric
-end
 
 ---The entries of a metric.
 ---@param list ecmp.View[]
@@ -23,7 +15,7 @@ end
 function M.of_metric(list, metric)
   local found = {}
   for _, entry in ipairs(list) do
-    if M.metric_of(entry) == metric then
+    if identity.metric(entry) == metric then
       found[#found + 1] = entry
     end
   end
@@ -103,7 +95,7 @@ function M.used(nl, route)
     or found.table ~= wanted.table or found.type ~= "unicast" or not is_up(found) then
     return nil
   end
-  return (not route.metric or M.metric_of(found) == M.metric_of(route)) and found or nil
+  return (not route.metric or identity.metric(found) == identity.metric(route)) and found or nil
 end
 
 -- Hops --------------------------------------------------------------------------------------------
@@ -321,7 +313,7 @@ function M.remove_hop(nl, entry, list, hops, at)
     return nl.socket:request("route", "change", entries.with_hops(entry, hops))
   end
   return nl.socket:request("route", "del", {
-    dst = entry.dst, table = entry.table, metric = M.metric_of(entry), family = 6,
+    dst = entry.dst, table = entry.table, metric = identity.metric(entry), family = 6,
     from = entry.from, via = gone.via, dev = gone.dev,
   })
 end

@@ -2,6 +2,7 @@
 
 local crowd = require "ecmp.crowd"
 local entries = require "ecmp.entry"
+local identity = require "ecmp.identity"
 local object = require "ecmp.object"
 local place = require "ecmp.place"
 local refusal = require "ecmp.refusal"
@@ -99,7 +100,7 @@ local function possible_entries(self, named)
   if not list then
     return nil, message, code
   end
-  local possible = named.metric and place.of_metric(list, place.metric_of(named)) or list
+  local possible = named.metric and place.of_metric(list, identity.metric(named)) or list
   if not possible[1] then
     return nil, "No such route", "ESRCH"
   end
@@ -334,7 +335,7 @@ function methods:del(value)
   if not list then
     return nil, message, code
   end
-  local possible = metric and place.of_metric(list, place.metric_of {
+  local possible = metric and place.of_metric(list, identity.metric {
     metric = metric, family = request.family }) or list
   entry, hops, at = find(self, possible, route, request, listed)
   if entry then
@@ -427,8 +428,8 @@ function methods:deletions(list, filter)
 end
 
 ---Asks which way a flow takes: the kernel's own answer.
----@param flow ecmp.FlowFields|string `{ dst, src, sport, dport, proto, mark, uid, iif, dev, tos, fibmatch }`,
----or words of `ip route get`
+---@param flow ecmp.FlowFields|string `{ dst, src, sport, dport, proto, mark, uid, iif, dev, tos,
+---fibmatch }`, or words of `ip route get`
 ---@return ecmp.RouteView|nil route # with `fibmatch` the whole route, otherwise the next hop chosen
 ---@return string? message
 ---@return string? code # "ENETUNREACH", "EHOSTUNREACH", ...

@@ -3,6 +3,7 @@
 -- A canonical hop is `{ via?, dev?, weight = 1.., onlink = true?, encap?, realm? }` with `via` in
 -- its shortest text; `inet6 ADDRESS` where an IPv4 route leaves by an IPv6 gateway.
 local ip <const> = require "ecmp.ip"
+local rtnl <const> = require "ecmp.rtnl"
 
 local M = {}
 
@@ -109,13 +110,34 @@ end
 
 M.equal = equal
 
+-- What the kernel tells of an encapsulation for which nothing was said.
+local UNSAID <const> = {
+  [0] = true, [false] = true, ["0.0.0.0"] = true, ["::"] = true, inline = true, ["1/1"] = true,
+}
+
+---Whether an encapsulation is the one that is wanted. Of tunnels the kernel tells every field.
+local function encap_matches(have, want)
+  if want == nil then return true end
+  if have == nil then return false end
+  for k, v in pairs(want) do
+    if not equal(v, have[k]) then return false end
+  end
+  for k, v in pairs(have) do
+    if want[k] == nil and not UNSAID[v] then return false end
+  end
+  return true
+end
+
 ---A hop in the words of iproute2.
 ---@param hop table
 ---@return string
 function M.text(hop)
   local text = hop.via and "via " .. hop.via or ""
   if hop.dev then text = text .. (hop.via and " dev " or "dev ") .. hop.dev end
-  return text
+  if hop.realm then text = text .. " realm " .. hop.realm end
+  if not hop.encap then return text end
+  local said <const> = rtnl.view("route", { encap = hop.encap }):text { line = true }
+  return said:match "encap.*" .. (text ~= "" and " " or "") .. text
 end
 
 -- Up to here comparing each hop with those before it is cheaper than naming them.
@@ -231,7 +253,7 @@ end
 local function hop_matches(have, want)
   return have.via == want.via and (want.dev == nil or have.dev == want.dev)
     and have.weight == want.weight and have.onlink == want.onlink
-    and (want.encap == nil or equal(have.encap, want.encap))
+    and encap_matches(have.encap, want.encap)
     and (want.realm == nil or have.realm == want.realm)
 end
 
@@ -287,7 +309,7 @@ function M.match(have, want)
   if #have == 1 then
     local a <const>, b <const> = have[1], want[1]
     return a.via == b.via and (b.dev == nil or a.dev == b.dev) and a.onlink == b.onlink
-      and (b.encap == nil or equal(a.encap, b.encap))
+      and encap_matches(a.encap, b.encap)
   end
   for i = 1, #have do
     if not hop_matches(have[i], want[i]) then

@@ -403,7 +403,18 @@ function M.text(route)
   return kind .. dst .. (rest ~= "" and " " or "") .. rest
 end
 
-local SHOWN <const> = { "proto", "src", "mtu", "advmss", "nhid" }
+local SHOWN <const> = { "proto", "src", "nhid" }
+local IS_SHOWN <const> = {}
+for _, key in ipairs(SHOWN) do IS_SHOWN[key] = true end
+
+-- The other attributes, metrics above all, in iproute2's words; "" where there are none.
+local function others(route)
+  local rest, any = { family = route.family }, false
+  for key, value in pairs(M.attributes(route)) do
+    if not IS_SHOWN[key] and not VOLATILE[key] then rest[key], any = value, true end
+  end
+  return any and rtnl.view("route", rest):text { line = true }:match "^%s*default%s+(.*)$" or ""
+end
 
 local function say(words, word, value)
   words[#words + 1] = word
@@ -428,6 +439,8 @@ function M.rest(route)
     local value <const> = route[SHOWN[i]]
     if value ~= nil then say(words, SHOWN[i], value) end
   end
+  local rest <const> = others(route)
+  if rest ~= "" then say(words, rest) end
   for i = 1, hops[2] and #hops or 0 do
     say(words, "nexthop", hop.text(hops[i]))
     if hops[i].weight ~= 1 then say(words, "weight", hops[i].weight) end

@@ -55,6 +55,15 @@ for _, family in ipairs(FAMILIES) do
       for _, line in ipairs(lines) do assert.not_matches("^del two: v1$", line) end
     end)
 
+    it("tells of what a replacement made where nothing was as something new", function()
+      assert(nl.route:del(other))
+      for _ in monitor do end
+      assert(nl.route:replace { dst = other, via = hop(1, 3).via })
+      assert.same({ "add one: v1" }, heard())
+      assert(nl.route:replace { dst = other, via = hop(2, 3).via })
+      assert.same({ "change one: v2" }, heard())
+    end)
+
     it("tells of one more hop", function()
       assert(nl.route:add_nexthop(dst, hop(1, 4)))
       local last
@@ -112,6 +121,15 @@ for _, family in ipairs(FAMILIES) do
 end
 
 describe("a monitor of next-hop objects #netns", function()
+  it("tells of what a replacement made where nothing was as something new", function()
+    local space <close> = scratch.new(1)
+    local monitor <close> = space.nl:monitor({ "nexthop" }, { timeout = 0.2 })
+    assert(space.nl.nexthop:replace { id = 1, via = "10.0.1.2", dev = "v1" })
+    assert(space.nl.nexthop:replace { id = 1, via = "10.0.1.3", dev = "v1" })
+    assert.equal("add", monitor:next().verb)
+    assert.equal("change", monitor:next().verb)
+  end)
+
   it("tells of those that go with their link's carrier, and of the group without them", function()
     local space <close> = scratch.new(2)
     local nl <const> = space.nl

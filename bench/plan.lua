@@ -34,7 +34,7 @@ local function seconds(rounds, fn)
   return measure.median(times)
 end
 
--- Of so many changes one is looked at.
+-- One part in so many of the changes is looked at, one after the other, as they are printed.
 local LOOKED_AT <const> = 100
 
 local function one_size(count, rounds)
@@ -52,7 +52,7 @@ local function one_size(count, rounds)
   -- A plan writes its changes out when they are looked at, which most are only to be carried out.
   local changes <const> = plan(current, moved)
   local looking <const> = seconds(1, function()
-    for k = 1, #changes, LOOKED_AT do assert(changes[k].verb == "replace") end
+    for k = 1, count // LOOKED_AT do assert(changes[k].verb == "replace") end
   end)
   return { grouping, nothing, all, group_bytes / count, plan_bytes / count,
     looking * 1e6 / (count / LOOKED_AT) }

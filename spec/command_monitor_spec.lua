@@ -1,5 +1,10 @@
 local cli = require "spec.cli"
+local command = require "ecmp.command.monitor"
+local ecmp = require "ecmp"
+local helper = require "spec.helper"
 local json = require "ecmp.json"
+local scratch = require "spec.scratch"
+local sys = require "ecmp.sys"
 
 describe("ecmp monitor #netns", function()
   local shell
@@ -60,6 +65,51 @@ describe("ecmp monitor #netns", function()
       kill -TERM $monitor; wait $monitor]])
     assert.equal(0, result.status)
     assert.equal("", result.stderr)
+  end)
+
+  -- Runs it in a namespace where what is asked of a list of routes is refused, after an overrun.
+  local function refused(code)
+    local space <close> = scratch.new(1)
+    local nl <const>, open <const> = space.nl, ecmp.open
+    function nl.monitor(_, objects)
+      local events <const> = getmetatable(nl).__index.monitor(nl, objects, { buffer = 4096 })
+      for i = 0, 199 do
+        assert(nl.route:add { dst = ("10.77.%d.0/24"):format(i), via = "10.0.1.2" })
+      end
+      local times = 0
+      function nl.route:list(filter)
+        times = times + 1
+        if times > 2 then self.list = nil end
+        if times <= 2 then return nil, "route list: refused", code end
+        return self:list(filter)
+      end
+      return events
+    end
+    ecmp.open = function() return nl end
+    local path <const> = helper.directory()
+    io.output(path .. "/out")
+    local ran <const>, status <const>, message <const> = pcall(command.run, { object = { "route" },
+      count = 201 })
+    io.output():close()
+    io.output(io.stdout)
+    ecmp.open = open
+    local text <const> = sys.read(path .. "/out")
+    helper.remove(path)
+    assert(ran, status)
+    return status, message, text
+  end
+
+  it("fails where a list is refused that it needs, with what it knows told", function()
+    local status <const>, message <const>, text <const> = refused "ENOMEM"
+    assert.is_nil(status)
+    assert.equal("route list: refused", message)
+    assert.matches("^! some events were lost[^\n]+\n$", text)
+  end)
+
+  it("reads a list again that changes kept from being read, also where nothing comes", function()
+    local status <const>, _, text <const> = refused "EINTR"
+    assert.equal(0, status)
+    assert.equal(201, select(2, text:gsub("\n", "\n")))
   end)
 
   it("takes wrong usage for that", function()

@@ -164,6 +164,27 @@ default via 2001:db8:1::1
     assert.same(BEFORE, made())
   end)
 
+  it("takes back what was said of a route that said less before", function()
+    shell:sh [[
+      ip nexthop add id 3 via 10.0.1.1 dev eth1
+      ip route add 10.30.0.0/16 nhid 3
+      ip route add 10.31.0.0/16 via 10.0.1.1 mtu 1200
+      ip route add fd40::/16 via 2001:db8:1::1
+      ip route add 10.32.0.0/16 dev eth1 scope link
+    ]]
+    local before <const> = made()
+    local file <const> = shell:file("more", shell:sh "ecmp show" .. [[
+10.30.0.0/16 via 10.0.1.1 mtu 1400
+10.31.0.0/16 via 10.0.1.1 mtu lock 1300 initcwnd 9
+10.32.0.0/16 via 10.0.1.1
+fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
+]])
+    shell:sh(([[grep -vE '^(10\.3[0-2]|fd40).*(nhid|1200|link|medium)' %s >%s.new]]):format(file, file))
+    local result <const> = shell:try(("sleep 0.2 | ecmp apply --confirm 0.1 %s.new"):format(file))
+    assert.truthy(result.stderr:find "not confirmed in time: taken back, the routes are as before")
+    assert.same(before, made())
+  end)
+
   it("is taken back by its guardian when it is killed and the time is up", function()
     while_waiting(2, "kill -KILL $pid")
     assert.same(AFTER, made())

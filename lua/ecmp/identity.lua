@@ -373,8 +373,8 @@ function M.matches(have, want, stated)
   for k, v in pairs(want) do
     if not REWRITTEN[k] and not VOLATILE[k] and not hop.equal(have[k], v) then return false, k end
   end
-  -- A route by a next hop object has its hops from there.
-  if want.nhid and #want.nexthops == 0 then return true end
+  -- A route by a next-hop object has its hops from there, whether they are told or not.
+  if want.nhid and (#want.nexthops == 0 or #have.nexthops == 0) then return true end
   if not hop.match(have.nexthops, want.nexthops) then return false, "nexthops" end
   return true
 end

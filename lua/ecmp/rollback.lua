@@ -175,7 +175,7 @@ end
 local function differ(nl, journal)
   local now, message, code = held(nl, journal.slots)
   if not now then return nil, message, code end
-  return plan(now, journal.routes)
+  return plan(now, journal.routes, { exactly = true })
 end
 
 ---What differs from what is remembered.

@@ -284,6 +284,24 @@ describe("the events of a monitor #netns", function()
     assert.equal(1, count)
   end)
 
+  it("are those of one list after an overrun, where nothing changes any more", function()
+    local monitor <close> = nl:monitor({ "route" }, { timeout = 0.3, buffer = 1 << 27 })
+    local changes <const>, lists, told = {}, 0, 0
+    for i = 0, 19999 do
+      changes[i + 1] = { "route add", { dst = ("10.77.%d.%d/32"):format(i // 256, i % 256),
+        via = "10.0.1.2" } }
+    end
+    nl:batch(changes)
+    function nl.route:list(filter)
+      lists = lists + 1
+      return getmetatable(self).__index.list(self, filter)
+    end
+    local overrun <const> = monitor:next().verb == "overrun"
+    for event in monitor do told = told + (event.value.via == "10.0.1.2" and 1 or 0) end
+    assert.equal(20000, told + (overrun and 0 or 1))
+    assert.equal(overrun and 1 or 0, lists)
+  end)
+
   it("come once, also where the list was read while they were on their way", function()
     local monitor <close> = nl:monitor({ "route" }, { timeout = 0.3, buffer = 4096 })
     local seen <const> = {}

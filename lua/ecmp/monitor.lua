@@ -162,9 +162,9 @@ local function read(self, timeout)
 end
 
 -- Reads what has come. Not for ever, where changes never end.
-local function drain(self)
+local function drain(self, most)
   local reads = 0
-  while reads < 1000 and read(self, 0) do
+  while reads < (most or 1000) and read(self, 0) do
     reads = reads + 1
   end
 end
@@ -173,10 +173,13 @@ end
 -- already is told only if it is news.
 local TRIES <const> = 3
 
+-- More than a buffer holds: what it held before a list is read makes no other one necessary.
+local BUFFERED <const> = 100000
+
 -- Reads the stale kinds anew, so that no notification of before is left to be told again.
 local function look(self)
   local now, message, code
-  drain(self)
+  drain(self, BUFFERED)
   for i = 1, TRIES do
     now, message, code = snapshot(self, self.stale)
     if not now or i == TRIES then

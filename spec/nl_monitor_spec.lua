@@ -271,6 +271,26 @@ describe("the events of a monitor #netns", function()
     end)
   end
 
+  it("lead there, too, when next-hop objects change or go that are not watched", function()
+    assert(nl.nexthop:add { id = 5, via = "10.0.2.9", dev = "v2" })
+    assert(nl.nexthop:add { id = 45, group = { 4, 5 } })
+    assert(nl.nexthop:add { id = 7, via = "fd00:0:0:2::9", dev = "v2" })
+    assert(nl.nexthop:add { id = 67, group = { 6, 7 } })
+    for i, id in ipairs { 4, 5, 45, 6, 67 } do
+      local dst <const> = (id % 10 < 6 and "10.7%d.0.0/16" or "fd7%d::/32"):format(i)
+      assert(nl.route:add { dst = dst, nhid = id })
+    end
+    local monitor <close> = nl:monitor({ "route" }, { timeout = 0.2 })
+    local copy <const> = copy_of(nl.route:list { table = "all" })
+    for _, change in ipairs { { "replace", { id = 4, via = "10.0.1.7", dev = "v1" } },
+      { "replace", { id = 67, group = { 7 } } }, { "replace", { id = 45, group = { 5, 4 } } },
+      { "del", { id = 5 } }, { "del", { id = 7 } }, { "del", { id = 4 } }, { "del", { id = 6 } } } do
+      assert(nl.nexthop[change[1]](nl.nexthop, change[2]))
+      for event in monitor do copy:apply(event) end
+      assert.same(copy_of(nl.route:list { table = "all" }):lines(), copy:lines())
+    end
+  end)
+
   it("are no more after a prepend than the one, whatever is listed then", function()
     assert(nl.route:add "10.60.0.0/16 via 10.0.1.2")
     local monitor <close> = nl:monitor({ "route" }, { timeout = 0.3 })

@@ -5,8 +5,9 @@
 -- unseen, found by comparing the lists of before and after: nobody has to start over by himself.
 --
 -- The same comparison tells what the kernel does without a word: routes and next-hop objects that
--- go, die or revive with a link or an address. And it makes a change of the loss of one hop of an
--- IPv6 route, where the kernel tells of a deletion.
+-- go, die or revive with a link or an address, and routes that go or lose a hop with a next-hop
+-- object. And it makes a change of the loss of one hop of an IPv6 route, where the kernel tells of a
+-- deletion.
 
 local known = require "ecmp.known"
 local object = require "ecmp.object"
@@ -69,7 +70,7 @@ end
 -- Routes and next-hop objects go with links and addresses: these are listened to as well. And
 -- events name links that may be gone when they are read.
 local function listen(self, wanted)
-  local heard = { addr = wanted.route or wanted.nexthop }
+  local heard = { addr = wanted.route or wanted.nexthop, nexthop = wanted.route }
   heard.link = heard.addr or wanted.addr or wanted.neigh
   local links = heard.link
   for kind in pairs(wanted) do
@@ -93,7 +94,7 @@ end
 
 -- Whether a link or an address may have taken routes and next-hop objects with it, or given them
 -- back.
-local function concerns_routes(self, view)
+local function concerns_both(self, view)
   if view:object() == "addr" then
     return view:verb() == "del"
   elseif view:object() ~= "link" then
@@ -119,16 +120,23 @@ local function of_bridge(view, kind)
   return (kind == "link" or kind == "neigh") and view:bytes():byte() == BRIDGE
 end
 
+-- Of a kind that is watched, only a list can tell what there is now.
+local function outdate(self, kind)
+  self.stale[kind] = self.known[kind] and true or self.stale[kind]
+end
+
 -- What stale kinds are told is part of the list that will be read.
 local function take(self, views)
   for _, view in ipairs(views) do
     local kind = view:object()
     local bridge = of_bridge(view, kind)
     if bridge then
-      self.stale.link = self.known.link and true or self.stale.link
-    elseif concerns_routes(self, view) then
-      self.stale.route = self.known.route and true or self.stale.route
-      self.stale.nexthop = self.known.nexthop and true or self.stale.nexthop
+      outdate(self, "link")
+    elseif concerns_both(self, view) then
+      outdate(self, "route")
+      outdate(self, "nexthop")
+    elseif kind == "nexthop" and view:verb() == "del" then
+      outdate(self, "route") -- of IPv4 routes that go with it the kernel says nothing
     end
     self.missed = self.missed or self.stale[kind] or false
     if self.known[kind] and not self.stale[kind] and not bridge then

@@ -5,8 +5,8 @@
 -- unseen, found by comparing the lists of before and after: nobody has to start over by himself.
 --
 -- The same comparison tells what the kernel does without a word: routes and next-hop objects that
--- go, die or revive with a link or an address, and routes that go or lose a hop with a next-hop
--- object. And it makes a change of the loss of one hop of an IPv6 route, where the kernel tells of a
+-- go, die or revive with a link or an address, routes that go or lose a hop with a next-hop object.
+-- And it makes a change of the loss of one hop of an IPv6 route, where the kernel tells of a
 -- deletion.
 
 local known = require "ecmp.known"

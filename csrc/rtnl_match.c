@@ -145,10 +145,13 @@ static void find_held(struct match *m, struct wishes *w, size_t first, size_t co
 static enum verdict judge(struct match *m, struct wishes *w, size_t k)
 {
 	struct plain_route have;
+	int top = lua_gettop(m->L);
 	if (!w->held[k])
 		return compare_routes(&m->reader, NULL, &w->route[k], m->exactly);
 	read_again(&m->reader, &have, w->held[k], w->slot[k]);
-	return compare_routes(&m->reader, &have, &w->route[k], m->exactly);
+	enum verdict verdict = compare_routes(&m->reader, &have, &w->route[k], m->exactly);
+	lua_settop(m->L, top);
+	return verdict;
 }
 
 static bool take_handful(struct match *m, size_t first, size_t total)
@@ -185,7 +188,8 @@ static bool index_held(struct match *m, size_t total)
 static bool take_wanted(struct match *m, size_t total)
 {
 	arena_room(m->L, m->wanted, total * sizeof(struct wish));
-	luaL_checkstack(m->L, HANDFUL * 2 * (FIELDS_MAX + 1), "too many values");
+	/* a handful, what one of them is compared with, and a hop of that */
+	luaL_checkstack(m->L, (HANDFUL + 4) * 2 * (FIELDS_MAX + 1), "too many values");
 	for (size_t first = 1; first <= total; first += HANDFUL)
 		if (!take_handful(m, first, total))
 			return false;

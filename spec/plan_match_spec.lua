@@ -214,6 +214,27 @@ describe("matching lists of routes in C", function()
     assert.same({}, rtnl.match(current, wanted))
   end)
 
+  it("has room for routes with every field there is", function()
+    local function routes()
+      local made <const> = {}
+      for i = 1, 16 do
+        made[i] = { dst = ("10.0.%d.0/24"):format(i), via = "192.0.2.1", dev = "v1", type = "unicast" }
+        for field in ([[proto src mtu advmss window rtt rttvar ssthresh cwnd initcwnd initrwnd
+          hoplimit reordering quickack rto_min realm pref expires ttl_propagate congctl features lock
+          fastopen_no_cookie tos table metric scope error dead linkdown offload trap rt_trap
+          unresolved pervasive cloned uid mark iif]]):gmatch "%S+" do made[i][field] = 1 end
+      end
+      return made
+    end
+    -- what is written behind the stack of a coroutine falls on one of these
+    local current <const>, wanted <const>, neighbours <const> = routes(), routes(), {}
+    for i = 1, 200 do neighbours[i] = ("x"):rep(33400 + i) end
+    for i = 1, 200, 2 do neighbours[i] = nil end
+    collectgarbage()
+    for _ = 1, 20 do coroutine.wrap(rtnl.match)(current, wanted) end
+    for i = 2, 200, 2 do assert.equal(("x"):rep(33400 + i), neighbours[i]) end
+  end)
+
   it("finds two plain routes alike one by one, field by field", function()
     local source = random_route.source(7)
     local sure = 0

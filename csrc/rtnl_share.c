@@ -9,16 +9,19 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* A key is the family, then the attributes that say the next hops. */
-enum {
-	KEY_HEAD = sizeof(uint32_t)
+/* A key is this, then the attributes that say the next hops. */
+struct key_head {
+	uint8_t family, table; /* 0: one that is not the main one */
+	uint8_t filler[2];
 };
 
-static uint8_t key_family(const uint8_t *key)
+enum {
+	KEY_HEAD = sizeof(struct key_head)
+};
+
+static const struct key_head *head_of(const uint8_t *key)
 {
-	uint32_t head;
-	memcpy(&head, key, sizeof(head));
-	return (uint8_t)head;
+	return (const void *)key;
 }
 
 /* Attributes by number, as a set. */
@@ -27,9 +30,9 @@ static uint8_t key_family(const uint8_t *key)
 static const uint64_t hop_attributes = BIT(RTA_GATEWAY) | BIT(RTA_OIF) | BIT(RTA_MULTIPATH);
 
 /* With these a route keeps its hops. An IPv4 route by an object takes the metrics of an earlier
- * one, if it has none. */
-static const uint64_t unshared =
-	BIT(RTA_VIA) | BIT(RTA_NH_ID) | BIT(RTA_ENCAP_TYPE) | BIT(RTA_METRICS);
+ * one, if it has none, and loses its realm; an IPv6 route by source may have none. */
+static const uint64_t unshared = BIT(RTA_VIA) | BIT(RTA_NH_ID) | BIT(RTA_ENCAP_TYPE) |
+				 BIT(RTA_METRICS) | BIT(RTA_FLOW) | BIT(RTA_SRC);
 
 static bool is_among(uint64_t set, const struct nlattr *a)
 {
@@ -50,9 +53,12 @@ static bool key_of(struct batch *b, size_t i, struct arena *key)
 	const struct rtmsg *r = (const void *)((const uint8_t *)m + NLMSG_HDRLEN);
 	struct attributes all = attributes_of(m, sizeof(*r));
 	const struct nlattr *a;
-	if (!change_at(b, i)->sharable || r->rtm_type != RTN_UNICAST || r->rtm_flags)
+	/* a scope that allows for no gateway is no matter to an object */
+	if (!change_at(b, i)->sharable || r->rtm_type != RTN_UNICAST || r->rtm_flags ||
+	    r->rtm_scope != RT_SCOPE_UNIVERSE)
 		return false;
-	uint32_t head = r->rtm_family;
+	struct key_head head = {.family = r->rtm_family,
+				.table = r->rtm_table == RT_TABLE_MAIN ? RT_TABLE_MAIN : 0};
 	key->length = 0;
 	memcpy(arena_room(b->L, key, sizeof(head)), &head, sizeof(head));
 	while ((a = next_attribute(&all))) {
@@ -111,7 +117,7 @@ static bool add_key(lua_State *L, struct sharing *x, const uint8_t *key, size_t 
 {
 	struct attributes all = {key + KEY_HEAD, length - KEY_HEAD};
 	const struct nlattr *a, *gateway = NULL, *multipath = NULL;
-	struct way way = {.family = key_family(key)};
+	struct way way = {.family = head_of(key)->family};
 	while ((a = next_attribute(&all))) {
 		if (a->nla_type == RTA_GATEWAY)
 			gateway = a;
@@ -125,6 +131,25 @@ static bool add_key(lua_State *L, struct sharing *x, const uint8_t *key, size_t 
 	return !gateway && !way.oif && add_members(L, x, way.family, multipath);
 }
 
+static bool is_link_local(const struct way *way)
+{
+	return way->family == AF_INET6 && way->gateway[0] == 0xfe &&
+	       (way->gateway[1] & 0xc0) == 0x80;
+}
+
+/* Whether the kernel finds the devices that are not named where it is asked for them: it looks in
+ * the route's own table first, and for what is on every link not at all. */
+static bool asks_alike(const struct sharing *x, const struct set *set)
+{
+	bool main = head_of(pool_key(&x->sets, &set->key))->table == RT_TABLE_MAIN;
+	for (uint32_t i = 0; i < set->hops; i++) {
+		const struct way *way = way_of(x, hop_at(x, members_of(x, set)[i].hop));
+		if (!way->oif && (!main || is_link_local(way)))
+			return false;
+	}
+	return true;
+}
+
 static void read_members(lua_State *L, struct sharing *x, struct set *set)
 {
 	size_t before = x->members->length;
@@ -132,6 +157,8 @@ static void read_members(lua_State *L, struct sharing *x, struct set *set)
 		x->members->length = before;
 	set->first = (uint32_t)(before / sizeof(struct member));
 	set->hops = (uint32_t)((x->members->length - before) / sizeof(struct member));
+	if (!asks_alike(x, set))
+		set->hops = 0;
 	for (uint32_t i = 0; i < set->hops; i++) {
 		struct hop *hop = hop_at(x, members_of(x, set)[i].hop);
 		hop->oif = way_of(x, hop)->oif;
@@ -165,7 +192,7 @@ static bool number_sets(struct batch *b, struct sharing *x)
 
 static int family_of(const struct sharing *x, const struct set *set)
 {
-	return key_family(pool_key(&x->sets, &set->key));
+	return head_of(pool_key(&x->sets, &set->key))->family;
 }
 
 static int row_of(const struct sharing *x, const struct set *set)

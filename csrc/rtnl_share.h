@@ -28,7 +28,7 @@ struct terms {
 
 /* --- of a window ----------------------------------------------------------------------------- */
 
-/* One set of next hops. Its key is the family, then the attributes that say the next hops. */
+/* One set of next hops. Its key says family and table, then the attributes that say the hops. */
 struct set {
 	struct key key;
 	uint32_t first, hops; /* members, once they were read; none: these hops are not shared */

@@ -181,6 +181,44 @@ describe("a batch that shares next hops #netns", function()
     end
   end)
 
+  -- 64 routes with a field or two of their own, which an object would change or lose.
+  local function special(fields, family)
+    local list <const> = {}
+    for i = 1, 64 do
+      local route <const> = family == 6 and { dst = ("2001:db8:%x::/48"):format(i) }
+        or { dst = ("20.0.%d.0/24"):format(i) }
+      for key, value in pairs(fields) do route[key] = value end
+      list[i] = { "route add", route }
+    end
+    return list
+  end
+
+  for name, case in pairs {
+    ["a gateway that the route's own table has elsewhere"] = { { via = "10.0.1.2", table = 100 } },
+    ["such a gateway of IPv6"] = { { via = "fd00:0:0:1::2", table = 100 }, 6 },
+    ["a realm"] = { { via = "10.0.1.2", realm = 7 } },
+    ["a source prefix"] = { { from = "2001:db9::/48",
+      nexthops = { { via = "fd00:0:0:1::2" }, { via = "fd00:0:0:1::3" } } }, 6 },
+    ["a link-local gateway on no device"] = {
+      { nexthops = { { via = "fe80::2" }, { via = "fe80::3" } } }, 6 },
+    ["a scope without gateways"] = { { via = "10.0.1.2", scope = "link" } },
+  } do
+    it("leaves to the kernel " .. name, function()
+      assert(nl.route:add { dst = "10.0.1.0/24", dev = "v2", table = 100 })
+      assert(nl.route:add { dst = "fd00:0:0:1::/64", dev = "v2", table = 100 })
+      local filter <const> = { family = case[2] or 4, table = case[1].table, proto = "boot" }
+      local before <const> = #nl.route:list(filter)
+      local plain <const> = nl:batch(special(table.unpack(case)))
+      local seen <const> = tostring(nl.route:list(filter))
+      for _, route in ipairs(nl.route:list(filter)) do
+        if route.dst:find "^20%." or route.dst:find "^2001:" then assert(nl.route:del(route)) end
+      end
+      assert.are.equal(before, #nl.route:list(filter))
+      assert.are.same(plain, nl:batch(special(table.unpack(case)), { share = true }))
+      assert.are.equal(seen, tostring(nl.route:list(filter)))
+    end)
+  end
+
   it("throws for a wrong field at the caller's line, naming the change, and leaves no object",
     function()
       local list <const> = changes(64, 1)

@@ -5,8 +5,9 @@
 -- way not to pay for every set again with every route (the kernel's IPv4 table looks for an equal
 -- set among all sets of a device). What the kernel shows of such a route are its hops as before,
 -- with `nhid` beside them. Shared are `route add` and `route replace` whose hops have gateways of
--- the route's family and no encapsulation. Everything else goes as it is, and so does what leaves
--- by gateways that the batch itself moves.
+-- the route's family, without encapsulation, metrics, a realm, a source or a scope of their own; in
+-- tables but the main one their devices have to be named. Everything else goes as it is, and so
+-- does what leaves by gateways that the batch itself moves.
 --
 -- The price is the kernel's: it deletes an object whose device loses its carrier, with the routes
 -- that have no other, and does not bring them back; a route given by hops comes back by itself. And

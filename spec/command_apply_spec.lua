@@ -159,6 +159,18 @@ default via 2001:db8:1::1
     assert.same(AFTER, made())
   end)
 
+  it("waits for the guardian of a change that is over", function()
+    shell:sh(([[
+      cd %s
+      ecmp apply %s
+      lock=$(ls -t /run/ecmp/*.lock | head -n 1)
+      flock $lock sh -c 'touch locked; sleep 0.3' &
+      until test -e locked; do sleep 0.01; done
+      echo "default via 10.0.1.1" | ecmp apply -
+    ]]):format(shell.dir, shell:file("wanted", WANTED)))
+    assert.equal("default via 10.0.1.1 dev eth1", made()[1])
+  end)
+
   it("takes back at once when it is told to end", function()
     while_waiting(30, "kill -HUP $pid; while kill -0 $pid 2>/dev/null; do sleep 0.05; done")
     assert.same(BEFORE, made())

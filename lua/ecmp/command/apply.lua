@@ -324,8 +324,17 @@ local function confirm_other(base, args)
   return 0
 end
 
+-- How long the guardian of a change that is over may take to notice.
+local SOON <const> = 1
+
+-- Makes this process the one that is responsible. A change that is under way is not waited for.
+local function take_lock(base)
+  local word <const> = rollback.state(base)
+  return rollback.lock(base, (not word or word == "done") and SOON or 0)
+end
+
 local function undo_leftover(nl, base, args)
-  local lock <close> = rollback.lock(base, 0)
+  local lock <close> = take_lock(base)
   if not lock then return nil, "an apply is at work in this namespace" end
   local word <const> = rollback.state(base)
   if not word or word == "done" then
@@ -346,7 +355,7 @@ local function undo_leftover(nl, base, args)
 end
 
 local function apply_file(nl, base, args)
-  local lock <close>, message, code = rollback.lock(base, 0)
+  local lock <close>, message, code = take_lock(base)
   if not lock then
     return nil, code == "EAGAIN"
       and "another apply is at work in this namespace, or waits to be confirmed"

@@ -31,7 +31,7 @@ rule add from 10.0.0.0/8 to 10.9.0.1 iif v1 oif v2 fwmark 0x5/0xff tos 0x10 look
 rule add not from 1.2.3.4 blackhole pref 101
 rule add goto 32766 pref 102
 rule add nop pref 103
-rule add uidrange 5-10 ipproto tcp sport 80 dport 1-7 lookup main pref 104 suppress_prefixlength 0
+rule add uidrange 0-0 ipproto tcp sport 80 dport 1-7 lookup main pref 104 suppress_prefixlength 0
 rule add suppress_ifgroup default lookup main pref 105 realms 3/4
 rule add l3mdev pref 1000 protocol static
 ]]

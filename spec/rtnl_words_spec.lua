@@ -89,7 +89,7 @@ not fwmark 10/15 iif v1 oif absent0 table 0x100
 dev v1 tos 0x10 lookup default
 dsfield default table 7
 tos 4 table 7
-uidrange 5-9 ipproto tcp sport 5-9 dport 80 table 7
+uidrange 0-0 ipproto tcp sport 5-9 dport 80 table 7
 ipproto l2tp table 7
 ipproto 255 table 7
 ipproto ipv6-icmp table 7
@@ -115,7 +115,7 @@ from 1.2.3.8 priority 0 table 9
 local RULES6 <const> = [[
 from 2001:db8::/32 dsfield AF21 table 7
 from 2001:db8::1 to 2001:db8::/64 iif v1 oif v2 fwmark 1/2 tos 0x10 lookup 7 pref 4
-to ::1 ipproto udp sport 1 dport 2-3 uidrange 1-2 table 7
+to ::1 ipproto udp sport 1 dport 2-3 uidrange 0-0 table 7
 to ::1 tos EF prohibit
 to ::1 goto 32766 pref 3
 to ::1 suppress_ifgroup 5 lookup main protocol bgp

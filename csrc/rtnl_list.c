@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "rtnl_list.h"
+#include "rtnl_socket.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -113,6 +114,9 @@ static int list_add(lua_State *L)
 	struct view head = {.object = o, .type = o->add};
 	lua_settop(L, 3);
 	list_names(L, 1);
+	if (lua_rawgeti(L, 4, 0) == LUA_TUSERDATA) /* it may be asked for a device */
+		check_idle(L, lua_touserdata(L, -1));
+	lua_pop(L, 1);
 	l->bytes->length = l->used;
 	arena_reserve(L, l->bytes, sizeof(head));
 	struct encoder *e = &l->encoder;

@@ -46,7 +46,7 @@ static int socket_gc(lua_State *L)
 	return 0;
 }
 
-static void check_idle(lua_State *L, const struct sock *s)
+void check_idle(lua_State *L, const struct sock *s)
 {
 	if (!s->busy)
 		return;

@@ -50,6 +50,7 @@ const struct verb_row *verb_by_name(const char *name);
 bool changes_only(const struct verb_row *verb);
 bool may_join(const struct verb_row *verb, const struct encoder *e, const struct object *object);
 struct sock *check_socket(lua_State *L);
+void check_idle(lua_State *L, const struct sock *s);
 void push_exclusive(lua_State *L, lua_CFunction function);
 const struct object *check_object(lua_State *L, int index);
 struct mnl_socket *open_in(int ns, bool strict);

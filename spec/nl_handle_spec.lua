@@ -1,5 +1,6 @@
 --- The handle itself: one thing at a time, nothing half-done, and what is left when it is closed.
 local ecmp <const> = require "ecmp"
+local rtnl <const> = require "ecmp.rtnl"
 local scratch <const> = require "spec.scratch"
 
 describe("a handle #netns", function()
@@ -38,12 +39,14 @@ describe("a handle #netns", function()
   end)
 
   it("refuses to be used, or closed, while it is at work", function()
-    local used, closed
+    local used, closed, asked
+    local routes <const> = rtnl.list(nl.socket)
     local change <const> = setmetatable({}, { __index = function(_, key)
       if key == 1 then return "route add" end
       if used == nil then
         used = select(2, pcall(nl.route.list, nl.route))
         closed = select(2, pcall(nl.close, nl))
+        asked = select(2, pcall(routes.add, routes, { dst = "20.0.1.0/24", dev = "v1" }, 1))
       end
       if key == 2 then return { dst = "20.0.0.0/24", via = "10.0.1.2" } end
     end })
@@ -52,6 +55,8 @@ describe("a handle #netns", function()
     assert.are.same({ true }, nl:batch(list))
     assert(used:find "this handle is at work", used)
     assert(closed:find "this handle is at work", closed)
+    assert(asked:find "this handle is at work", asked)
+    assert.are.equal(0, #routes)
     assert.are.equal(1, #nl.route:list { proto = "boot" })
   end)
 
@@ -132,7 +137,6 @@ describe("views of two namespaces #netns", function()
   end)
 
   it("without a kernel are equal by names, too", function()
-    local rtnl <const> = require "ecmp.rtnl"
     local function route(dev) return rtnl.view("route", { dst = "10.9.0.0/16", dev = dev }) end
     assert.is_true(route "a" == route "a")
     assert.is_false(route "a" == route "b")

@@ -135,6 +135,9 @@ describe("a transaction #netns", function()
     assert(nl.route:add { dst = "10.61.0.0/16", nhid = 9 })
     assert(nl.route:add "10.62.0.0/16 via 10.0.1.9")
     assert(nl.route:add "10.63.0.0/16 nexthop via 10.0.1.2 nexthop via 10.0.1.2 weight 3")
+    assert(nl.route:add { dst = "10.64.0.0/16", nhid = 7 })
+    assert(nl.route:append "10.64.0.0/16 via 10.0.2.9")
+    assert(nl.route:append "10.64.0.0/16 via 10.0.1.9")
     local before <const> = state(nl)
     for _, change in ipairs {
       function() return nl.nexthop:replace { id = 7, via = "10.0.1.5", dev = "v1" } end,

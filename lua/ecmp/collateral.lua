@@ -76,6 +76,31 @@ local function in_order(list, kind)
   return ordered
 end
 
+-- Of the places that hold several routes and changed, what each held before and after.
+local function crowds(changes, before, after)
+  local places <const> = {}
+  for _, change in ipairs(changes) do
+    if change.before then
+      places[identity.slot(change.route or change.old)] = { before = {}, after = {} }
+    end
+  end
+  for when, list in pairs { before = before, after = after } do
+    for _, route in ipairs(next(places) and list or {}) do
+      local place <const> = places[identity.slot(route)]
+      if place then table.insert(place[when], route) end
+    end
+  end
+  return places
+end
+
+-- Which of several routes is missing, and where it belongs among them, a plan knows.
+local function fill(nl, place)
+  local changes <const>, message <const>, code <const> =
+    plan(place.after, place.before, { exactly = true })
+  if not changes then return nil, message, code end
+  return changes:apply(nl)
+end
+
 ---Makes what was lost again.
 ---@param nl ecmp.Handle
 ---@param before table as of `look`, before the change
@@ -95,9 +120,12 @@ function M.bring_back(nl, before, after)
     return refused:result()
   end
   for _, change in ipairs(lost) do
-    if change.verb == "add" then
+    if change.verb == "add" and not change.before then
       note(nl.route:add(identity.by_object(identity.plain(change.route))))
     end
+  end
+  for _, place in pairs(crowds(lost, before.route, after.route)) do
+    if #place.after < #place.before then note(fill(nl, place)) end
   end
   return refused:result()
 end

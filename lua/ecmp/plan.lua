@@ -102,13 +102,17 @@ local MANY <const> = 512 -- lines at once
 ---@return fun(): string?, string?
 function methods:slots(word)
   local of <const>, count <const>, k = made_of[self], #self, 1
+  local alone = 0 -- so far they are asked for one by one
   return function()
     if k > count then return nil end
     local first <const> = k
-    local last <const> = difference.run(of.found, first, math.min(first + MANY - 1, count))
-    local lines <const> = difference.slots(of.found, first, last, of.wanted, word)
-    k = lines and last + 1 or first + 1
-    if lines then return lines end
+    if first > alone then
+      alone = difference.run(of.found, first, math.min(first + MANY - 1, count))
+      local lines <const> = difference.slots(of.found, first, alone, of.wanted, word)
+      k = alone + 1
+      if lines then return lines end
+    end
+    k = first + 1
     local one <const> = difference.slot(of.found, first, of.current, of.wanted)
     return word .. one .. "\n", one
   end

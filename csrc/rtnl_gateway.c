@@ -104,21 +104,36 @@ static bool is_far(const struct cover *c, const uint8_t *address, unsigned lengt
 	       (past < beginning(c->lowest.bytes) || first > beginning(c->highest.bytes));
 }
 
+/* The destination of a change to a route, of which a gateway may be found by it: NULL of none. */
+static const uint8_t *leads_to(const struct nlmsghdr *m)
+{
+	static const uint8_t everything[16];
+	const struct rtmsg *r = (const void *)((const uint8_t *)m + NLMSG_HDRLEN);
+	struct attributes all = attributes_of(m, sizeof(*r));
+	const struct nlattr *a;
+	bool led = false; /* by a gateway itself */
+	if (m->nlmsg_len < NLMSG_HDRLEN + sizeof(*r))
+		return NULL;
+	while ((a = next_attribute(&all)) && a->nla_type != RTA_DST)
+		led = led || a->nla_type == RTA_GATEWAY || a->nla_type == RTA_VIA ||
+		      a->nla_type == RTA_MULTIPATH;
+	if (!a)
+		return led || r->rtm_dst_len ? NULL : everything;
+	size_t size = bytes_of(r->rtm_family);
+	bool sound = a->nla_len == NLA_HDRLEN + size && r->rtm_dst_len <= 8 * size;
+	return sound ? payload_of(a) : NULL;
+}
+
 /* Notes that a change to this route may change how the gateways within its destination are reached.
  */
 static void cover_by(lua_State *L, struct cover *c, const struct nlmsghdr *m)
 {
 	const struct rtmsg *r = (const void *)((const uint8_t *)m + NLMSG_HDRLEN);
-	struct attributes all = attributes_of(m, sizeof(*r));
-	const struct nlattr *a;
-	size_t size = bytes_of(r->rtm_family);
-	while ((a = next_attribute(&all)) && a->nla_type != RTA_DST)
-		;
-	if (!a || a->nla_len != NLA_HDRLEN + size || r->rtm_dst_len > 8 * size ||
-	    is_far(c, payload_of(a), r->rtm_dst_len))
+	const uint8_t *dst = leads_to(m);
+	if (!dst || is_far(c, dst, r->rtm_dst_len))
 		return;
 	struct gateway first = {.family = r->rtm_family}, past;
-	memcpy(first.bytes, payload_of(a), size);
+	memcpy(first.bytes, dst, bytes_of(r->rtm_family));
 	past = first;
 	fill_host(past.bytes, r->rtm_dst_len);
 	if (compare(&past, &c->lowest) < 0 || compare(&first, &c->highest) > 0)

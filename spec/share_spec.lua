@@ -181,6 +181,20 @@ describe("a batch that shares next hops #netns", function()
     end
   end)
 
+  it("shares nothing by a gateway that only a default route leads to, where the batch moves that",
+    function()
+      for dst, via in pairs { ["0.0.0.0/0"] = "192.0.2.1", ["::/0"] = "2001:dbf::1" } do
+        local family <const> = dst == "::/0" and 6 or 4
+        assert(nl.route:add { dst = dst, dev = "v1" })
+        local list <const> = { { "route replace", { dst = dst, dev = "v2" } } }
+        for _, change in ipairs(changes(64, 1, nil, family)) do
+          table.insert(list, { "route add", { dst = change[2].dst, via = via } })
+        end
+        all_true(nl:batch(list, { share = true }))
+        assert.are.equal("v2", nl.route:list({ dst = list[2][2].dst })[1].dev)
+      end
+    end)
+
   -- 64 routes with a field or two of their own, which an object would change or lose.
   local function special(fields, family)
     local list <const> = {}

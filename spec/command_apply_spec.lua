@@ -140,6 +140,22 @@ default via 2001:db8:1::1
     assert.same(BEFORE, made())
   end)
 
+  it("brings back what stood beside gateways where they can be listed", function()
+    shell:sh [[
+      ip route add 2001:db8:9::/48 dev eth1
+      ip route append 2001:db8:9::/48 via 2001:db8:1::1
+      ip route append 2001:db8:9::/48 via 2001:db8:1::3
+    ]]
+    local before <const> = made()
+    local result <const> = shell:try(("ecmp apply --confirm 0.2 %s </dev/null"):format(
+      shell:file("wanted", "2001:db8:9::/48 nexthop via 2001:db8:1::1 nexthop via 2001:db8:1::4\n")))
+    assert.matches("taken back, the routes are as before", result.stderr)
+    table.sort(before)
+    local after <const> = made()
+    table.sort(after)
+    assert.same(before, after)
+  end)
+
   -- Starts an apply that waits, does something about it, and returns how it ended.
   local function while_waiting(seconds, what)
     return shell:try(([[

@@ -271,19 +271,29 @@ local function is_taken(state, route)
   return false
 end
 
----Brings in what is missing: the route of all gateways in the place of the one that is not wanted,
----others beside what is there.
+---Brings in one route: that of all gateways in the place of the one that is not wanted, another
+---beside what is there.
+---@return boolean? done nil where it cannot be beside another that is to go
+local function bring_in(slot, superfluous, route)
+  local old <const> = is_joining(route) and find_joining(superfluous)
+  if old then
+    local i <const> = find(slot.state, table.remove(superfluous, old))
+    slot.replace(survivor_first(route, slot.state[i]), i)
+  elseif is_taken(slot.state, route) then
+    return nil
+  else
+    slot.create(route)
+  end
+  return true
+end
+
+---Brings in what is missing, gateways first: those that are replaced go behind all that is there,
+---and no dump lists what stands between two of them.
 ---@return boolean? done nil where one cannot be beside another that is to go
-local function bring_in(slot, superfluous, missing)
-  for _, route in ipairs(missing) do
-    local old <const> = is_joining(route) and find_joining(superfluous)
-    if old then
-      local i <const> = find(slot.state, table.remove(superfluous, old))
-      slot.replace(survivor_first(route, slot.state[i]), i)
-    elseif is_taken(slot.state, route) then
-      return nil
-    else
-      slot.create(route)
+local function bring_in_all(slot, superfluous, missing)
+  for _, joining in ipairs { true, false } do
+    for _, route in ipairs(missing) do
+      if is_joining(route) == joining and not bring_in(slot, superfluous, route) then return nil end
     end
   end
   return true
@@ -292,7 +302,7 @@ end
 ---The changes by which the slot holds a route at every step; nil where there are none.
 local function gentle(have, superfluous, missing)
   local slot <const> = recorder(have)
-  return bring_in(slot, superfluous, missing) and delete_all(slot, superfluous) and slot.changes
+  return bring_in_all(slot, superfluous, missing) and delete_all(slot, superfluous) and slot.changes
 end
 
 local function settle6(slot, want, stated)

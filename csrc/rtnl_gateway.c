@@ -184,6 +184,10 @@ static void take_device(struct pipe *p, size_t i, const struct nlmsghdr *answer)
 	if (answer->nlmsg_type != RTM_NEWROUTE || answer->nlmsg_len < NLMSG_HDRLEN + sizeof(*r) ||
 	    r->rtm_type != RTN_UNICAST)
 		return;
+	/* rules of the policy may answer from elsewhere than where the kernel looks for gateways;
+	 * IPv4 does not tell, and looks as it answers */
+	if (r->rtm_family == AF_INET6 && r->rtm_table != RT_TABLE_MAIN)
+		return;
 	while ((a = next_attribute(&all))) {
 		if (a->nla_type == RTA_GATEWAY || a->nla_type == RTA_VIA)
 			return;

@@ -314,6 +314,20 @@ describe("a batch that shares next hops #netns", function()
     assert.are.equal(2 + 3, #nl.nexthop:list())
   end)
 
+  it("sends routes where the kernel would, whatever rules of the policy say", function()
+    assert(nl.rule:add { family = 6, priority = 100, table = 100 })
+    assert(nl.route:add { dst = "fd00:0:0:1::/64", dev = "v2", table = 100 })
+    local list <const> = {}
+    for i = 1, 96 do
+      list[i] = { "route add", { dst = ("fd20:%x::/32"):format(i), nexthops = {
+        { via = "fd00:0:0:1::2" }, { via = "fd00:0:0:1::3" } } } }
+    end
+    all_true(nl:batch(list, { share = true }))
+    for _, hop in ipairs(nl.route:list({ dst = "fd20:7::/32" })[1].nexthops) do
+      assert.are.equal("v1", hop.dev)
+    end
+  end)
+
   it("uses no objects but those of such batches", function()
     assert(nl.nexthop:add { id = 7, via = "10.0.1.2", dev = "v1" })
     local list <const> = {}

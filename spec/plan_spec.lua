@@ -493,4 +493,15 @@ describe("carrying out a plan", function()
     -- Quadratic growth would be sixteenfold.
     assert.is_true(cost(48000) < 6 * cost(3000))
   end)
+
+  it("is none where a field cannot be said to the kernel, which is named", function()
+    for message, field in pairs {
+      ["wanted[1].mtuu: unknown field (did you mean 'mtu'?)"] = { mtuu = 1400 },
+      ["wanted[1].hoplimit: integer expected, got string"] = { hoplimit = "many" },
+    } do
+      local wanted <const> = { dst = "10.9.0.0/16", via = "10.0.0.1" }
+      for name, value in pairs(field) do wanted[name] = value end
+      assert.same({ nil, message, 7 }, { plan({}, { wanted }) })
+    end
+  end)
 end)

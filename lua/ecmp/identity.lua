@@ -258,6 +258,17 @@ local function is_unsigned(value, most)
   return value == nil or math.type(value) == "integer" and value >= 0 and value <= most
 end
 
+-- Whether the attributes can be said at all, which also those have to be that are only to be shown.
+---@return boolean? sayable, string? message, integer? code
+local function check_attributes(canonical)
+  local attributes <const> = copy_attributes(canonical, {})
+  if next(attributes) == nil then return true end
+  attributes.family = canonical.family
+  local good <const>, message <const> = pcall(rtnl.view, "route", attributes)
+  if good then return true end
+  return refuse("%s", (message:gsub("^.-:%d+: ", "")))
+end
+
 ---The form in which routes are compared: architecture.md describes it.
 ---@param route table a route, or a view of one
 ---@param fit? function which lists of hops there may be: ecmp.hops.fit, or ecmp.hops.possible
@@ -265,7 +276,7 @@ end
 function M.canonical(route, fit)
   local plain <const> = rtnl.canonical(route, true)
   if plain then return plain end
-  local canonical <const>, message <const>, code <const> = read(route, fit or hop.fit)
+  local canonical, message, code = read(route, fit or hop.fit)
   if not canonical then return nil, message, code end
   if not is_unsigned(route.metric, 0xffffffff) then
     return refuse("metric: %s is not a whole number from 0 to 4294967295", tostring(route.metric))
@@ -282,6 +293,9 @@ function M.canonical(route, fit)
   if canonical.type == "unicast" and #canonical.nexthops == 0 and not canonical.nhid then
     return refuse("via: missing; a route needs via, dev or nexthops")
   end
+  local sayable
+  sayable, message, code = check_attributes(canonical)
+  if not sayable then return nil, message, code end
   return canonical
 end
 

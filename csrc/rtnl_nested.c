@@ -386,7 +386,8 @@ void put_field(struct encoder *e, const struct place *p, const struct field *f)
 		fail(e, f->key, "only the kernel sets this");
 	if (f->kind == K_SEGMENTS && (f->flags & F_READONLY))
 		return; /* written together with the mode */
-	if (f->key && lua_type(e->L, -1) == LUA_TSTRING)
+	/* gateways, of which there may be millions, are checked where they are read */
+	if (f->kind != K_VIA && f->key && lua_type(e->L, -1) == LUA_TSTRING)
 		check_text(e, f->key);
 	writers[f->kind](e, p, f);
 }

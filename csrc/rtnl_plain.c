@@ -241,6 +241,7 @@ static int check_address(struct encoder *e, const struct field *f, const char *t
 		return AF_INET;
 	if ((size_t)text_to_ip6(text, length, out) == length && length > 0)
 		return AF_INET6;
+	check_text(e, f->key);
 	fail(e, f->key, "'%s' is not an address", text);
 }
 

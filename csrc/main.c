@@ -11,6 +11,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -169,10 +170,12 @@ static void settle(void)
 /* What print left in the buffer may still fail to get out; a reader that left wants no comment. */
 static int flush(int status)
 {
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	if (errno != EPIPE)
-		fprintf(stderr, "ecmp: standard output: %s\n", strerror(errno));
+	int error = errno;
+	if (poll(&out, 1, 0) != 1 || !(out.revents & POLLERR)) /* the reader is there */
+		fprintf(stderr, "ecmp: standard output: %s\n", strerror(error));
 	return status ? status : EXIT_FAILURE;
 }
 

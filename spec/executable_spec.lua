@@ -180,6 +180,10 @@ describe("the executable", function()
     assert(sys.create(at "script.lua", "for i = 1, 100000 do print(i) end"))
     local result = shell('"$0" run "$1" | head -n 1', at "script.lua")
     assert.same({ "1\n", "" }, { result.stdout, result.stderr })
+    sys.unlink(at "script.lua") -- and one that had left before a script flushes by itself
+    assert(sys.create(at "script.lua", "print(1) io.flush() io.open('/no/such/file')"))
+    result = shell('(sleep 0.1; "$0" run "$1"; echo "status $?" >&2) | true', at "script.lua")
+    assert.same({ "", "status 1\n" }, { result.stdout, result.stderr })
   end)
 
   it("works with standard input, output and error closed", function()

@@ -146,19 +146,22 @@ local function is_first_alike(list, entry)
 end
 
 -- IPv6: behind a route that leaves by the same device, or by an object, the kernel would find that
--- one. Replaced in its place by itself with a protocol of its own, this one is found by that.
+-- one. Replaced in its place by itself with a protocol of its own, this one is found by that. Both go
+-- to the kernel at once, so that nothing comes in between and nobody is left disguised.
 local function delete_disguised(nl, entry)
-  local ok, message, code = nl.socket:request("route", "change", entry:copy { proto = DISGUISE })
-  if not ok then
-    return nil, message, code
-  end
-  ok, message, code = nl.socket:request("route", "del", {
-    dst = entry.dst, table = entry.table, metric = entry.metric, family = 6, from = entry.from,
-    dev = not entries.joins(entry) and entry.dev or nil, proto = DISGUISE })
-  if not ok then
+  local changed, gone = table.unpack(nl.socket:batch {
+    { "route change", entry:copy { proto = DISGUISE } },
+    { "route del", {
+      dst = entry.dst, table = entry.table, metric = entry.metric, family = 6, from = entry.from,
+      dev = not entries.joins(entry) and entry.dev or nil, proto = DISGUISE } },
+  })
+  if changed ~= true then
+    return nil, changed.message, changed.code
+  elseif gone ~= true then
     nl.socket:request("route", "change", entry)
+    return nil, gone.message, gone.code
   end
-  return ok, message, code
+  return true
 end
 
 -- Whether one entry alone keeps another from being found, and is one that can be replaced.
@@ -177,9 +180,14 @@ local function delete_behind(nl, entry, hidden)
   if not ok then
     return nil, message, code
   end
-  ok, message, code = nl.socket:request("route", "del", entries.deletion(entry))
-  local back, why, symbol = nl.socket:request("route", "change", hidden)
-  return ok and back, message or why, code or symbol
+  local gone, back = table.unpack(nl.socket:batch {
+    { "route del", entries.deletion(entry) }, { "route change", hidden },
+  })
+  local failed = gone ~= true and gone or back ~= true and back
+  if failed then
+    return nil, failed.message, failed.code
+  end
+  return true
 end
 
 -- IPv4: a plan knows in which order to go about it.

@@ -146,8 +146,8 @@ local function is_first_alike(list, entry)
 end
 
 -- IPv6: behind a route that leaves by the same device, or by an object, the kernel would find that
--- one. Replaced in its place by itself with a protocol of its own, this one is found by that. Both go
--- to the kernel at once, so that nothing comes in between and nobody is left disguised.
+-- one. Replaced in its place by itself with a protocol of its own, this one is found by that. Both
+-- go to the kernel at once, so that nothing comes in between and nobody is left disguised.
 local function delete_disguised(nl, entry)
   local changed, gone = table.unpack(nl.socket:batch {
     { "route change", entry:copy { proto = DISGUISE } },

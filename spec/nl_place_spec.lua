@@ -204,3 +204,26 @@ describe("routes that cannot have several hops as they are #netns", function()
     assert.equal(0, #nl.route:list { dst = dst })
   end)
 end)
+
+describe("a plan of gateways #netns", function()
+  for _, beside in ipairs { "v1", "v2" } do -- the device that the gateways leave by, and another
+    it("leaves what stands behind them where dumps list it, by " .. beside, function()
+      local ecmp <const> = require "ecmp"
+      local space <close> = setmetatable({ new = scratch.new(2) }, { __close = function(self)
+        self.new:close()
+      end })
+      local nl <const>, dst <const> = space.new.nl, "fd60::/32"
+      assert(nl.route:add { dst = dst, via = "fd00:0:0:1::2" })
+      assert(nl:batch({ { "route append", { dst = dst, dev = beside } } })[1] == true)
+      local wanted <const> = {
+        { dst = dst, nexthops = { { via = "fd00:0:0:1::3" }, { via = "fd00:0:0:1::4" } } },
+        { dst = dst, dev = beside },
+      }
+      assert(assert(ecmp.plan(nl.route:list { dst = dst }, wanted)):apply(nl))
+      assert.are.equal(2, #nl.route:list { dst = dst })
+      assert.are.equal(0, #assert(ecmp.plan(nl.route:list { dst = dst }, wanted)))
+      assert.are.equal(2, (nl.route:flush { dst = dst }))
+      assert.are.equal(0, #nl.route:list { dst = dst })
+    end)
+  end
+end)

@@ -271,14 +271,39 @@ local function is_taken(state, route)
   return false
 end
 
+local function is_among(list, route)
+  for _, other in ipairs(list) do
+    if rawequal(other, route) then return true end
+  end
+  return false
+end
+
+---Takes away what is to stay behind the route at `i`, to be brought back behind its further hops.
+---@return table[]? taken nil where the kernel cannot be told which is meant
+local function take_behind(slot, superfluous, i)
+  local taken <const> = {}
+  for k = #slot.state, i + 1, -1 do
+    local route <const> = slot.state[k]
+    if not is_joining(route) and not is_among(superfluous, route) then
+      if is_hidden(slot.state, k) then return nil end
+      table.insert(taken, 1, route)
+      slot.del(k)
+    end
+  end
+  return taken
+end
+
 ---Brings in one route: that of all gateways in the place of the one that is not wanted, another
 ---beside what is there.
----@return boolean? done nil where it cannot be beside another that is to go
+---@return boolean? done nil where it cannot be beside another that is to go, or to stay
 local function bring_in(slot, superfluous, route)
   local old <const> = is_joining(route) and find_joining(superfluous)
   if old then
     local i <const> = find(slot.state, table.remove(superfluous, old))
+    local taken <const> = #route.nexthops > 1 and take_behind(slot, superfluous, i)
+    if taken == nil then return nil end
     slot.replace(survivor_first(route, slot.state[i]), i)
+    for _, other in ipairs(taken or {}) do slot.create(other) end
   elseif is_taken(slot.state, route) then
     return nil
   else
@@ -287,8 +312,8 @@ local function bring_in(slot, superfluous, route)
   return true
 end
 
----Brings in what is missing, gateways first: those that are replaced go behind all that is there,
----and no dump lists what stands between two of them.
+---Brings in what is missing, gateways first: the further ones go behind all that is there, and no
+---dump lists what stands between two of them.
 ---@return boolean? done nil where one cannot be beside another that is to go
 local function bring_in_all(slot, superfluous, missing)
   for _, joining in ipairs { true, false } do

@@ -23,16 +23,20 @@ end
 ---@field count integer
 ---@field sets integer distinct sets of next hops
 ---@field nhid boolean routes by next-hop object
+---@field unlike boolean a metric of its own for each, so that no two say the same behind `dst`
 
 ---One route as a script writes it.
 function M.route(shape, i)
   local set <const> = i % (shape.sets or 16)
   local dst <const> = prefix(shape.family, i)
+  local metric <const> = shape.unlike and i + 1 or nil
   if shape.nhid then return { dst = dst, nhid = M.group_id(set) } end
-  if shape.hops == 1 then return { dst = dst, via = gateway(shape.family, set, 1) } end
+  if shape.hops == 1 then
+    return { dst = dst, via = gateway(shape.family, set, 1), metric = metric }
+  end
   local hops <const> = {}
   for hop = 1, shape.hops do hops[hop] = { via = gateway(shape.family, set, hop) } end
-  return { dst = dst, nexthops = hops }
+  return { dst = dst, nexthops = hops, metric = metric }
 end
 
 function M.routes(shape)
@@ -89,7 +93,8 @@ function M.write_commands(shape, path, verb)
   local six <const> = shape.family == 6 and "-6 " or ""
   for i = 0, shape.count - 1 do
     local route <const> = M.route(shape, i)
-    local words <const> = { six, "route ", verb, " ", route.dst }
+    local words <const> = { six, "route ", verb, " ", route.dst,
+      route.metric and " metric " .. route.metric or "" }
     for _, hop in ipairs(verb == "del" and {} or route.nexthops or {}) do
       words[#words + 1] = " nexthop via " .. hop.via
     end
@@ -104,6 +109,7 @@ function M.write_lines(shape, path)
   for i = 0, shape.count - 1 do
     local route <const> = M.route(shape, i)
     file:write(route.dst)
+    if route.metric then file:write(" metric ", route.metric) end
     if route.via then file:write(" via ", route.via) end
     for _, hop in ipairs(route.nexthops or {}) do file:write(" nexthop via ", hop.via) end
     file:write("\n")

@@ -284,7 +284,6 @@ void push_missing_path(lua_State *L, const struct schema *schema, const uint8_t 
 		       size_t length, const struct extack *x);
 int push_errno(lua_State *L, const char *request, const char *text,
 	       int error); /* -> nil, message, code */
-const char *errno_name(int error);
 
 /* --- views ----------------------------------------------------------------------------------- */
 

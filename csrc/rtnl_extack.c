@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *errno_name(int error)
+static const char *errno_name(int error)
 {
 	const char *name = strerrorname_np(error);
 	return name ? name : "EUNKNOWN";

@@ -303,7 +303,7 @@ void encode_value(lua_State *L, struct encoder *e, const struct object *object, 
 	check_fit(e, object->schema);
 }
 
-int send_out(struct sock *s, size_t at)
+static int send_out(struct sock *s, size_t at)
 {
 	return mnl_socket_sendto(s->nl, s->out->base + at, s->out->length - at) < 0 ? -1 : 0;
 }

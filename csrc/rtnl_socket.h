@@ -68,7 +68,6 @@ int refusal(lua_State *L, const struct extack *x, int error, const struct object
 int refusal_of(lua_State *L, const char *request, const struct extack *x, int error,
 	       const struct object *object, const uint8_t *data, size_t length);
 int lacking(lua_State *L, struct encoder *e, const struct object *object, const char *verb);
-int send_out(struct sock *s, size_t at);
 const struct nlmsghdr *answer_to(struct sock *s, uint32_t seq);
 int socket_batch(lua_State *L);
 int socket_sharing(lua_State *L);

@@ -53,16 +53,16 @@ M.kinds = {
 -- After these the pod's device has no carrier.
 local seen_by_pod <const> = { carrier = true, dead = true }
 
----Waits until the pod's routes know of a carrier that came or went: the flag is there at once, and
----what follows from it (`linkdown`) only when the kernel's link watcher has run.
-local function await_state(lab, gateway, wanted)
-  local events <const>, message <const>, code <const> = lab.pod:monitor { "link" }
+---Waits until a namespace's routes know of a carrier that came or went: the flag is there at once,
+---and what follows from it (`linkdown`, sending) only when the kernel's link watcher has run.
+local function await_state(nl, dev, wanted)
+  local events <const>, message <const>, code <const> = nl:monitor { "link" }
   if not events then return nil, message, code end
   local deadline <const> = sys.monotonic() + PATIENCE
-  local link = lab.pod.link:get { dev = gateway.dev }
+  local link = nl.link:get { dev = dev }
   while link and link.operstate ~= wanted and sys.monotonic() < deadline do
     events:next(deadline - sys.monotonic())
-    link = lab.pod.link:get { dev = gateway.dev }
+    link = nl.link:get { dev = dev }
   end
   events:close()
   return true
@@ -76,7 +76,7 @@ function M.cut(lab, gateway, kind)
   local ok, message, code = M.kinds[kind](lab, gateway)
   if not ok then return nil, message, code end
   lab.cuts[gateway.name] = kind
-  if seen_by_pod[kind] and not lab.shared then return await_state(lab, gateway, "DOWN") end
+  if seen_by_pod[kind] and not lab.shared then return await_state(lab.pod, gateway.dev, "DOWN") end
   return true
 end
 
@@ -98,7 +98,10 @@ function M.heal(lab, gateway)
   if ok and not lab.shared then ok, message, code = topology.configure_pod_wire(lab, gateway) end
   if not ok then return nil, message, code end
   lab.cuts[gateway.name] = nil
-  ok, message, code = await_state(lab, gateway, "UP")
+  ok, message, code = await_state(lab.pod, gateway.dev, "UP")
+  for _, dev in ipairs { "lan", "wan" } do
+    if ok then ok, message, code = await_state(gateway.nl, dev, "UP") end
+  end
   if ok then ok, message, code = topology.await_addresses(lab, gateway.nl) end
   if ok then ok, message, code = topology.await_addresses(lab, lab.pod) end
   return ok, message, code

@@ -1,0 +1,65 @@
+-- `make spec` on code that does not compile: it fails, and no spec meets an older build of that code.
+local helper <const> = require "spec.helper"
+local sys <const> = require "ecmp.sys"
+
+-- What make reads, and what is built already, so that only the file that is broken is compiled.
+local COPY <const> = [[
+  cp -a Makefile .busted build-aux csrc lua "$1"
+  cp -a %s "$1/build"; mkdir "$1/spec"; cp "$2" "$1/spec/parts_spec.lua"]]
+
+local PARTS <const> = [[
+it("loads sys", function() require "ecmp.sys" end)
+it("loads ip", function() require "ecmp.ip" end)
+it("runs the executable", function() assert.is_true(os.execute "build/bin/ecmp version") end)
+]]
+
+describe("make spec", function()
+  local dir
+
+  local function shell(script, ...)
+    return assert(sys.spawn { stderr = "capture", timeout = 300, argv = { "sh", "-uc", script, "sh", ... } })
+  end
+
+  local function run()
+    return shell([[cd "$1" && make --no-print-directory spec FILE=spec/parts_spec.lua 2>&1]], dir)
+  end
+
+  local function append(file, text)
+    local out <close> = assert(io.open(dir .. "/" .. file, "a"))
+    out:write(text)
+  end
+
+  before_each(function()
+    dir = helper.directory()
+    assert(sys.create(dir .. "/parts", PARTS, 420))
+    local done <const> = shell("set -e;" .. COPY:format(helper.build), dir, dir .. "/parts")
+    assert(done.status == 0, done.stderr)
+  end)
+  after_each(function() helper.remove(dir) end)
+
+  it("passes on code that compiles", function()
+    local done <const> = run()
+    assert.matches("3 passed, 0 failed\n$", done.stdout)
+    assert.equal(0, done.status)
+  end)
+
+  local function lacks(...)
+    local done <const> = run()
+    assert.is_true(done.status ~= 0)
+    local lacking <const> = "The code does not compile, see above; specs ran without: (.-)\n"
+    assert.equal(table.concat({ ... }, " "), done.stdout:match(lacking), done.stdout)
+    return done.stdout
+  end
+
+  it("fails on C that does not compile, and runs no spec on what was built of it before", function()
+    append(shell([[cd "$1" && find csrc -path '*/ip*.c' | sort | head -n 1]], dir).stdout:match "%S+", "wrong")
+    local said <const> = lacks("build/lua/5.4/ecmp/ip.so", "build/bin/ecmp")
+    assert.matches("module 'ecmp.ip' not found", said, 1, true)
+    assert.matches("1 passed, 2 failed\n", said)
+  end)
+
+  it("fails on Lua that does not compile, and runs no older executable", function()
+    append("lua/ecmp/version.lua", "wrong")
+    assert.matches("2 passed, 1 failed\n", lacks "build/bin/ecmp")
+  end)
+end)

@@ -140,9 +140,16 @@ static int no_field(lua_State *L, const struct schema *schema)
 	lua_pushvalue(L, 2);
 	if (lua_rawget(L, lua_upvalueindex(METHODS)) != LUA_TNIL)
 		return 1;
-	if (lua_type(L, 2) != LUA_TSTRING || schema == &schema_link) { /* of another kind of link */
+	/* a number: ipairs and the like ask whether it is a list; a string: of another kind of link */
+	if (lua_type(L, 2) == LUA_TNUMBER ||
+	    (lua_type(L, 2) == LUA_TSTRING && schema == &schema_link)) {
 		lua_pushnil(L);
 		return 1;
+	}
+	if (lua_type(L, 2) != LUA_TSTRING) {
+		lua_pushfstring(L, "a field of %s %s is named by a string, not by a %s",
+				article(schema), schema->name, luaL_typename(L, 2));
+		throw_at_caller(L);
 	}
 	const char *key = lua_tostring(L, 2);
 	const char *near = nearest_key(L, schema, key);
@@ -168,7 +175,7 @@ static int view_index(lua_State *L)
 	bool any;
 	if (known->key != key || known->schema != s.schema)
 		row = find_row(L, s.schema, key);
-	if (row < 0 && s.schema != &schema_link)
+	if (row < 0 && (s.schema != &schema_link || lua_type(L, 2) != LUA_TSTRING))
 		return no_field(L, s.schema);
 	if (push_row(L, &s, row, 2, lua_upvalueindex(NAMED), &any))
 		return 1;

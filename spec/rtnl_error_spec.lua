@@ -191,9 +191,23 @@ describe("a view", function()
     assert(thrown(function() view.mtu = 5 end):find "read%-only")
   end)
 
+  it("throws for a key that is neither a string nor a number, whatever it is a view of", function()
+    for object, value in pairs {
+      route = { dst = "10.9.0.0/16" }, link = { name = "v0", type = "veth" },
+      addr = { address = "10.0.0.1/8", dev = "lo" }, rule = { table = 5 },
+      neigh = { dst = "10.0.0.1", dev = "lo" }, nexthop = { id = 5, blackhole = true },
+    } do
+      local one <const> = rtnl.view(object, value)
+      for _, key in ipairs { true, print, {}, one } do
+        assert.match("is named by a string, not by a " .. type(key),
+          thrown(function() return one[key] end))
+      end
+    end
+  end)
+
   it("has nil for a field that it lacks, and its fields in order", function()
     assert.is_nil(view.metric)
-    for _, key in ipairs { 1, 0.5, true, print, {} } do assert.is_nil(view[key]) end
+    for _, key in ipairs { 1, 0.5 } do assert.is_nil(view[key]) end
     local keys <const> = {}
     for key in pairs(view) do keys[#keys + 1] = key end
     assert.are.same({ "family", "dst", "via", "scope", "mtu" }, keys)

@@ -382,9 +382,8 @@ static const struct field *bare_field(struct scan *s, const struct schema *schem
  * Reads fields into the table on top of the stack. `whole`: every word must be understood;
  * otherwise the first one that is not ends the part (a next hop inside a route).
  */
-bool parse_fields(struct scan *s, const struct schema *schema, bool whole)
+static bool read_part(struct scan *s, const struct schema *schema, bool whole)
 {
-	luaL_checkstack(s->L, 12, "too many values");
 	for (;;) {
 		struct scan before = *s;
 		if (!next(s))
@@ -423,6 +422,18 @@ bool parse_fields(struct scan *s, const struct schema *schema, bool whole)
 		if (!parse_row(s, f, bare))
 			return false;
 	}
+}
+
+bool parse_fields(struct scan *s, const struct schema *schema, bool whole)
+{
+	bool understood;
+	if (s->depth == NESTED_MAX)
+		return fault(s, "'%s' is nested too deeply");
+	luaL_checkstack(s->L, 12, "too many values");
+	s->depth++;
+	understood = read_part(s, schema, whole);
+	s->depth--;
+	return understood;
 }
 
 /* "dev t0 type bridge": the name of a link that is to be made, or of one that is there. [table] ->

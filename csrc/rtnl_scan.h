@@ -7,7 +7,8 @@
 #include "rtnl.h"
 
 enum {
-	TOKEN_MAX = 255
+	TOKEN_MAX = 255,
+	NESTED_MAX = 8 /* parts within parts: the other end of a pair, a next hop's encap */
 };
 
 struct scan {
@@ -16,6 +17,7 @@ struct scan {
 	const char *at, *end;
 	char token[TOKEN_MAX + 1]; /* the token read last */
 	size_t length;
+	int depth;	   /* how many parts are being read, one within the other */
 	const char *fault; /* first error: a format for `culprit` */
 	char culprit[TOKEN_MAX + 1];
 };

@@ -161,6 +161,17 @@ describe("a wrong word", function()
     assert(rtnl.parse("route", "10.0.0.0/8 " .. ("nexthop via 10.0.0.1 "):rep(5000)))
     assert(rtnl.parse("route", ""))
   end)
+
+  it("that begins a part within a part is answered where there are too many", function()
+    local function pairs_in_pairs(n) return "x " .. ("type veth peer "):rep(n) .. "y" end
+    assert.are.equal("y", rtnl.parse("link", "x type veth peer y").peer.name)
+    for _, n in ipairs { 8, 9, 20000 } do
+      local value <const>, message <const> = rtnl.parse("link", pairs_in_pairs(n))
+      assert.is_nil(value)
+      assert.are.equal("'peer' is nested too deeply", message)
+    end
+    assert(rtnl.parse("link", pairs_in_pairs(7)))
+  end)
 end)
 
 describe("a view", function()

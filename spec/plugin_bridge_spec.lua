@@ -649,6 +649,34 @@ describe("ecmp-bridge #netns", function()
         "default via 2001:db8::fe dev eth0 metric 1024" }, pod:routes())
     end)
 
+    local function mac_of(name)
+      return pod:run("host", { "sh", "-c", "ip -o link show " .. name }):match "link/ether (%S+)"
+    end
+
+    for _, is_gateway in ipairs { true, false } do
+      local how <const> = is_gateway and " as gateway" or ""
+      it("leaves a bridge its hardware address, whatever its ports have" .. how, function()
+        -- The lowest address of the ports is the bridge's, until one is set.
+        pod:ip("host", "link add br0 type bridge")
+        pod:ip("host", "link add up0 address fe:ff:ff:ff:ff:ff type veth peer name lan0")
+        pod:ip("host", "link set up0 master br0")
+        assert.equal("fe:ff:ff:ff:ff:ff", mac_of "br0")
+        local result <const> = add(conf_of({}, { isGateway = is_gateway }))
+        assert.equal("fe:ff:ff:ff:ff:ff", mac_of "br0")
+        assert.equal("fe:ff:ff:ff:ff:ff", result.interfaces[1].mac)
+      end)
+
+      it("gives a new bridge a hardware address that outlives its ports" .. how, function()
+        local conf <const> = conf_of({}, { isGateway = is_gateway })
+        local result <const> = add(conf)
+        local mac <const> = mac_of "br0"
+        assert.same({ mac, false },
+          { result.interfaces[1].mac, mac == mac_of(result.interfaces[2].name) })
+        pod:must("ecmp-bridge", "DEL", pod_of.after(conf, result))
+        assert.equal(mac, mac_of "br0")
+      end)
+    end
+
     it("refuses another address on the bridge unless forceAddress says so", function()
       pod:ip("host", "link add br0 type bridge")
       pod:ip("host", "addr add 10.5.0.1/16 dev br0")

@@ -56,13 +56,6 @@ local function add_address(state, name, entry)
   return true
 end
 
----The hardware address is set to what it is: else a bridge's would change with its ports.
-local function pin_mac(host, name)
-  local link, message, code = host.link:get { dev = name }
-  if not link then return nil, message, code end
-  return host.link:set { dev = name, address = link.address }
-end
-
 ---Makes the bridge the gateway of the pod's addresses, where the configuration says so.
 ---@param state table of the flow, with `host` and `port`
 ---@return true? ok, string? message, string|integer? code
@@ -78,7 +71,7 @@ function M.serve(state)
     ok, message, code = interface.enable_forwarding(state.host, ip.parse(entry.gateway):family())
     if not ok then return nil, message, code end
   end
-  return pin_mac(state.host, name)
+  return true
 end
 
 return M

@@ -153,12 +153,15 @@ local function ensure_bridge(state, host)
   -- Router advertisements from pods are not for the host.
   host.sysctl:set(("net/ipv6/conf/%s/accept_ra"):format(name), "0")
   local promisc <const> = state.conf.promiscMode or nil
-  if bridge.up and (not promisc or bridge.promisc) then return true end
-  local was <const> = { dev = name, up = bridge.up or false, promisc = bridge.promisc or false }
-  state.undo:push("switches of bridge " .. name, function()
-    return ports.any(host, name) or host.link:set(was)
-  end)
-  return host.link:set { dev = name, up = true, promisc = promisc }
+  if not bridge.up or promisc and not bridge.promisc then
+    local was <const> = { dev = name, up = bridge.up or false, promisc = bridge.promisc or false }
+    state.undo:push("switches of bridge " .. name, function()
+      return ports.any(host, name) or host.link:set(was)
+    end)
+  end
+  -- A bridge whose hardware address was never set takes the lowest one of its ports, and another
+  -- when they change. Setting the address it has keeps it; so the port comes after this.
+  return host.link:set { dev = name, address = bridge.address, up = true, promisc = promisc }
 end
 
 -- The veth pair --------------------------------------------------------------------------------
@@ -271,11 +274,6 @@ function M.settle(state)
   local ok, message, code = bridge_gateway.serve(state)
   if ok and not state.conf.disableContainerInterface then ok, message, code = await_port(state) end
   if not ok then return nil, message, code end
-  -- The bridge's address may have changed with its first port.
-  local bridge
-  bridge, message, code = interface.describe(state.host, state.conf.bridge)
-  if not bridge then return nil, message, code end
-  state.interfaces[1] = bridge
   return masquerade.add(state)
 end
 

@@ -36,7 +36,8 @@ SILENT := $(findstring s,$(firstword -$(MAKEFLAGS)))
 say = $(if $(V)$(SILENT),,@echo "  $(1)")
 
 LUA_SOURCES := $(shell find lua -name '*.lua' | LC_ALL=C sort)
-C_SOURCES := $(sort $(wildcard csrc/*.c csrc/shared/*.c csrc/static/*.c))
+C_SOURCES := $(sort $(wildcard csrc/*/*.c csrc/*/*/*.c))
+C_HEADERS := $(sort $(wildcard csrc/*/*.h csrc/*/*/*.h))
 SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard debian/tests/*)) \
 	$(wildcard deploy/*/*.sh) $(wildcard spec/client/*.sh) .ci/run
 
@@ -47,11 +48,13 @@ all: ## Builds everything into build/.
 
 # --- C modules -----------------------------------------------------------------------------------
 
-MODULES := rtnl sys ip cage
-rtnl_SRC := $(sort $(wildcard csrc/rtnl_*.c)) csrc/netns.c
-sys_SRC := $(sort $(wildcard csrc/sys*.c)) csrc/netns.c
-ip_SRC := $(sort $(wildcard csrc/ip*.c))
-cage_SRC := $(sort $(wildcard csrc/cage*.c))
+# each is what lies in its folder, and in common/; build-aux/rockspec.lua says the same
+MODULES := rtnl sys ip sandbox/process
+COMMON := $(sort $(wildcard csrc/common/*.c))
+rtnl_SRC := $(sort $(wildcard csrc/rtnl/*.c csrc/rtnl/*/*.c)) $(COMMON)
+sys_SRC := $(sort $(wildcard csrc/sys/*.c)) $(COMMON)
+ip_SRC := $(sort $(wildcard csrc/ip/*.c)) $(COMMON)
+sandbox/process_SRC := $(sort $(wildcard csrc/sandbox/*.c)) $(COMMON)
 rtnl_LIBS := $(MNL_LIB)
 sys_LIBS := -lm
 
@@ -72,7 +75,7 @@ $(OBJ)/%.o: csrc/%.c
 	@mkdir -p $(@D)
 	$(call say,CC    $@)
 	$(Q)$(COMPILE) -c -o $@ $<
--include $(wildcard $(OBJ)/*.d $(OBJ)/shared/*.d $(OBJ)/static/*.d)
+-include $(wildcard $(OBJ)/*.d $(OBJ)/*/*.d $(OBJ)/*/*/*.d)
 
 # --- the executable and its plugin links ---------------------------------------------------------
 
@@ -83,19 +86,19 @@ MODULE_NAME = $(subst /,.,$(patsubst %/init,%,$(patsubst lua/%.lua,%,$(1))))
 EMBEDDED := argparse=$(ARGPARSE) $(foreach f,$(LUA_SOURCES),$(call MODULE_NAME,$(f))=$(f))
 # what every start runs through, and what some of them do: the kernel maps what lies around a page
 # that is touched, so these lie apart
-START := $(call OBJECTS,csrc/main.c csrc/heap.c)
-LATER := $(call OBJECTS,$(sort csrc/mnl.c $(foreach m,$(MODULES),$($(m)_SRC))))
+START := $(call OBJECTS,csrc/exe/main.c csrc/exe/allocator.c)
+LATER := $(call OBJECTS,$(sort csrc/exe/libmnl_subset.c $(foreach m,$(MODULES),$($(m)_SRC))))
 LUA_LIB := -l:liblua5.4.a
 CJSON_LIB := -l:liblua5.4-cjson.a
 
 # Lua's API is exported, so that C modules which lie on the machine (lua-readline) can be loaded;
 # a static executable can load none
 ifdef STATIC
-LATER += $(OBJ)/static/dl.o
+LATER += $(OBJ)/exe/dl.o
 LINKED := -static -Wl,-z,noseparate-code -Wl,--wrap=dlopen,--wrap=dlerror -Wl,-T,build-aux/static.ld
 LUA_LINKED := $(LUA_LIB) -lc
 else
-LATER += $(OBJ)/shared/libm.o
+LATER += $(OBJ)/exe/libm.o
 LINKED := -Wl,--as-needed -Wl,-z,pack-relative-relocs -Wl,--dynamic-list=build-aux/exported.list
 LUA_LINKED := -Wl,--whole-archive $(LUA_LIB) -Wl,--no-whole-archive
 endif
@@ -115,7 +118,7 @@ $(OBJ)/embedded.c: build-aux/embed.lua build-aux/bytecode.lua $(OBJ)/embedded.li
 	$(call say,EMBED $@)
 	$(Q)$(LUA) build-aux/embed.lua $@ $(OBJ)/embedded.list
 
-$(OBJ)/embedded.o: $(OBJ)/embedded.c csrc/embed.h
+$(OBJ)/embedded.o: $(OBJ)/embedded.c csrc/exe/embed.h
 	$(call say,CC    $@)
 	$(Q)$(COMPILE) -c -o $@ $<
 
@@ -198,12 +201,12 @@ lint-rock:
 lint-c: all
 	cppcheck -q --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
 		--inline-suppr $(CPPFLAGS) csrc
-	clang-format --dry-run -Werror $(C_SOURCES) $(wildcard csrc/*.h)
+	clang-format --dry-run -Werror $(C_SOURCES) $(C_HEADERS)
 	printf '%s\n' $(C_SOURCES) | xargs -n 1 -P 2 sh -c \
 		'clang-tidy --quiet "$$1" -- -std=c11 $(CPPFLAGS) 2>/dev/null' tidy
 
 format: ## Lays out the C sources.
-	clang-format -i $(C_SOURCES) $(wildcard csrc/*.h)
+	clang-format -i $(C_SOURCES) $(C_HEADERS)
 
 docs: lint-tools ## Makes the API reference, build/docs/index.html.
 	@rm -rf $(B)/docs $(B)/reference && mkdir -p $(B)/reference
@@ -268,14 +271,17 @@ compile-commands: ## Writes compile_commands.json for editors.
 	done | sed '1s/^/[/; $$!s/$$/,/; $$s/$$/]/' >compile_commands.json
 
 install: all ## Installs below PREFIX (/usr/local) and DESTDIR.
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/lua/5.4/ecmp $(DESTDIR)$(PREFIX)/lib/cni
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/cni
 	install -m 755 $(B)/bin/ecmp $(DESTDIR)$(PREFIX)/bin/ecmp
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
 	install -D -m 644 completion/ecmp.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/ecmp
 	install -D -m 644 completion/_ecmp $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_ecmp
-	install -m 644 $(C_MODULES) $(DESTDIR)$(PREFIX)/lib/lua/5.4/ecmp
+	for module in $(MODULES); do \
+		install -D -m 644 $(B)/lua/5.4/ecmp/$$module.so \
+			$(DESTDIR)$(PREFIX)/lib/lua/5.4/ecmp/$$module.so || exit 1; \
+	done
 	for file in $(LUA_SOURCES:lua/%=%); do \
 		install -D -m 644 lua/$$file $(DESTDIR)$(PREFIX)/share/lua/5.4/$$file || exit 1; \
 	done

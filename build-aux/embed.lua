@@ -74,7 +74,8 @@ end
 
 local modules <const> = read_list(arg[2])
 local out <close> = assert(io.open(arg[1], "wb"))
-out:write '/* Made by build-aux/embed.lua: bytecode of the Lua sources. */\n#include "embed.h"\n\n'
+out:write "/* Made by build-aux/embed.lua: bytecode of the Lua sources. */\n"
+out:write '#include "exe/embed.h"\n\n'
 out:write "const unsigned char embedded_code[] = {\n"
 local size = 0
 for _, module in ipairs(in_place(modules)) do

@@ -12,10 +12,9 @@ local function find(pattern)
   return files
 end
 
---- One C module: its sources, and libmnl where it is needed.
-local function c_module(name, pattern, with_mnl)
-  local sources = find("csrc -name '" .. pattern .. "'")
-  if name ~= "ip" and name ~= "cage" then sources[#sources + 1] = "csrc/netns.c" end
+--- One C module: the sources in its folder and in common/, and libmnl where it is needed.
+local function c_module(name, folder, with_mnl)
+  local sources = find(("csrc/common csrc/%s -name '*.c'"):format(folder))
   local lines = { ("    [%q] = {"):format("ecmp." .. name), "      sources = {" }
   for _, path in ipairs(sources) do lines[#lines + 1] = ("        %q,"):format(path) end
   lines[#lines + 1] = "      },"
@@ -39,8 +38,8 @@ end
 
 local function modules()
   return table.concat({
-    c_module("cage", "cage*.c"), c_module("ip", "ip*.c"), c_module("rtnl", "rtnl_*.c", true),
-    c_module("sys", "sys*.c"),
+    c_module("ip", "ip"), c_module("rtnl", "rtnl", true), c_module("sandbox.process", "sandbox"),
+    c_module("sys", "sys"),
     lua_modules(),
   }, "\n")
 end

@@ -1,8 +1,8 @@
 /*
  * Whatever text ip_read takes, ip_write gives back as a fixed point, within its buffer.
- * SOURCES: csrc/ip_text.c csrc/ip_math.c
+ * SOURCES: csrc/ip/text.c csrc/ip/math.c
  */
-#include "ip.h"
+#include "ip/ip.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef ECMP_FUZZ_STATE_H
 #define ECMP_FUZZ_STATE_H
 
-#include "rtnl.h"
+#include "rtnl/rtnl.h"
 
 #include <lualib.h>
 #include <stdio.h>

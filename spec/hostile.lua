@@ -101,7 +101,7 @@ families["a way out"] = {
   "return getmetatable(print).__index",
   "return io.lines('/proc/self/maps')()",
   "for i = 1, 3e5 do print(('x'):rep(100)) end",
-  "return require('ecmp.cage')",
+  "return require('ecmp.sandbox.process')",
   "return require('ecmp.rtnl')",
   "return require('cjson')",
   "return package.loaded.io",

@@ -37,7 +37,7 @@ describe("the rock", function()
   local LUAROCKS <const> = [[LUAROCKS_CONFIG="$1/rock/config.lua" luarocks --lua-version=5.4 ]]
 
   fact("compiles and links with the libmnl of MNL_DIR", function()
-    for line in said:gmatch "gcc [^\n]+csrc/rtnl_[^\n]+" do
+    for line in said:gmatch "gcc [^\n]+csrc/rtnl/[^\n]+" do
       local wanted <const> = line:find(" -c ", 1, true)
         and " -I%s/mnl/include" or " -L%s/mnl/lib "
       assert.is_truthy(line:find(wanted:format(dir), 1, true), line)

@@ -5,7 +5,7 @@
 --
 -- One process serves a script from its loading to its last hook, so that the budget is one for all:
 -- that is what a CNI verb may cost, not what a hook may.
-local cage <const> = require "ecmp.cage"
+local process <const> = require "ecmp.sandbox.process"
 local checked <const> = require "ecmp.rule.answer"
 local inmate <const> = require "ecmp.rule.inmate"
 local rule <const> = require "ecmp.rule"
@@ -129,7 +129,7 @@ function M.start(path, options)
   preload(options.merge, text)
   local trusted <const> = options.trusted == true
   local child
-  child, message = cage.start(inmate.new(path, text, trusted, options.merge), {
+  child, message = process.start(inmate.new(path, text, trusted, options.merge), {
     path = path, memory = M.BUDGET.memory, instructions = M.BUDGET.instructions,
     quiet = not trusted,
   })

@@ -1,0 +1,211 @@
+/*
+ * The executable: Lua, our modules, lua-cjson and the Lua sources in one file, for machines that
+ * have none of them. It knows nothing of commands or plugins; ecmp.main does.
+ */
+#define _GNU_SOURCE
+#include "exe/allocator.h"
+#include "exe/embed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* the address sanitizer takes for a leak what the end of the process would free */
+#ifdef __SANITIZE_ADDRESS__
+enum {
+	TELLS_LEAKS = true
+};
+#else
+enum {
+	TELLS_LEAKS = false
+};
+#endif
+
+int luaopen_cjson(lua_State *L);
+int luaopen_ecmp_ip(lua_State *L);
+int luaopen_ecmp_rtnl(lua_State *L);
+int luaopen_ecmp_sandbox_process(lua_State *L);
+int luaopen_ecmp_sys(lua_State *L);
+
+static const luaL_Reg c_modules[] = {
+	{"cjson", luaopen_cjson},	{"ecmp.sandbox.process", luaopen_ecmp_sandbox_process},
+	{"ecmp.ip", luaopen_ecmp_ip},	{"ecmp.rtnl", luaopen_ecmp_rtnl},
+	{"ecmp.sys", luaopen_ecmp_sys}, {NULL, NULL},
+};
+
+static int by_name(const void *name, const void *module)
+{
+	return strcmp(name, ((const struct embedded *)module)->name);
+}
+
+/*
+ * A searcher of `require`: [name] -> [loader, where] or [why not]. It comes before the files, so
+ * that an ecmp module lying about on the machine is never mixed with those in here.
+ */
+static int search_embedded(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	const struct embedded *module =
+		bsearch(name, embedded, embedded_count, sizeof(*module), by_name);
+
+	if (!module) {
+		lua_pushfstring(L, "no module '%s' in the executable", name);
+		return 1;
+	}
+	if (luaL_loadbufferx(L, (const char *)embedded_code + module->offset, module->size, name,
+			     "b"))
+		return lua_error(L);
+	lua_pushliteral(L, "(embedded)");
+	return 2;
+}
+
+/* package.searchers: preload, embedded, files... */
+static void add_modules(lua_State *L)
+{
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+	luaL_setfuncs(L, c_modules, 0);
+	lua_getglobal(L, "package");
+	lua_getfield(L, -1, "searchers");
+	for (lua_Integer i = luaL_len(L, -1); i >= 2; i--) {
+		lua_geti(L, -1, i);
+		lua_seti(L, -2, i + 1);
+	}
+	lua_pushcfunction(L, search_embedded);
+	lua_seti(L, -2, 2);
+	lua_pop(L, 3);
+}
+
+/* [] -> [list of argv[from..]] */
+static void push_arguments(lua_State *L, int argc, char **argv)
+{
+	lua_createtable(L, argc, 0);
+	for (int i = 1; i < argc; i++) {
+		lua_pushstring(L, argv[i]);
+		lua_rawseti(L, -2, i);
+	}
+}
+
+/* What `warn` does, as in Lua's own program: off until it is told "@on". */
+struct warnings {
+	bool on, continued;
+};
+
+static void warn(void *ud, const char *message, int more)
+{
+	struct warnings *warnings = ud;
+
+	if (!warnings->continued && !more && *message == '@') {
+		if (strcmp(message, "@on") == 0 || strcmp(message, "@off") == 0)
+			warnings->on = message[2] == 'n';
+		return;
+	}
+	if (warnings->on)
+		fprintf(stderr, "%s%s%s", warnings->continued ? "" : "Lua warning: ", message,
+			more ? "" : "\n");
+	warnings->continued = more;
+}
+
+/*
+ * [argc, argv] -> [exit status, whether nothing is left to be closed]; in a protected call, as
+ * everything here may run out of memory
+ */
+static int run(lua_State *L)
+{
+	int argc = (int)lua_tointeger(L, 1);
+	char **argv = lua_touserdata(L, 2);
+
+	/* libraries are there to stay; ecmp.main starts it when there is something to collect */
+	lua_gc(L, LUA_GCSTOP);
+	luaL_openlibs(L);
+	add_modules(L);
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "ecmp.main");
+	lua_call(L, 1, 1);
+	lua_pushstring(L, argc > 0 ? argv[0] : "ecmp");
+	push_arguments(L, argc, argv);
+	lua_call(L, 2, 2);
+	return 2;
+}
+
+/* One line on standard error, whatever was thrown: [message] -> [message] */
+static int report(lua_State *L)
+{
+	const char *message = luaL_tolstring(L, -1, NULL);
+
+	fprintf(stderr, "ecmp: ");
+	for (const char *c = message; *c; c++)
+		putc(*c == '\n' ? ' ' : *c, stderr);
+	putc('\n', stderr);
+	lua_pop(L, 1);
+	return EXIT_FAILURE;
+}
+
+/*
+ * Descriptors 0 to 2 exist, or else a netlink socket would take the place of standard output. A
+ * reader that goes away is an error where we write, not the end in the middle of an ADD. And
+ * children can be waited for, even if our parent ignored its own.
+ */
+static void settle(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+}
+
+/* What print left in the buffer may still fail to get out; a reader that left wants no comment. */
+static int flush(int status)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	int error = errno;
+	if (poll(&out, 1, 0) != 1 || !(out.revents & POLLERR)) /* the reader is there */
+		fprintf(stderr, "ecmp: standard output: %s\n", strerror(error));
+	return status ? status : EXIT_FAILURE;
+}
+
+/* The first of what `run` leaves: an exit status, or whether it went well. */
+static int exit_status(lua_State *L)
+{
+	if (lua_isinteger(L, 1))
+		return (int)lua_tointeger(L, 1);
+	return lua_toboolean(L, 1) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	struct heap heap = {0};
+	struct warnings warnings = {0};
+	lua_State *L;
+	int status;
+
+	settle();
+	L = lua_newstate(heap_alloc, &heap);
+	if (!L) {
+		fputs("ecmp: not enough memory\n", stderr);
+		return EXIT_FAILURE;
+	}
+	lua_setwarnf(L, warn, &warnings);
+	lua_pushcfunction(L, run);
+	lua_pushinteger(L, argc);
+	lua_pushlightuserdata(L, argv);
+	status = lua_pcall(L, 2, 2, 0) == LUA_OK ? exit_status(L) : report(L);
+	if (!lua_toboolean(L, 2) || TELLS_LEAKS)
+		lua_close(L);
+	return flush(status);
+}

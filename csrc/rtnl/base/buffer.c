@@ -1,0 +1,57 @@
+/*
+ * The memory messages are built in. It comes from the state's allocator and hangs on a userdata, so
+ * a Lua error in the middle of a message leaks nothing and a memory limit on the state holds for
+ * messages too.
+ */
+#include "rtnl/rtnl.h"
+
+#include <string.h>
+
+#define ARENA "ecmp.rtnl.arena"
+
+static int arena_gc(lua_State *L)
+{
+	arena_free(luaL_checkudata(L, 1, ARENA));
+	return 0;
+}
+
+void arena_free(struct arena *a)
+{
+	if (a->base)
+		a->alloc(a->ud, a->base, a->capacity, 0);
+	a->base = NULL;
+	a->length = a->capacity = 0;
+}
+
+struct arena *arena_new(lua_State *L)
+{
+	struct arena *a = lua_newuserdatauv(L, sizeof(*a), 0);
+	*a = (struct arena){.base = NULL};
+	a->alloc = lua_getallocf(L, &a->ud);
+	luaL_setmetatable(L, ARENA);
+	return a;
+}
+
+void arena_grow(lua_State *L, struct arena *a, size_t need)
+{
+	size_t capacity = a->capacity ? a->capacity : 512;
+	while (capacity < need)
+		capacity *= 2;
+	uint8_t *base = a->alloc(a->ud, a->base, a->capacity, capacity);
+	if (!base) {
+		lua_gc(L, LUA_GCCOLLECT);
+		base = a->alloc(a->ud, a->base, a->capacity, capacity);
+	}
+	if (!base)
+		luaL_error(L, "not enough memory");
+	a->base = base;
+	a->capacity = capacity;
+}
+
+void arena_register(lua_State *L)
+{
+	luaL_newmetatable(L, ARENA);
+	lua_pushcfunction(L, arena_gc);
+	lua_setfield(L, -2, "__gc");
+	lua_pop(L, 1);
+}

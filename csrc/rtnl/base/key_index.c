@@ -1,0 +1,200 @@
+/*
+ * From keys to rows. Each schema has one Lua table (key -> row number) in the registry: Lua's
+ * interned strings are the hash, and two Lua states share nothing. Also here: what to say about a
+ * key that no row has.
+ */
+#define _GNU_SOURCE
+#include "rtnl/rtnl.h"
+
+#include <string.h>
+
+/* [] -> [index table]; the rows of hoisted nests count for the row of the nest */
+static void index_rows(lua_State *L, const struct field *rows, int as_row)
+{
+	for (int i = 0; rows[i].kind != K_NONE; i++) {
+		const struct field *f = &rows[i];
+		int row = as_row >= 0 ? as_row : i;
+		if (f->kind == K_NEST && (f->flags & F_HOIST))
+			index_rows(L, f->sub->rows, row);
+		if (!f->key)
+			continue;
+		if (lua_getfield(L, -1, f->key) == LUA_TNIL) { /* the first of rows with one key */
+			lua_pushinteger(L, row);
+			lua_setfield(L, -3, f->key);
+		}
+		lua_pop(L, 1);
+	}
+}
+
+/* [] -> [index table], made at first use */
+void push_index(lua_State *L, const struct schema *schema)
+{
+	if (lua_rawgetp(L, LUA_REGISTRYINDEX, schema) == LUA_TTABLE)
+		return;
+	lua_pop(L, 1);
+	lua_newtable(L);
+	index_rows(L, schema->rows, -1);
+	lua_pushvalue(L, -1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, schema);
+}
+
+void index_register(lua_State *L)
+{
+	for (const struct object *o = rtnl_objects; o->name; o++) {
+		push_index(L, o->schema);
+		lua_pop(L, 1);
+	}
+}
+
+int index_lookup(lua_State *L, const struct schema *schema, int key)
+{
+	key = lua_absindex(L, key);
+	push_index(L, schema);
+	lua_pushvalue(L, key);
+	int type = lua_rawget(L, -2);
+	int row = type == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : -1;
+	lua_pop(L, 2);
+	return row;
+}
+
+/* Words people bring from elsewhere, and ours. */
+static const struct {
+	const char *theirs, *ours;
+} synonyms[] = {
+	{"gateway", "via"},	   {"gw", "via"},	    {"oif", "dev"},
+	{"interface", "dev"},	   {"ifname", "dev"},	    {"priority", "metric"},
+	{"preference", "metric"},  {"protocol", "proto"},   {"hops", "nexthops"},
+	{"multipath", "nexthops"}, {"nexthop", "nexthops"}, {"destination", "dst"},
+	{"prefix", "dst"},	   {"prefsrc", "src"},	    {"local", "address"},
+	{"mac", "address"},	   {"kind", "type"},	    {"gws", "nexthops"},
+	{"gatway", "via"},	   {"lookup", "table"},	    {"to", "dst"},
+	{"mss", "advmss"},	   {"device", "dev"},	    {"link", "dev"},
+};
+
+static const char *synonym_of(const char *key, size_t *at)
+{
+	while (*at < sizeof(synonyms) / sizeof(synonyms[0])) {
+		size_t i = (*at)++;
+		if (strcmp(synonyms[i].theirs, key) == 0)
+			return synonyms[i].ours;
+	}
+	return NULL;
+}
+
+static size_t min3(size_t a, size_t b, size_t c)
+{
+	size_t m = a < b ? a : b;
+	return m < c ? m : c;
+}
+
+/* Levenshtein, with a neighbouring swap counted once, on the error path only. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[3][33], n = strlen(a), m = strlen(b);
+	if (n > 32 || m > 32)
+		return 99;
+	for (size_t j = 0; j <= m; j++)
+		row[0][j] = j;
+	for (size_t i = 1; i <= n; i++) {
+		size_t *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+		now[0] = i;
+		for (size_t j = 1; j <= m; j++) {
+			now[j] = min3(last[j] + 1, now[j - 1] + 1,
+				      last[j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    before[j - 2] + 1 < now[j])
+				now[j] = before[j - 2] + 1;
+		}
+	}
+	return row[n % 3][m];
+}
+
+/* The best so far: of two as near, the first in the alphabet, in whatever order they come. */
+struct nearest {
+	const char *key, *best;
+	size_t least;
+};
+
+static struct nearest nearest_to(const char *key)
+{
+	return (struct nearest){.key = key, .least = 2};
+}
+
+static void consider(struct nearest *n, const char *word)
+{
+	size_t d = distance(n->key, word);
+	if (d > n->least || (d == n->least && n->best && strcmp(word, n->best) > 0))
+		return;
+	n->least = d;
+	n->best = word;
+}
+
+static void consider_rows(struct nearest *n, const struct field *rows)
+{
+	for (const struct field *f = rows; f->kind != K_NONE; f++) {
+		if (f->kind == K_NEST && (f->flags & F_HOIST))
+			consider_rows(n, f->sub->rows);
+		if (f->key)
+			consider(n, f->key);
+	}
+}
+
+const char *nearest_key(lua_State *L, const struct schema *schema, const char *key)
+{
+	const char *word;
+	for (size_t at = 0; (word = synonym_of(key, &at));) {
+		lua_pushstring(L, word);
+		int row = index_lookup(L, schema, -1);
+		lua_pop(L, 1);
+		if (row >= 0)
+			return word;
+	}
+	struct nearest n = nearest_to(key);
+	consider_rows(&n, schema->rows);
+	return n.best;
+}
+
+/* The same among the keys of the table at `words`, which keeps what is returned. */
+const char *nearest_word(lua_State *L, int words, const char *key)
+{
+	const char *word;
+	for (size_t at = 0; (word = synonym_of(key, &at));) {
+		bool known = lua_getfield(L, words, word) != LUA_TNIL;
+		lua_pop(L, 1);
+		if (known)
+			return word;
+	}
+	struct nearest n = nearest_to(key);
+	lua_pushnil(L);
+	while (lua_next(L, words)) {
+		lua_pop(L, 1);
+		if (lua_type(L, -1) == LUA_TSTRING)
+			consider(&n, lua_tostring(L, -1));
+	}
+	return n.best;
+}
+
+/*
+ * A wrong call is reported at the line that made it: the nearest frame that is a Lua function
+ * outside this library. Library chunks register their source once (`rtnl.own()`). [message] ->
+ * raises
+ */
+__attribute__((noreturn)) void throw_at_caller(lua_State *L)
+{
+	lua_Debug ar;
+	for (int level = 0; lua_getstack(L, level, &ar); level++) {
+		lua_getinfo(L, "Sl", &ar);
+		if (ar.currentline < 0)
+			continue;
+		int top = lua_gettop(L);
+		lua_getfield(L, LUA_REGISTRYINDEX, "ecmp.own");
+		bool own = lua_istable(L, -1) && lua_getfield(L, -1, ar.source) != LUA_TNIL;
+		lua_settop(L, top);
+		if (own)
+			continue;
+		lua_pushfstring(L, "%s:%d: %s", ar.short_src, ar.currentline, lua_tostring(L, -1));
+		break;
+	}
+	for (;;)
+		lua_error(L);
+}

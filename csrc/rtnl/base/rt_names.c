@@ -1,0 +1,75 @@
+/*
+ * Names that a site gives to numbers in /etc/iproute2 and /etc/protocols. They are for text alone,
+ * in and out: in tables and views a number that has no word of its own stays a number, so that two
+ * hosts do not mean different things by one script. Lua reads the files, when a name is first
+ * looked for.
+ */
+#include "rtnl/rtnl.h"
+
+static const char registry_key[] = "ecmp.site";
+
+/* The file that names what a list of words names, or NULL. */
+static const char *file_of(const struct word *words)
+{
+	static const struct {
+		const struct word *words;
+		const char *file;
+	} files[] = {
+		{words_table, "rt_tables"},	  {words_proto, "rt_protos"},
+		{words_scope, "rt_scopes"},	  {words_dsfield, "rt_dsfield"},
+		{words_tunnel_tos, "rt_dsfield"}, {words_realm, "rt_realms"},
+		{words_group, "group"},		  {words_ipproto, "/etc/protocols"},
+	};
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (files[i].words == words)
+			return files[i].file;
+	return NULL;
+}
+
+/* rtnl.site(reader): the function that reads a file of /etc/iproute2; it returns a table of names
+ * by number and of numbers by name */
+int site_set(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	lua_settop(L, 1);
+	lua_createtable(L, 0, 4);
+	lua_insert(L, 1);
+	lua_setfield(L, 1, "reader");
+	lua_setfield(L, LUA_REGISTRYINDEX, registry_key);
+	return 0;
+}
+
+/* [] -> [table of the file, or nil] */
+static void push_site(lua_State *L, const char *file)
+{
+	if (lua_getfield(L, LUA_REGISTRYINDEX, registry_key) != LUA_TTABLE)
+		return;
+	if (lua_getfield(L, -1, file) == LUA_TNIL) {
+		lua_pop(L, 1);
+		lua_getfield(L, -1, "reader");
+		lua_pushstring(L, file);
+		lua_call(L, 1, 1);
+		lua_pushvalue(L, -1);
+		lua_setfield(L, -3, file);
+	}
+	lua_remove(L, -2);
+}
+
+/* Replaces what is on top of the stack, a name or a number, by the other where the site has it.
+ * [value] -> [value] */
+void site_swap(lua_State *L, const struct word *words)
+{
+	const char *file = file_of(words);
+	if (!file)
+		return;
+	luaL_checkstack(L, 6, "too many values");
+	push_site(L, file);
+	if (lua_istable(L, -1)) {
+		lua_pushvalue(L, -2);
+		if (lua_rawget(L, -2) != LUA_TNIL)
+			lua_replace(L, -3);
+		else
+			lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+}

@@ -1,0 +1,31 @@
+/*
+ * Lists of routes that are wanted, as messages one behind the other: a file may have a million.
+ */
+#ifndef ECMP_RTNL_LIST_H
+#define ECMP_RTNL_LIST_H
+
+#include "rtnl/route/route.h"
+
+struct route_list {
+	struct arena *bytes;	/* user value 2: a struct view each */
+	struct arena *places;	/* user value 3: where each is, and where it comes from */
+	size_t used;		/* of the bytes; what lies behind was never finished */
+	struct encoder encoder; /* these two have learnt which keys there are */
+	struct route_reader reader;
+};
+
+struct route_list *list_test(lua_State *L, int index);
+struct route_list *list_check(lua_State *L, int index);
+size_t list_count(const struct route_list *l);
+struct view *list_view(const struct route_list *l, size_t i); /* from 1 */
+void list_names(lua_State *L, int index);		      /* [] -> [names] */
+/* One more like the i-th, to be altered. */
+struct view *list_repeat(lua_State *L, struct route_list *l, size_t i, uint32_t line);
+int list_new(lua_State *L);   /* Lua: rtnl.list */
+int list_slot(lua_State *L);  /* Lua: rtnl.slot */
+int list_slots(lua_State *L); /* Lua: rtnl.slots */
+void list_register(lua_State *L);
+int lines_new(lua_State *L); /* Lua: rtnl.lines */
+void lines_register(lua_State *L);
+
+#endif

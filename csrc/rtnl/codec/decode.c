@@ -1,0 +1,331 @@
+/*
+ * Messages -> Lua values, driven by the rows: the kinds that hold others, fields by key, and all of
+ * them.
+ */
+#define _GNU_SOURCE
+#include "rtnl/codec/decode.h"
+
+#include <linux/ipv6.h>
+#include <linux/nexthop.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* --- kinds that hold others ------------------------------------------------------------------ */
+
+static bool push_hops(lua_State *L, const struct stretch *s, const struct field *f, int names)
+{
+	struct hop_cursor cursor = hops_of(s, f), ahead = cursor;
+	struct stretch hop;
+	int n = 0;
+	while (next_hop(&ahead, &hop))
+		n++;
+	luaL_checkstack(L, 12, "too many values");
+	lua_createtable(L, n, 0);
+	for (int i = 1; next_hop(&cursor, &hop); i++) {
+		push_stretch(L, &hop, names);
+		lua_rawseti(L, -2, i);
+	}
+	return true;
+}
+
+static bool push_group(lua_State *L, const struct nlattr *a)
+{
+	size_t n = payload_length(a) / sizeof(struct nexthop_grp);
+	lua_createtable(L, (int)n, 0);
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *member = payload(a) + i * sizeof(struct nexthop_grp);
+		lua_createtable(L, 0, 2);
+		lua_pushinteger(L, (lua_Integer)read_uint(member, 4, false));
+		lua_setfield(L, -2, "id");
+		lua_pushinteger(L, 1 + member[4] + 256 * member[5]);
+		lua_setfield(L, -2, "weight");
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+	return true;
+}
+
+static bool push_encap(lua_State *L, const struct stretch *s, const struct field *f, int names)
+{
+	const struct variant *v = encap_of(s, f);
+	struct stretch inner;
+	if (!v || !stretch_of_nest(s, f, &inner))
+		return false;
+	inner.schema = v->schema;
+	luaL_checkstack(L, 12, "too many values");
+	push_stretch(L, &inner, names);
+	if (v->name)
+		lua_pushstring(L, v->name);
+	else
+		lua_pushinteger(L,
+				(lua_Integer)read_uint(payload(find_attr(s, f->offset)), 2, false));
+	lua_setfield(L, -2, "type");
+	return true;
+}
+
+static bool push_peer(lua_State *L, const struct stretch *s, const struct field *f, int names)
+{
+	struct stretch inner;
+	if (!stretch_of_nest(s, f, &inner) || inner.length < f->sub->head)
+		return false;
+	push_stretch(L, &inner, names);
+	return true;
+}
+
+/* The mode, or the segments in the order of travel; `size` bytes of mode stand before the header.
+ */
+static bool push_segments(lua_State *L, const struct stretch *s, const struct field *f,
+			  const struct nlattr *a)
+{
+	size_t length = payload_length(a), before = f->size;
+	if (length < before + 8)
+		return false;
+	const uint8_t *srh = payload(a) + before;
+	if (f->words) {
+		push_word(L, f, read_uint(payload(a), before, false));
+		return true;
+	}
+	char text[ADDRESS_TEXT];
+	int count = f->mask == IPV6_SRCRT_TYPE_3 ? srh[3] : srh[4] + 1, first = inlines(s) ? 1 : 0;
+	if (before + 8 + 16 * (size_t)count > length)
+		return false;
+	lua_newtable(L);
+	for (int i = count; i > first; i--) {
+		lua_pushlstring(L, text,
+				ip_to_text(AF_INET6, srh + 8 + 16 * (size_t)(i - 1), text));
+		lua_rawseti(L, -2, count - i + 1);
+	}
+	return true;
+}
+
+static bool push_labels(lua_State *L, const struct nlattr *a)
+{
+	int n = 0;
+	lua_newtable(L);
+	for (size_t i = 0; i + 4 <= payload_length(a); i += 4) {
+		uint32_t label = (uint32_t)read_uint(payload(a) + i, 4, true) >> 12;
+		lua_pushinteger(L, label);
+		lua_rawseti(L, -2, ++n);
+	}
+	return true;
+}
+
+static bool push_structs(lua_State *L, const struct stretch *s, const struct field *f, int names)
+{
+	struct stretch one;
+	size_t at = 0;
+	luaL_checkstack(L, 12, "too many values");
+	lua_newtable(L);
+	for (int i = 1; next_struct(s, f, &at, &one); i++) {
+		push_stretch(L, &one, names);
+		lua_rawseti(L, -2, i);
+	}
+	return true;
+}
+
+/* Every attribute of the row's number in this nest, as a list. */
+static bool push_names(lua_State *L, const struct stretch *s, const struct field *f)
+{
+	size_t at = NLA_ALIGN(s->schema->head);
+	const struct nlattr *a;
+	int n = 0;
+	lua_newtable(L);
+	for (; (a = attr_at(s->data, s->length, at)); at += NLA_ALIGN(a->nla_len)) {
+		if (attr_type(a) != f->attr)
+			continue;
+		push_string(L, a);
+		lua_rawseti(L, -2, ++n);
+	}
+	return true;
+}
+
+/* --- fields ---------------------------------------------------------------------------------- */
+
+static bool push_header(lua_State *L, const struct stretch *s, const struct field *f, int names)
+{
+	uint64_t value = read_uint(s->data + f->offset, f->size, f->flags & F_BE);
+	if (f->kind == K_FAMILY) {
+		if (value != AF_INET && value != AF_INET6)
+			return false;
+		lua_pushinteger(L, value == AF_INET6 ? 6 : 4);
+		return true;
+	}
+	if (f->kind == K_WEIGHT) {
+		lua_pushinteger(L, (lua_Integer)value + 1);
+		return true;
+	}
+	if (f->kind == K_IFINDEX) {
+		if (value == 0)
+			return false;
+		names_name(L, names, (uint32_t)value);
+		return true;
+	}
+	return push_uint(L, f, value);
+}
+
+static bool push_attr(lua_State *L, const struct stretch *s, const struct field *f,
+		      const struct nlattr *a, int names)
+{
+	uint64_t value = 0;
+	switch (f->kind) {
+	case K_LLADDR:
+		return push_lladdr(L, a);
+	case K_STRING:
+		return push_string(L, a);
+	case K_OPTION:
+		return push_option(L, f, a);
+	case K_TTL:
+		return push_ttl(L, s, f, a);
+	case K_BRIDGE_ID:
+		return push_bridge_id(L, a);
+	case K_GROUP:
+		return push_group(L, a);
+	case K_SEGMENTS:
+		return push_segments(L, s, f, a);
+	case K_HMAC:
+		return push_hmac(L, f, a);
+	case K_LABELS:
+		return push_labels(L, a);
+	case K_RANGE:
+		return push_range(L, f, a);
+	case K_RATIO:
+		return push_ratio(L, s, f, a);
+	case K_MEMBER:
+		return push_member(L, f, a);
+	case K_HOPS:
+		return push_hops(L, s, f, names);
+	case K_PEER:
+		return push_peer(L, s, f, names);
+	case K_FLAG:
+	case K_COUNT:
+		lua_pushboolean(L, 1);
+		return true;
+	case K_NAMES:
+		return push_names(L, s, f);
+	case K_STRUCTS:
+		return push_structs(L, s, f, names);
+	case K_NETNS:
+		return false;
+	case K_IFINDEX:
+		if (payload_length(a) != 4 || (value = read_uint(payload(a), 4, false)) == 0)
+			return false;
+		names_name(L, names, (uint32_t)value);
+		return true;
+	default:
+		return attr_uint(a, f, &value) && push_uint(L, f, value);
+	}
+}
+
+/* Pushes the value of one row, if the message has it. */
+bool push_field(lua_State *L, const struct stretch *s, const struct field *f, int names)
+{
+	if (f->flags & F_HEADER)
+		return push_header(L, s, f, names);
+	if (f->kind == K_PREFIX || f->kind == K_VIA || f->kind == K_ADDRESS)
+		return push_address(L, s, f);
+	if (f->kind == K_ENCAP)
+		return push_encap(L, s, f, names);
+	if (f->kind == K_BYTES)
+		return push_bytes(L, s);
+	if (f->kind == K_TABLE)
+		return push_table(L, s, f);
+	const struct nlattr *a = find_attr(s, f->attr);
+	if (!a && (f->flags & F_ABSENT0))
+		lua_pushinteger(L, 0);
+	else
+		return a && push_attr(L, s, f, a, names);
+	return true;
+}
+
+/* --- by key, and all of them ----------------------------------------------------------------- */
+
+typedef bool visit_fn(void *arg, const struct stretch *s, const struct field *f);
+
+/* Calls `fn` for every row with a key, through hoisted nests and unions; stops when it returns
+ * true. */
+static bool visit(const struct stretch *s, visit_fn *fn, void *arg)
+{
+	uint64_t attrs = attrs_of(s);
+	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++) {
+		struct stretch inner;
+		if (is_absent(f, attrs))
+			continue;
+		if (f->kind == K_NEST && (f->flags & F_HOIST)) {
+			if (stretch_of_nest(s, f, &inner) && visit(&inner, fn, arg))
+				return true;
+		} else if (f->kind == K_UNION) {
+			const struct variant *v = union_of(s, f);
+			if (!v || !stretch_of_nest(s, f, &inner))
+				continue;
+			inner.schema = v->schema;
+			if (visit(&inner, fn, arg))
+				return true;
+		} else if (f->key && fn(arg, s, f)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+struct reading {
+	lua_State *L;
+	int names;
+	const char *key;
+};
+
+static bool read_one(void *arg, const struct stretch *s, const struct field *f)
+{
+	struct reading *r = arg;
+	return same_text(f->key, r->key) && push_field(r->L, s, f, r->names);
+}
+
+/* Pushes the value of a key, nil where the message lacks it; `known` says whether any row has the
+ * key. */
+bool push_key(lua_State *L, const struct stretch *s, int key, int names, bool *known)
+{
+	key = lua_absindex(L, key);
+	return push_row(L, s, index_lookup(L, s->schema, key), key, names, known);
+}
+
+/* The same where the row of the key is known, -1 where no row of this schema has it. */
+bool push_row(lua_State *L, const struct stretch *s, int row, int key, int names, bool *known)
+{
+	const struct field *first = row >= 0 ? &s->schema->rows[row] : NULL, *f = first;
+	struct stretch inner;
+	*known = row >= 0;
+	if (first && first->kind != K_NEST) {
+		do {
+			if (push_field(L, s, f, names))
+				return true;
+			f++;
+		} while (f->key && same_text(f->key, first->key));
+	}
+	if (s->schema == &schema_link) { /* what a link lacks its kind may have */
+		struct reading r = {L, names, lua_tostring(L, key)};
+		bool found = visit(s, read_one, &r);
+		*known = *known || found;
+		return found;
+	}
+	return first && first->kind == K_NEST && stretch_of_nest(s, first, &inner) &&
+	       push_key(L, &inner, key, names, known);
+}
+
+static bool read_all(void *arg, const struct stretch *s, const struct field *f)
+{
+	struct reading *r = arg;
+	if (f->flags & F_VOLATILE && f->kind == K_IFINDEX)
+		return false;
+	if ((r->key && same_text(r->key, f->key)) || !push_field(r->L, s, f, r->names))
+		return false;
+	r->key = f->key; /* of rows with one key, which stand together, the first that is there */
+	lua_setfield(r->L, -2, f->key);
+	return false;
+}
+
+/* [] -> [table of everything the stretch holds] */
+void push_stretch(lua_State *L, const struct stretch *s, int names)
+{
+	struct reading r = {L, names, NULL};
+	luaL_checkstack(L, 8, "too many values");
+	lua_createtable(L, 0, s->outer ? 4 : 8); /* as many fields as there usually are */
+	visit(s, read_all, &r);
+}

@@ -1,0 +1,118 @@
+/*
+ * The inside of the encoder: what its files share.
+ *
+ *   build (errors, attributes)  <-  plain, nested (one writer per kind)  <-  encode (tables)  ->
+ * defaults
+ */
+#ifndef ECMP_RTNL_ENCODE_H
+#define ECMP_RTNL_ENCODE_H
+
+#include "rtnl/rtnl.h"
+
+#include <sys/socket.h>
+
+enum {
+	ATTR_MAX = 65535, /* bytes an attribute can say it has */
+	SELECTOR = 63	  /* stands for the `type` of an encapsulation, which has no row */
+};
+
+/* What a table gives: its rows, and where on the stack the value of each lies. */
+struct given {
+	uint64_t rows;
+	int top;  /* of the stack before the values */
+	int last; /* the last of them: the top of the stack */
+	int at[64];
+};
+
+/* The place a value goes to. */
+struct place {
+	size_t header; /* offset in the arena of the header in force */
+	size_t attrs;  /* offset in the arena of its first attribute */
+	int table;     /* stack index of the Lua table being written */
+};
+
+/* build: errors with the path of the field, attributes. What runs once for every field or next hop
+ * stands here, to be built into its callers. */
+__attribute__((noreturn)) void fail(struct encoder *e, const char *key, const char *format, ...);
+__attribute__((noreturn)) void too_deep(struct encoder *e, const char *key);
+__attribute__((noreturn)) void unexpected(struct encoder *e, const struct field *f,
+					  const char *what);
+const char *shown(struct encoder *e); /* [v] -> [v, text] */
+void check_list(struct encoder *e, const char *key, int n);
+void check_text(struct encoder *e, const char *key);
+size_t open_attr(struct encoder *e, uint16_t type);
+void close_attr(struct encoder *e, size_t at, const char *key);
+uint8_t *written(struct encoder *e, size_t from, uint16_t type);
+void store_uint(uint8_t *to, uint64_t value, size_t size, bool big);
+void list_one_hop(struct encoder *e); /* defaults */
+
+static inline void enter(struct encoder *e, const char *key, int index)
+{
+	if (e->depth == (int)(sizeof(e->path) / sizeof(e->path[0])))
+		too_deep(e, key);
+	e->path[e->depth++] = (struct step){key, index};
+}
+
+static inline void leave(struct encoder *e)
+{
+	e->depth--;
+}
+
+static inline void expect(struct encoder *e, const struct field *f, int type, const char *what)
+{
+	if (lua_type(e->L, -1) != type)
+		unexpected(e, f, what);
+}
+
+static inline uint8_t *header_of(struct encoder *e, size_t at)
+{
+	return e->out->base + at;
+}
+
+/* Appends an attribute, its payload yet to be written; what fills it up to four bytes is zero. */
+static inline uint8_t *put_head(struct encoder *e, uint16_t type, size_t length)
+{
+	size_t whole = NLA_HDRLEN + NLA_ALIGN(length);
+	uint8_t *room = arena_room(e->L, e->out, whole);
+	struct nlattr attr = {.nla_len = (uint16_t)(NLA_HDRLEN + length), .nla_type = type};
+	memset(room + whole - 4, 0, 4);
+	memcpy(room, &attr, sizeof(attr));
+	return room + NLA_HDRLEN;
+}
+
+/* The same with a payload of zeros. */
+static inline uint8_t *put_room(struct encoder *e, uint16_t type, size_t length)
+{
+	return memset(put_head(e, type, length), 0, length);
+}
+
+static inline void put(struct encoder *e, uint16_t type, const void *data, size_t length)
+{
+	uint8_t *payload = put_head(e, type, length);
+	if (length == 4) /* nearly always: the compiler then knows what to do */
+		memcpy(payload, data, 4);
+	else
+		memcpy(payload, data, length);
+}
+
+/* plain: kinds that hold one value */
+typedef void put_fn(struct encoder *e, const struct place *p, const struct field *f);
+
+put_fn put_int, put_signed, put_scaled, put_hex, put_bit, put_bits, put_flag, put_boolean,
+	put_string, put_address, put_prefix, put_via, put_lladdr, put_ifindex, put_weight,
+	put_table, put_option, put_ttl, put_realm, put_range, put_member, put_netns, put_units,
+	put_ratio, put_bytes;
+uint64_t check_uint(struct encoder *e, const struct field *f, uint64_t max);
+
+/* nested: kinds that hold others, and the choice of the writer; [value] -> [value] */
+void put_field(struct encoder *e, const struct place *p, const struct field *f);
+
+/* encode: tables */
+void collect(struct encoder *e, const struct schema *schema, int table, struct given *g);
+void put_rows(struct encoder *e, const struct place *p, const struct schema *schema,
+	      const struct given *g);
+
+/* defaults: what iproute2 fills in */
+void fill_in(struct encoder *e, const struct schema *schema, const struct given *g);
+
+#endif

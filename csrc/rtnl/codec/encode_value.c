@@ -1,0 +1,483 @@
+/*
+ * Writing the kinds that hold one value: numbers, words, addresses, names of interfaces. One
+ * function a kind.
+ */
+#define _GNU_SOURCE
+#include "rtnl/codec/encode.h"
+
+#include "common/netns.h"
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static void store(struct encoder *e, const struct place *p, const struct field *f, uint64_t value)
+{
+	bool big = f->flags & F_BE;
+	if (f->flags & F_HEADER)
+		store_uint(header_of(e, p->header) + f->offset, value, f->size, big);
+	else
+		store_uint(put_room(e, f->attr, f->size), value, f->size, big);
+}
+
+/* A whole number within 0..max, or a word of the row. */
+uint64_t check_uint(struct encoder *e, const struct field *f, uint64_t max)
+{
+	lua_State *L = e->L;
+	int exact;
+	if (f->words && lua_type(L, -1) == LUA_TSTRING) {
+		const struct word *w = word_by_name(f->words, lua_tostring(L, -1));
+		if (w)
+			return w->value;
+	}
+	if (f->words ? !lua_isnumber(L, -1) : lua_type(L, -1) != LUA_TNUMBER) {
+		if (f->words && lua_type(L, -1) == LUA_TSTRING)
+			fail(e, f->key, "%s is not a known word", shown(e));
+		fail(e, f->key, "integer expected, got %s", luaL_typename(L, -1));
+	}
+	lua_Integer n = lua_tointegerx(L, -1, &exact);
+	if (!exact)
+		fail(e, f->key, "integer expected, got %s", shown(e));
+	if (n < 0 || (uint64_t)n > max) {
+		lua_pushfstring(L, "%I", (LUAI_UACINT)max);
+		const char *limit = lua_tostring(L, -1);
+		fail(e, f->key, "%I is outside 0..%s", (LUAI_UACINT)n, limit);
+	}
+	return (uint64_t)n;
+}
+
+static uint64_t size_max(const struct field *f)
+{
+	if (f->kind == K_INT && f->mask)
+		return f->mask;
+	return f->size >= 8 ? (uint64_t)LUA_MAXINTEGER : ((uint64_t)1 << 8 * f->size) - 1;
+}
+
+static bool check_bool(struct encoder *e, const struct field *f)
+{
+	expect(e, f, LUA_TBOOLEAN, "boolean");
+	return lua_toboolean(e->L, -1);
+}
+
+void put_int(struct encoder *e, const struct place *p, const struct field *f)
+{
+	store(e, p, f, check_uint(e, f, size_max(f)));
+}
+
+void put_signed(struct encoder *e, const struct place *p, const struct field *f)
+{
+	int exact;
+	if (f->words && lua_type(e->L, -1) == LUA_TSTRING) {
+		put_int(e, p, f);
+		return;
+	}
+	lua_Integer n = lua_tointegerx(e->L, -1, &exact);
+	if (!exact || n < INT32_MIN || n > INT32_MAX)
+		fail(e, f->key, "integer expected, got %s", shown(e));
+	store(e, p, f, (uint64_t)n);
+}
+
+void put_scaled(struct encoder *e, const struct place *p, const struct field *f)
+{
+	expect(e, f, LUA_TNUMBER, "number");
+	lua_Number n = lua_tonumber(e->L, -1) * f->mask;
+	if (!(n >= 0 && n <= 4294967295.0))
+		fail(e, f->key, "%s is out of range", shown(e));
+	store(e, p, f, (uint64_t)(n + 0.5));
+}
+
+void put_units(struct encoder *e, const struct place *p, const struct field *f)
+{
+	uint64_t n = check_uint(e, f, (uint64_t)f->whole * f->mask);
+	if (n % f->mask)
+		fail(e, f->key, "%I is no multiple of %d", (LUAI_UACINT)n, (int)f->mask);
+	store(e, p, f, n / f->mask);
+}
+
+/* A number at `text`, also as 0x5; where it ends, or NULL where there is none within the limit. */
+static const char *read_number(const char *text, unsigned long max, unsigned long *to)
+{
+	char *end;
+	errno = 0;
+	*to = strtoul(text, &end, 0);
+	return *text >= '0' && *text <= '9' && !errno && *to <= max ? end : NULL;
+}
+
+/* Two numbers with a mark between them, and nothing else. */
+static bool read_pair(const char *text, char between, unsigned long max, unsigned long *first,
+		      unsigned long *second)
+{
+	const char *end = read_number(text, max, first);
+	end = end && *end == between ? read_number(end + 1, max, second) : NULL;
+	return end && !*end;
+}
+
+/* "1/3" */
+void put_ratio(struct encoder *e, const struct place *p, const struct field *f)
+{
+	unsigned long part, whole;
+	(void)p;
+	expect(e, f, LUA_TSTRING, "text like 1/3");
+	if (!read_pair(lua_tostring(e->L, -1), '/', 999999999, &part, &whole))
+		fail(e, f->key, "%s is not like 1/3", shown(e));
+	store_uint(put_room(e, f->attr, f->size), part, f->size, false);
+	store_uint(put_room(e, f->offset, f->size), whole, f->size, false);
+}
+
+void put_bytes(struct encoder *e, const struct place *p, const struct field *f)
+{
+	size_t length;
+	(void)p;
+	expect(e, f, LUA_TSTRING, "hexadecimal digits");
+	const char *text = lua_tolstring(e->L, -1, &length);
+	if (length % 2 || strspn(text, "0123456789abcdefABCDEF") != length)
+		fail(e, f->key, "%s is not two hexadecimal digits a byte", shown(e));
+	uint8_t *bytes = arena_room(e->L, e->out, length / 2);
+	for (size_t i = 0; i < length / 2; i++) {
+		char pair[3] = {text[2 * i], text[2 * i + 1], 0};
+		bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+}
+
+void put_hex(struct encoder *e, const struct place *p, const struct field *f)
+{
+	if (lua_type(e->L, -1) == LUA_TSTRING && lua_stringtonumber(e->L, lua_tostring(e->L, -1)))
+		lua_replace(e->L, -2);
+	put_int(e, p, f);
+}
+
+static void or_bits(struct encoder *e, const struct place *p, const struct field *f, uint32_t bits)
+{
+	uint8_t *at = f->flags & F_HEADER ? header_of(e, p->header) + f->offset
+					  : written(e, p->attrs, f->attr);
+	if (!at)
+		at = put_room(e, f->attr, f->size);
+	bool big = f->flags & F_BE;
+	store_uint(at, read_uint(at, f->size, big) | bits, f->size, big);
+	if ((f->flags & F_HEADER) &&
+	    f->attr) { /* a link's flags come with the mask of those that are meant */
+		uint8_t *change = header_of(e, p->header) + f->attr;
+		store_uint(change, read_uint(change, 4, false) | f->mask, 4, false);
+	}
+}
+
+void put_bit(struct encoder *e, const struct place *p, const struct field *f)
+{
+	or_bits(e, p, f, check_bool(e, f) ? f->mask : 0);
+}
+
+void put_bits(struct encoder *e, const struct place *p, const struct field *f)
+{
+	lua_State *L = e->L;
+	uint32_t bits = 0;
+	expect(e, f, LUA_TTABLE, "list of words");
+	int n = 0;
+	for (; lua_rawgeti(L, -1, n + 1) != LUA_TNIL; n++) {
+		if (lua_type(L, -1) == LUA_TSTRING)
+			check_text(e, f->key);
+		const struct word *w = lua_type(L, -1) == LUA_TSTRING
+					       ? word_by_name(f->words, lua_tostring(L, -1))
+					       : NULL;
+		if (!w)
+			fail(e, f->key, "%s is not a known word", shown(e));
+		bits |= w->value;
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+	check_list(e, f->key, n);
+	store(e, p, f, bits);
+}
+
+void put_option(struct encoder *e, const struct place *p, const struct field *f)
+{
+	uint8_t *at = written(e, p->attrs, f->attr);
+	uint32_t on = check_uint(e, f, 1) ? f->mask : 0;
+	if (!at)
+		at = put_room(e, f->attr, 2 * (size_t)f->size);
+	store_uint(at, read_uint(at, f->size, false) | on, f->size, false);
+	at += f->size;
+	store_uint(at, read_uint(at, f->size, false) | f->mask, f->size, false);
+}
+
+void put_ttl(struct encoder *e, const struct place *p, const struct field *f)
+{
+	bool inherit =
+		lua_type(e->L, -1) == LUA_TSTRING && strcmp(lua_tostring(e->L, -1), "inherit") == 0;
+	if (inherit)
+		put_room(e, f->offset, 0);
+	inherit ? store(e, p, f, 0) : put_int(e, p, f);
+}
+
+void put_flag(struct encoder *e, const struct place *p, const struct field *f)
+{
+	(void)p;
+	if (check_bool(e, f))
+		put_room(e, f->attr, 0);
+}
+
+void put_boolean(struct encoder *e, const struct place *p, const struct field *f)
+{
+	store(e, p, f, check_bool(e, f));
+}
+
+void put_string(struct encoder *e, const struct place *p, const struct field *f)
+{
+	size_t length;
+	(void)p;
+	expect(e, f, LUA_TSTRING, "string");
+	const char *text = lua_tolstring(e->L, -1, &length);
+	size_t room = f->size ? f->size : 256;
+	if (length + 1 > room)
+		fail(e, f->key, "'%s' is longer than %d bytes", text, (int)room - 1);
+	put(e, f->attr, text, length + 1);
+}
+
+/* Text of an address -> family and bytes; raises. `size` 4 or 16 demands that family. */
+static int check_address(struct encoder *e, const struct field *f, const char *text, size_t length,
+			 uint8_t out[16])
+{
+	if ((size_t)text_to_ip4(text, length, out) == length && length > 0)
+		return AF_INET;
+	if ((size_t)text_to_ip6(text, length, out) == length && length > 0)
+		return AF_INET6;
+	check_text(e, f->key);
+	fail(e, f->key, "'%s' is not an address", text);
+}
+
+static const char *family_name(int family)
+{
+	return family == AF_INET6 ? "IPv6" : "IPv4";
+}
+
+void put_address(struct encoder *e, const struct place *p, const struct field *f)
+{
+	uint8_t bytes[16];
+	size_t length;
+	(void)p;
+	expect(e, f, LUA_TSTRING, "address");
+	const char *text = lua_tolstring(e->L, -1, &length);
+	if (f->flags & F_MADE && e->verb != VERB_DUMP && length == 1 && strchr("+-", *text)) {
+		put(e, f->attr, text, 1); /* until all is there that it is made of */
+		return;
+	}
+	int family = check_address(e, f, text, length, bytes);
+	int want = f->size == 4 ? AF_INET : f->size == 16 ? AF_INET6 : e->family;
+	if (f->size && family != want && f[1].key && strcmp(f[1].key, f->key) == 0)
+		f++, want = family; /* the next row is the same field in the other family */
+	if (family != want)
+		fail(e, f->key, "'%s' is %s, %s expected", text, family_name(family),
+		     family_name(want));
+	put(e, f->attr, bytes, address_size(family));
+}
+
+static int check_length(struct encoder *e, const struct field *f, const char *text,
+			const char *slash, int bits)
+{
+	int length = 0;
+	const char *p = slash + 1;
+	while (*p >= '0' && *p <= '9' && length <= 128)
+		length = length * 10 + (*p++ - '0');
+	if (p == slash + 1 || *p || length > bits)
+		fail(e, f->key, "'%s': the length after '/' must be 0..%d", text, bits);
+	return length;
+}
+
+static void mask_host(uint8_t bytes[16], int length)
+{
+	int whole = length / 8;
+	if (whole == 16)
+		return;
+	bytes[whole] &= (uint8_t) ~(0xff >> length % 8);
+	memset(bytes + whole + 1, 0, (size_t)(15 - whole));
+}
+
+/* "default", "10.0.0.0/8", "10.0.0.1": host bits are kept in addresses and masked in destinations.
+ */
+void put_prefix(struct encoder *e, const struct place *p, const struct field *f)
+{
+	uint8_t bytes[16] = {0};
+	size_t size;
+	expect(e, f, LUA_TSTRING, "prefix");
+	const char *text = lua_tolstring(e->L, -1, &size);
+	if ((*text == 'd' || *text == 'a') &&
+	    (strcmp(text, "default") == 0 || strcmp(text, "all") == 0 || strcmp(text, "any") == 0))
+		return;
+	const char *slash = memchr(text, '/', size);
+	int family = check_address(e, f, text, slash ? (size_t)(slash - text) : size, bytes);
+	if (family != e->family)
+		fail(e, f->key, "'%s' is %s in an %s %s", text, family_name(family),
+		     family_name(e->family), e->depth ? "part" : "request");
+	int bits = 8 * (int)address_size(family);
+	int length = slash ? check_length(e, f, text, slash, bits) : bits;
+	header_of(e, p->header)[f->offset] = (uint8_t)length;
+	if (f->attr == IFA_LOCAL || strcmp(f->key, "peer") == 0)
+		; /* an address keeps its host part */
+	else
+		mask_host(bytes, length);
+	if (length > 0 || f->attr == IFA_LOCAL)
+		put(e, f->attr, bytes, address_size(family));
+}
+
+/* RTA_GATEWAY, or for an IPv4 route with an IPv6 next hop RTA_VIA (kernel.md 3). */
+void put_via(struct encoder *e, const struct place *p, const struct field *f)
+{
+	uint8_t bytes[2 + 16];
+	size_t length;
+	(void)p;
+	expect(e, f, LUA_TSTRING, "address");
+	const char *text = lua_tolstring(e->L, -1, &length);
+	bool other = *text == 'i' && strncmp(text, "inet6 ", 6) == 0;
+	if (other)
+		text += 6, length -= 6;
+	int family = check_address(e, f, text, length, bytes + 2);
+	if (family == e->family && !(other && family == AF_INET)) {
+		put(e, f->attr, bytes + 2, address_size(family));
+	} else if (family == AF_INET6 && f->offset) {
+		uint16_t number = AF_INET6;
+		memcpy(bytes, &number, sizeof(number));
+		put(e, f->offset, bytes, sizeof(bytes));
+	} else {
+		fail(e, f->key, "'%s' is %s, the route is %s", text, family_name(family),
+		     family_name(e->family));
+	}
+}
+
+void put_lladdr(struct encoder *e, const struct place *p, const struct field *f)
+{
+	uint8_t bytes[32];
+	size_t length;
+	(void)p;
+	expect(e, f, LUA_TSTRING, "hardware address");
+	const char *text = lua_tolstring(e->L, -1, &length);
+	int n = text_to_lladdr(text, length, bytes, sizeof(bytes));
+	if (n < 0)
+		fail(e, f->key, "'%s' is not a hardware address", text);
+	put(e, f->attr, bytes, (size_t)n);
+}
+
+/* The number of a link whose name, on top of the stack, was met before in this operation, or 0. */
+static uint32_t met_before(struct encoder *e)
+{
+	lua_pushvalue(e->L, -1);
+	uint32_t index = 0;
+	if (lua_rawget(e->L, e->names) == LUA_TNUMBER)
+		index = (uint32_t)lua_tointeger(e->L, -1);
+	lua_pop(e->L, 1);
+	return index;
+}
+
+void put_ifindex(struct encoder *e, const struct place *p, const struct field *f)
+{
+	uint32_t index = 0;
+	bool found = true;
+	if (lua_type(e->L, -1) == LUA_TSTRING && (index = met_before(e))) {
+		store(e, p, f, index);
+		return;
+	}
+	if (lua_isboolean(e->L, -1) && !lua_toboolean(e->L, -1)) { /* master = false: none */
+		index = 0;
+	} else if (lua_isinteger(e->L, -1)) {
+		index = (uint32_t)check_uint(e, f, INT32_MAX);
+	} else {
+		expect(e, f, LUA_TSTRING, "name of an interface");
+		const char *name = lua_tostring(e->L, -1);
+		size_t length = strlen(name);
+		if (length == 0 || length > 15)
+			fail(e, f->key, "'%s' is no name of an interface", name);
+		index = names_index(e->L, e->names, name, &found);
+	}
+	if (!found && !e->refused) {
+		e->refused = errno;
+		e->lacking = "device";
+	}
+	store(e, p, f, index);
+}
+
+void put_weight(struct encoder *e, const struct place *p, const struct field *f)
+{
+	int exact;
+	lua_Integer n = lua_tointegerx(e->L, -1, &exact);
+	if (lua_type(e->L, -1) != LUA_TNUMBER || !exact)
+		fail(e, f->key, "integer expected, got %s", shown(e));
+	lua_Integer most = f->size == 1 ? 256 : UINT16_MAX;
+	if (n < 1 || n > most)
+		fail(e, f->key, "%I is outside 1..%I", (LUAI_UACINT)n, (LUAI_UACINT)most);
+	store_uint(header_of(e, p->header) + f->offset, (uint64_t)n - 1, f->size, false);
+}
+
+void put_table(struct encoder *e, const struct place *p, const struct field *f)
+{
+	uint32_t table = (uint32_t)check_uint(e, f, UINT32_MAX);
+	header_of(e, p->header)[f->offset] = (uint8_t)(table < 256 ? table : RT_TABLE_UNSPEC);
+	if (table >= 256)
+		put(e, f->attr, &table, sizeof(table));
+}
+
+/* 5, or "7/5": from and to */
+void put_realm(struct encoder *e, const struct place *p, const struct field *f)
+{
+	unsigned long from, to;
+	if (lua_type(e->L, -1) != LUA_TSTRING || !strchr(lua_tostring(e->L, -1), '/')) {
+		put_hex(e, p, f);
+		return;
+	}
+	if (!read_pair(lua_tostring(e->L, -1), '/', UINT16_MAX, &from, &to))
+		fail(e, f->key, "%s is no realm like 5 or 7/5", shown(e));
+	store(e, p, f, (uint64_t)from << 16 | (uint64_t)to);
+}
+
+/* 5, "5", or "1-100" */
+void put_range(struct encoder *e, const struct place *p, const struct field *f)
+{
+	lua_State *L = e->L;
+	unsigned long first, last, max = (unsigned long)size_max(f);
+	(void)p;
+	const char *text = luaL_tolstring(L, -1, NULL);
+	const char *end = read_number(text, max, &first);
+	if (end && !*end)
+		last = first;
+	else if (!read_pair(text, '-', max, &first, &last) || first > last)
+		fail(e, f->key, "'%s' is not a range like 1-100", text);
+	lua_pop(L, 1);
+	uint8_t *room = put_room(e, f->attr, 2 * (size_t)f->size);
+	store_uint(room, first, f->size, f->flags & F_BE);
+	store_uint(room + f->size, last, f->size, f->flags & F_BE);
+}
+
+void put_member(struct encoder *e, const struct place *p, const struct field *f)
+{
+	uint32_t value = UINT32_MAX; /* for ever */
+	if (!(lua_type(e->L, -1) == LUA_TSTRING && strcmp(lua_tostring(e->L, -1), "forever") == 0))
+		value = (uint32_t)check_uint(e, f, UINT32_MAX);
+	uint8_t *at = written(e, p->attrs, f->attr);
+	if (!at) {
+		at = put_room(e, f->attr, f->whole);
+		memset(at, 0xff, 8); /* the members not given: for ever */
+	}
+	memcpy(at + f->offset, &value, sizeof(value));
+}
+
+/* The path, name or pid of a namespace -> a descriptor that stays open until the message is sent.
+ */
+void put_netns(struct encoder *e, const struct place *p, const struct field *f)
+{
+	int32_t fd = -1;
+	(void)p;
+	const char *ref = luaL_tolstring(e->L, -1, NULL);
+	if (e->held) {
+		int i = 0;
+		while (i < HELD_MAX && e->held[i] >= 0)
+			i++;
+		if (i == HELD_MAX)
+			fail(e, f->key, "more than %d namespaces in one request", HELD_MAX);
+		fd = e->held[i] = netns_open(ref);
+		if (fd < 0 && !e->refused) {
+			e->refused = errno;
+			e->lacking = "namespace";
+			snprintf(e->ref, sizeof(e->ref), "%s", ref);
+		}
+	}
+	lua_pop(e->L, 1);
+	put(e, f->attr, &fd, sizeof(fd));
+}

@@ -1,0 +1,188 @@
+/*
+ * ecmp.rtnl: rtnetlink by rows. This file is its surface.
+ */
+#include "rtnl/bulk/route_list.h"
+#include "rtnl/request/request.h"
+#include "rtnl/route/route.h"
+
+#include <string.h>
+
+static const struct object *check_object_name(lua_State *L, int index)
+{
+	const struct object *o = object_by_name(luaL_checkstring(L, index));
+	if (!o)
+		luaL_argerror(L, index, "unknown kind of object");
+	return o;
+}
+
+/* rtnl.parse(object, text) -> table | nil, message: the words typed after `ip OBJECT add` */
+static int parse(lua_State *L)
+{
+	const struct object *o = check_object_name(L, 1);
+	size_t length;
+	const char *text = luaL_checklstring(L, 2, &length);
+	if (parse_words(L, o, text, length))
+		return 1;
+	luaL_pushfail(L);
+	lua_insert(L, -2);
+	return 2;
+}
+
+/* rtnl.view(object, table) -> view: the message a table encodes to, without a kernel; raises on
+ * wrong fields */
+static int view(lua_State *L)
+{
+	const struct object *o = check_object_name(L, 1);
+	luaL_checktype(L, 2, LUA_TTABLE);
+	bool request = lua_toboolean(L, 3);
+	lua_settop(L, 2);
+	names_new(L, 0);
+	struct arena *a = arena_new(L);
+	struct encoder e = {.L = L, .out = a, .names = 3, .verb = request ? VERB_ADD : VERB_PRINT};
+	encode_message(&e, o->schema, 2);
+	view_push(L, o, o->add, 0, a->base, a->length, 3);
+	arena_free(a);
+	return 1;
+}
+
+/* rtnl.check(object, table): raises where rtnl.view(object, table, true) would, and makes nothing
+ */
+static int check(lua_State *L)
+{
+	const struct object *o = check_object_name(L, 1);
+	luaL_checktype(L, 2, LUA_TTABLE);
+	lua_settop(L, 2);
+	names_new(L, 0);
+	struct arena *a = arena_new(L);
+	struct encoder e = {.L = L, .out = a, .names = 3, .verb = VERB_ADD};
+	encode_message(&e, o->schema, 2);
+	arena_free(a);
+	return 0;
+}
+
+/* rtnl.decode(object, bytes) -> view | nil, message: fixed header and attributes as they came */
+static int decode(lua_State *L)
+{
+	const struct object *o = check_object_name(L, 1);
+	size_t length;
+	const char *bytes = luaL_checklstring(L, 2, &length);
+	if (length < o->schema->head) {
+		luaL_pushfail(L);
+		lua_pushfstring(L, "%d bytes are no %s: its header takes %d", (int)length,
+				o->schema->name, (int)o->schema->head);
+		return 2;
+	}
+	lua_settop(L, 2);
+	names_new(L, 0);
+	view_push(L, o, o->add, 0, (const uint8_t *)bytes, length, 3);
+	return 1;
+}
+
+/* rtnl.explain(object, request, reply) -> nil, message, code: a refusal read from bytes: the
+ * request's from its fixed header on, the reply's with its netlink header. For captured traffic,
+ * and for answers no kernel gives on demand. */
+static int explain(lua_State *L)
+{
+	const struct object *o = check_object_name(L, 1);
+	size_t request_length, length;
+	const char *request = luaL_checklstring(L, 2, &request_length),
+		   *reply = luaL_checklstring(L, 3, &length);
+	struct nlmsghdr head;
+	struct extack x;
+	int error;
+	luaL_argcheck(L, request_length >= o->schema->head, 2, "shorter than its header");
+	luaL_argcheck(L, length >= sizeof(head), 3, "shorter than its header");
+	memcpy(&head, reply, sizeof(head));
+	luaL_argcheck(L, head.nlmsg_len >= sizeof(head) && head.nlmsg_len <= length, 3,
+		      "its length lies");
+	lua_settop(L, 3);
+	names_new(L, 0);
+	struct arena *a = arena_new(L); /* strings need not lie where a message may */
+	memcpy(arena_reserve(L, a, NLMSG_ALIGN(length)), reply, length);
+	luaL_argcheck(L, read_extack((const void *)a->base, &x, &error), 3,
+		      "too short for an answer");
+	return refusal(L, &x, error, o, "add", (const uint8_t *)request, request_length, 4);
+}
+
+/* rtnl.own(): the chunk of the calling function belongs to the library; errors are reported at its
+ * callers */
+static int own(lua_State *L)
+{
+	lua_Debug ar;
+	if (!lua_getstack(L, 1, &ar) || !lua_getinfo(L, "S", &ar))
+		return 0;
+	lua_getfield(L, LUA_REGISTRYINDEX, "ecmp.own");
+	lua_pushboolean(L, 1);
+	lua_setfield(L, -2, ar.source);
+	return 0;
+}
+
+/* rtnl.throw(message): raises at the line of the library's caller */
+static int throw(lua_State * L)
+{
+	luaL_checkstring(L, 1);
+	lua_settop(L, 1);
+	throw_at_caller(L);
+}
+
+/* rtnl.is_view(value) -> boolean */
+static int is_view(lua_State *L)
+{
+	lua_pushboolean(L, view_test(L, 1) != NULL);
+	return 1;
+}
+
+/* rtnl.nearest(known, key) -> the word that may have been meant, or nil; `known` is a kind of
+ * object for its fields, or a table whose keys are the words there are */
+static int nearest(lua_State *L)
+{
+	const char *key = luaL_checkstring(L, 2), *near;
+	if (lua_istable(L, 1))
+		near = nearest_word(L, 1, key);
+	else
+		near = nearest_key(L, check_object_name(L, 1)->schema, key);
+	lua_pushstring(L, near);
+	return 1;
+}
+
+static const luaL_Reg functions[] = {
+	{"open", socket_open},
+	{"parse", parse},
+	{"check", check},
+	{"view", view},
+	{"decode", decode},
+	{"own", own},
+	{"throw", throw},
+	{"is_view", is_view},
+	{"nearest", nearest},
+	{"explain", explain},
+	{"site", site_set},
+	{"group", group_routes},
+	{"match", match_routes},
+	{"list", list_new},
+	{"lines", lines_new},
+	{"slot", list_slot},
+	{"text", views_text},
+	{"beyond", route_beyond},
+	{"near", near_routes},
+	{"slots", list_slots},
+	{"run", run_of_steps},
+	{"canonical", push_canonical},
+	{NULL, NULL},
+};
+
+int luaopen_ecmp_rtnl(lua_State *L);
+
+int luaopen_ecmp_rtnl(lua_State *L)
+{
+	lua_newtable(L);
+	lua_setfield(L, LUA_REGISTRYINDEX, "ecmp.own");
+	arena_register(L);
+	index_register(L);
+	view_register(L);
+	list_register(L);
+	lines_register(L);
+	socket_register(L);
+	luaL_newlib(L, functions);
+	return 1;
+}

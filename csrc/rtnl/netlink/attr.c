@@ -1,0 +1,171 @@
+/*
+ * Finding one's way in a message: attributes, nests, next hops. Nothing of a message is trusted:
+ * every length is checked against what is there, and what does not fit reads as absent.
+ */
+#define _GNU_SOURCE
+#include "rtnl/rtnl.h"
+
+#include <linux/lwtunnel.h>
+#include <linux/seg6_iptunnel.h>
+#include <linux/seg6_local.h>
+#include <string.h>
+#include <sys/socket.h>
+
+const struct nlattr *find_attr(const struct stretch *s, uint16_t type)
+{
+	size_t at = NLA_ALIGN(s->schema->head);
+	const struct nlattr *a;
+	while ((a = attr_at(s->data, s->length, at)) && attr_type(a) != type)
+		at += NLA_ALIGN(a->nla_len);
+	return a;
+}
+
+/* The attributes there are, as bits by their number; those of higher numbers do not count. */
+uint64_t attrs_of(const struct stretch *s)
+{
+	size_t at = NLA_ALIGN(s->schema->head);
+	const struct nlattr *a;
+	uint64_t attrs = 0;
+	for (; (a = attr_at(s->data, s->length, at)); at += NLA_ALIGN(a->nla_len))
+		if (attr_type(a) < 64)
+			attrs |= (uint64_t)1 << attr_type(a);
+	return attrs;
+}
+
+/* Whether the message has nothing of a row, as its attributes tell; of some rows they do not. */
+bool is_absent(const struct field *f, uint64_t attrs)
+{
+	return !(f->flags & (F_HEADER | F_ABSENT0)) && f->attr < 64 && !(attrs >> f->attr & 1) &&
+	       f->kind != K_PREFIX && f->kind != K_VIA && f->kind != K_TABLE && f->kind != K_HOPS &&
+	       f->kind != K_BYTES;
+}
+
+uint64_t read_uint(const uint8_t *data, size_t size, bool big)
+{
+	uint64_t value = 0;
+	for (size_t i = 0; i < size; i++)
+		value |= (uint64_t)data[i] << 8 * (big ? size - 1 - i : i);
+	return value;
+}
+
+/* The integer an attribute holds, if it has exactly the size of the row (8 for 4 is what newer
+ * kernels send). */
+bool attr_uint(const struct nlattr *a, const struct field *f, uint64_t *value)
+{
+	size_t size = payload_length(a);
+	if (size != f->size && !(f->kind == K_SCALED && size == 8))
+		return false;
+	*value = read_uint(payload(a), size, f->flags & F_BE);
+	return true;
+}
+
+/* In the attribute, or where it fits a byte in the header. */
+uint32_t table_number(const struct stretch *s, uint16_t attr, size_t offset)
+{
+	const struct nlattr *a = find_attr(s, attr);
+	if (a && payload_length(a) == 4)
+		return (uint32_t)read_uint(payload(a), 4, false);
+	return s->data[offset];
+}
+
+int stretch_family(const uint8_t *data, size_t length)
+{
+	return length > 0 ? data[0] : 0;
+}
+
+/* --- what nests hold ------------------------------------------------------------------------- */
+
+static const struct field no_rows[] = {{.kind = K_NONE}};
+static const struct schema payload_only = {"", 0, no_rows};
+
+/* No message nests deeper than this; one that does was made to exhaust the stack. */
+static bool too_deep(const struct stretch *s)
+{
+	int depth = 0;
+	for (; s; s = s->outer)
+		depth++;
+	return depth > 16;
+}
+
+bool stretch_of_nest(const struct stretch *s, const struct field *f, struct stretch *inner)
+{
+	const struct nlattr *a = find_attr(s, f->attr);
+	if (!a || too_deep(s))
+		return false;
+	*inner = (struct stretch){f->sub ? f->sub : &payload_only, payload(a), payload_length(a),
+				  s->family, s};
+	return true;
+}
+
+const struct variant *encap_of(const struct stretch *s, const struct field *f)
+{
+	const struct nlattr *type = find_attr(s, f->offset);
+	if (!type || payload_length(type) != 2)
+		return NULL;
+	const struct variant *v =
+		variant_by_number(f->variants, (uint16_t)read_uint(payload(type), 2, false));
+	return v ? v : &encap_other;
+}
+
+/* The rows of a union: chosen by the text of its sibling, the row before. */
+const struct variant *union_of(const struct stretch *s, const struct field *f)
+{
+	const struct nlattr *name = find_attr(s, f[-1].attr);
+	if (!name || payload_length(name) == 0 || payload(name)[payload_length(name) - 1] != 0)
+		return NULL;
+	return variant_by_name(f->variants, (const char *)payload(name));
+}
+
+/* Steps through an RTA_MULTIPATH; false at its end or where its lengths lie. */
+bool next_hop(struct hop_cursor *c, struct stretch *hop)
+{
+	if (c->left < sizeof(struct rtnexthop))
+		return false;
+	uint16_t length = (uint16_t)read_uint(c->data, 2, false);
+	if (length < sizeof(struct rtnexthop) || length > c->left)
+		return false;
+	*hop = (struct stretch){c->schema, c->data, length, c->outer->family, c->outer};
+	size_t step = (size_t)NLA_ALIGN(length);
+	c->data += step;
+	c->left = step < c->left ? c->left - step : 0;
+	return true;
+}
+
+struct hop_cursor hops_of(const struct stretch *s, const struct field *f)
+{
+	const struct nlattr *a = find_attr(s, f->attr);
+	if (!a)
+		return (struct hop_cursor){NULL, 0, f->sub, s};
+	return (struct hop_cursor){payload(a), payload_length(a), f->sub, s};
+}
+
+/* Steps through the structures in attributes of the row's number; `at` is where it has got to,
+ * 0 at first. */
+bool next_struct(const struct stretch *s, const struct field *f, size_t *at, struct stretch *one)
+{
+	const struct nlattr *a;
+	if (*at == 0)
+		*at = NLA_ALIGN(s->schema->head);
+	while ((a = attr_at(s->data, s->length, *at))) {
+		*at += NLA_ALIGN(a->nla_len);
+		if (attr_type(a) != f->attr || payload_length(a) < f->sub->head)
+			continue;
+		*one = (struct stretch){f->sub, payload(a), payload_length(a), s->family, s};
+		return true;
+	}
+	return false;
+}
+
+/* Whether the header goes into the packet itself (mode inline, action End.B6): then the last
+ * segment is the place where the kernel puts the packet's own address. */
+bool inlines(const struct stretch *s)
+{
+	const struct nlattr *a = find_attr(s, SEG6_IPTUNNEL_SRH);
+	const struct field *first = s->schema->rows;
+	uint64_t value;
+	if (first->kind == K_SEGMENTS)
+		return first->words && a && payload_length(a) >= first->size &&
+		       read_uint(payload(a), first->size, false) == SEG6_IPTUN_MODE_INLINE;
+	a = find_attr(s, SEG6_LOCAL_ACTION);
+	return a && attr_uint(a, first, &value) && value == SEG6_LOCAL_ACTION_END_B6;
+}

@@ -1,0 +1,125 @@
+/*
+ * Interfaces: names in Lua, numbers on the wire. One table serves one operation, so nothing grows
+ * stale: a link that was renamed or made again gets its number asked anew by the next request. The
+ * question goes over the request's own socket, never through libc, which would answer for the
+ * thread's namespace.
+ */
+#define _GNU_SOURCE
+#include "rtnl/rtnl.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+void names_new(lua_State *L, int socket)
+{
+	socket = socket ? lua_absindex(L, socket) : 0;
+	lua_newtable(L);
+	if (socket) {
+		lua_pushvalue(L, socket);
+		lua_rawseti(L, -2, 0);
+	}
+}
+
+/* Where the names of links that may be gone are kept beside those that were asked for. */
+static const char heard;
+
+/* What links are called that the kernel no longer knows: a table at stack index `table`. */
+void names_heard(lua_State *L, int names, int table)
+{
+	lua_pushvalue(L, table);
+	lua_rawsetp(L, names, &heard);
+}
+
+/* What a link that is gone was heard to be called; or if7, as ip(8) prints it. */
+static void name_gone(lua_State *L, int names, uint32_t index, char text[IFNAMSIZ])
+{
+	int top = lua_gettop(L);
+	if (lua_rawgetp(L, names, &heard) == LUA_TTABLE &&
+	    lua_rawgeti(L, -1, (lua_Integer)index) == LUA_TSTRING)
+		snprintf(text, IFNAMSIZ, "%s", lua_tostring(L, -1));
+	else
+		snprintf(text, IFNAMSIZ, "if%u", index);
+	lua_settop(L, top);
+}
+
+static void remember(lua_State *L, int names, uint32_t index, const char *name)
+{
+	lua_pushstring(L, name);
+	lua_pushvalue(L, -1);
+	lua_pushinteger(L, index);
+	lua_rawset(L, names);
+	lua_rawseti(L, names, (lua_Integer)index);
+}
+
+/* Numbers of our own begin where the kernel's do not reach, for names it does not know. */
+static uint32_t invent(lua_State *L, int names, const char *name)
+{
+	uint32_t index = INVENTED;
+	while (lua_rawgeti(L, names, (lua_Integer)++index) != LUA_TNIL)
+		lua_pop(L, 1);
+	lua_pop(L, 1);
+	remember(L, names, index, name);
+	return index;
+}
+
+static bool ask(lua_State *L, int names, uint32_t *index, char name[16], bool *kernel)
+{
+	*kernel = lua_rawgeti(L, names, 0) == LUA_TUSERDATA;
+	bool found = *kernel && socket_link(L, lua_gettop(L), index, name);
+	lua_pop(L, 1);
+	return found;
+}
+
+uint32_t names_index(lua_State *L, int names, const char *name, bool *found)
+{
+	char text[IFNAMSIZ];
+	uint32_t index = 0;
+	bool kernel;
+
+	*found = true;
+	lua_pushstring(L, name);
+	if (lua_rawget(L, names) == LUA_TNUMBER)
+		index = (uint32_t)lua_tointeger(L, -1);
+	lua_pop(L, 1);
+	if (index)
+		return index;
+	snprintf(text, sizeof(text), "%s", name);
+	if (ask(L, names, &index, text, &kernel)) {
+		remember(L, names, index, name);
+		return index;
+	}
+	int error = errno;
+	*found = !kernel;
+	index = invent(L, names, name);
+	errno = error;
+	return index;
+}
+
+/* A view that outlives its handle tells of interfaces only what was asked for before. */
+static _Noreturn void nobody_to_ask(lua_State *L, uint32_t index)
+{
+	lua_pushfstring(L, "the handle was closed before interface %d was asked for its name",
+			(int)index);
+	throw_at_caller(L);
+}
+
+/* [] -> [name] */
+const char *names_name(lua_State *L, int names, uint32_t index)
+{
+	char text[IFNAMSIZ] = "";
+	bool kernel;
+
+	if (lua_rawgeti(L, names, (lua_Integer)index) == LUA_TSTRING)
+		return lua_tostring(L, -1);
+	lua_pop(L, 1);
+	bool found = ask(L, names, &index, text, &kernel);
+	if (!found && kernel && errno == EBADF)
+		nobody_to_ask(L, index);
+	if (!found)
+		name_gone(L, names, index, text);
+	remember(L, names, index, text);
+	lua_rawgeti(L, names, (lua_Integer)index);
+	return lua_tostring(L, -1);
+}

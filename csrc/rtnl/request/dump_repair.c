@@ -1,0 +1,424 @@
+/*
+ * IPv6 routes that change while they are listed.
+ *
+ * The kernel answers a dump in receives of 32 KiB, each of which is true at its moment. When a
+ * route was added in between it walks the table anew and passes over as many destinations as it has
+ * told, without a word: told twice are those behind an addition, and after a deletion as many as
+ * were deleted are missing, right behind the last that was told (kernel.md 10). A second socket
+ * hears of changes. What was told twice is told once, as it was later; and where some may be
+ * missing, the gap between two receives is filled from another dump that has told all of it in one.
+ * So a list ends under steady change, too, and has whatever was there all the time.
+ */
+#define _GNU_SOURCE
+#include "rtnl/request/dump.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum {
+	SHORT = 16 << 10 /* a receive with so little has stopped at the end, not for want of room */
+};
+
+/* --- positions ------------------------------------------------------------------------------- */
+
+/* The order of the kernel's walk: what a prefix covers comes before it, else by the bits. */
+static int compare(const struct position *a, const struct position *b)
+{
+	unsigned common = a->length < b->length ? a->length : b->length, i = 0;
+	while (i + 8 <= common && a->dst[i / 8] == b->dst[i / 8])
+		i += 8;
+	if (i < common) {
+		unsigned mask = common - i >= 8 ? 0xff : 0xff & ~(0xffU >> (common - i));
+		int difference = (int)(a->dst[i / 8] & mask) - (int)(b->dst[i / 8] & mask);
+		if (difference)
+			return difference;
+	}
+	return b->length - a->length;
+}
+
+static struct stretch stretch_of(const struct nlmsghdr *h)
+{
+	return (struct stretch){.schema = &schema_route,
+				.data = mnl_nlmsg_get_payload(h),
+				.length = mnl_nlmsg_get_payload_len(h)};
+}
+
+static struct position position_of(const struct nlmsghdr *h)
+{
+	struct stretch s = stretch_of(h);
+	struct position p = {.length = ((const struct rtmsg *)(const void *)s.data)->rtm_dst_len};
+	const struct nlattr *dst = find_attr(&s, RTA_DST);
+	if (dst && payload_length(dst) == sizeof(p.dst))
+		memcpy(p.dst, payload(dst), sizeof(p.dst));
+	return p;
+}
+
+/* 0 for what is no IPv6 route */
+static uint32_t table_of(const struct nlmsghdr *h)
+{
+	struct stretch s = stretch_of(h);
+	const struct rtmsg *r = (const void *)s.data;
+	uint64_t table = r->rtm_table;
+	if (r->rtm_family != AF_INET6)
+		return 0;
+	if (r->rtm_table == RT_TABLE_COMPAT) {
+		const struct nlattr *a = find_attr(&s, RTA_TABLE);
+		if (a && payload_length(a) == 4)
+			table = read_uint(payload(a), 4, false);
+	}
+	return (uint32_t)table;
+}
+
+/* --- pieces ---------------------------------------------------------------------------------- */
+
+static struct piece *piece_at(const struct dump *d, size_t i)
+{
+	return (struct piece *)(void *)d->pieces->base + i;
+}
+
+static size_t pieces_of(const struct dump *d)
+{
+	return d->pieces->length / sizeof(struct piece);
+}
+
+static struct piece *last_piece(const struct dump *d)
+{
+	size_t n = pieces_of(d);
+	return n ? piece_at(d, n - 1) : NULL;
+}
+
+/* A message that came, the next of its part if it is kept. */
+void note_message(lua_State *L, struct dump *d, const struct nlmsghdr *h, bool kept)
+{
+	struct piece *p = last_piece(d);
+	struct piece new = {.receive = d->receives, .table = table_of(h), .part = d->parts};
+	size_t length = kept ? NLMSG_ALIGN(h->nlmsg_len) : 0;
+	if (new.table) {
+		new.first = new.last = position_of(h);
+		d->unordered = d->unordered ||
+			       ((const struct rtmsg *)mnl_nlmsg_get_payload(h))->rtm_src_len;
+	}
+	if (p && p->receive == new.receive && p->table == new.table) {
+		d->unordered = d->unordered || compare(&p->last, &new.last) > 0;
+		p->last = new.last;
+		p->to += p->part == new.part ? length : 0;
+		if (p->part == new.part)
+			return;
+	} else if (p && p->receive == new.receive) {
+		p->ends = true;
+	}
+	new.from = d->part ? d->part->length : 0;
+	new.to = new.from + length;
+	memcpy(arena_room(L, d->pieces, sizeof(new)), &new, sizeof(new));
+}
+
+/* The end of a receive of so many bytes. */
+void note_receive(struct dump *d, size_t length, bool done)
+{
+	struct piece *p = last_piece(d);
+	if (p && done)
+		p->ends = p->receive == d->receives || d->last_length <= SHORT;
+	d->last_length = length;
+	d->receives++;
+}
+
+/* The pieces from `i` on that came together and are of one table. */
+static size_t run_from(const struct dump *d, size_t i)
+{
+	size_t n = pieces_of(d), end = i + 1;
+	while (end < n && piece_at(d, end)->receive == piece_at(d, i)->receive &&
+	       piece_at(d, end)->table == piece_at(d, i)->table)
+		end++;
+	return end;
+}
+
+/* --- changes --------------------------------------------------------------------------------- */
+
+int start_watch(struct sock *s)
+{
+	int group = RTNLGRP_IPV6_ROUTE;
+	if (s->watch)
+		return 0;
+	if (!(s->watch = open_in(s->ns, false)))
+		return -1;
+	return mnl_socket_setsockopt(s->watch, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
+}
+
+/* What was heard: whether anything was, and what was deleted where. */
+struct changes {
+	struct arena *deleted; /* struct deletion */
+	bool any, lost;
+};
+
+struct deletion {
+	uint32_t table;
+	struct position at;
+};
+
+static void hear_message(lua_State *L, struct changes *c, const struct nlmsghdr *h)
+{
+	c->any = true;
+	if (h->nlmsg_type != RTM_DELROUTE || mnl_nlmsg_get_payload_len(h) < sizeof(struct rtmsg))
+		return;
+	struct deletion deletion = {table_of(h), position_of(h)};
+	memcpy(arena_room(L, c->deleted, sizeof(deletion)), &deletion, sizeof(deletion));
+}
+
+/* Takes what has come; with L NULL it is forgotten. */
+static void hear(lua_State *L, struct sock *s, struct changes *c)
+{
+	for (;;) {
+		ssize_t n =
+			recv(mnl_socket_get_fd(s->watch), s->buffer, RECEIVE_SIZE, MSG_DONTWAIT);
+		int left = (int)n;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != ENOBUFS)
+			return;
+		if (!L)
+			continue;
+		c->any = true;
+		c->lost = c->lost || n < 0;
+		for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left);
+		     h = mnl_nlmsg_next(h, &left))
+			hear_message(L, c, h);
+	}
+}
+
+void forget_changes(struct sock *s)
+{
+	hear(NULL, s, NULL);
+}
+
+/* --- gaps ------------------------------------------------------------------------------------ */
+
+/* What may be missing between two receives, or behind the last of a table: from the destination on
+ * that was told last, which may have more routes than were told, to the one that was told next. */
+struct gap {
+	size_t behind; /* number of the piece */
+	uint32_t table;
+	bool to_end, filled;
+	struct position from_dst, before;
+	size_t from, to; /* of what was found, in its arena */
+};
+
+static bool some_missing(const struct changes *c, const struct piece *p)
+{
+	const struct deletion *deletion = (const void *)c->deleted->base;
+	bool missing = c->lost;
+	for (size_t i = 0; i < c->deleted->length / sizeof(*deletion); i++)
+		missing = missing || (deletion[i].table == p->table &&
+				      compare(&deletion[i].at, &p->last) <= 0);
+	return missing;
+}
+
+/* [] -> [arena of gaps] */
+static struct arena *find_gaps(lua_State *L, const struct dump *d, const struct changes *c)
+{
+	struct arena *gaps = arena_new(L);
+	size_t n = pieces_of(d);
+	for (size_t i = 0, next; i < n; i = next) {
+		next = run_from(d, i);
+		const struct piece *p = piece_at(d, next - 1),
+				   *q = next < n ? piece_at(d, next) : NULL;
+		struct gap gap = {.behind = next - 1, .table = p->table, .from_dst = p->last};
+		gap.to_end = !q || q->table != p->table;
+		if (!gap.to_end)
+			gap.before = q->first;
+		if (!p->table || (gap.to_end && p->ends) || !some_missing(c, p) ||
+		    (!gap.to_end && compare(&gap.before, &gap.from_dst) <= 0))
+			continue;
+		memcpy(arena_room(L, gaps, sizeof(gap)), &gap, sizeof(gap));
+	}
+	return gaps;
+}
+
+static const struct arena *part_of(lua_State *L, int parts, lua_Integer part)
+{
+	lua_rawgeti(L, parts, part);
+	const struct arena *a = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	return a;
+}
+
+static void copy_message(lua_State *L, struct arena *to, const struct nlmsghdr *h)
+{
+	memcpy(arena_room(L, to, NLMSG_ALIGN(h->nlmsg_len)), h, NLMSG_ALIGN(h->nlmsg_len));
+}
+
+/* Whether the run of pieces tells all there is in the gap; `starts`: nothing is before it. */
+static bool covers(const struct piece *first, const struct piece *last, bool starts,
+		   const struct gap *g)
+{
+	return first->table == g->table && (starts || compare(&first->first, &g->from_dst) < 0) &&
+	       (last->ends || (!g->to_end && compare(&last->last, &g->before) >= 0));
+}
+
+static bool within(const struct position *p, const struct gap *g)
+{
+	return compare(p, &g->from_dst) >= 0 && (g->to_end || compare(p, &g->before) < 0);
+}
+
+/* Fills gaps from another dump, whose parts are at stack index `parts`; true when none is left. */
+static bool fill(lua_State *L, struct arena *gaps, struct arena *found, const struct dump *other,
+		 int parts)
+{
+	struct gap *gap = (void *)gaps->base;
+	bool all = true;
+	for (size_t g = 0; g < gaps->length / sizeof(*gap); g++) {
+		bool starts = true;
+		for (size_t i = 0, next; i < pieces_of(other) && !gap[g].filled; i = next) {
+			next = run_from(other, i);
+			const struct piece *p = piece_at(other, i);
+			if (p->table != gap[g].table)
+				continue;
+			gap[g].filled = covers(p, piece_at(other, next - 1), starts, &gap[g]);
+			starts = false;
+			gap[g].from = found->length;
+			for (; gap[g].filled && p < piece_at(other, next); p++) {
+				const struct arena *part = part_of(L, parts, p->part);
+				for (size_t at = p->from; at < p->to;) {
+					const struct nlmsghdr *h = (void *)(part->base + at);
+					struct position here = position_of(h);
+					if (within(&here, &gap[g]))
+						copy_message(L, found, h);
+					at += NLMSG_ALIGN(h->nlmsg_len);
+				}
+			}
+			gap[g].to = found->length;
+		}
+		all = all && gap[g].filled;
+	}
+	return all;
+}
+
+/*
+ * Another dump of the same, read in receives of another size so that its pieces end elsewhere; not
+ * where a route would need all of it (kernel.md 2.2). [] -> [parts]
+ */
+static bool run_other(lua_State *L, struct sock *s, const struct dump *d, size_t at, int tries,
+		      struct dump *other)
+{
+	size_t room = (size_t)(31 - tries % 12) << 10;
+	*other = (struct dump){.object = d->object, .like = d->like, .watched = true};
+	if (2 * d->largest < room && (s->other = open_in(s->ns, true)) &&
+	    warm(s->other, s->buffer, room) == 0) {
+		other->nl = s->other;
+		other->room = room;
+	}
+	bool ran = run_dump(L, s, other, at) == 0 && !other->unordered;
+	shut(&s->other);
+	return ran;
+}
+
+/* --- the whole ------------------------------------------------------------------------------- */
+
+/* Whether the message is among those with which the piece begins, at its first destination. */
+static bool told_again(const struct arena *part, const struct piece *p, const struct nlmsghdr *h)
+{
+	for (size_t at = p->from; at < p->to;) {
+		const struct nlmsghdr *other = (const void *)(part->base + at);
+		struct position here = position_of(other);
+		size_t length = h->nlmsg_len - NLMSG_HDRLEN;
+		if (compare(&here, &p->first) != 0)
+			return false;
+		if (other->nlmsg_len == h->nlmsg_len &&
+		    memcmp((const uint8_t *)other + NLMSG_HDRLEN, (const uint8_t *)h + NLMSG_HDRLEN,
+			   length) == 0)
+			return true;
+		at += NLMSG_ALIGN(other->nlmsg_len);
+	}
+	return false;
+}
+
+/* Where the messages of piece `i` end that no later receive has told again. */
+static size_t end_of(lua_State *L, const struct dump *d, int parts, size_t i)
+{
+	const struct piece *p = piece_at(d, i);
+	const struct arena *mine = part_of(L, parts, p->part);
+	size_t end = p->to;
+	for (size_t k = i + 1; k < pieces_of(d); k++) {
+		const struct piece *q = piece_at(d, k);
+		if (q->table != p->table || q->receive == p->receive)
+			continue;
+		const struct arena *theirs = part_of(L, parts, q->part);
+		for (size_t at = p->from; at < end;) {
+			const struct nlmsghdr *h = (const void *)(mine->base + at);
+			struct position here = position_of(h);
+			int order = compare(&here, &q->first);
+			if (order > 0 || (order == 0 && theirs && told_again(theirs, q, h)))
+				end = at;
+			at += NLMSG_ALIGN(h->nlmsg_len);
+		}
+		if (compare(&q->first, &p->last) > 0)
+			break;
+	}
+	return end;
+}
+
+/* Writes the whole into parts of its own. [] -> [parts] */
+static void put_together(lua_State *L, struct dump *d, int parts, const struct arena *gaps,
+			 const struct arena *found)
+{
+	struct dump whole = {.object = d->object};
+	const struct gap *gap = (const void *)gaps->base;
+	size_t g = 0;
+	lua_newtable(L);
+	int to = lua_gettop(L);
+	for (size_t i = 0; i < pieces_of(d); i++) {
+		const struct piece *p = piece_at(d, i);
+		const struct arena *part = part_of(L, parts, p->part);
+		size_t end = p->table ? end_of(L, d, parts, i) : p->to;
+		const struct gap *next =
+			g < gaps->length / sizeof(*gap) && run_from(d, i) == gap[g].behind + 1
+				? &gap[g]
+				: NULL;
+		for (size_t at = p->from; at < end;) {
+			const struct nlmsghdr *h = (const void *)(part->base + at);
+			struct position here = position_of(h);
+			if (!next || !within(&here, next))
+				keep_message(L, &whole, to, h);
+			at += NLMSG_ALIGN(h->nlmsg_len);
+		}
+		for (; g < gaps->length / sizeof(*gap) && gap[g].behind == i; g++)
+			for (size_t at = gap[g].from; at < gap[g].to;) {
+				const struct nlmsghdr *h = (const void *)(found->base + at);
+				keep_message(L, &whole, to, h);
+				at += NLMSG_ALIGN(h->nlmsg_len);
+			}
+	}
+}
+
+/*
+ * Sees to it that the dump `d`, whose parts are on top of the stack, is whole whatever was changed
+ * meanwhile, if need be by as many more dumps as `tries` has left; false where that did not come
+ * about. [parts] -> [parts]
+ */
+bool whole_dump(lua_State *L, struct sock *s, struct dump *d, size_t at, int *tries)
+{
+	int parts = lua_gettop(L);
+	struct changes c = {.deleted = arena_new(L)};
+	hear(L, s, &c);
+	bool whole = !c.any;
+	if (!whole && !d->unordered) {
+		struct arena *gaps = find_gaps(L, d, &c), *found = arena_new(L);
+		whole = gaps->length == 0;
+		while (!whole && *tries > 0) {
+			*tries -= 1;
+			struct dump other;
+			bool ran = run_other(L, s, d, at, *tries, &other);
+			whole = ran && fill(L, gaps, found, &other, lua_gettop(L));
+			free_parts(L, lua_gettop(L));
+			lua_pop(L, 1);
+		}
+		if (whole) {
+			put_together(L, d, parts, gaps, found);
+			free_parts(L, parts);
+			lua_replace(L, parts);
+		}
+	}
+	lua_settop(L, parts);
+	return whole;
+}

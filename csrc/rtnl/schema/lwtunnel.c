@@ -1,0 +1,198 @@
+/*
+ * Lightweight tunnels: what a route or a next hop wraps packets in, or does to them.
+ */
+#include "rtnl/schema/field_macros.h"
+
+#include <linux/ioam6.h>
+#include <linux/ioam6_iptunnel.h>
+#include <linux/ipv6.h>
+#include <linux/lwtunnel.h>
+#include <linux/mpls_iptunnel.h>
+#include <linux/rpl_iptunnel.h>
+#include <linux/seg6_iptunnel.h>
+#include <linux/seg6_local.h>
+
+/* clang-format off: rows are read as a table */
+
+static const struct word words_seg6_mode[] = {
+	{"inline", SEG6_IPTUN_MODE_INLINE},
+	{"encap", SEG6_IPTUN_MODE_ENCAP},
+	{"l2encap", SEG6_IPTUN_MODE_L2ENCAP},
+	{"encap.red", 3},
+	{"l2encap.red", 4},
+	{NULL, 0},
+};
+static const struct word words_seg6_action[] = {
+	{"End", SEG6_LOCAL_ACTION_END},
+	{"End.X", SEG6_LOCAL_ACTION_END_X},
+	{"End.T", SEG6_LOCAL_ACTION_END_T},
+	{"End.DX2", SEG6_LOCAL_ACTION_END_DX2},
+	{"End.DX6", SEG6_LOCAL_ACTION_END_DX6},
+	{"End.DX4", SEG6_LOCAL_ACTION_END_DX4},
+	{"End.DT6", SEG6_LOCAL_ACTION_END_DT6},
+	{"End.DT4", SEG6_LOCAL_ACTION_END_DT4},
+	{"End.B6", SEG6_LOCAL_ACTION_END_B6},
+	{"End.B6.Encaps", SEG6_LOCAL_ACTION_END_B6_ENCAP},
+	{"End.BM", SEG6_LOCAL_ACTION_END_BM},
+	{"End.S", SEG6_LOCAL_ACTION_END_S},
+	{"End.AS", SEG6_LOCAL_ACTION_END_AS},
+	{"End.AM", SEG6_LOCAL_ACTION_END_AM},
+	{"End.BPF", SEG6_LOCAL_ACTION_END_BPF},
+	{"End.DT46", SEG6_LOCAL_ACTION_END_DT46},
+	{NULL, 0},
+};
+
+static const struct field mpls_rows[] = {
+	ROW("labels", K_LABELS, MPLS_IPTUNNEL_DST, .flags = F_BARE),
+	ROW("ttl", K_INT, MPLS_IPTUNNEL_TTL, .size = 1),
+	END,
+};
+static const struct field ip_tunnel_rows[] = {
+	ROW("id", K_INT, LWTUNNEL_IP_ID, .size = 8, .flags = F_BE),
+	ROW("src", K_ADDRESS, LWTUNNEL_IP_SRC, .size = 4),
+	ROW("dst", K_ADDRESS, LWTUNNEL_IP_DST, .size = 4),
+	ROW("ttl", K_INT, LWTUNNEL_IP_TTL, .size = 1),
+	ROW("tos", K_INT, LWTUNNEL_IP_TOS, .size = 1),
+	ROW("key", K_BIT, LWTUNNEL_IP_FLAGS, .size = 2, .mask = 4, .flags = F_BE),
+	ROW("csum", K_BIT, LWTUNNEL_IP_FLAGS, .size = 2, .mask = 1, .flags = F_BE),
+	ROW("seq", K_BIT, LWTUNNEL_IP_FLAGS, .size = 2, .mask = 8, .flags = F_BE),
+	END,
+};
+static const struct field ip6_tunnel_rows[] = {
+	ROW("id", K_INT, LWTUNNEL_IP6_ID, .size = 8, .flags = F_BE),
+	ROW("src", K_ADDRESS, LWTUNNEL_IP6_SRC, .size = 16),
+	ROW("dst", K_ADDRESS, LWTUNNEL_IP6_DST, .size = 16),
+	ROW("hoplimit", K_INT, LWTUNNEL_IP6_HOPLIMIT, .size = 1),
+	ROW("tc", K_INT, LWTUNNEL_IP6_TC, .size = 1),
+	ROW("key", K_BIT, LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 4, .flags = F_BE),
+	ROW("csum", K_BIT, LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 1, .flags = F_BE),
+	ROW("seq", K_BIT, LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 8, .flags = F_BE),
+	END,
+};
+static const struct field seg6_rows[] = {
+	ROW("mode", K_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4, .words = words_seg6_mode),
+	ROW("segs", K_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4,
+	    .flags = F_READONLY | F_SILENT), /* with the mode */
+	ROW("hmac", K_HMAC, SEG6_IPTUNNEL_SRH, .size = 4),
+	END,
+};
+static const struct word words_flavors[] = {
+	{"psp", 1 << SEG6_LOCAL_FLV_OP_PSP},
+	{"usp", 1 << SEG6_LOCAL_FLV_OP_USP},
+	{"usd", 1 << SEG6_LOCAL_FLV_OP_USD},
+	{"next-csid", 1 << SEG6_LOCAL_FLV_OP_NEXT_CSID},
+	{NULL, 0},
+};
+static const struct field flavor_rows[] = {
+	ROW("flavors", K_BITS, SEG6_LOCAL_FLV_OPERATION, .size = 4, .words = words_flavors),
+	ROW("lblen", K_INT, SEG6_LOCAL_FLV_LCBLOCK_BITS, .size = 1),
+	ROW("nflen", K_INT, SEG6_LOCAL_FLV_LCNODE_FN_BITS, .size = 1),
+	END,
+};
+static const struct schema schema_flavors = {"seg6local encap", 0, flavor_rows};
+/* A program that is loaded: the kernel tells by what name, and takes none without a descriptor of
+ * it, which text cannot hold. */
+#define PROGRAM(word)                                                                              \
+	{                                                                                          \
+		ROW(word, K_STRING, LWT_BPF_PROG_NAME, .flags = 0), END                            \
+	}
+static const struct field endpoint_rows[] = PROGRAM("endpoint");
+static const struct schema schema_endpoint = {"seg6local encap", 0, endpoint_rows};
+static const struct field seg6local_rows[] = {
+	ROW("action", K_INT, SEG6_LOCAL_ACTION, .size = 4, .words = words_seg6_action),
+	ROW("segs", K_SEGMENTS, SEG6_LOCAL_SRH, .size = 0),
+	ROW("hmac", K_HMAC, SEG6_LOCAL_SRH, .size = 0),
+	ROW("table", K_INT, SEG6_LOCAL_TABLE, .size = 4, .words = words_table),
+	ROW("vrftable", K_INT, SEG6_LOCAL_VRFTABLE, .size = 4, .words = words_table),
+	ROW("nh4", K_ADDRESS, SEG6_LOCAL_NH4, .size = 4),
+	ROW("nh6", K_ADDRESS, SEG6_LOCAL_NH6, .size = 16),
+	ROW("iif", K_IFINDEX, SEG6_LOCAL_IIF, .size = 4),
+	ROW("oif", K_IFINDEX, SEG6_LOCAL_OIF, .size = 4),
+	ROW("count", K_COUNT, SEG6_LOCAL_COUNTERS, .flags = F_SILENT),
+	ROW(NULL, K_NEST, SEG6_LOCAL_BPF, .sub = &schema_endpoint, .flags = F_HOIST),
+	ROW(NULL, K_NEST, SEG6_LOCAL_FLAVORS, .sub = &schema_flavors, .flags = F_HOIST | F_NESTED),
+	END,
+};
+static const struct field rpl_rows[] = {
+	ROW("segs", K_SEGMENTS, RPL_IPTUNNEL_SRH, .size = 0, .mask = IPV6_SRCRT_TYPE_3),
+	END,
+};
+static const struct word words_ioam6_mode[] = {
+	{"inline", IOAM6_IPTUNNEL_MODE_INLINE},
+	{"encap", IOAM6_IPTUNNEL_MODE_ENCAP},
+	{"auto", IOAM6_IPTUNNEL_MODE_AUTO},
+	{NULL, 0},
+};
+static const struct field ioam6_trace_rows[] = {
+	{.key = "type", .kind = K_HEX, .offset = 4, .size = 3, .mask = 8, .flags = F_HEADER | F_BE},
+	{.key = "ns", .kind = K_INT, .offset = 0, .size = 2, .flags = F_HEADER | F_BE},
+	{.key = "size",
+	 .kind = K_UNITS,
+	 .offset = 3,
+	 .size = 1,
+	 .mask = 4,
+	 .whole = IOAM6_TRACE_DATA_SIZE_MAX / 4,
+	 .flags = F_HEADER},
+	END,
+};
+static const struct schema schema_ioam6_trace = {"ioam6 trace", sizeof(struct ioam6_trace_hdr),
+						 ioam6_trace_rows};
+static const struct field ioam6_rows[] = {
+	ROW("freq", K_RATIO, IOAM6_IPTUNNEL_FREQ_K, .offset = IOAM6_IPTUNNEL_FREQ_N, .size = 4),
+	ROW("mode", K_INT, IOAM6_IPTUNNEL_MODE, .size = 1, .words = words_ioam6_mode),
+	ROW("tundst", K_ADDRESS, IOAM6_IPTUNNEL_DST, .size = 16),
+	ROW("trace", K_PEER, IOAM6_IPTUNNEL_TRACE, .sub = &schema_ioam6_trace,
+	    .show = "trace prealloc"),
+	END,
+};
+static const struct field bpf_in_rows[] = PROGRAM("in");
+static const struct field bpf_out_rows[] = PROGRAM("out");
+static const struct field bpf_xmit_rows[] = PROGRAM("xmit");
+static const struct schema schema_bpf_in = {"bpf encap", 0, bpf_in_rows};
+static const struct schema schema_bpf_out = {"bpf encap", 0, bpf_out_rows};
+static const struct schema schema_bpf_xmit = {"bpf encap", 0, bpf_xmit_rows};
+static const struct field bpf_rows[] = {
+	ROW(NULL, K_NEST, LWT_BPF_IN, .sub = &schema_bpf_in, .flags = F_HOIST),
+	ROW(NULL, K_NEST, LWT_BPF_OUT, .sub = &schema_bpf_out, .flags = F_HOIST),
+	ROW(NULL, K_NEST, LWT_BPF_XMIT, .sub = &schema_bpf_xmit, .flags = F_HOIST),
+	ROW("headroom", K_INT, LWT_BPF_XMIT_HEADROOM, .size = 4), /* ip(8) forgets its word */
+	END,
+};
+static const struct field xfrm_rows[] = {
+	ROW("if_id", K_INT, LWT_XFRM_IF_ID, .size = 4),
+	ROW("link_dev", K_IFINDEX, LWT_XFRM_LINK, .size = 4),
+	END,
+};
+static const struct field other_rows[] = {
+	ROW("data", K_BYTES, 0, .flags = 0),
+	END,
+};
+
+static const struct schema schema_mpls = {"mpls encap", 0, mpls_rows};
+static const struct schema schema_ip_tunnel = {"ip encap", 0, ip_tunnel_rows};
+static const struct schema schema_ip6_tunnel = {"ip6 encap", 0, ip6_tunnel_rows};
+static const struct schema schema_seg6 = {"seg6 encap", 0, seg6_rows};
+static const struct schema schema_seg6local = {"seg6local encap", 0, seg6local_rows};
+static const struct schema schema_rpl = {"rpl encap", 0, rpl_rows};
+static const struct schema schema_ioam6 = {"ioam6 encap", 0, ioam6_rows};
+static const struct schema schema_bpf = {"bpf encap", 0, bpf_rows};
+static const struct schema schema_xfrm = {"xfrm encap", 0, xfrm_rows};
+static const struct schema schema_other = {"encap", 0, other_rows};
+
+const struct variant encaps[] = {
+	{"mpls", LWTUNNEL_ENCAP_MPLS, &schema_mpls},
+	{"ip", LWTUNNEL_ENCAP_IP, &schema_ip_tunnel},
+	{"ip6", LWTUNNEL_ENCAP_IP6, &schema_ip6_tunnel},
+	{"seg6", LWTUNNEL_ENCAP_SEG6, &schema_seg6},
+	{"seg6local", LWTUNNEL_ENCAP_SEG6_LOCAL, &schema_seg6local},
+	{"rpl", LWTUNNEL_ENCAP_RPL, &schema_rpl},
+	{"ioam6", LWTUNNEL_ENCAP_IOAM6, &schema_ioam6},
+	{"bpf", LWTUNNEL_ENCAP_BPF, &schema_bpf},
+	{"xfrm", LWTUNNEL_ENCAP_XFRM, &schema_xfrm},
+	{NULL, 0, NULL},
+};
+
+/* What has no rows here: a number, and its bytes as they are. */
+const struct variant encap_other = {NULL, 0, &schema_other};
+
+/* clang-format on */

@@ -1,0 +1,406 @@
+/*
+ * What the messages hold; links and encapsulations have files of their own (link.c,
+ * lwtunnel.c).
+ */
+#include "rtnl/schema/field_macros.h"
+
+#include <linux/fib_rules.h>
+#include <linux/if.h>
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
+#include <linux/nexthop.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+/* clang-format off: rows are read as a table */
+
+/* --- routes ---------------------------------------------------------------------------------- */
+
+const struct word words_locks[] = {
+	{"mtu", 1 << RTAX_MTU},
+	{"window", 1 << RTAX_WINDOW},
+	{"rtt", 1 << RTAX_RTT},
+	{"rttvar", 1 << RTAX_RTTVAR},
+	{"ssthresh", 1 << RTAX_SSTHRESH},
+	{"cwnd", 1 << RTAX_CWND},
+	{"advmss", 1 << RTAX_ADVMSS},
+	{"reordering", 1 << RTAX_REORDERING},
+	{"hoplimit", 1 << RTAX_HOPLIMIT},
+	{"initcwnd", 1 << RTAX_INITCWND},
+	{"rto_min", 1 << RTAX_RTO_MIN},
+	{"initrwnd", 1 << RTAX_INITRWND},
+	{"quickack", 1 << RTAX_QUICKACK},
+	{"congctl", 1 << RTAX_CC_ALGO},
+	{NULL, 0},
+};
+static const struct word words_features[] = {{"ecn", RTAX_FEATURE_ECN}, {NULL, 0}};
+
+static const struct field metrics_rows[] = {
+	ROW("lock", K_BITS, RTAX_LOCK, .size = 4, .words = words_locks,
+	    .flags = F_SILENT | F_DEFAULT0),
+	ROW("mtu", K_INT, RTAX_MTU, .size = 4),
+	ROW("window", K_INT, RTAX_WINDOW, .size = 4),
+	ROW("rtt", K_SCALED, RTAX_RTT, .size = 4, .mask = 8,
+	    .unit = "ms"), /* the wire counts eighths */
+	ROW("rttvar", K_SCALED, RTAX_RTTVAR, .size = 4, .mask = 4,
+	    .unit = "ms"), /* the wire counts quarters */
+	ROW("ssthresh", K_INT, RTAX_SSTHRESH, .size = 4),
+	ROW("cwnd", K_INT, RTAX_CWND, .size = 4),
+	ROW("advmss", K_INT, RTAX_ADVMSS, .size = 4),
+	ROW("reordering", K_INT, RTAX_REORDERING, .size = 4),
+	ROW("hoplimit", K_INT, RTAX_HOPLIMIT, .size = 4, .mask = 255),
+	ROW("initcwnd", K_INT, RTAX_INITCWND, .size = 4),
+	ROW("features", K_BITS, RTAX_FEATURES, .size = 4, .words = words_features,
+	    .flags = F_DEFAULT0),
+	ROW("rto_min", K_SCALED, RTAX_RTO_MIN, .size = 4, .mask = 1, .unit = "ms"),
+	ROW("initrwnd", K_INT, RTAX_INITRWND, .size = 4),
+	ROW("quickack", K_INT, RTAX_QUICKACK, .size = 4),
+	ROW("congctl", K_STRING, RTAX_CC_ALGO, .size = 16),
+	ROW("fastopen_no_cookie", K_INT, RTAX_FASTOPEN_NO_COOKIE, .size = 4),
+	END,
+};
+static const struct schema schema_metrics = {"metrics", 0, metrics_rows};
+
+static const struct field hop_rows[] = {
+	ROW("encap", K_ENCAP, RTA_ENCAP, .offset = RTA_ENCAP_TYPE, .variants = encaps),
+	ROW("via", K_VIA, RTA_GATEWAY, .offset = RTA_VIA),
+	ROW("realm", K_REALM, RTA_FLOW, .size = 4, .words = words_realm),
+	HEADER("dev", K_IFINDEX, struct rtnexthop, rtnh_ifindex, .flags = F_HEADER | F_DEFAULT0),
+	HEADER("weight", K_WEIGHT, struct rtnexthop, rtnh_hops, .flags = F_HEADER),
+	HEADER("dead", K_BIT, struct rtnexthop, rtnh_flags, .mask = RTNH_F_DEAD,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("onlink", K_BIT, struct rtnexthop, rtnh_flags, .mask = RTNH_F_ONLINK,
+	       .flags = F_HEADER),
+	HEADER("pervasive", K_BIT, struct rtnexthop, rtnh_flags, .mask = RTNH_F_PERVASIVE,
+	       .flags = F_HEADER),
+	HEADER("offload", K_BIT, struct rtnexthop, rtnh_flags, .mask = RTNH_F_OFFLOAD,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("trap", K_BIT, struct rtnexthop, rtnh_flags, .mask = RTNH_F_TRAP,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("linkdown", K_BIT, struct rtnexthop, rtnh_flags, .mask = RTNH_F_LINKDOWN,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("unresolved", K_BIT, struct rtnexthop, rtnh_flags, .mask = RTNH_F_UNRESOLVED,
+	       .flags = F_HEADER | NOT_SENT),
+	END,
+};
+const struct schema schema_hop = {"next hop", sizeof(struct rtnexthop), hop_rows};
+
+static const struct field member_rows[] = {
+	HEADER("id", K_INT, struct nexthop_grp, id, .flags = F_HEADER),
+	{.key = "weight",
+	 .kind = K_WEIGHT,
+	 .offset = offsetof(struct nexthop_grp, weight),
+	 .size = 2,
+	 .flags = F_HEADER}, /* its high byte is a member of its own */
+	END,
+};
+
+const struct schema schema_member = {"member of a group", sizeof(struct nexthop_grp), member_rows};
+
+static const struct field route_rows[] = {
+	HEADER("family", K_FAMILY, struct rtmsg, rtm_family, .flags = F_HEADER | F_SILENT),
+	HEADER("type", K_INT, struct rtmsg, rtm_type, .words = words_type,
+	       .flags = F_HEADER | F_DEFAULT0 | F_BARE),
+	ROW("dst", K_PREFIX, RTA_DST, .offset = offsetof(struct rtmsg, rtm_dst_len),
+	    .flags = F_BARE),
+	ROW("from", K_PREFIX, RTA_SRC, .offset = offsetof(struct rtmsg, rtm_src_len),
+	    .flags = F_DEFAULT0),
+	ROW("nhid", K_INT, RTA_NH_ID, .size = 4),
+	ROW("encap", K_ENCAP, RTA_ENCAP, .offset = RTA_ENCAP_TYPE, .variants = encaps),
+	HEADER("tos", K_HEX, struct rtmsg, rtm_tos, .words = words_dsfield, .mask = 4,
+	       .flags = F_HEADER | F_DEFAULT0),
+	ROW("via", K_VIA, RTA_GATEWAY, .offset = RTA_VIA),
+	ROW("dev", K_IFINDEX, RTA_OIF, .size = 4),
+	ROW("table", K_TABLE, RTA_TABLE, .offset = offsetof(struct rtmsg, rtm_table),
+	    .words = words_table),
+	HEADER("proto", K_INT, struct rtmsg, rtm_protocol, .words = words_proto,
+	       .flags = F_HEADER | F_DEFAULT0),
+	HEADER("scope", K_INT, struct rtmsg, rtm_scope, .words = words_scope, .flags = F_HEADER),
+	ROW("src", K_ADDRESS, RTA_PREFSRC, .flags = 0),
+	ROW("metric", K_INT, RTA_PRIORITY, .size = 4),
+	HEADER("dead", K_BIT, struct rtmsg, rtm_flags, .mask = RTNH_F_DEAD,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("onlink", K_BIT, struct rtmsg, rtm_flags, .mask = RTNH_F_ONLINK, .flags = F_HEADER),
+	HEADER("pervasive", K_BIT, struct rtmsg, rtm_flags, .mask = RTNH_F_PERVASIVE,
+	       .flags = F_HEADER),
+	HEADER("offload", K_BIT, struct rtmsg, rtm_flags, .mask = RTNH_F_OFFLOAD,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("trap", K_BIT, struct rtmsg, rtm_flags, .mask = RTNH_F_TRAP,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("linkdown", K_BIT, struct rtmsg, rtm_flags, .mask = RTNH_F_LINKDOWN,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("unresolved", K_BIT, struct rtmsg, rtm_flags, .mask = RTNH_F_UNRESOLVED,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("rt_offload", K_BIT, struct rtmsg, rtm_flags, .mask = RTM_F_OFFLOAD,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("rt_trap", K_BIT, struct rtmsg, rtm_flags, .mask = RTM_F_TRAP,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("cloned", K_BIT, struct rtmsg, rtm_flags, .mask = RTM_F_CLONED,
+	       .flags = F_HEADER | NOT_SENT | F_SILENT),
+	ROW("mark", K_HEX, RTA_MARK, .size = 4, .flags = NOT_SENT),
+	ROW("realm", K_REALM, RTA_FLOW, .size = 4, .words = words_realm),
+	ROW("uid", K_INT, RTA_UID, .size = 4, .flags = NOT_SENT),
+	ROW("expires", K_INT, RTA_EXPIRES, .size = 4, .flags = F_VOLATILE, .unit = "sec"),
+	MEMBER("expires", RTA_CACHEINFO, struct rta_cacheinfo, rta_expires, .mask = 100,
+	       .unit = "sec", .flags = NOT_SENT | F_DEFAULT0), /* wire: 1/100 s */
+	MEMBER("error", RTA_CACHEINFO, struct rta_cacheinfo, rta_error, .mask = 1,
+	       .flags = NOT_SENT | F_DEFAULT0),
+	ROW(NULL, K_NEST, RTA_METRICS, .sub = &schema_metrics, .flags = F_HOIST | F_NESTED),
+	ROW("iif", K_IFINDEX, RTA_IIF, .size = 4, .flags = NOT_SENT),
+	ROW("pref", K_INT, RTA_PREF, .size = 1, .words = words_pref),
+	ROW("ttl_propagate", K_BOOL, RTA_TTL_PROPAGATE, .size = 1, .show = "ttl-propagate"),
+	ROW("nexthops", K_HOPS, RTA_MULTIPATH, .sub = &schema_hop, .show = "nexthop"),
+	END,
+};
+const struct schema schema_route = {"route", sizeof(struct rtmsg), route_rows};
+
+/* What `ip route get` asks: a flow. The answer is a route. */
+static const struct field flow_rows[] = {
+	HEADER("family", K_FAMILY, struct rtmsg, rtm_family, .flags = F_HEADER | F_SILENT),
+	ROW("dst", K_PREFIX, RTA_DST, .offset = offsetof(struct rtmsg, rtm_dst_len),
+	    .flags = F_BARE),
+	ROW("src", K_PREFIX, RTA_SRC, .offset = offsetof(struct rtmsg, rtm_src_len),
+	    .show = "from"),
+	ROW("iif", K_IFINDEX, RTA_IIF, .size = 4),
+	ROW("dev", K_IFINDEX, RTA_OIF, .size = 4, .show = "oif"),
+	HEADER("tos", K_HEX, struct rtmsg, rtm_tos, .words = words_dsfield, .mask = 4,
+	       .flags = F_HEADER | F_DEFAULT0),
+	ROW("mark", K_HEX, RTA_MARK, .size = 4),
+	ROW("proto", K_INT, RTA_IP_PROTO, .size = 1, .words = words_ipproto, .show = "ipproto"),
+	ROW("sport", K_INT, RTA_SPORT, .size = 2, .flags = F_BE),
+	ROW("dport", K_INT, RTA_DPORT, .size = 2, .flags = F_BE),
+	ROW("uid", K_INT, RTA_UID, .size = 4),
+	HEADER("fibmatch", K_BIT, struct rtmsg, rtm_flags, .mask = RTM_F_FIB_MATCH,
+	       .flags = F_HEADER),
+	END,
+};
+static const struct schema schema_flow = {"flow", sizeof(struct rtmsg), flow_rows};
+
+/* --- next-hop objects ------------------------------------------------------------------------ */
+
+static const struct word words_group_type[] = {{"mpath", 0}, {"resilient", 1}, {NULL, 0}};
+static const struct field resilient_rows[] = {
+	ROW("buckets", K_INT, NHA_RES_GROUP_BUCKETS, .size = 2),
+	ROW("idle_timer", K_SCALED, NHA_RES_GROUP_IDLE_TIMER, .size = 4, .mask = 100), /* s */
+	ROW("unbalanced_timer", K_SCALED, NHA_RES_GROUP_UNBALANCED_TIMER, .size = 4,
+	    .mask = 100), /* s */
+	ROW("unbalanced_time", K_SCALED, NHA_RES_GROUP_UNBALANCED_TIME, .size = 8, .mask = 100,
+	    .flags = NOT_SENT),
+	END,
+};
+static const struct schema schema_resilient = {"resilient group", 0, resilient_rows};
+static const struct field bucket_rows[] = {
+	ROW("index", K_INT, NHA_RES_BUCKET_INDEX, .size = 2),
+	ROW("idle_time", K_SCALED, NHA_RES_BUCKET_IDLE_TIME, .size = 8, .mask = 100,
+	    .flags = NOT_SENT),
+	ROW("nhid", K_INT, NHA_RES_BUCKET_NH_ID, .size = 4),
+	END,
+};
+static const struct schema schema_bucket_nest = {"bucket", 0, bucket_rows};
+
+static const struct field nexthop_rows[] = {
+	HEADER("family", K_FAMILY, struct nhmsg, nh_family,
+	       .flags = F_HEADER | F_SILENT | F_DEFAULT0),
+	ROW("id", K_INT, NHA_ID, .size = 4),
+	ROW("group", K_GROUP, NHA_GROUP, .sub = &schema_member),
+	ROW("type", K_INT, NHA_GROUP_TYPE, .size = 2, .words = words_group_type,
+	    .flags = F_DEFAULT0),
+	ROW(NULL, K_NEST, NHA_RES_GROUP, .sub = &schema_resilient, .flags = F_HOIST | F_NESTED),
+	ROW("encap", K_ENCAP, NHA_ENCAP, .offset = NHA_ENCAP_TYPE, .variants = encaps),
+	ROW("via", K_VIA, NHA_GATEWAY, .offset = 0),
+	ROW("dev", K_IFINDEX, NHA_OIF, .size = 4),
+	HEADER("scope", K_INT, struct nhmsg, nh_scope, .words = words_scope,
+	       .flags = F_HEADER | NOT_SENT),
+	ROW("blackhole", K_FLAG, NHA_BLACKHOLE, .flags = 0),
+	HEADER("proto", K_INT, struct nhmsg, nh_protocol, .words = words_proto,
+	       .flags = F_HEADER | F_DEFAULT0),
+	HEADER("dead", K_BIT, struct nhmsg, nh_flags, .mask = RTNH_F_DEAD,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("onlink", K_BIT, struct nhmsg, nh_flags, .mask = RTNH_F_ONLINK, .flags = F_HEADER),
+	HEADER("pervasive", K_BIT, struct nhmsg, nh_flags, .mask = RTNH_F_PERVASIVE,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("offload", K_BIT, struct nhmsg, nh_flags, .mask = RTNH_F_OFFLOAD,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("trap", K_BIT, struct nhmsg, nh_flags, .mask = RTNH_F_TRAP,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("linkdown", K_BIT, struct nhmsg, nh_flags, .mask = RTNH_F_LINKDOWN,
+	       .flags = F_HEADER | NOT_SENT),
+	HEADER("unresolved", K_BIT, struct nhmsg, nh_flags, .mask = RTNH_F_UNRESOLVED,
+	       .flags = F_HEADER | NOT_SENT),
+	ROW("fdb", K_FLAG, NHA_FDB, .flags = 0),
+	END,
+};
+const struct schema schema_nexthop = {"nexthop", sizeof(struct nhmsg), nexthop_rows};
+
+static const struct field bucket_message_rows[] = {
+	HEADER("family", K_FAMILY, struct nhmsg, nh_family,
+	       .flags = F_HEADER | F_SILENT | F_DEFAULT0),
+	ROW("id", K_INT, NHA_ID, .size = 4),
+	ROW(NULL, K_NEST, NHA_RES_BUCKET, .sub = &schema_bucket_nest, .flags = F_HOIST | F_NESTED),
+	END,
+};
+static const struct schema schema_bucket = {"bucket", sizeof(struct nhmsg), bucket_message_rows};
+
+/* --- addresses ------------------------------------------------------------------------------- */
+
+#define ADDR_FLAG(k, bit, fl) ROW(k, K_BIT, IFA_FLAGS, .size = 4, .mask = (bit), .flags = (fl))
+
+static const struct field addr_rows[] = {
+	HEADER("family", K_FAMILY, struct ifaddrmsg, ifa_family, .flags = F_HEADER | F_SILENT),
+	ROW("address", K_PREFIX, IFA_LOCAL, .offset = offsetof(struct ifaddrmsg, ifa_prefixlen),
+	    .flags = F_BARE),
+	ROW("address", K_PREFIX, IFA_ADDRESS, .offset = offsetof(struct ifaddrmsg, ifa_prefixlen),
+	    .flags = F_BARE | F_READONLY),
+	ROW("peer", K_PREFIX, IFA_ADDRESS, .offset = offsetof(struct ifaddrmsg, ifa_prefixlen),
+	    .flags = 0),
+	ROW("metric", K_INT, IFA_RT_PRIORITY, .size = 4),
+	ROW("broadcast", K_ADDRESS, IFA_BROADCAST, .show = "brd", .flags = F_MADE),
+	ROW("anycast", K_ADDRESS, IFA_ANYCAST, .show = "any"),
+	HEADER("scope", K_INT, struct ifaddrmsg, ifa_scope, .words = words_scope,
+	       .flags = F_HEADER),
+	ADDR_FLAG("secondary", IFA_F_SECONDARY, NOT_SENT),
+	ADDR_FLAG("nodad", IFA_F_NODAD, 0),
+	ADDR_FLAG("optimistic", IFA_F_OPTIMISTIC, 0),
+	ADDR_FLAG("dadfailed", IFA_F_DADFAILED, NOT_SENT),
+	ADDR_FLAG("home", IFA_F_HOMEADDRESS, 0),
+	ADDR_FLAG("deprecated", IFA_F_DEPRECATED, NOT_SENT),
+	ADDR_FLAG("tentative", IFA_F_TENTATIVE, NOT_SENT),
+	ADDR_FLAG("permanent", IFA_F_PERMANENT, NOT_SENT | F_SILENT),
+	ADDR_FLAG("mngtmpaddr", IFA_F_MANAGETEMPADDR, 0),
+	ADDR_FLAG("noprefixroute", IFA_F_NOPREFIXROUTE, 0),
+	ADDR_FLAG("autojoin", IFA_F_MCAUTOJOIN, 0),
+	ROW("stable_privacy", K_BIT, IFA_FLAGS, .size = 4, .mask = IFA_F_STABLE_PRIVACY,
+	    .flags = NOT_SENT, .show = "stable-privacy"),
+	HEADER("dev", K_IFINDEX, struct ifaddrmsg, ifa_index, .flags = F_HEADER | F_DEFAULT0),
+	ROW("label", K_STRING, IFA_LABEL, .size = IFNAMSIZ),
+	MEMBER("valid_lft", IFA_CACHEINFO, struct ifa_cacheinfo, ifa_valid, .mask = 1,
+	       .flags = F_VOLATILE),
+	MEMBER("preferred_lft", IFA_CACHEINFO, struct ifa_cacheinfo, ifa_prefered, .mask = 1,
+	       .flags = F_VOLATILE),
+	END,
+};
+const struct schema schema_addr = {"address", sizeof(struct ifaddrmsg), addr_rows};
+
+/* --- rules and neighbours -------------------------------------------------------------------- */
+
+static const struct word words_action[] = {
+	{"lookup", FR_ACT_TO_TBL},
+	{"unicast", FR_ACT_TO_TBL},
+	{"goto", FR_ACT_GOTO},
+	{"nop", FR_ACT_NOP},
+	{"blackhole", FR_ACT_BLACKHOLE},
+	{"unreachable", FR_ACT_UNREACHABLE},
+	{"prohibit", FR_ACT_PROHIBIT},
+	{"masquerade", RTN_NAT},
+	{NULL, 0},
+};
+static const struct field rule_rows[] = {
+	HEADER("family", K_FAMILY, struct fib_rule_hdr, family, .flags = F_HEADER | F_SILENT),
+	ROW("priority", K_INT, FRA_PRIORITY, .size = 4, .flags = F_ABSENT0),
+	HEADER("invert", K_BIT, struct fib_rule_hdr, flags, .mask = FIB_RULE_INVERT,
+	       .flags = F_HEADER, .show = "not"),
+	ROW("from", K_PREFIX, FRA_SRC, .offset = offsetof(struct fib_rule_hdr, src_len),
+	    .flags = 0),
+	ROW("to", K_PREFIX, FRA_DST, .offset = offsetof(struct fib_rule_hdr, dst_len),
+	    .flags = F_DEFAULT0),
+	HEADER("tos", K_HEX, struct fib_rule_hdr, tos, .words = words_dsfield, .mask = 4,
+	       .flags = F_HEADER | F_DEFAULT0),
+	ROW("fwmark", K_HEX, FRA_FWMARK, .size = 4, .flags = F_DEFAULT0),
+	ROW("fwmask", K_HEX, FRA_FWMASK, .size = 4),
+	ROW("iif", K_STRING, FRA_IIFNAME, .size = IFNAMSIZ),
+	ROW("oif", K_STRING, FRA_OIFNAME, .size = IFNAMSIZ),
+	ROW("l3mdev", K_BIT, FRA_L3MDEV, .size = 1, .mask = 1),
+	ROW("uidrange", K_RANGE, FRA_UID_RANGE, .size = 4),
+	ROW("ipproto", K_INT, FRA_IP_PROTO, .size = 1, .words = words_ipproto),
+	ROW("sport", K_RANGE, FRA_SPORT_RANGE, .size = 2),
+	ROW("dport", K_RANGE, FRA_DPORT_RANGE, .size = 2),
+	ROW("tun_id", K_INT, FRA_TUN_ID, .size = 8, .flags = F_BE),
+	HEADER("action", K_INT, struct fib_rule_hdr, action, .words = words_action,
+	       .flags = F_HEADER | F_DEFAULT0),
+	ROW("table", K_TABLE, FRA_TABLE, .offset = offsetof(struct fib_rule_hdr, table),
+	    .words = words_table, .show = "lookup"),
+	ROW("goto", K_INT, FRA_GOTO, .size = 4),
+	ROW("suppress_prefixlength", K_SIGNED, FRA_SUPPRESS_PREFIXLEN, .size = 4,
+	    .flags = F_NEGATIVE),
+	ROW("suppress_ifgroup", K_SIGNED, FRA_SUPPRESS_IFGROUP, .size = 4, .words = words_group,
+	    .flags = F_NEGATIVE),
+	ROW("realm", K_REALM, FRA_FLOW, .size = 4, .words = words_realm, .flags = F_DEFAULT0,
+	    .show = "realms"),
+	ROW("proto", K_INT, FRA_PROTOCOL, .size = 1, .words = words_proto, .flags = F_DEFAULT0),
+	END,
+};
+const struct schema schema_rule = {"rule", sizeof(struct fib_rule_hdr), rule_rows};
+
+static const struct word words_nud[] = {
+	{"INCOMPLETE", NUD_INCOMPLETE},
+	{"REACHABLE", NUD_REACHABLE},
+	{"STALE", NUD_STALE},
+	{"DELAY", NUD_DELAY},
+	{"PROBE", NUD_PROBE},
+	{"FAILED", NUD_FAILED},
+	{"NOARP", NUD_NOARP},
+	{"PERMANENT", NUD_PERMANENT},
+	{"NONE", NUD_NONE},
+	{"incomplete", NUD_INCOMPLETE},
+	{"reachable", NUD_REACHABLE},
+	{"stale", NUD_STALE},
+	{"delay", NUD_DELAY},
+	{"probe", NUD_PROBE},
+	{"failed", NUD_FAILED},
+	{"noarp", NUD_NOARP},
+	{"permanent", NUD_PERMANENT},
+	{"none", NUD_NONE},
+	{NULL, 0},
+};
+#define NEIGH_FLAG(k, bit, fl)                                                                     \
+	HEADER(k, K_BIT, struct ndmsg, ndm_flags, .mask = (bit), .flags = F_HEADER | (fl))
+
+static const struct field neigh_rows[] = {
+	HEADER("family", K_FAMILY, struct ndmsg, ndm_family, .flags = F_HEADER | F_SILENT),
+	ROW("dst", K_ADDRESS, NDA_DST, .flags = F_BARE),
+	HEADER("dev", K_IFINDEX, struct ndmsg, ndm_ifindex, .flags = F_HEADER | F_DEFAULT0),
+	ROW("lladdr", K_LLADDR, NDA_LLADDR, .flags = 0),
+	NEIGH_FLAG("router", NTF_ROUTER, 0),
+	NEIGH_FLAG("proxy", NTF_PROXY, 0),
+	NEIGH_FLAG("extern_learn", NTF_EXT_LEARNED, 0),
+	NEIGH_FLAG("use", NTF_USE, 0),
+	ROW("managed", K_BIT, NDA_FLAGS_EXT, .size = 4, .mask = NTF_EXT_MANAGED),
+	HEADER("state", K_INT, struct ndmsg, ndm_state, .words = words_nud,
+	       .flags = F_HEADER | F_BARE | F_DEFAULT0, .show = "nud"),
+	ROW("probes", K_INT, NDA_PROBES, .size = 4, .flags = NOT_SENT | F_SILENT),
+	ROW("proto", K_INT, NDA_PROTOCOL, .size = 1, .words = words_proto, .flags = F_DEFAULT0),
+	END,
+};
+const struct schema schema_neigh = {"neighbour", sizeof(struct ndmsg), neigh_rows};
+
+/* clang-format on */
+
+const struct object rtnl_objects[] = {
+	{"route", &schema_route, RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE},
+	{"nexthop", &schema_nexthop, RTM_NEWNEXTHOP, RTM_DELNEXTHOP, RTM_GETNEXTHOP},
+	{"bucket", &schema_bucket, RTM_NEWNEXTHOPBUCKET, RTM_DELNEXTHOPBUCKET,
+	 RTM_GETNEXTHOPBUCKET},
+	{"link", &schema_link, RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK},
+	{"addr", &schema_addr, RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR},
+	{"rule", &schema_rule, RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE},
+	{"neigh", &schema_neigh, RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH},
+	{"vlan", &schema_portvlan, RTM_SETLINK, RTM_DELLINK, RTM_GETLINK},
+	{"flow", &schema_flow, 0, 0, RTM_GETROUTE},
+	{NULL, NULL, 0, 0, 0},
+};
+
+const struct object *object_by_name(const char *name)
+{
+	for (const struct object *o = rtnl_objects; o->name; o++)
+		if (strcmp(o->name, name) == 0)
+			return o;
+	return NULL;
+}
+
+const struct object *object_by_type(uint16_t type)
+{
+	for (const struct object *o = rtnl_objects; o->name; o++)
+		if (o->add == type || o->del == type)
+			return o;
+	return NULL;
+}

@@ -1,0 +1,40 @@
+/*
+ * Reading text word by word, and what the parts of the reader share.
+ */
+#ifndef ECMP_RTNL_SCAN_H
+#define ECMP_RTNL_SCAN_H
+
+#include "rtnl/rtnl.h"
+
+enum {
+	TOKEN_MAX = 255,
+	NESTED_MAX = 8 /* parts within parts: the other end of a pair, a next hop's encap */
+};
+
+struct scan {
+	lua_State *L;
+	const struct object *object;
+	const char *at, *end;
+	char token[TOKEN_MAX + 1]; /* the token read last */
+	size_t length;
+	int depth;	   /* how many parts are being read, one within the other */
+	const char *fault; /* first error: a format for `culprit` */
+	char culprit[TOKEN_MAX + 1];
+};
+
+bool fault(struct scan *s, const char *format); /* notes the first error; false */
+bool next(struct scan *s);
+bool take(struct scan *s, const char *word);
+bool need(struct scan *s, const char *what);
+
+/* [table] -> [table with the fields read] */
+bool parse_fields(struct scan *s, const struct schema *schema, bool whole);
+
+void push_number_or_text(struct scan *s, int base);		    /* [] -> [value] */
+bool parse_segs(struct scan *s);				    /* [table] -> [table] */
+bool parse_value(struct scan *s, const struct field *f, bool bare); /* [] -> [value] */
+
+/* printed: what ip(8) prints as what is typed; [] -> [text, table of what no word says] */
+bool push_typed(lua_State *L, const struct object *object, const char *text, size_t length);
+
+#endif

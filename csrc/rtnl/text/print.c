@@ -1,0 +1,378 @@
+/*
+ * Messages as the text that ip(8) prints, driven by the rows: what a route looks like is what every
+ * operator already reads. Differences by intention: no blank at the end of a line.
+ */
+#include "rtnl/text/print.h"
+
+#include <linux/fib_rules.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static void add(struct print *p, const char *text, size_t length)
+{
+	memcpy(arena_reserve(p->L, p->out, length), text, length);
+}
+
+static void print_chars(struct print *p, const char *text, size_t length)
+{
+	const uint8_t *base = p->out->base;
+	size_t n = p->out->length;
+	if (n > 0 && base[n - 1] != '\n' && base[n - 1] != '\t')
+		add(p, " ", 1);
+	add(p, text, length);
+}
+
+/* A word, with a blank before it unless a line begins here. */
+void print_word(struct print *p, const char *text)
+{
+	print_chars(p, text, strlen(text));
+}
+
+void print_text(struct print *p, const char *text)
+{
+	add(p, text, strlen(text));
+}
+
+/* 0x1f; behind a slash without a blank, as in 0x10/0xff */
+void print_hex_number(struct print *p, lua_Integer n)
+{
+	char text[24];
+	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)n);
+	if (p->out->length && p->out->base[p->out->length - 1] == '/')
+		print_text(p, text);
+	else
+		print_word(p, text);
+}
+
+void print_value_text(struct print *p)
+{
+	luaL_tolstring(p->L, -1, NULL);
+	print_text(p, lua_tostring(p->L, -1));
+	lua_pop(p->L, 2);
+}
+
+static void print_number(struct print *p, long long value)
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof(digits), "%lld", value);
+	print_chars(p, digits, (size_t)n);
+}
+
+/* The value on top of the stack as a word; no string is made of a number. [v] -> [] */
+void print_value(struct print *p, const char *unit)
+{
+	lua_State *L = p->L;
+	int top = lua_gettop(L);
+	size_t length;
+	if (lua_isinteger(L, -1)) {
+		print_number(p, lua_tointeger(L, -1));
+	} else {
+		const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length)
+								  : luaL_tolstring(L, -1, &length);
+		print_chars(p, text, length);
+	}
+	if (unit)
+		add(p, unit, strlen(unit));
+	lua_settop(L, top - 1);
+}
+
+const char *shown_as(const struct field *f)
+{
+	return f->show ? f->show : f->key;
+}
+
+/* --- values that ip(8) leaves out ------------------------------------------------------------ */
+
+/* What a request need not say: that a rule looks up its table, that an address is global. */
+static bool says_nothing(const struct stretch *s, const struct field *f)
+{
+	if (s->schema == &schema_rule && f->words && f->flags & F_HEADER &&
+	    f->offset == offsetof(struct fib_rule_hdr, action))
+		return s->data[f->offset] == FR_ACT_TO_TBL;
+	return s->schema == &schema_addr && f->words == words_scope &&
+	       s->data[f->offset] == RT_SCOPE_UNIVERSE;
+}
+
+static bool left_out(const struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (p->request && f->kind == K_WEIGHT)
+		return s->data[f->offset] == 0; /* 1, which nobody has to say */
+	if (p->request && s->schema == &schema_link && f->flags & F_HEADER && f->attr == 0 &&
+	    f->offset == offsetof(struct ifinfomsg, ifi_index))
+		return f->kind != K_IFINDEX; /* a link that is asked about goes by its name */
+	if (p->request && says_nothing(s, f))
+		return true;
+	if (f->flags & F_SILENT || (f->flags & F_DETAIL && !p->details))
+		return true;
+	if (f->flags & F_ABSENT0 && p->request && !find_attr(s, f->attr))
+		return true;
+	if (f->words == words_scope && s->schema == &schema_nexthop)
+		return s->data[f->offset] == RT_SCOPE_UNIVERSE && !p->details;
+	if (s->schema != &schema_route || p->details)
+		return false;
+	const struct rtmsg *r = (const struct rtmsg *)(const void *)s->data;
+	switch (f->flags & F_HEADER ? f->offset : SIZE_MAX) {
+	case offsetof(struct rtmsg, rtm_type):
+		return r->rtm_type == RTN_UNICAST;
+	case offsetof(struct rtmsg, rtm_protocol):
+		return r->rtm_protocol == RTPROT_BOOT;
+	case offsetof(struct rtmsg, rtm_scope):
+		return r->rtm_scope == RT_SCOPE_NOWHERE ||
+		       r->rtm_scope == (p->request ? unsaid_scope(s) : RT_SCOPE_UNIVERSE);
+	default:
+		return false;
+	}
+}
+
+/* --- kinds that need more than word and value ------------------------------------------------ */
+
+static const struct field *row_of_hops(const struct schema *schema)
+{
+	const struct field *f = schema->rows;
+	while (f->kind != K_HOPS && f->kind != K_NONE)
+		f++;
+	return f;
+}
+
+/* The hop of a list of one: a request says it as a gateway and a device of the route itself. */
+static bool only_hop(const struct print *p, const struct stretch *s, struct stretch *hop)
+{
+	const struct field *f = row_of_hops(s->schema);
+	struct stretch second;
+	if (!p->request || f->kind == K_NONE)
+		return false;
+	struct hop_cursor cursor = hops_of(s, f);
+	return next_hop(&cursor, hop) && !next_hop(&cursor, &second) &&
+	       ((const struct rtnexthop *)(const void *)hop->data)->rtnh_hops == 0;
+}
+
+static bool is_multicast(const char *address)
+{
+	int first = atoi(address);
+	return strncmp(address, "ff", 2) == 0 || (first >= 224 && first < 240);
+}
+
+static void print_address(struct print *p, const struct stretch *s, const struct field *f)
+{
+	char text[ADDRESS_TEXT];
+	size_t n = address_text(s, f, text);
+	if (n == 0)
+		return;
+	if (!(f->flags & F_BARE))
+		print_word(p, f->unit && is_multicast(text) ? f->unit : shown_as(f));
+	if (f->kind == K_VIA && !find_attr(s, f->attr))
+		print_word(p, "inet6");
+	print_chars(p, text, n);
+}
+
+static void print_via(struct print *p, const struct stretch *s, const struct field *f)
+{
+	struct stretch hop;
+	if (only_hop(p, s, &hop))
+		print_stretch(p, &hop);
+	else
+		print_address(p, s, f);
+}
+
+/* Of what has no word ip(8) says "unknown"; a number and the bytes can be read back. */
+static void print_encap(struct print *p, const struct stretch *s, const struct field *f)
+{
+	const struct variant *v = encap_of(s, f);
+	struct stretch inner;
+	if (!v || !stretch_of_nest(s, f, &inner))
+		return;
+	inner.schema = v->schema;
+	if (!p->request)
+		add(p, " ", 1); /* ip(8) says " encap" behind a word that ends with a blank */
+	print_word(p, "encap");
+	if (v->name)
+		print_word(p, v->name);
+	else
+		print_number(p, (long long)read_uint(payload(find_attr(s, f->offset)), 2, false));
+	print_stretch(p, &inner);
+}
+
+/* mode encap segs 2 [ fc00::1 fc00::2 ]; inline, with the place the kernel keeps for the packet's
+ * own address */
+static void print_segments(struct print *p, const struct stretch *s, const struct field *f)
+{
+	lua_State *L = p->L;
+	char count[16];
+	bool room = false;
+	if (!push_field(L, s, f, p->names))
+		return;
+	room = inlines(s);
+	if (f->words) {
+		print_word(p, "mode");
+		print_value(p, NULL);
+		if (!push_field(L, s, f + 1, p->names))
+			return;
+	}
+	if (room) {
+		lua_pushliteral(L, "::");
+		lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+	}
+	snprintf(count, sizeof(count), "%u", (unsigned)lua_rawlen(L, -1));
+	print_word(p, "segs");
+	print_word(p, count);
+	print_word(p, "[");
+	print_list(p, " ");
+	print_word(p, "]");
+}
+
+/* The number of the key. ip(8) prints it as hexadecimal and reads it as decimal: from ten on it is
+ * said which. */
+static void print_hmac(struct print *p, const struct stretch *s, const struct field *f)
+{
+	char text[16];
+	if (!push_field(p->L, s, f, p->names))
+		return;
+	unsigned key = (unsigned)lua_tointeger(p->L, -1);
+	lua_pop(p->L, 1);
+	snprintf(text, sizeof(text), key < 10 ? "%u" : "%#x", key);
+	print_word(p, f->key);
+	print_word(p, text);
+}
+
+/* 1/2,5: ids, with weights that are not 1 */
+static void print_group(struct print *p, const struct stretch *s, const struct field *f)
+{
+	lua_State *L = p->L;
+	char text[32];
+	if (!push_field(L, s, f, p->names))
+		return;
+	print_word(p, shown_as(f));
+	for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
+		lua_getfield(L, -1, "id");
+		lua_getfield(L, -2, "weight");
+		unsigned id = (unsigned)lua_tointeger(L, -2),
+			 weight = (unsigned)lua_tointeger(L, -1);
+		int n = weight == 1 ? snprintf(text, sizeof(text), "%u", id)
+				    : snprintf(text, sizeof(text), "%u,%u", id, weight);
+		add(p, i > 1 ? "/" : " ", 1);
+		add(p, text, (size_t)n);
+		lua_pop(L, 3);
+	}
+	lua_pop(L, 2);
+}
+
+static void print_nested(struct print *p, const struct stretch *s, const struct field *f)
+{
+	struct stretch inner;
+	if (!stretch_of_nest(s, f, &inner))
+		return;
+	if (f->kind == K_UNION) {
+		const struct variant *v = union_of(s, f);
+		if (!v)
+			return;
+		inner.schema = v->schema;
+	}
+	if (f->kind == K_PEER) {
+		if (inner.length < f->sub->head)
+			return;
+		print_word(p, shown_as(f));
+	}
+	print_stretch(p, &inner);
+}
+
+/* What `ip -d` says of the object that a route refers to. */
+static void print_nexthop(struct print *p, const struct stretch *s)
+{
+	const struct nlattr *a = p->nexthops ? find_attr(s, RTA_NH_ID) : NULL;
+	if (!a || payload_length(a) != 4)
+		return;
+	if (lua_rawgeti(p->L, p->nexthops, (lua_Integer)read_uint(payload(a), 4, false)) ==
+	    LUA_TSTRING) {
+		add(p, "\n\tnh_info ", 10);
+		print_text(p, lua_tostring(p->L, -1));
+	}
+	lua_pop(p->L, 1);
+}
+
+/* Next hops, and before them what `ip -d` says of the object that they are of. */
+static void print_hops(struct print *p, const struct stretch *s, const struct field *f)
+{
+	struct hop_cursor cursor = hops_of(s, f);
+	struct stretch hop;
+	print_nexthop(p, s);
+	if (only_hop(p, s, &hop))
+		return;
+	while (next_hop(&cursor, &hop)) {
+		if (!p->one_line)
+			add(p, "\n\t", 2);
+		print_word(p, "nexthop");
+		print_stretch(p, &hop);
+	}
+}
+
+/* The main table is named neither by `ip route show` nor in a request; others where several are
+ * listed. */
+static void print_table(struct print *p, const struct stretch *s, const struct field *f)
+{
+	bool main = table_number(s, f->attr, f->offset) == RT_TABLE_MAIN;
+	if (s->schema == &schema_route && (!(p->any_table || p->request) || (main && !p->details)))
+		return;
+	print_plain(p, s, f);
+}
+
+/* vid 10 pvid untagged vid 20 */
+static void print_structs(struct print *p, const struct stretch *s, const struct field *f)
+{
+	struct stretch one;
+	size_t at = 0;
+	while (next_struct(s, f, &at, &one)) {
+		print_word(p, shown_as(f));
+		print_stretch(p, &one);
+	}
+}
+
+static print_fn *const printers[] = {
+	[K_INT] = print_plain,	     [K_SIGNED] = print_plain,	  [K_SCALED] = print_time,
+	[K_HEX] = print_hex,	     [K_BIT] = print_switch,	  [K_BITS] = print_bits,
+	[K_FLAG] = print_switch,     [K_BOOL] = print_switch,	  [K_STRING] = print_plain,
+	[K_FAMILY] = print_plain,    [K_ADDRESS] = print_address, [K_PREFIX] = print_address,
+	[K_VIA] = print_via,	     [K_LLADDR] = print_plain,	  [K_IFINDEX] = print_plain,
+	[K_WEIGHT] = print_plain,    [K_TABLE] = print_table,	  [K_NEST] = print_nested,
+	[K_HOPS] = print_hops,	     [K_GROUP] = print_group,	  [K_ENCAP] = print_encap,
+	[K_UNION] = print_nested,    [K_PEER] = print_nested,	  [K_SEGMENTS] = print_segments,
+	[K_LABELS] = print_labels,   [K_RANGE] = print_range,	  [K_MEMBER] = print_plain,
+	[K_NETNS] = print_plain,     [K_REALM] = print_realm,	  [K_NAMES] = print_names,
+	[K_HMAC] = print_hmac,	     [K_COUNT] = print_switch,	  [K_STRUCTS] = print_structs,
+	[K_OPTION] = print_plain,    [K_TTL] = print_plain,	  [K_TIMER] = print_timer,
+	[K_BRIDGE_ID] = print_plain, [K_UNITS] = print_plain,	  [K_RATIO] = print_plain,
+	[K_BYTES] = print_plain,
+};
+
+/* A row whose key the row before already showed (one field in two shapes) is passed over. */
+static bool shown_before(struct print *p, const struct stretch *s, const struct field *f)
+{
+	if (f == s->schema->rows || !f->key || !f[-1].key || !same_text(f->key, f[-1].key) ||
+	    f->kind == K_UNION)
+		return false;
+	if (!push_field(p->L, s, f - 1, p->names))
+		return false;
+	lua_pop(p->L, 1);
+	return true;
+}
+
+void print_field(struct print *p, const struct stretch *s, const struct field *f)
+{
+	printers[f->kind](p, s, f);
+}
+
+void print_stretch(struct print *p, const struct stretch *s)
+{
+	uint64_t attrs = attrs_of(s);
+	luaL_checkstack(p->L, 10, "too many values");
+	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++)
+		if (!is_absent(f, attrs) && !left_out(p, s, f) && !shown_before(p, s, f))
+			printers[f->kind](p, s, f);
+}
+
+void print_push(struct print *p)
+{
+	lua_pushlstring(p->L, p->out->base ? (const char *)p->out->base : "", p->out->length);
+	p->out->length = 0;
+}

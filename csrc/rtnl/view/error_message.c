@@ -1,0 +1,68 @@
+/*
+ * What is told of a request that was refused: the request in the words of ip(8), and why.
+ */
+#define _GNU_SOURCE
+#include "rtnl/request/request.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* "route add 10.9.0.0/16 via 10.0.0.1": the request in the words of ip(8). [] -> [text] */
+const char *push_request(lua_State *L, const struct object *object, const char *verb,
+			 const uint8_t *data, size_t length, int names)
+{
+	struct stretch s = {object->schema, data, length, stretch_family(data, length), NULL};
+	struct print p = {.names = names, .one_line = true, .request = true};
+	push_text(L, p, &s);
+	lua_pushfstring(L, "%s %s %s", strcmp(object->name, "flow") == 0 ? "route" : object->name,
+			verb, lua_tostring(L, -1));
+	lua_remove(L, -2);
+	return lua_tostring(L, -1);
+}
+
+/* The kernel's refusal of what was sent, at `data`, told of the request in these words. -> nil,
+ * message, code */
+int refusal_of(lua_State *L, const char *request, const struct extack *x, int error,
+	       const struct object *object, const uint8_t *data, size_t length)
+{
+	const char *text = NULL;
+	if (x && x->text)
+		text = lua_pushlstring(L, x->text, x->text_length);
+	else if (error == EHOSTUNREACH && object->schema == &schema_route)
+		text = "Nexthop has invalid gateway: no way to reach it";
+	else if (error == ESRCH && object->schema == &schema_route)
+		text = "No such route";
+	if (x && x->offset && push_field_path(L, object->schema, data, length, x->offset))
+		text = lua_pushfstring(L, "%s: %s", lua_tostring(L, -1),
+				       text ? text : strerror(error));
+	if (x && x->missing) {
+		push_missing_path(L, object->schema, data, length, x);
+		text = lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), text ? text : "missing");
+	}
+	return push_errno(L, request, text, error);
+}
+
+int refusal(lua_State *L, const struct extack *x, int error, const struct object *object,
+	    const char *verb, const uint8_t *data, size_t length, int names)
+{
+	const char *request = push_request(L, object, verb, data, length, names);
+	return refusal_of(L, request, x, error, object, data, length);
+}
+
+/* What the world lacked while the message was built: a device, a namespace. -> nil, message, code
+ */
+int lacking(lua_State *L, struct encoder *e, const struct object *object, const char *verb)
+{
+	const char *unfit = e->refused == EMSGSIZE ? push_unfit(e) : NULL;
+	const uint8_t *data = e->out->base + e->start;
+	const char *request =
+		push_request(L, object, verb, data, e->out->length - e->start, e->names);
+	const char *text = e->refused == ENODEV ? "Cannot find device" : unfit;
+	if (e->refused == EINVAL)
+		text = lua_pushfstring(L, "IPv6 does not compare %s; nl.route:del does",
+				       e->lacking);
+	if (strcmp(e->lacking, "namespace") == 0)
+		text = lua_pushfstring(L, "cannot open the namespace '%s': %s", e->ref,
+				       strerror(e->refused));
+	return push_errno(L, request, text, e->refused);
+}

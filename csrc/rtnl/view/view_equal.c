@@ -1,0 +1,127 @@
+/*
+ * Whether two messages of one kind say the same, by rows: what changes by itself is left out. Links
+ * have their numbers in one namespace: between two, their names are compared.
+ */
+#include "rtnl/rtnl.h"
+
+#include <string.h>
+
+struct sides {
+	lua_State *L;
+	int names[2]; /* stack indices */
+	bool apart;   /* two kernels were asked, or one over two handles */
+};
+
+static bool same_stretch(const struct sides *s, const struct stretch *a, const struct stretch *b);
+
+static bool same_link(const struct sides *s, uint32_t a, uint32_t b)
+{
+	if (a == 0 || b == 0 || (!s->apart && a < INVENTED && b < INVENTED))
+		return a == b;
+	const char *one = names_name(s->L, s->names[0], a);
+	const char *other = names_name(s->L, s->names[1], b);
+	bool same = strcmp(one, other) == 0;
+	lua_pop(s->L, 2);
+	return same;
+}
+
+static bool same_attr(const struct stretch *a, const struct stretch *b, uint16_t type)
+{
+	const struct nlattr *x = find_attr(a, type), *y = find_attr(b, type);
+	if (!x || !y)
+		return x == y;
+	return x->nla_len == y->nla_len && memcmp(payload(x), payload(y), payload_length(x)) == 0;
+}
+
+static bool same_link_attr(const struct sides *s, const struct stretch *a, const struct stretch *b,
+			   const struct field *f)
+{
+	const struct nlattr *x = find_attr(a, f->attr), *y = find_attr(b, f->attr);
+	if (!x || !y || payload_length(x) != f->size || payload_length(y) != f->size)
+		return same_attr(a, b, f->attr);
+	return same_link(s, (uint32_t)read_uint(payload(x), f->size, false),
+			 (uint32_t)read_uint(payload(y), f->size, false));
+}
+
+static bool same_hops(const struct sides *s, const struct stretch *a, const struct stretch *b,
+		      const struct field *f)
+{
+	struct hop_cursor x = hops_of(a, f), y = hops_of(b, f);
+	struct stretch hop, other;
+	while (next_hop(&x, &hop))
+		if (!next_hop(&y, &other) || !same_stretch(s, &hop, &other))
+			return false;
+	return !next_hop(&y, &other);
+}
+
+static bool same_header(const struct sides *s, const struct stretch *a, const struct stretch *b,
+			const struct field *f)
+{
+	if (f->kind == K_IFINDEX)
+		return same_link(s, (uint32_t)read_uint(a->data + f->offset, f->size, false),
+				 (uint32_t)read_uint(b->data + f->offset, f->size, false));
+	uint64_t mask = f->kind == K_BIT ? f->mask : UINT64_MAX;
+	return ((read_uint(a->data + f->offset, f->size, false) ^
+		 read_uint(b->data + f->offset, f->size, false)) &
+		mask) == 0;
+}
+
+static bool same_nest(const struct sides *s, const struct stretch *a, const struct stretch *b,
+		      const struct field *f)
+{
+	struct stretch x, y;
+	bool in_a = stretch_of_nest(a, f, &x), in_b = stretch_of_nest(b, f, &y);
+	if (!in_a || !in_b)
+		return in_a == in_b;
+	return same_stretch(s, &x, &y);
+}
+
+static bool same_field(const struct sides *s, const struct stretch *a, const struct stretch *b,
+		       const struct field *f)
+{
+	if (f->flags & F_HEADER)
+		return same_header(s, a, b, f);
+	switch (f->kind) {
+	case K_HOPS:
+		return same_hops(s, a, b, f);
+	case K_TABLE:
+		return table_number(a, f->attr, f->offset) == table_number(b, f->attr, f->offset);
+	case K_NEST:
+		return same_nest(s, a, b, f);
+	case K_IFINDEX:
+		return same_link_attr(s, a, b, f);
+	case K_VIA:
+		return same_attr(a, b, f->attr) && (!f->offset || same_attr(a, b, f->offset));
+	case K_PREFIX:
+		return a->data[f->offset] == b->data[f->offset] && same_attr(a, b, f->attr);
+	case K_ENCAP:
+		return same_attr(a, b, f->offset) && same_attr(a, b, f->attr);
+	default:
+		return same_attr(a, b, f->attr);
+	}
+}
+
+static bool same_stretch(const struct sides *s, const struct stretch *a, const struct stretch *b)
+{
+	if (a->schema != b->schema)
+		return false;
+	for (const struct field *f = a->schema->rows; f->kind != K_NONE; f++)
+		if (!(f->flags & F_VOLATILE) && !same_field(s, a, b, f))
+			return false;
+	return true;
+}
+
+/* [] -> []; of the views at stack indices 1 and 2 */
+bool same_views(lua_State *L, const struct view *a, const struct view *b)
+{
+	struct stretch x = view_stretch(a), y = view_stretch(b);
+	int top = lua_gettop(L);
+	view_names(L, 1);
+	view_names(L, 2);
+	bool kernels = lua_rawgeti(L, top + 1, 0) == LUA_TUSERDATA &&
+		       lua_rawgeti(L, top + 2, 0) == LUA_TUSERDATA;
+	struct sides s = {L, {top + 1, top + 2}, kernels && !lua_rawequal(L, -1, -2)};
+	bool same = same_stretch(&s, &x, &y);
+	lua_settop(L, top);
+	return same;
+}

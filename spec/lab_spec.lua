@@ -151,6 +151,53 @@ describe("labs #netns", function()
     assert.equal(sent.gateways[2].flows, lab:send({ flows = 100 }).delivered)
   end)
 
+  it("have gateways that go deaf, and hear again without a word", function()
+    local lab <close> = assert(ecmp.lab { gateways = 2, shared = true })
+    local gateway <const> = lab:gateway "gw2"
+    for _, family in ipairs { 4, 6 } do
+      assert(lab.pod.sysctl:set(("net.ipv%d.fib_multipath_hash_policy"):format(family), 1))
+      assert(lab.pod.route:add { dst = "default", nexthops = lab:hops(family) })
+      assert.equal(60, lab:send({ flows = 60, family = family }).delivered)
+    end
+    local function rules()
+      return { tostring(gateway.nl.rule:list { family = 4 }),
+        tostring(gateway.nl.rule:list { family = 6 }) }
+    end
+    local before <const>, addresses <const> = rules(), tostring(gateway.nl.addr:list())
+    assert(lab:cut("gw2", "deaf"))
+    assert(lab:cut("gw2", "deaf"))
+    for _, family in ipairs { 4, 6 } do
+      local sent <const> = assert(lab:send { flows = 60, family = family })
+      assert.equal(0, sent.gateways[2].flows)
+      assert.equal(sent.gateways[1].flows, sent.delivered)
+      -- It answers neither ARP nor neighbour discovery.
+      assert(lab.pod.neigh:replace {
+        dev = "eth0", dst = gateway.via[family], state = "PROBE",
+        lladdr = gateway.nl.link:get({ dev = "lan" }).address })
+      helper.eventually(function()
+        local found <const> = lab.pod.neigh:get { dev = "eth0", dst = gateway.via[family] }
+        return not found or found.state == "FAILED"
+      end, 10)
+    end
+    local function sent_by_gateway()
+      return gateway.nl.link:get({ dev = "lan" }):raw(23) -- IFLA_STATS64
+    end
+    local quiet <const> = sent_by_gateway():sub(9, 16) -- tx_packets
+    assert(lab:heal "gw2")
+    assert.equal(quiet, sent_by_gateway():sub(9, 16))
+    assert.same(before, rules())
+    assert.equal(addresses, tostring(gateway.nl.addr:list()))
+    for _, family in ipairs { 4, 6 } do
+      assert(lab.pod.neigh:del { dev = "eth0", dst = gateway.via[family] })
+      assert.equal(60, lab:send({ flows = 60, family = family }).delivered)
+    end
+    assert(lab:cut("gw2", "carrier"))
+    assert(lab:cut("gw2", "deaf"))
+    assert(lab:heal())
+    assert.same(before, rules())
+    assert.same({}, lab.cuts)
+  end)
+
   it("can be of one family", function()
     local lab <close> = assert(ecmp.lab { gateways = 1, families = { 6 } })
     assert(lab.pod.route:add { dst = "default", nexthops = lab:hops(6) })

@@ -149,19 +149,22 @@ end
 ---Breaks one thing about a gateway.
 ---@param name string|integer
 ---@param what string "link": the pod's own end is set down; "carrier": the wire loses its carrier;
----"packets": the wire stays up, and nothing that is sent into it is heard of again; "uplink": the
----gateway is well and loses its way to the server
+---"packets": the wire stays up, and nothing that is sent into it is heard of again; "deaf": the
+---gateway, as it is, takes in nothing from the pod's side; "uplink": the gateway is well and loses
+---its way to the server
 ---@return true|nil, string? message, string? code
 function methods:cut(name, what)
   local gateway <const> = gateway_of(self, name, 2)
   if not failure.kinds[what] then
-    error(("what: link, carrier, packets or uplink expected, got %s"):format(tostring(what)), 2)
+    error(("what: link, carrier, packets, deaf or uplink expected, got %s")
+      :format(tostring(what)), 2)
   end
   return failure.cut(self, gateway, what)
 end
 
 ---Mends what `fail` and `cut` broke. Routes that the pod lost meanwhile stay lost: that is what
----there is to see.
+---there is to see. A gateway that was deaf alone hears again in silence: it sends nothing by
+---itself, and what the pod knows of its neighbours stays as it is.
 ---@param ... string|integer names; none: all
 ---@return true|nil, string? message, string? code
 function methods:heal(...)

@@ -4,7 +4,7 @@ local M = {}
 
 local reasons <const> = {
   link = "pod's link is down", carrier = "no carrier", packets = "packets lost",
-  uplink = "no uplink",
+  deaf = "deaf", uplink = "no uplink",
   dead = "failed",
 }
 

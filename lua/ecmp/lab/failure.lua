@@ -34,6 +34,34 @@ end
 local function silence(lab, gateway) return deaf(lab, gateway, true) end
 local function speak(lab, gateway) return deaf(lab, gateway, false) end
 
+-- The gateway takes nothing in from the pod's side, ARP and neighbour discovery of either family
+-- neither, while all its addresses, links and neighbours stay as they are. A rule before that of
+-- the local table does it, so the local table's has to stand behind.
+local function listen(lab, gateway, yes)
+  local steps <const> = {}
+  for _, family in ipairs(lab.families) do
+    local at <const>, to <const> = yes and 1 or 0, yes and 0 or 1
+    local nothing <const> = { priority = 0, iif = "lan", action = "blackhole", family = family }
+    if yes then table.insert(steps, { "rule", "del", nothing }) end
+    table.insert(steps, { "rule", "add", { priority = to, table = "local", family = family } })
+    table.insert(steps, { "rule", "del", { priority = at, table = "local", family = family } })
+    if not yes then table.insert(steps, { "rule", "add", nothing }) end
+  end
+  return topology.carry_out(gateway.nl, steps)
+end
+
+local function go_deaf(lab, gateway)
+  if gateway.deaf then return true end
+  gateway.deaf = true
+  return listen(lab, gateway, false)
+end
+
+local function hear_again(lab, gateway)
+  if not gateway.deaf then return true end
+  gateway.deaf = nil
+  return listen(lab, gateway, true)
+end
+
 local function pod_link_down(lab, gateway)
   if lab.shared then
     return nil, "cut: on a shared segment the pod has one link to all gateways; "
@@ -47,6 +75,7 @@ M.kinds = {
   carrier = links_down "lan",
   uplink = links_down "wan",
   packets = silence,
+  deaf = go_deaf,
   dead = links_down("lan", "wan"),
 }
 
@@ -75,7 +104,8 @@ end
 function M.cut(lab, gateway, kind)
   local ok, message, code = M.kinds[kind](lab, gateway)
   if not ok then return nil, message, code end
-  lab.cuts[gateway.name] = kind
+  -- What else is broken about it takes more to mend than its ears.
+  lab.cuts[gateway.name] = kind == "deaf" and lab.cuts[gateway.name] or kind
   if seen_by_pod[kind] and not lab.shared then return await_state(lab.pod, gateway.dev, "DOWN") end
   return true
 end
@@ -92,8 +122,12 @@ end
 ---@param gateway table
 ---@return true|nil, string? message, string? code
 function M.heal(lab, gateway)
+  local only_deaf <const> = lab.cuts[gateway.name] == "deaf"
+  local ok, message, code = hear_again(lab, gateway)
+  if ok and only_deaf then lab.cuts[gateway.name] = nil end
+  if not ok or only_deaf then return ok, message, code end
   forget_neighbour(lab, gateway)
-  local ok, message, code = speak(lab, gateway)
+  ok, message, code = speak(lab, gateway)
   if ok then ok, message, code = topology.configure_gateway(lab, gateway) end
   if ok and not lab.shared then ok, message, code = topology.configure_pod_wire(lab, gateway) end
   if not ok then return nil, message, code end

@@ -54,7 +54,7 @@ lab.pod, lab.server, lab:gateway "gw1".nl     handles
 lab:hops(4), lab:hops(6)                      its gateways as next hops
 lab:send { flows, family, dst, dport }        real UDP; lab:predict: the kernel's word on the same
 lab:fail("gw2"), lab:heal("gw2"), lab:heal()
-lab:cut("gw2", "link" | "carrier" | "packets" | "uplink")
+lab:cut("gw2", "link" | "carrier" | "packets" | "deaf" | "uplink")
 lab:draw(), lab:draw "svg", lab:run("gw1", { "ip", "route" }), lab:path "pod", lab:close()]],
   plan = [[
 plan(wanted): the changes that make the routes of proto boot and static, in the tables named, into

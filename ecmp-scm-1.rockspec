@@ -40,6 +40,7 @@ build = {
     ["ecmp.ip"] = {
       sources = {
         "csrc/common/addr.c",
+        "csrc/common/netlink.c",
         "csrc/common/netns.c",
         "csrc/ip/math.c",
         "csrc/ip/module.c",
@@ -51,6 +52,7 @@ build = {
     ["ecmp.rtnl"] = {
       sources = {
         "csrc/common/addr.c",
+        "csrc/common/netlink.c",
         "csrc/common/netns.c",
         "csrc/rtnl/base/buffer.c",
         "csrc/rtnl/base/key_index.c",
@@ -112,6 +114,7 @@ build = {
     ["ecmp.sandbox.process"] = {
       sources = {
         "csrc/common/addr.c",
+        "csrc/common/netlink.c",
         "csrc/common/netns.c",
         "csrc/sandbox/codec.c",
         "csrc/sandbox/module.c",
@@ -124,6 +127,7 @@ build = {
     ["ecmp.sys"] = {
       sources = {
         "csrc/common/addr.c",
+        "csrc/common/netlink.c",
         "csrc/common/netns.c",
         "csrc/sys/capture.c",
         "csrc/sys/child.c",

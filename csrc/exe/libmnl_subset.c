@@ -2,11 +2,9 @@
  * What we use of libmnl, for the executable: one more library to load would be a twentieth of the
  * time that it takes to start a plugin, and Debian has no archive of it. The modules take libmnl.
  */
-#include <errno.h>
 #include <libmnl/libmnl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 struct mnl_socket {
@@ -106,33 +104,11 @@ int mnl_socket_get_fd(const struct mnl_socket *nl)
 	return nl->fd;
 }
 
-int mnl_socket_bind(struct mnl_socket *nl, unsigned int groups, pid_t pid)
-{
-	struct sockaddr_nl own = {
-		.nl_family = AF_NETLINK, .nl_groups = groups, .nl_pid = (uint32_t)pid};
-
-	return bind(nl->fd, (struct sockaddr *)&own, sizeof(own));
-}
-
 ssize_t mnl_socket_sendto(const struct mnl_socket *nl, const void *buf, size_t size)
 {
 	static const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 
 	return sendto(nl->fd, buf, size, 0, (const struct sockaddr *)&kernel, sizeof(kernel));
-}
-
-/* A message that the buffer cuts short is none. */
-ssize_t mnl_socket_recvfrom(const struct mnl_socket *nl, void *buf, size_t size)
-{
-	struct iovec room = {.iov_base = buf, .iov_len = size};
-	struct msghdr message = {.msg_iov = &room, .msg_iovlen = 1};
-	ssize_t got = recvmsg(nl->fd, &message, 0);
-
-	if (got >= 0 && (message.msg_flags & MSG_TRUNC)) {
-		errno = ENOSPC;
-		return -1;
-	}
-	return got;
 }
 
 int mnl_socket_setsockopt(const struct mnl_socket *nl, int type, void *buf, socklen_t len)

@@ -189,6 +189,7 @@ int luaopen_ecmp_sys(lua_State *L)
 	};
 
 	sys_fd_metatables(L);
+	sys_netlink_metatable(L);
 	sys_signal_metatable(L);
 	sys_spawn_metatable(L);
 	lua_createtable(L, 0, 48);

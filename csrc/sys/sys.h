@@ -23,6 +23,7 @@ extern const luaL_Reg sys_netlink_functions[];
 
 /* Metatables: made once per state by luaopen_ecmp_sys. */
 void sys_fd_metatables(lua_State *L);
+void sys_netlink_metatable(lua_State *L); /* behind that of descriptors */
 void sys_signal_metatable(lua_State *L);
 void sys_spawn_metatable(lua_State *L);
 

@@ -245,21 +245,18 @@ end
 
 ---@return table? nft, string? message, string? code
 function M.open()
-  local handle <const>, why, code = sys.netlink(NETFILTER)
-  if not handle then return nil, "nftables: " .. why, code end
-  return setmetatable({ handle = handle, sequence = 0 }, socket)
+  local handle, why, code = sys.netlink(NETFILTER)
+  local random
+  if handle then random, why, code = sys.random(3) end
+  if not random then return nil, "nftables: " .. why, code end
+  return setmetatable({ handle = handle, sequence = ("=I3"):unpack(random) }, socket)
 end
 
 function socket:close() self.handle:close() end
 socket.__close = socket.close
 
 function socket:receive()
-  local ready <const>, why, code = sys.poll({ self.handle:fd() }, PATIENCE)
-  if not ready then return nil, why, code end
-  if #ready == 0 then
-    return nil, ("no answer within %d s (ETIMEDOUT)"):format(PATIENCE), "ETIMEDOUT"
-  end
-  return sys.read_some(self.handle:fd(), 1 << 17)
+  return self.handle:receive(PATIENCE)
 end
 
 -- Every change is acknowledged by itself; the first refusal is the answer to all.

@@ -12,6 +12,8 @@
 #define _GNU_SOURCE
 #include "rtnl/request/dump.h"
 
+#include "common/netlink.h"
+
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <string.h>
@@ -170,12 +172,10 @@ static void hear_message(lua_State *L, struct changes *c, const struct nlmsghdr 
 static void hear(lua_State *L, struct sock *s, struct changes *c)
 {
 	for (;;) {
-		ssize_t n =
-			recv(mnl_socket_get_fd(s->watch), s->buffer, RECEIVE_SIZE, MSG_DONTWAIT);
+		ssize_t n = netlink_receive(mnl_socket_get_fd(s->watch), s->buffer, RECEIVE_SIZE,
+					    MSG_DONTWAIT);
 		int left = (int)n;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno != ENOBUFS)
+		if (n < 0 && errno != ENOBUFS && errno != ENOSPC)
 			return;
 		if (!L)
 			continue;

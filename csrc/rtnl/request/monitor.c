@@ -4,12 +4,15 @@
 #define _GNU_SOURCE
 #include "rtnl/request/request.h"
 
+#include "common/netlink.h"
+
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 static const struct {
 	const char *object;
@@ -45,6 +48,34 @@ int socket_subscribe(lua_State *L)
 	return luaL_argerror(L, 2, "no notifications of this kind");
 }
 
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* The bytes of the next notification, for which it waits so many seconds (negative: for ever); 0
+ * when none came, -1 with errno set. What makes the socket readable may be somebody else's. */
+static ssize_t wait_for_notification(struct sock *s, double timeout)
+{
+	enum {
+		LONGEST = INT_MAX / 1000 - 1
+	};
+	struct pollfd p = {.fd = mnl_socket_get_fd(s->nl), .events = POLLIN};
+	bool ever = timeout < 0 || timeout > LONGEST;
+	double deadline = now() + timeout;
+	for (;;) {
+		double left = deadline - now();
+		int ready = poll(&p, 1, ever ? -1 : left <= 0 ? 0 : (int)(left * 1000 + 0.999));
+		if (ready <= 0)
+			return ready;
+		ssize_t n = netlink_receive(p.fd, s->buffer, RECEIVE_SIZE, MSG_DONTWAIT);
+		if (n >= 0 || errno != EAGAIN)
+			return n;
+	}
+}
+
 /*
  * socket:receive(timeout?, names?, heard?)
  *	-> list of views | nil, message, "EAGAIN" | nil, message, "ENOBUFS"
@@ -54,21 +85,14 @@ int socket_subscribe(lua_State *L)
  */
 int socket_receive(lua_State *L)
 {
-	enum {
-		LONGEST = INT_MAX / 1000 - 1
-	};
 	struct sock *s = check_socket(L);
 	double timeout = luaL_optnumber(L, 2, -1);
-	struct pollfd p = {.fd = mnl_socket_get_fd(s->nl), .events = POLLIN};
 	lua_settop(L, 4);
 	if (!lua_isnil(L, 3))
 		luaL_checkudata(L, 3, RTNL_SOCKET);
-	bool ever = timeout < 0 || timeout > LONGEST;
-	int ready = poll(&p, 1, ever ? -1 : (int)(timeout * 1000 + 0.999));
-	if (ready <= 0)
-		return push_errno(L, "monitor", ready == 0 ? "nothing happened in time" : NULL,
-				  ready == 0 ? EAGAIN : errno);
-	ssize_t n = receive(s);
+	ssize_t n = wait_for_notification(s, timeout);
+	if (n == 0)
+		return push_errno(L, "monitor", "nothing happened in time", EAGAIN);
 	if (n < 0)
 		return push_errno(L, "monitor", errno == ENOBUFS ? "events were lost" : NULL,
 				  errno);

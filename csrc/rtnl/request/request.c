@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "rtnl/request/request.h"
 
+#include "common/netlink.h"
 #include "common/netns.h"
 
 #include <errno.h>
@@ -120,7 +121,7 @@ static int set_up(struct mnl_socket *nl, bool strict)
 	mnl_socket_setsockopt(nl, NETLINK_CAP_ACK, &on, sizeof(on));
 	if (strict && mnl_socket_setsockopt(nl, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) < 0)
 		return -1;
-	return mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID);
+	return netlink_connect(mnl_socket_get_fd(nl));
 }
 
 /* Opens one more socket in the handle's namespace; NULL with errno set. */
@@ -146,11 +147,7 @@ struct mnl_socket *open_in(int ns, bool strict)
 
 ssize_t receive_from(struct mnl_socket *nl, uint8_t *buffer, size_t room)
 {
-	ssize_t n;
-	do
-		n = mnl_socket_recvfrom(nl, buffer, room);
-	while (n < 0 && errno == EINTR);
-	return n;
+	return netlink_receive(mnl_socket_get_fd(nl), buffer, room, 0);
 }
 
 ssize_t receive(struct sock *s)
@@ -192,7 +189,8 @@ int socket_open(lua_State *L)
 		return push_errno(L, lua_tostring(L, -1),
 				  error == EINVAL ? "not a network namespace" : NULL, error);
 	}
-	if (!(s->nl = open_in(s->ns, true)) || warm(s->nl, s->buffer, RECEIVE_SIZE) < 0) {
+	if (!(s->seq = netlink_sequence()) || !(s->nl = open_in(s->ns, true)) ||
+	    warm(s->nl, s->buffer, RECEIVE_SIZE) < 0) {
 		int error = errno;
 		lua_pushfstring(L, "open netlink socket%s%s", ref ? " in namespace " : "",
 				ref ? ref : "");

@@ -140,7 +140,8 @@ static int no_field(lua_State *L, const struct schema *schema)
 	lua_pushvalue(L, 2);
 	if (lua_rawget(L, lua_upvalueindex(METHODS)) != LUA_TNIL)
 		return 1;
-	/* a number: ipairs and the like ask whether it is a list; a string: of another kind of link */
+	/* a number: ipairs and the like ask whether it is a list; a string: of another kind of link
+	 */
 	if (lua_type(L, 2) == LUA_TNUMBER ||
 	    (lua_type(L, 2) == LUA_TSTRING && schema == &schema_link)) {
 		lua_pushnil(L);

@@ -439,9 +439,19 @@ function sys.umount(path) end
 
 -- Sockets -----------------------------------------------------------------------------------------
 
----A netlink socket: a write goes to the kernel, a read gives one datagram.
+---@class ecmp.sys.Netlink: ecmp.sys.Handle
+local Netlink = {}
+
+---The next datagram that the kernel sent; what other processes send is dropped.
+---@param seconds? number how long to wait; for ever when absent
+---@return string|nil datagram
+---@return string? message
+---@return string? code ETIMEDOUT when none came
+function Netlink:receive(seconds) end
+
+---A netlink socket: a write goes to the kernel.
 ---@param protocol integer
----@return ecmp.sys.Handle|nil
+---@return ecmp.sys.Netlink|nil
 ---@return string? message
 ---@return string? code
 function sys.netlink(protocol) end

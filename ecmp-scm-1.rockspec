@@ -193,6 +193,7 @@ build = {
     ["ecmp.flow"] = "lua/ecmp/flow/init.lua",
     ["ecmp.flow.interface"] = "lua/ecmp/flow/interface.lua",
     ["ecmp.flow.ipam"] = "lua/ecmp/flow/ipam.lua",
+    ["ecmp.flow.neighbours"] = "lua/ecmp/flow/neighbours.lua",
     ["ecmp.flow.netconf"] = "lua/ecmp/flow/netconf.lua",
     ["ecmp.flow.objects"] = "lua/ecmp/flow/objects.lua",
     ["ecmp.flow.plan"] = "lua/ecmp/flow/plan.lua",

@@ -52,7 +52,13 @@ local words <const> = {
   },
   multipath = {
     hash = "what flows are told apart by: a policy of the kernel, or the packet fields",
-    useNeigh = "leave out next hops whose neighbour is known to be unreachable (IPv4)",
+    useNeigh = "leave out next hops whose neighbour is known to be unreachable: `true` the "
+      .. "kernel's sysctl alone (IPv4), `\"managed\"` with neighbours that it keeps asking for, "
+      .. "in both families (docs/operations.md)",
+    managed = "the same with timers of one's own",
+    reachable = "milliseconds without an answer after which a neighbour is asked again; default "
+      .. "1000",
+    retrans = "milliseconds between three questions; default 100",
     ignoreLinkdown = "leave out next hops whose link has no carrier",
     nexthops = "how routes hold their hops: themselves (`inline`, the default), or by next-hop "
       .. "objects",
@@ -162,6 +168,7 @@ local inner <const> = {
 }
 
 local function annotate(one, where)
+  for _, choice in ipairs(one.anyOf or {}) do annotate(choice, where) end
   for key, value in pairs(one.properties or {}) do
     local inside <const> = value.items or value
     if where ~= "common" or key ~= "ipam" then annotate(inside, inner[key] or where) end

@@ -53,7 +53,7 @@ describe("the stage netconf", function()
     ['{"multipath":{"hash":"l5"}}'] = "multipath.hash: must be one of l3, l4, inner",
     ['{"multipath":{"hash":["colour"]}}'] = "multipath.hash[1]: must be one of src, dst",
     ['{"multipath":{"hash":[]}}'] = "multipath.hash: must name at least one packet field",
-    ['{"multipath":{"useNeigh":1}}'] = "multipath.useNeigh: must be a boolean",
+    ['{"multipath":{"useNeigh":1}}'] = "multipath.useNeigh: must be true, false",
     ['{"multipath":{"nexthops":"objects"}}'] = "multipath.nexthops: must be one of inline, group",
     ['{"multipath":{"wieght":1}}'] = "multipath.wieght: unknown key",
     ['{"ipam":"static"}'] = "ipam: must be an object",

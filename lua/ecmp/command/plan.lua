@@ -141,6 +141,10 @@ local function add_plan(whole, state)
   end
   whole.routes = json.array(state.plan.routes)
   for key, value in pairs(state.plan.sysctls) do whole.sysctls[key] = value end
+  for _, neighbour in ipairs(state.plan.neighbours or {}) do
+    whole.neighbours = whole.neighbours or json.array()
+    table.insert(whole.neighbours, neighbour)
+  end
   for _, made in ipairs(explain.decisions(state)) do table.insert(whole.decisions, made) end
 end
 
@@ -179,6 +183,15 @@ local function route_lines(route)
   return (identity.text(canonical):gsub(" nexthop ", "\n\tnexthop "))
 end
 
+-- Whether the kernel can is seen by an ADD alone, which asks it.
+local function print_neighbours(plan)
+  if not plan.neighbours then return end
+  print "neighbours: (Linux 5.16 or newer; on an older kernel the ADD is refused)"
+  for _, neighbour in ipairs(plan.neighbours) do
+    print(("%s dev %s managed"):format(neighbour.dst, neighbour.dev))
+  end
+end
+
 ---Prints a plan; the decisions behind it are for the caller to print.
 ---@param plan table
 function M.print_plan(plan)
@@ -194,6 +207,7 @@ function M.print_plan(plan)
   table.sort(keys)
   if #keys > 0 then print("sysctls:") end
   for _, key in ipairs(keys) do print(("%s = %s"):format(key, plan.sysctls[key])) end
+  print_neighbours(plan)
 end
 
 local function print_decisions(plan)

@@ -7,6 +7,7 @@ local changes = require "ecmp.flow.changes"
 local dad = require "ecmp.flow.dad"
 local ecmp_plan = require "ecmp.plan"
 local ip = require "ecmp.ip"
+local neighbours = require "ecmp.flow.neighbours"
 local objects = require "ecmp.flow.objects"
 local record = require "ecmp.flow.record"
 
@@ -188,7 +189,9 @@ local function settle(state)
   return state.plugin.settle(state)
 end
 
-M.steps = { remember, attach, sysctls, addresses, up, await_addresses, routes, settle }
+M.steps = {
+  remember, attach, sysctls, addresses, up, await_addresses, routes, neighbours.manage, settle,
+}
 
 ---@param state table
 ---@return table? state, string? message, string|integer? code

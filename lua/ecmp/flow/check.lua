@@ -10,6 +10,7 @@ local expect = require "ecmp.flow.expect"
 local flow = require "ecmp.flow"
 local identity = require "ecmp.identity"
 local ipam = require "ecmp.flow.ipam"
+local neighbours = require "ecmp.flow.neighbours"
 local record = require "ecmp.flow.record"
 
 local M = {}
@@ -88,6 +89,7 @@ local function all_differences(state, planned, later)
   append(found, compare.routes(still_ours(planned.wanted, later), routes))
   append(found, compare.deleted(still_ours(planned.found or {}, later), planned.wanted, routes))
   append(found, sysctl_differences(nl, planned))
+  append(found, neighbours.differences(nl, planned.plan and planned.plan.neighbours))
   return found
 end
 

@@ -10,6 +10,7 @@ local ecmp_plan = require "ecmp.plan"
 local identity = require "ecmp.identity"
 local ipam = require "ecmp.flow.ipam"
 local json = require "ecmp.json"
+local neighbours = require "ecmp.flow.neighbours"
 local objects = require "ecmp.flow.objects"
 local record = require "ecmp.flow.record"
 
@@ -74,6 +75,9 @@ local function undo_in_pod(nl, was, call, plugin)
   if not was then return end
   if not plugin.attach or reaches_beyond(was, call.ifname) then
     attempt("routes", restore_routes, nl, was, call.ifname)
+  end
+  if not plugin.attach then
+    attempt("neighbours", neighbours.release, nl, was.plan and was.plan.neighbours)
   end
   attempt("next-hop objects", objects.remove, nl, was.objects)
   attempt("sysctls", restore_sysctls, nl, was)

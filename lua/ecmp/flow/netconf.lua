@@ -6,6 +6,7 @@
 -- is refused.
 local cni_result = require "ecmp.cni.result"
 local json = require "ecmp.json"
+local neighbours = require "ecmp.flow.neighbours"
 local schema = require "ecmp.cni.schema"
 
 local M = {}
@@ -49,7 +50,7 @@ local multipath_keys <const> = {
 }
 local multipath_record <const> = schema.record {
   { "hash", hash },
-  { "useNeigh", schema.boolean },
+  { "useNeigh", neighbours.use_neigh },
   { "ignoreLinkdown", schema.boolean },
   { "nexthops", schema.word { "inline", "group", "resilient" } },
 }

@@ -2,8 +2,10 @@
 --
 -- The plan is the table that `ecmp plan --json` prints and that a rule script sees last:
 -- `addresses` with their interface, `routes` in iproute2's words, `sysctls` of the pod by name.
+-- `neighbours` that the kernel is to manage follow from the routes, and come behind the script.
 local conflict = require "ecmp.flow.conflict"
 local identity = require "ecmp.identity"
+local neighbours = require "ecmp.flow.neighbours"
 local netconf = require "ecmp.flow.netconf"
 
 local M = {}
@@ -53,6 +55,12 @@ local function words_of(routes)
   return plain
 end
 
+-- The neighbours that the kernel is to manage, and their device's timers.
+local function manage_neighbours(plan, routes, timing, dev)
+  plan.neighbours = neighbours.of(routes, dev)
+  neighbours.add_sysctls(plan.sysctls, plan.neighbours, timing)
+end
+
 -- The script may have put anything into the plan; what cannot be a route is its mistake.
 local function canonical_of(routes)
   local list <const> = {}
@@ -80,6 +88,8 @@ function M.run(state)
     routes, message, code = canonical_of(plan.routes)
     if not routes then return nil, message, code end
   end
+  local timing <const> = conf.multipath.useNeigh
+  if type(timing) == "table" then manage_neighbours(plan, routes, timing, dev) end
   state.plan, state.wanted = plan, routes
   return state
 end

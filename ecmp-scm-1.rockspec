@@ -176,6 +176,7 @@ build = {
     ["ecmp.crowd"] = "lua/ecmp/crowd.lua",
     ["ecmp.difference"] = "lua/ecmp/difference.lua",
     ["ecmp.entry"] = "lua/ecmp/entry.lua",
+    ["ecmp.fib.standin"] = "lua/ecmp/fib/standin.lua",
     ["ecmp.filter"] = "lua/ecmp/filter.lua",
     ["ecmp.flow.add"] = "lua/ecmp/flow/add.lua",
     ["ecmp.flow.apply"] = "lua/ecmp/flow/apply.lua",

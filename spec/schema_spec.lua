@@ -27,10 +27,27 @@ local function complaint_of_code(conf)
   return not ok and tostring(message) or nil
 end
 
+-- One value for each choice that has a simple one; an object of those with the keys it must have.
+local function good_of_any(choices)
+  local good <const> = {}
+  for _, choice in ipairs(choices) do
+    if choice.enum then
+      good[#good + 1] = choice.enum[1]
+    elseif choice.type == "boolean" then
+      good[#good + 1] = true
+    elseif choice.type == "object" then
+      local object <const> = {}
+      for _, key in ipairs(choice.required or {}) do object[key] = {} end
+      good[#good + 1] = object
+    end
+  end
+  return good
+end
+
 -- The simplest values that a schema takes, and some that it does not.
 local function good_and_bad(schema)
   if schema.enum then return { schema.enum[1] }, { "no such word", 7 } end
-  if schema.anyOf then return { "l4" }, { "no such word", true } end
+  if schema.anyOf then return good_of_any(schema.anyOf), { "no such word", 7 } end
   if schema.type == "boolean" then return { true, false }, { "yes", 1 } end
   if schema.type == "integer" then
     return { schema.minimum, schema.maximum }, { schema.minimum - 1, schema.maximum + 1, "1" }

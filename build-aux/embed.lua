@@ -40,8 +40,8 @@ end
 
 -- Around a page that is read the kernel maps sixteen: what plugins load lies together, in the order
 -- in which it is loaded.
-local ROOTS <const> = { "ecmp.main", "ecmp.cni", "ecmp.flow", "ecmp.nl", "ecmp.route",
-  "ecmp.sysctl", "ecmp.rule.word", "ecmp.plugin" }
+local ROOTS <const> = { "ecmp.command.main", "ecmp.cni", "ecmp.flow", "ecmp.nl", "ecmp.nl.route",
+  "ecmp.nl.sysctl", "ecmp.rule.word", "ecmp.plugin" }
 
 ---The modules that a source requires as it is loaded, and not in a function later.
 local function required(path)

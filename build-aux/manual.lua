@@ -39,8 +39,10 @@ local files <const> = {
 local function commands()
   local list <const> = {}
   for _, file in ipairs(assert(sys.list "lua/ecmp/command")) do
-    local name <const> = file:match "^(.*)%.lua$"
-    if name and name ~= "init" then list[#list + 1] = require("ecmp.command." .. name) end
+    local name <const> = file:gsub("%.lua$", "")
+    if name ~= "init" and name ~= "main" then
+      list[#list + 1] = require("ecmp.command." .. name)
+    end
   end
   return list
 end

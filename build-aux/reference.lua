@@ -6,10 +6,10 @@
 --- or whose comment names other parameters than it has, is an error.
 
 -- What CHANGELOG.md promises, in the order of the reference; the other modules are parts of these.
-local PUBLIC <const> = { "ecmp", "ecmp.nl", "ecmp.object", "ecmp.route", "ecmp.transaction",
-  "ecmp.monitor", "ecmp.sysctl", "ecmp.plan", "ecmp.group", "ecmp.rule", "ecmp.rule.spec",
-  "ecmp.ip", "ecmp.netns", "ecmp.lab", "ecmp.cni", "ecmp.cni.delegate", "ecmp.flow",
-  "ecmp.flow.interface", "ecmp.json", "ecmp.sys", "ecmp.rtnl" }
+local PUBLIC <const> = { "ecmp", "ecmp.nl", "ecmp.nl.object", "ecmp.nl.route",
+  "ecmp.nl.transaction", "ecmp.nl.monitor", "ecmp.nl.sysctl", "ecmp.plan", "ecmp.group",
+  "ecmp.rule", "ecmp.rule.spec", "ecmp.ip", "ecmp.netns", "ecmp.lab", "ecmp.cni",
+  "ecmp.cni.delegate", "ecmp.flow", "ecmp.flow.interface", "ecmp.json", "ecmp.sys", "ecmp.rtnl" }
 
 local is_public <const> = {}
 for _, name in ipairs(PUBLIC) do is_public[name] = true end

@@ -19,7 +19,7 @@ end
 
 --- How `ecmp` is called where only the sources are at hand: words for a shell.
 M.program = ("lua5.4 -e '%s' /dev/null"):format(
-  ([[package.path = %q package.cpath = %q os.exit(require("ecmp.main")("ecmp", arg), true)]]):format(
+  ([[package.path = %q package.cpath = %q os.exit(require("ecmp.command.main")("ecmp", arg), true)]]):format(
     absolute(package.path), absolute(package.cpath)))
 
 --- A namespace with two devices, eth1 and eth2, whose other ends are in it, too.

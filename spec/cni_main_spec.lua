@@ -359,7 +359,7 @@ end)
 
 describe("the program", function()
   local function loaded(plugin_type, command)
-    local program <const> = "local status = require('ecmp.main')(arg[1], {}) "
+    local program <const> = "local status = require('ecmp.command.main')(arg[1], {}) "
       .. "for name in pairs(package.loaded) do io.stderr:write(name, '\\n') end os.exit(status)"
     return runtime.run({ "lua5.4", "-e", program, "/dev/null", plugin_type }, conf,
       { CNI_COMMAND = command }).stderr
@@ -388,7 +388,7 @@ describe("the program", function()
   end
 
   it("tells a drop-in replacement from a plugin of our own", function()
-    local main <const> = require "ecmp.main"
+    local main <const> = require "ecmp.command.main"
     assert.same({ type = "host-local", dropin = true, module = "ecmp.plugin.host-local" },
       main.plugin "host-local")
     assert.same({ type = "host-local", dropin = false, module = "ecmp.plugin.host-local" },
@@ -402,7 +402,7 @@ describe("the program", function()
     local function called(arguments, command)
       local program <const> = "package.preload['ecmp.command'] = function() return { "
         .. "run = function(args) print('command', #args) return 3 end } end "
-        .. "os.exit(require('ecmp.main')('/usr/bin/ecmp', { table.unpack(arg) }))"
+        .. "os.exit(require('ecmp.command.main')('/usr/bin/ecmp', { table.unpack(arg) }))"
       local argv <const> = { "lua5.4", "-e", program, "/dev/null", table.unpack(arguments) }
       return assert(sys.spawn { argv = argv, stdin = "", timeout = 20, stderr = "capture",
         env = runtime.environment { CNI_COMMAND = command } })

@@ -1,6 +1,6 @@
 local helper <const> = require "spec.helper"
 local json <const> = require "ecmp.json"
-local Store <const> = require "ecmp.store"
+local Store <const> = require "ecmp.plugin.host-local.store"
 local ip <const> = require "ecmp.ip"
 local sys <const> = require "ecmp.sys"
 

@@ -122,13 +122,13 @@ describe("the executable", function()
       assert(sys.replace(at "list", list))
       return assert(sys.spawn { argv = { program, "run", "build-aux/verify.lua", at "list" } })
     end
-    assert(sys.create(at "hops.lua", "local _ = 1\n" .. assert(sys.read "lua/ecmp/hops.lua")))
-    assert.equal(0, verify("ecmp.hops=lua/ecmp/hops.lua argparse=" ..
+    assert(sys.create(at "hops.lua", "local _ = 1\n" .. assert(sys.read "lua/ecmp/fib/nexthop.lua")))
+    assert.equal(0, verify("ecmp.fib.nexthop=lua/ecmp/fib/nexthop.lua argparse=" ..
       assert(package.searchpath("argparse", package.path))).status)
     for list, message in pairs {
-      ["ecmp.hops=" .. at "hops.lua"] = "hops.lua: the executable has other code",
-      ["ecmp.hops=lua/ecmp/group.lua"] = "lua/ecmp/group.lua: the executable has other code",
-      ["ecmp.none=lua/ecmp/hops.lua"] = "ecmp.none: not in the executable",
+      ["ecmp.fib.nexthop=" .. at "hops.lua"] = "hops.lua: the executable has other code",
+      ["ecmp.fib.nexthop=lua/ecmp/group.lua"] = "lua/ecmp/group.lua: the executable has other code",
+      ["ecmp.none=lua/ecmp/fib/nexthop.lua"] = "ecmp.none: not in the executable",
       [""] = "list: no modules",
     } do
       local outcome <const> = verify(list)

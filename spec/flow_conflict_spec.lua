@@ -1,6 +1,6 @@
 local conflict = require "ecmp.flow.conflict"
-local hops = require "ecmp.hops"
-local identity = require "ecmp.identity"
+local hops = require "ecmp.fib.nexthop"
+local identity = require "ecmp.fib.route"
 
 local function route(fields)
   return assert(identity.canonical(fields))

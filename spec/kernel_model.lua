@@ -1,5 +1,5 @@
 --- A model of the kernel's routing tables, as kernel.md measured them: what each request does to a
---- slot in either family. It knows nothing of ecmp.identity, so that the two can disagree.
+--- slot in either family. It knows nothing of ecmp.fib.route, so that the two can disagree.
 local M = {}
 M.__index = M
 

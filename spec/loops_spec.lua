@@ -71,7 +71,7 @@ describe("a loop of #netns", function()
     it(loop.module .. " tells of events as they happen: the example", function()
       if not needs_module() then return end
       local path <const> = ("examples/loops/%s.lua"):format(loop.example)
-      for _, words in ipairs { ("dofile %q"):format(path), 'require "ecmp.main"("ecmp", { "run", '
+      for _, words in ipairs { ("dofile %q"):format(path), 'require "ecmp.command.main"("ecmp", { "run", '
         .. ("%q })"):format(path),
       } do
         local run <const> = helper.lua(words, { stderr = "capture", timeout = 30 })

@@ -1,7 +1,7 @@
 --- Messages that are not the kernel's: whoever may send in a namespace makes no handle there believe
 --- anything.
 local helper <const> = require "spec.helper"
-local nft <const> = require "ecmp.nft"
+local nft <const> = require "ecmp.netfilter.nft"
 local scratch <const> = require "spec.scratch"
 local sys <const> = require "ecmp.sys"
 

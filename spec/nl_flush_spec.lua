@@ -73,7 +73,7 @@ describe("flush #netns", function()
       for i = 1, #changes do results[i] = { message = "No such route (ESRCH)", code = "ESRCH" } end
       return results
     end }, { __index = nl })
-    local count, message, code = require "ecmp.flush"(nl.route, { dst = "10.60.0.0/16" }, through)
+    local count, message, code = require "ecmp.nl.flush"(nl.route, { dst = "10.60.0.0/16" }, through)
     assert.is_nil(count)
     assert.equal("No such route (ESRCH) (0 of 1 deleted)", message)
     assert.equal("ESRCH", code)

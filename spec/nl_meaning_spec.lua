@@ -1,5 +1,5 @@
 --- One meaning for both families: what del, replace, add_nexthop and del_nexthop leave behind.
-local known <const> = require "ecmp.known"
+local known <const> = require "ecmp.nl.cache"
 local rtnl <const> = require "ecmp.rtnl"
 local scratch <const> = require "spec.scratch"
 

@@ -368,7 +368,7 @@ describe("a monitor #netns", function()
   it("says what the world lacks for it, and leaves nothing open", function()
     local script <const> = helper.paths() .. [[
       local nl = require "ecmp".open()
-      require "ecmp.monitor"
+      require "ecmp.nl.monitor"
       local files = {}
       while true do
         local file = io.open "/dev/null"

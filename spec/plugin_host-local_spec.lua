@@ -6,7 +6,7 @@ local sys <const> = require "ecmp.sys"
 
 local REFERENCE <const> = "/usr/lib/cni/host-local"
 local PROGRAM <const> = [[
-  require("ecmp.store").lock_timeout = tonumber(os.getenv "LOCK_TIMEOUT" or 20)
+  require("ecmp.plugin.host-local.store").lock_timeout = tonumber(os.getenv "LOCK_TIMEOUT" or 20)
   require("ecmp.cni").main(require "ecmp.plugin.host-local",
     { plugin = "host-local", dropin = true })]]
 local ours <const>, theirs <const> = { "lua5.4", "-e", PROGRAM }, { REFERENCE }

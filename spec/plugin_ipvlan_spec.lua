@@ -3,7 +3,7 @@ local json = require "ecmp.json"
 local pod_of = require "spec.pod"
 local record = require "ecmp.flow.record"
 local rtnl = require "ecmp.rtnl"
-local stacked = require "ecmp.flow.stacked"
+local stacked = require "ecmp.flow.parent_device"
 
 local function conf_of(changes)
   local conf <const> = {

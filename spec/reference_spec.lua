@@ -90,11 +90,11 @@ describe("the API reference", function()
     local nl <close> = assert(ecmp.open())
     for class, object in pairs { Handle = nl, Object = nl.link, Route = nl.route,
       Sysctl = nl.sysctl } do
-      local module <const> = file("ecmp." .. (class == "Handle" and "nl" or class:lower()))
+      local module <const> = file("ecmp.nl" .. (class == "Handle" and "" or "." .. class:lower()))
       has_methods(module, class, getmetatable(object).__index)
     end
     local tx <close> = nl:begin()
-    has_methods(file "ecmp.transaction", "Transaction", getmetatable(tx).__index)
+    has_methods(file "ecmp.nl.transaction", "Transaction", getmetatable(tx).__index)
     has_methods(file "ecmp.ip", "Address", getmetatable(ecmp.ip.parse "::1").__index)
   end)
 

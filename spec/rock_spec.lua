@@ -64,7 +64,7 @@ describe("the rock", function()
           local name = path:gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
           assert(package.searchpath(name, package.path):find(arg[1], 1, true), name)
         end
-        require "ecmp"; require "ecmp.main"; io.write "loaded"
+        require "ecmp"; require "ecmp.command.main"; io.write "loaded"
 LUA
     ]])
     assert.equal(shell "find lua -name '*.lua' | wc -l",

@@ -1,6 +1,6 @@
 --- Encapsulations that few kernels have: their text against `ip`, which shows dumps of any kernel.
 local helper <const> = require "spec.helper"
-local iproute2 <const> = require "ecmp.iproute2"
+local iproute2 <const> = require "ecmp.nl.json"
 local json <const> = require "ecmp.json"
 local rtnl <const> = require "ecmp.rtnl"
 local scratch <const> = require "spec.scratch"

@@ -1,5 +1,5 @@
 --- Views as JSON: what `ip -j OBJECT show` says of them.
-local iproute2 <const> = require "ecmp.iproute2"
+local iproute2 <const> = require "ecmp.nl.json"
 local json <const> = require "ecmp.json"
 local scratch <const> = require "spec.scratch"
 local sys <const> = require "ecmp.sys"

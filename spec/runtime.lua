@@ -39,7 +39,7 @@ end
 function M.call(plugin, command, conf, changes)
   local env <const> = { CNI_COMMAND = command }
   for name, value in pairs(changes or {}) do env[name] = value end
-  local program <const> = "os.exit(require('ecmp.main')(arg[1], {}))"
+  local program <const> = "os.exit(require('ecmp.command.main')(arg[1], {}))"
   return M.run({ "lua5.4", "-e", program, "/dev/null", plugin }, conf, env)
 end
 

@@ -3,7 +3,7 @@ local flow <const> = require "ecmp.flow"
 local helper <const> = require "spec.helper"
 local json <const> = require "ecmp.json"
 local json_schema <const> = require "spec.json_schema"
-local programs <const> = require "ecmp.main"
+local programs <const> = require "ecmp.command.main"
 local sys <const> = require "ecmp.sys"
 
 local reference <const> = assert(json.decode(assert(sys.read "docs/netconf.schema.json")))
@@ -161,9 +161,9 @@ describe("docs/netconf.schema.json", function()
       end
     end
     local files, read = 0, 0
-    for _, folder in ipairs { "plugin", "flow", "store" } do
+    for _, folder in ipairs { "plugin", "plugin/bridge", "plugin/host-local", "flow" } do
       for _, name in ipairs(assert(sys.list("lua/ecmp/" .. folder))) do
-        local text <const> = assert(sys.read(("lua/ecmp/%s/%s"):format(folder, name)))
+        local text <const> = sys.read(("lua/ecmp/%s/%s"):format(folder, name)) or ""
         files = files + 1
         for _, pattern in ipairs { "[^_%w]conf%.(%a+)", 'json%.get%([%w.]*conf, "([^"]+)"%)',
           'json%.get%([%w.]*ipam, "([^"]+)"%)' } do

@@ -1,6 +1,6 @@
 /*
  * The executable: Lua, our modules, lua-cjson and the Lua sources in one file, for machines that
- * have none of them. It knows nothing of commands or plugins; ecmp.main does.
+ * have none of them. It knows nothing of commands or plugins; ecmp.command.main does.
  */
 #define _GNU_SOURCE
 #include "exe/allocator.h"
@@ -123,12 +123,12 @@ static int run(lua_State *L)
 	int argc = (int)lua_tointeger(L, 1);
 	char **argv = lua_touserdata(L, 2);
 
-	/* libraries are there to stay; ecmp.main starts it when there is something to collect */
+	/* libraries are there to stay; ecmp.command.main starts it when there is something to collect */
 	lua_gc(L, LUA_GCSTOP);
 	luaL_openlibs(L);
 	add_modules(L);
 	lua_getglobal(L, "require");
-	lua_pushliteral(L, "ecmp.main");
+	lua_pushliteral(L, "ecmp.command.main");
 	lua_call(L, 1, 1);
 	lua_pushstring(L, argc > 0 ? argv[0] : "ecmp");
 	push_arguments(L, argc, argv);

@@ -1,9 +1,9 @@
 ---Which routes belong together, and what they become when they are joined.
 --
--- What makes two routes the same, in either family, is the subject of ecmp.identity, whose
+-- What makes two routes the same, in either family, is the subject of ecmp.fib.route, whose
 -- functions are offered here too: a script needs one module.
-local hop <const> = require "ecmp.hops"
-local identity <const> = require "ecmp.identity"
+local hop <const> = require "ecmp.fib.nexthop"
+local identity <const> = require "ecmp.fib.route"
 local rtnl <const> = require "ecmp.rtnl"
 
 local M = {

@@ -2,10 +2,10 @@
 --
 -- A plan is a list to be read. Its changes are written out when they are looked at, since of a
 -- million of them nobody needs all at once: the lists it was made from must stay as they are.
-local difference <const> = require "ecmp.difference"
-local entries <const> = require "ecmp.entry"
-local identity <const> = require "ecmp.identity"
-local slot <const> = require "ecmp.slot"
+local difference <const> = require "ecmp.fib.diff"
+local entries <const> = require "ecmp.fib.entries"
+local identity <const> = require "ecmp.fib.route"
+local slot <const> = require "ecmp.fib.slot"
 
 local Plan <const> = { __name = "ecmp.plan" }
 local methods <const> = {}
@@ -96,7 +96,7 @@ end
 
 local MANY <const> = 512 -- lines at once
 
----Iterates over the slots that change, as ecmp.identity names them, as lines of text: one with the
+---Iterates over the slots that change, as ecmp.fib.route names them, as lines of text: one with the
 ---slot itself, or many that are added to slots that hold nothing.
 ---@param word string in front of each
 ---@return fun(): string?, string?

@@ -171,7 +171,7 @@ enum {
 	SLOT_MAX = 64 /* bytes of its text */
 };
 
-/* The slot as ecmp.identity names it; 0 where that takes more than a prefix. */
+/* The slot as ecmp.fib.route names it; 0 where that takes more than a prefix. */
 static size_t slot_text(const struct view *v, char text[SLOT_MAX])
 {
 	static const uint8_t none[16];

@@ -1,7 +1,7 @@
 /*
  * Routes read as values, tables and views alike, without making a Lua value of anything: for lists
  * of a million. Only what is written plainly is read; of the rest is said that it was not, and
- * lua/ecmp/identity.lua sees to it, which knows every spelling and has a word for every mistake.
+ * lua/ecmp/fib/route.lua sees to it, which knows every spelling and has a word for every mistake.
  *
  *   route_table, route_view  <-  route, said (one route)  <-  canonical, compare (two)
  *   <-  slots  <-  group, match (lists)

@@ -1,5 +1,5 @@
 /*
- * A route in the form in which routes are compared, as lua/ecmp/identity.lua describes it: for
+ * A route in the form in which routes are compared, as lua/ecmp/fib/route.lua describes it: for
  * those who look at many. What is not written plainly is left to Lua.
  */
 #define _GNU_SOURCE

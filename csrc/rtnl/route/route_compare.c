@@ -1,6 +1,6 @@
 /*
  * Whether the route that is there is the one that is wanted. What `want` leaves out matches
- * anything; next hops are a set. The rules are those of lua/ecmp/identity.lua; a SAME or DIFFERENT
+ * anything; next hops are a set. The rules are those of lua/ecmp/fib/route.lua; a SAME or DIFFERENT
  * said here is what would be said there.
  */
 #define _GNU_SOURCE

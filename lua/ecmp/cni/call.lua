@@ -9,7 +9,7 @@
 --     valid         GC only: a list of { containerid, ifname }; nil where the runtime gave no list
 --     plugin        the type the program was called as, without "ecmp-"
 --     dropin        whether that was the bare name of a reference plugin
-local env = require "ecmp.cni.env"
+local env = require "ecmp.cni.request"
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
 local version = require "ecmp.cni.version"

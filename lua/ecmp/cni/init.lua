@@ -43,12 +43,12 @@ function M.try(value, message, code, details, ...)
   M.refuse(code, message or "unknown error", details)
 end
 
----CNI_ARGS by key, for a plugin that knows these; see `ecmp.cni.env`.
+---CNI_ARGS by key, for a plugin that knows these; see `ecmp.cni.request`.
 ---@param call table
 ---@param keys string[]
 ---@return table<string, string>? args, string? message, integer? code  nil, message, 4
 function M.args(call, keys)
-  return require("ecmp.cni.env").args(call, keys)
+  return require("ecmp.cni.request").args(call, keys)
 end
 
 ---The previous result, or a refusal where there is none.
@@ -129,7 +129,7 @@ function M.run(verbs, options)
       :format(given.about, table.concat(supported, ", ")))
     return 0
   end
-  return require("ecmp.cni.process").run(verbs, {
+  return require("ecmp.cni.run").run(verbs, {
     versions = supported, plugin = given.plugin, dropin = given.dropin or false,
   })
 end

@@ -5,10 +5,10 @@
 -- or when it is listed. What cannot be told counts as alive: an address too many in use is a
 -- nuisance, one used twice an outage. Runtimes write the cache at the end of an ADD, so this is for
 -- times when none is under way.
-local Store <const> = require "ecmp.store"
-local env = require "ecmp.cni.env"
+local Store <const> = require "ecmp.plugin.host-local.store"
+local env = require "ecmp.cni.request"
 local json = require "ecmp.json"
-local pool = require "ecmp.store.pool"
+local pool = require "ecmp.plugin.host-local.pool"
 local sys = require "ecmp.sys"
 
 local M = { name = "gc", summary = "free addresses of attachments that are gone" }

@@ -74,7 +74,7 @@ end
 -- What the library raises about an argument says which line of ours passed it on: that is nobody's
 -- business. A script's own lines are.
 local function without_position(message)
-  return (tostring(message):gsub("^%S*ecmp/command/%l+%.lua:%d+: ", ""))
+  return (tostring(message):gsub("^%S*ecmp/command/[%l/]+%.lua:%d+: ", ""))
 end
 
 local function perform(command, args)

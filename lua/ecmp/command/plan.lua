@@ -3,13 +3,13 @@
 -- The stages are those of a real ADD, stopped before `apply`. Of a list of plugins all of ours are
 -- run through, each finding what the ones before it have planned.
 local cni_result = require "ecmp.cni.result"
-local env = require "ecmp.cni.env"
+local env = require "ecmp.cni.request"
 local expect = require "ecmp.flow.expect"
 local explain = require "ecmp.flow.explain"
 local flow = require "ecmp.flow"
-local identity = require "ecmp.identity"
+local identity = require "ecmp.fib.route"
 local json = require "ecmp.json"
-local programs = require "ecmp.main"
+local programs = require "ecmp.command.main"
 local sys = require "ecmp.sys"
 
 local M = { name = "plan", summary = "show what a pod would get from a configuration" }

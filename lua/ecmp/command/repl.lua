@@ -37,7 +37,7 @@ function M.run(args)
     io.stderr:write "ecmp: repl: --batch needs a SCRIPT (see ecmp repl --help)\n"
     return 2
   end
-  local label <const>, message <const> = require("ecmp.repl.place").enter(args)
+  local label <const>, message <const> = require("ecmp.repl.namespace").enter(args)
   if not label then return nil, message end
   return run(args, label)
 end

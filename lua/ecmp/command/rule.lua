@@ -3,10 +3,10 @@
 -- The script is loaded into its cage, after the check of who may write it, and the stages are those
 -- of a real ADD: what passes here passes on a node.
 local explain <const> = require "ecmp.flow.explain"
-local identity <const> = require "ecmp.identity"
+local identity <const> = require "ecmp.fib.route"
 local json <const> = require "ecmp.json"
 local plan <const> = require "ecmp.command.plan"
-local programs <const> = require "ecmp.main"
+local programs <const> = require "ecmp.command.main"
 local sandbox <const> = require "ecmp.sandbox"
 local samples <const> = require "ecmp.rule.samples"
 local sys <const> = require "ecmp.sys"

@@ -8,7 +8,7 @@ local dad = require "ecmp.flow.dad"
 local ecmp_plan = require "ecmp.plan"
 local ip = require "ecmp.ip"
 local neighbours = require "ecmp.flow.neighbours"
-local objects = require "ecmp.flow.objects"
+local objects = require "ecmp.flow.nexthop_objects"
 local record = require "ecmp.flow.record"
 
 local M = {}

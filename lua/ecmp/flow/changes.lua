@@ -3,7 +3,7 @@
 -- `ecmp.plan` turns "what is there" and "what is wanted" into requests; this module decides what
 -- to tell it. Entries of other interfaces are theirs: they stay as they are unless the wanted route
 -- has taken them in (conflict `merge`).
-local identity = require "ecmp.identity"
+local identity = require "ecmp.fib.route"
 
 local M = {}
 

@@ -4,11 +4,11 @@
 -- on a script that was changed since. Without a record, the configuration and prevResult say what
 -- was meant.
 local add = require "ecmp.flow.add"
-local compare = require "ecmp.flow.compare"
+local compare = require "ecmp.flow.verify"
 local context = require "ecmp.flow.context"
 local expect = require "ecmp.flow.expect"
 local flow = require "ecmp.flow"
-local identity = require "ecmp.identity"
+local identity = require "ecmp.fib.route"
 local ipam = require "ecmp.flow.ipam"
 local neighbours = require "ecmp.flow.neighbours"
 local record = require "ecmp.flow.record"

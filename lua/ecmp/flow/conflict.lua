@@ -2,8 +2,8 @@
 --
 -- Routes are compared by slot, not by key: two IPv4 routes that differ in scope only have two keys
 -- and still shadow each other.
-local hops = require "ecmp.hops"
-local identity = require "ecmp.identity"
+local hops = require "ecmp.fib.nexthop"
+local identity = require "ecmp.fib.route"
 
 local M = {}
 

@@ -1,5 +1,5 @@
 ---What rules are told about the attachment and the pod: the kernel read once, before any decision.
-local identity = require "ecmp.identity"
+local identity = require "ecmp.fib.route"
 
 local M = {}
 

@@ -7,11 +7,11 @@ local changes = require "ecmp.flow.changes"
 local context = require "ecmp.flow.context"
 local ecmp = require "ecmp"
 local ecmp_plan = require "ecmp.plan"
-local identity = require "ecmp.identity"
+local identity = require "ecmp.fib.route"
 local ipam = require "ecmp.flow.ipam"
 local json = require "ecmp.json"
 local neighbours = require "ecmp.flow.neighbours"
-local objects = require "ecmp.flow.objects"
+local objects = require "ecmp.flow.nexthop_objects"
 local record = require "ecmp.flow.record"
 
 local M = {}

@@ -2,7 +2,7 @@
 --
 -- A preview shows it to rules in place of what the kernel will have, so that they see in both what
 -- the ADD comes to.
-local identity = require "ecmp.identity"
+local identity = require "ecmp.fib.route"
 local ip = require "ecmp.ip"
 
 local M = {}

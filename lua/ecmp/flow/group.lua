@@ -1,6 +1,6 @@
 ---Stage 4: what several routes with one key become; `state.merged`, canonical routes. A preview
 ---also keeps what each group was made of, `state.trace`.
-local identity = require "ecmp.identity"
+local identity = require "ecmp.fib.route"
 local rule = require "ecmp.rule"
 
 local M = {}

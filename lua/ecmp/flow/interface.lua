@@ -1,5 +1,5 @@
 ---What interface plugins do alike: a veth pair, a hardware address asked for, DEL, CHECK.
-local env = require "ecmp.cni.env"
+local env = require "ecmp.cni.request"
 local sys = require "ecmp.sys"
 
 local M = {}

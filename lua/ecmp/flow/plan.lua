@@ -4,7 +4,7 @@
 -- `addresses` with their interface, `routes` in iproute2's words, `sysctls` of the pod by name.
 -- `neighbours` that the kernel is to manage follow from the routes, and come behind the script.
 local conflict = require "ecmp.flow.conflict"
-local identity = require "ecmp.identity"
+local identity = require "ecmp.fib.route"
 local neighbours = require "ecmp.flow.neighbours"
 local netconf = require "ecmp.flow.netconf"
 

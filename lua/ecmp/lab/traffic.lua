@@ -1,6 +1,6 @@
 -- Real packets: flows from the pod to the server, counted at the gateways they take.
 
-local bars <const> = require "ecmp.bars"
+local bars <const> = require "ecmp.nl.bars"
 local ip <const> = require "ecmp.ip"
 local netns <const> = require "ecmp.netns"
 local sys <const> = require "ecmp.sys"

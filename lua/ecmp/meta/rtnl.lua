@@ -513,7 +513,7 @@ function List:line(i) end
 ---@return ecmp.rtnl.List
 function rtnl.list(socket) end
 
----The slot of one of a list, as ecmp.identity names it.
+---The slot of one of a list, as ecmp.fib.route names it.
 ---@param list any
 ---@param i integer
 ---@return string? # nil: it takes more than a prefix, or this is no such list
@@ -546,13 +546,13 @@ function Lines:done() end
 ---@return ecmp.rtnl.Lines
 function rtnl.lines(source) end
 
----The canonical form of a route: see `ecmp.identity`.
+---The canonical form of a route: see `ecmp.fib.route`.
 ---@param route any
 ---@param wanted? boolean only where it can be a route as it is written
 ---@return table? canonical nil where it is not written plainly
 function rtnl.canonical(route, wanted) end
 
----What has to change to make one list of routes another, slot by slot: see `ecmp.difference`.
+---What has to change to make one list of routes another, slot by slot: see `ecmp.fib.diff`.
 ---@param current table[]
 ---@param wanted table[]|ecmp.rtnl.List
 ---@param exactly? boolean what is left out is not there

@@ -7,7 +7,7 @@
 local changes = require "ecmp.flow.changes"
 local cni_route = require "ecmp.cni.route"
 local flow = require "ecmp.flow"
-local identity = require "ecmp.identity"
+local identity = require "ecmp.fib.route"
 local ip = require "ecmp.ip"
 local ipam = require "ecmp.flow.ipam"
 local json = require "ecmp.json"

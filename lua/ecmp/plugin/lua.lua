@@ -4,7 +4,7 @@
 -- it or what it requires from beside it. Whatever it does wrong is error 100, with file and line.
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
-local trust = require "ecmp.trust"
+local trust = require "ecmp.sandbox.permissions"
 
 local M = {}
 

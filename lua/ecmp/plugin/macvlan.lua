@@ -2,7 +2,7 @@
 local flow = require "ecmp.flow"
 local interface = require "ecmp.flow.interface"
 local schema = require "ecmp.cni.schema"
-local stacked = require "ecmp.flow.stacked"
+local stacked = require "ecmp.flow.parent_device"
 
 local M = {}
 

@@ -7,7 +7,7 @@ local flow = require "ecmp.flow"
 local interface = require "ecmp.flow.interface"
 local ip = require "ecmp.ip"
 local ipam = require "ecmp.flow.ipam"
-local masquerade = require "ecmp.masquerade"
+local masquerade = require "ecmp.netfilter.masquerade"
 local plan = require "ecmp.flow.plan"
 local schema = require "ecmp.cni.schema"
 

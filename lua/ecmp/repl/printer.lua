@@ -1,9 +1,9 @@
 -- How results look: what has a text of its own prints as that, lists of hops as bars, plain tables
 -- as columns, and anything else as Lua.
 
-local bars <const> = require "ecmp.bars"
+local bars <const> = require "ecmp.nl.bars"
 local rtnl <const> = require "ecmp.rtnl"
-local terminal <const> = require "ecmp.terminal"
+local terminal <const> = require "ecmp.repl.terminal"
 
 local M = {}
 
@@ -118,7 +118,7 @@ end
 local function table_text(value, colour)
   if all(value, is_share) then return bars.text(value, { colour = colour }) end
   if all(value, rtnl.is_view) then
-    return terminal.routes(require "ecmp.list".text(value), colour)
+    return terminal.routes(require "ecmp.nl.text".text(value), colour)
   end
   if all(value, is_flat_record) then return as_columns(value) end
   local text <const> = literal(value, 0)

@@ -1,12 +1,12 @@
 -- What is at hand at the prompt: the library, the open handle, and words that are short to type.
 
-local changes <const> = require "ecmp.repl.changes"
+local changes <const> = require "ecmp.repl.journal"
 local help <const> = require "ecmp.repl.help"
-local identity <const> = require "ecmp.identity"
-local routefile <const> = require "ecmp.routefile"
+local identity <const> = require "ecmp.fib.route"
+local routefile <const> = require "ecmp.command.apply.file"
 local rtnl <const> = require "ecmp.rtnl"
 local snapshot <const> = require "ecmp.repl.snapshot"
-local terminal <const> = require "ecmp.terminal"
+local terminal <const> = require "ecmp.repl.terminal"
 
 local M = {}
 

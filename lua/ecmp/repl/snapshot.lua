@@ -1,6 +1,6 @@
 -- The state of a namespace as a value: to be looked at, compared, and planned against.
 
-local lists <const> = require "ecmp.list"
+local lists <const> = require "ecmp.nl.text"
 local plan <const> = require "ecmp.plan"
 
 local M = {}

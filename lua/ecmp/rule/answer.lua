@@ -2,7 +2,7 @@
 --
 -- The script had the process to itself, so nothing that was checked in there counts: here are plain
 -- values without metatables, and each is looked at, down to the message that the kernel would get.
-local check <const> = require "ecmp.rule.check"
+local check <const> = require "ecmp.rule.validate"
 local ip <const> = require "ecmp.ip"
 
 local M = {}

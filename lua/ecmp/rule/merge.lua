@@ -1,7 +1,7 @@
 ---Runs a rule on a list of routes: `routes` on the whole list, `key` to group it, `merge` on each
 ---group. What the rule returns is checked before anything else sees it.
 local group <const> = require "ecmp.group"
-local check <const> = require "ecmp.rule.check"
+local check <const> = require "ecmp.rule.validate"
 local metrics <const> = require "ecmp.rule.metrics"
 
 ---@param rule any a word, a function with the shape of `merge`, or a table of hooks

@@ -1,0 +1,155 @@
+---One run of a plugin as a process: from the environment and stdin to what is printed.
+--
+-- This is the only place that touches a plugin's stdin, stdout and exit status.
+local calls = require "ecmp.cni.call"
+local cni = require "ecmp.cni"
+local env = require "ecmp.cni.request"
+local errors = require "ecmp.cni.errors"
+local json = require "ecmp.json"
+local sys = require "ecmp.sys"
+local version = require "ecmp.cni.version"
+
+local codes <const> = errors.codes
+local M = {}
+
+-- What is settled before a verb runs, in this order; each may refuse.
+local steps <const> = {
+  ADD = { calls.check_netns, calls.read_form, calls.read_previous },
+  DEL = { calls.check_netns, calls.read_previous },
+  CHECK = { calls.read_previous },
+  GC = { calls.read_valid },
+  STATUS = {},
+}
+
+---Makes a call that a verb may see.
+local function prepare(call, supported)
+  local ok, message, code, details = calls.negotiate(call, supported)
+  if not ok then return nil, errors.new(code, message, details) end
+  for _, step in ipairs(steps[call.command]) do
+    ok, message, code = step(call)
+    if not ok then return nil, errors.new(code, message) end
+  end
+  return true
+end
+
+---Reads the input of a verb into the call.
+local function read_input(call)
+  local text <const>, message <const>, code <const> = calls.read_stdin()
+  if not text then return nil, errors.new(code, message) end
+  local conf <const>, wrong <const>, wrong_code <const>, details <const> = calls.parse_conf(text)
+  if not conf then return nil, errors.new(wrong_code, wrong, details) end
+  call.stdin, call.conf = text, conf
+  if steps[call.command] then return true end
+  return nil, errors.new(codes.environment, "unknown CNI_COMMAND: " .. call.command)
+end
+
+---The document of an ADD's result. One that cannot be written is an ADD that failed: it is undone.
+local function document_of(call, value, verbs)
+  local result <const> = require "ecmp.cni.result"
+  local document, message
+  if type(value) == "table" then
+    document, message = result.write(value, call.version, call.form)
+  else
+    message = "the plugin's add returned no result"
+  end
+  if document then return document end
+  cni.invoke(verbs, call, "DEL")
+  return nil, errors.new(codes.internal, message)
+end
+
+---Everything between the environment and what is printed.
+---@return string? output, table? err, function? undo  for an output that cannot be printed
+local function answer(call, source, options)
+  local ok, err = read_input(call)
+  if ok then ok, err = prepare(call, options.versions) end
+  if not ok then return nil, err end
+  local verbs <const> = type(source) == "function" and source() or source
+  local value
+  value, err = cni.perform(verbs, call)
+  if err then return nil, err end
+  if call.command ~= "ADD" then return "" end
+  value, err = document_of(call, value, verbs)
+  if not value then return nil, err end
+  local function undo() cni.invoke(verbs, call, "DEL") end
+  return json.encode(value, { indent = 4 }), nil, undo
+end
+
+local function to_stderr(...)
+  local words <const> = table.pack(...)
+  for i = 1, words.n do words[i] = tostring(words[i]) end
+  io.stderr:write(table.concat(words, "\t"), "\n")
+end
+
+---A function that runs a shell command, with the command's stdout sent to stderr.
+local function redirected(run)
+  return function(command, ...)
+    return run(command and "exec 1>&2\n" .. command, ...)
+  end
+end
+
+---Sends what verbs print, themselves or by a command they run, to stderr until the returned value
+---is closed. (What `io.popen` reads is a pipe of its own and stays one.)
+local function guard_stdout()
+  local saved <const> = {
+    print = print, stdout = io.stdout, output = io.output(), execute = os.execute, popen = io.popen,
+  }
+  rawset(_G, "print", to_stderr)
+  io.output(io.stderr)
+  rawset(io, "stdout", io.stderr)
+  rawset(os, "execute", redirected(saved.execute))
+  local popen_writing <const> = redirected(saved.popen)
+  rawset(io, "popen", function(command, mode)
+    return (mode == "w" and popen_writing or saved.popen)(command, mode)
+  end)
+  return setmetatable({}, { __close = function()
+    rawset(_G, "print", saved.print)
+    io.output(saved.output)
+    rawset(io, "stdout", saved.stdout)
+    rawset(os, "execute", saved.execute)
+    rawset(io, "popen", saved.popen)
+  end })
+end
+
+---The version to put into an error object: the configuration's where it is one.
+local function error_version(call)
+  local named <const> = call.conf and call.conf.cniVersion
+  return type(named) == "string" and version.family(named) and named or version.latest
+end
+
+---Reads the environment into a call.
+local function begin(options)
+  local call, message, code, details = env.read(os.getenv)
+  if not call then return nil, errors.new(code, message, details) end
+  call.args = env.split_args(call.args_text)
+  call.plugin = options.plugin
+  call.dropin = options.dropin
+  return call
+end
+
+---Prints what came of a call; the exit status. Written past the C library's buffer: a reader that
+---has gone must be an error, not a signal, so that an ADD nobody heard of can be undone.
+local function finish(call, output, err, undo)
+  if err then output = json.encode(errors.document(err, error_version(call)), { indent = 4 }) end
+  if output == "" then return 0 end
+  local written <const>, message <const> = sys.write_fd(1, output)
+  if written then return err and 1 or 0 end
+  io.stderr:write(("ecmp: %s\n"):format(message))
+  if undo then undo() end
+  return 1
+end
+
+---Runs a plugin, but for VERSION.
+---@param verbs table|fun(): table the verbs, or what returns them: only called when one is to run
+---@param options table `{ versions, plugin, dropin }`
+---@return integer status 0, or 1 after printing an error object
+function M.run(verbs, options)
+  local _ <close> = guard_stdout()
+  local call <const>, refused <const> = begin(options)
+  if not call then return finish({}, nil, refused) end
+  local ran <const>, output <const>, err <const>, undo <const> =
+    xpcall(answer, errors.caught, call, verbs, options)
+  if not ran then return finish(call, nil, output) end
+  return finish(call, output, err, undo)
+end
+
+return M

@@ -1,0 +1,466 @@
+---Routes as values: how they are named, written down in one form, and compared.
+--
+-- Everything in which the kernel's two families differ as to a route's identity is settled here, so
+-- that groups, rules and plans know one kind of route. The differences, as measured:
+--
+--                        IPv4                              IPv6
+--   metric not given     0                                 1024; 0 means 1024 too
+--   host bits in dst     refused                           masked (we mask in both)
+--   scope                part of a route                   ignored
+--   one key, two routes  an ordered list, the first takes  gateways merge into one route; a route
+--                        all traffic ("aliases")           by device alone stays beside them
+--   the same hop twice   kept, doubles its share           refused
+--   hop by device alone  may share a multipath             never
+--   hops a dump shows    2025                              1154
+--
+-- A longer multipath route silently ends the kernel's dump, so it is refused here.
+local hop <const> = require "ecmp.fib.nexthop"
+local ip <const> = require "ecmp.ip"
+local rtnl <const> = require "ecmp.rtnl"
+
+local M = {}
+
+-- CNI's code for a mistake in the configuration: what the routes say, not what the kernel does.
+local MISTAKE <const> = 7
+
+local METRIC <const> = { [4] = 0, [6] = 1024 }
+local DEFAULT <const> = { [4] = "0.0.0.0/0", [6] = "::/0" }
+local FAMILY <const> = { [4] = 4, [6] = 6, ["4"] = 4, ["6"] = 6, inet = 4, inet6 = 6 }
+local TABLE <const> = { unspec = 254, default = 253, main = 254, ["local"] = 255, [0] = 254 }
+local SCOPE <const> = {
+  [0] = "global", [200] = "site", [253] = "link", [254] = "host", [255] = "nowhere",
+  universe = "global", global = "global", site = "site", link = "link", host = "host",
+  nowhere = "nowhere",
+}
+-- What iproute2 takes as scope where none is given; routes with a gateway are global.
+local SCOPE_OF_TYPE <const> = {
+  ["local"] = "host", nat = "host", broadcast = "link", multicast = "link", anycast = "link",
+}
+
+-- Fields of a route that canonical() rewrites; all others are attributes and kept as they are.
+local REWRITTEN <const> = {
+  dst = true, family = true, table = true, metric = true, type = true, scope = true, tos = true,
+  via = true, dev = true, weight = true, onlink = true, encap = true, nexthops = true,
+  separate = true,
+}
+-- What the kernel says of a route or hop, and nobody asks for.
+local OWNED <const> = {
+  dead = true, linkdown = true, offload = true, trap = true, pervasive = true, unresolved = true,
+  rt_offload = true, rt_trap = true, cloned = true, error = true, mark = true, uid = true,
+  iif = true, flags = true,
+}
+-- Can be asked for, and changes by itself.
+local VOLATILE <const> = { expires = true }
+-- Types that belong to the host itself: the local table is theirs, as with iproute2.
+local LOCAL <const> = { ["local"] = true, broadcast = true, anycast = true, nat = true }
+-- Types that lead nowhere; the kernel hangs the IPv6 ones on a device of its own choice.
+local HOPLESS <const> = { blackhole = true, unreachable = true, prohibit = true, throw = true }
+-- Attributes whose kernel default is shown by dumps.
+local DEFAULT_ATTRIBUTE <const> = { pref = "medium" }
+local function refuse(message, ...)
+  return nil, message:format(...), MISTAKE
+end
+
+---The family of a default route: what it says, what its gateways are, else IPv4 as with iproute2.
+local function default_family(route)
+  local first <const> = route.nexthops and route.nexthops[1]
+  local via <const> = route.via or first and first.via
+  local said <const> = FAMILY[route.family]
+  if said or not via then return said or 4 end
+  -- `via inet6` is an IPv6 gateway of an IPv4 route.
+  return tostring(via):find("^inet6 ") and 4 or hop.family(tostring(via))
+end
+
+---@return string? dst the masked prefix
+---@return integer|string family or what is wrong
+local function prefix_of(route)
+  local dst <const> = route.dst
+  if dst == "default" then
+    local family <const> = default_family(route)
+    return DEFAULT[family], family
+  end
+  if type(dst) == "string" then
+    local masked <const>, family <const> = ip.mask(dst)
+    if masked then return masked, family end
+  end
+  return nil, dst == nil and "dst: missing" or ("dst: '%s' is no prefix"):format(tostring(dst))
+end
+
+local function table_number(value, kind)
+  if value == nil then return LOCAL[kind] and 255 or 254 end
+  return TABLE[value] or math.tointeger(tonumber(value)) or value
+end
+
+local function metric_number(value, family)
+  local metric <const> = value and math.tointeger(tonumber(value)) or 0
+  return metric == 0 and METRIC[family] or metric
+end
+
+local function tos_number(value)
+  local number <const> = tonumber(value)
+  return number ~= 0 and number or nil
+end
+
+local function source_prefix(value)
+  return value and value ~= "default" and value ~= "::/0" and ip.mask(value) or nil
+end
+
+---Whether a route says which scope it has. The header of a view always holds one: where it was made
+---of what names no table or no type, as no route of the kernel's does, global is nobody's word.
+---@param route table
+---@return boolean
+function M.says_scope(route)
+  local scope <const> = route.scope
+  if scope ~= "global" or type(route) ~= "userdata" then return scope ~= nil end
+  return route.table ~= nil and route.type ~= nil
+end
+
+local function scope_word(route)
+  local scope <const> = route.scope
+  if M.says_scope(route) then return SCOPE[scope] or SCOPE[tonumber(scope)] or scope end
+  local kind <const> = route.type
+  if kind ~= nil and kind ~= "unicast" then return SCOPE_OF_TYPE[kind] or "global" end
+  if route.via or route.nexthops or route.nhid then return "global" end
+  return "link"
+end
+
+---The scope of a route as a word, given or implied.
+M.scope = scope_word
+
+---The metric that a route has, which may go without saying.
+---@param route table with its `family`
+---@return integer
+function M.metric(route)
+  return metric_number(route.metric, route.family)
+end
+
+---The place a route takes in the kernel: routes with one slot replace, shadow or join each other.
+---
+--- IPv4 tos and the IPv6 source prefix are part of it, scope and type are not. The text is the
+--- prefix alone where all else is the default: that is nearly always so, and costs no string.
+---@param route table
+---@return string? slot, integer|string family 4 or 6; nil and a message where dst is no prefix
+function M.slot(route)
+  local dst, family = prefix_of(route)
+  if not dst then return nil, family end
+  local number, metric = route.table, route.metric
+  if number == nil and LOCAL[route.type] then number = 255 end
+  local extra
+  if family == 4 then extra = route.tos else extra = route.from end
+  if (number == nil or number == "main" or number == 254) and extra == nil
+    and (metric == nil or metric == METRIC[family]) then
+    return dst, family
+  end
+  number, metric = table_number(number), metric_number(metric, family)
+  extra = family == 4 and tos_number(extra) or family == 6 and source_prefix(extra)
+  if number == 254 and metric == METRIC[family] and not extra then return dst, family end
+  local text <const> = ("%s table %s metric %s"):format(dst, number, metric)
+  return extra and ("%s %s"):format(text, extra) or text, family
+end
+
+---The key by which routes are grouped: slot, type, and for IPv4 scope.
+---@param route table
+---@return string? key, integer|string family nil and a message where dst is no prefix
+function M.key(route)
+  local key, family = M.slot(route)
+  if not key then return nil, family end
+  if family == 4 then
+    local scope <const> = scope_word(route)
+    if scope ~= "global" then key = key .. " scope " .. scope end
+  end
+  local kind <const> = route.type
+  if kind ~= nil and kind ~= "unicast" then key = key .. " " .. kind end
+  return key, family
+end
+
+---A list of routes without texts: those that are words as `ip route add` takes them are read.
+---@param routes (table|string)[]
+---@return table[]? routes the same list where nothing in it is text
+---@return string? message, integer? code nil, message naming the route, 7
+function M.without_texts(routes)
+  local list
+  for i = 1, #routes do
+    local route <const> = routes[i]
+    if type(route) == "string" then
+      local parsed <const>, message <const> = rtnl.parse("route", route)
+      if not parsed then return refuse("[%d]: %s", i, message) end
+      list = list or table.move(routes, 1, #routes, 1, {})
+      list[i] = parsed
+    end
+  end
+  return list or routes
+end
+
+-- Canonical form ----------------------------------------------------------------------------------
+
+local function copy_attributes(from, to)
+  for k, v in pairs(from) do
+    if not REWRITTEN[k] and not OWNED[k] and DEFAULT_ATTRIBUTE[k] ~= v then to[k] = v end
+  end
+  return to
+end
+
+-- Attributes that can be written in more ways than one.
+local SPELLED <const> = { "proto", "src", "realm", "pref" }
+
+---Writes them as views do, so that they can be compared.
+---@return table? route, string? message, integer? code
+local function spell(route)
+  for _, key in ipairs(SPELLED) do
+    local value <const> = route[key]
+    if value ~= nil then
+      local good <const>, view <const> = pcall(rtnl.view, "route",
+        { family = route.family, [key] = value })
+      if not good then return refuse("%s", (view:gsub("^.-:%d+: ", ""))) end
+      local spelled <const> = view[key]
+      route[key] = DEFAULT_ATTRIBUTE[key] ~= spelled and spelled or nil
+    end
+  end
+  return route
+end
+
+-- The mark of a route that is to be an entry of its own beside others of its slot (rule.separate).
+local function route_mark(route)
+  return type(route) == "table" and route.separate and true or nil
+end
+
+---What the kernel holds is read as it is; what somebody wants is checked too.
+---@param fit? fun(hops: table[], family: integer): table[]?, string?, integer? checks the hops
+---@return table? route, string? message, integer? code
+local function read(route, fit)
+  if type(route) ~= "table" and type(route) ~= "userdata" then
+    return refuse("a route is a table, not a %s", type(route))
+  end
+  local dst, family = prefix_of(route)
+  if not dst then return refuse("%s", family) end
+  local hops, message, code = {}, nil, nil
+  if not HOPLESS[route.type] then hops, message, code = hop.of(route, family) end
+  if not hops then return nil, message, code end
+  if fit then
+    hops, message, code = fit(hops, family)
+    if not hops then return nil, message, code end
+  end
+  local tos
+  if family == 4 then tos = tos_number(route.tos) end
+  local canonical <const> = copy_attributes(route, {
+    family = family, dst = dst, table = table_number(route.table, route.type),
+    metric = metric_number(route.metric, family), type = route.type or "unicast",
+    tos = tos, separate = route_mark(route),
+    scope = family == 4 and scope_word(route) or nil, nexthops = hops,
+  })
+  if type(route) == "userdata" then return canonical end
+  return spell(canonical)
+end
+
+local WHOLE <const> = { mtu = true, advmss = true }
+
+local function is_unsigned(value, most)
+  return value == nil or math.type(value) == "integer" and value >= 0 and value <= most
+end
+
+-- Whether the attributes can be said at all, which also those have to be that are only to be shown.
+---@return boolean? sayable, string? message, integer? code
+local function check_attributes(canonical)
+  local attributes <const> = copy_attributes(canonical, {})
+  if next(attributes) == nil then return true end
+  attributes.family = canonical.family
+  local good <const>, message <const> = pcall(rtnl.view, "route", attributes)
+  if good then return true end
+  return refuse("%s", (message:gsub("^.-:%d+: ", "")))
+end
+
+---The form in which routes are compared: architecture.md describes it.
+---@param route table a route, or a view of one
+---@param fit? function which lists of hops there may be: fit or possible of ecmp.fib.nexthop
+---@return table? canonical, string? message, integer? code nil, message naming the field, 7
+function M.canonical(route, fit)
+  local plain <const> = rtnl.canonical(route, true)
+  if plain then return plain end
+  local canonical, message, code = read(route, fit or hop.fit)
+  if not canonical then return nil, message, code end
+  if not is_unsigned(route.metric, 0xffffffff) then
+    return refuse("metric: %s is not a whole number from 0 to 4294967295", tostring(route.metric))
+  end
+  for field, value in pairs(canonical) do
+    if WHOLE[field] and type(value) == "number" and not is_unsigned(value, 0xffffffff) then
+      return refuse("%s: %s is not a whole number from 0", field, tostring(value))
+    end
+  end
+  if HOPLESS[route.type] and (route.via or route.nexthops and #route.nexthops > 0) then
+    return refuse("%s: a route of type %s has no next hops", route.via and "via" or "nexthops",
+      route.type)
+  end
+  if canonical.type == "unicast" and #canonical.nexthops == 0 and not canonical.nhid then
+    return refuse("via: missing; a route needs via, dev or nexthops")
+  end
+  local sayable
+  sayable, message, code = check_attributes(canonical)
+  if not sayable then return nil, message, code end
+  return canonical
+end
+
+---The canonical form of what the kernel holds: never refused for what the kernel has accepted.
+---@param route table
+---@return table? canonical, string? message, integer? code
+function M.held(route)
+  local canonical <const> = rtnl.canonical(route)
+  if canonical then return canonical end
+  return read(route)
+end
+
+---The scope of a canonical route where it is not the one that its plain form implies.
+local function own_scope(canonical)
+  local scope <const>, hops <const> = canonical.scope, canonical.nexthops
+  if not scope then return nil end
+  local implied <const> = scope_word {
+    type = canonical.type, nhid = canonical.nhid, via = hops[1] and hops[1].via,
+    nexthops = hops[1] and (hops[2] or hops[1].weight ~= 1) and hops or nil,
+  }
+  return scope ~= implied and scope or nil
+end
+
+---The simplest form in iproute2's words: one hop becomes via and dev, defaults are left out.
+---@param canonical table
+---@return table route a new plain table
+function M.plain(canonical)
+  local route <const> = copy_attributes(canonical, {
+    family = canonical.family, dst = canonical.dst, tos = canonical.tos,
+    separate = canonical.separate,
+  })
+  local hops <const> = canonical.nexthops
+  if canonical.table ~= table_number(nil, canonical.type) then route.table = canonical.table end
+  if canonical.metric ~= METRIC[canonical.family] then route.metric = canonical.metric end
+  if canonical.type ~= "unicast" then route.type = canonical.type end
+  -- One hop with a weight stays a list: it may yet become one of several.
+  if #hops > 1 or hops[1] and hops[1].weight ~= 1 then
+    route.nexthops = {}
+    for i, one in ipairs(hops) do
+      route.nexthops[i] = {
+        via = one.via, dev = one.dev, onlink = one.onlink, encap = one.encap, realm = one.realm,
+        weight = one.weight ~= 1 and one.weight or nil,
+      }
+    end
+  elseif hops[1] then
+    route.via, route.dev = hops[1].via, hops[1].dev
+    route.onlink, route.encap = hops[1].onlink, hops[1].encap
+  end
+  route.scope = own_scope(canonical)
+  return route
+end
+
+---Leaves to a next-hop object what is its own: dumps show its hops beside its number, and the
+---kernel takes either.
+---@param route table is changed
+---@return table route the same
+function M.by_object(route)
+  if route.nhid then
+    route.via, route.dev, route.nexthops, route.onlink, route.encap = nil, nil, nil, nil, nil
+  end
+  return route
+end
+
+---The attributes of a canonical route: what is neither its key nor its hops.
+---@param canonical table
+---@return table
+function M.attributes(canonical)
+  return copy_attributes(canonical, {})
+end
+
+-- Comparing ---------------------------------------------------------------------------------------
+
+local PLACE <const> = { "family", "dst", "table", "metric", "type", "tos" }
+
+---Whether a route that is there is what is wanted: fields that `want` leaves out match anything,
+---hops are a set. Both are canonical.
+---@param have table
+---@param want table
+---@param stated? table the route `want` was made from: a scope it does not state matches any
+---@return boolean
+---@return string? field the first that differs
+function M.matches(have, want, stated)
+  for i = 1, #PLACE do
+    local field <const> = PLACE[i]
+    if have[field] ~= want[field] then return false, field end
+  end
+  local any_scope <const> = stated and not M.says_scope(stated)
+  if have.scope ~= want.scope and not any_scope then return false, "scope" end
+  for k, v in pairs(want) do
+    if not REWRITTEN[k] and not VOLATILE[k] and not hop.equal(have[k], v) then return false, k end
+  end
+  -- A route by a next-hop object has its hops from there, whether they are told or not.
+  if want.nhid and (#want.nexthops == 0 or #have.nexthops == 0) then return true end
+  if not hop.match(have.nexthops, want.nexthops) then return false, "nexthops" end
+  return true
+end
+
+---Whether two routes are the same: every field, hops as a set with weights and onlink; the flags
+---that the kernel sets by itself are not looked at.
+---@param a table
+---@param b table
+---@return boolean
+---@return string? field the first that differs
+function M.same(a, b)
+  local one <const>, other <const> = M.held(a), M.held(b)
+  if not one or not other then return false, "dst" end
+  local equals, field = M.matches(one, other)
+  if equals then equals, field = M.matches(other, one) end
+  return equals, field
+end
+
+---A route on one line, in the words of iproute2.
+---@param route table canonical
+---@return string
+function M.text(route)
+  local kind <const> = route.type ~= "unicast" and route.type .. " " or ""
+  local dst <const> = route.dst == DEFAULT[route.family] and "default" or route.dst
+  local rest <const> = M.rest(route)
+  return kind .. dst .. (rest ~= "" and " " or "") .. rest
+end
+
+local SHOWN <const> = { "proto", "src", "nhid" }
+local IS_SHOWN <const> = {}
+for _, key in ipairs(SHOWN) do IS_SHOWN[key] = true end
+
+-- The other attributes, metrics above all, in iproute2's words; "" where there are none.
+local function others(route)
+  local rest, any = { family = route.family }, false
+  for key, value in pairs(M.attributes(route)) do
+    if not IS_SHOWN[key] and not VOLATILE[key] then rest[key], any = value, true end
+  end
+  return any and rtnl.view("route", rest):text { line = true }:match "^%s*default%s+(.*)$" or ""
+end
+
+local function say(words, word, value)
+  words[#words + 1] = word
+  if value ~= nil then words[#words + 1] = tostring(value) end
+end
+
+---What `text` says after the destination.
+---@param route table canonical
+---@return string
+function M.rest(route)
+  local words <const>, hops <const> = {}, route.nexthops
+  if hops[1] and not hops[2] then
+    say(words, hop.text(hops[1]))
+    if hops[1].onlink then say(words, "onlink") end
+  end
+  if route.table ~= 254 then say(words, "table", route.table) end
+  if route.tos then say(words, "tos", route.tos) end
+  if route.metric ~= METRIC[route.family] then say(words, "metric", route.metric) end
+  local scope <const> = own_scope(route)
+  if scope then say(words, "scope", scope) end
+  for i = 1, #SHOWN do
+    local value <const> = route[SHOWN[i]]
+    if value ~= nil then say(words, SHOWN[i], value) end
+  end
+  local rest <const> = others(route)
+  if rest ~= "" then say(words, rest) end
+  for i = 1, hops[2] and #hops or 0 do
+    say(words, "nexthop", hop.text(hops[i]))
+    if hops[i].weight ~= 1 then say(words, "weight", hops[i].weight) end
+    if hops[i].onlink then say(words, "onlink") end
+  end
+  return table.concat(words, " ")
+end
+
+return M

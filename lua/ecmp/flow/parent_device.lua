@@ -1,0 +1,102 @@
+---What macvlan and ipvlan share: a pod's interface that sits on one that exists, its master.
+local ecmp = require "ecmp"
+local identity = require "ecmp.fib.route"
+local interface = require "ecmp.flow.interface"
+
+local M = {}
+
+local DEFAULT <const> = { ["0.0.0.0/0"] = true, ["::/0"] = true }
+
+---The interface of the first default route, whose first next hop decides when it has several.
+---@param nl table
+---@return string? name, string? message, integer|string? code
+function M.default_interface(nl)
+  local list, message, code = nl.route:list()
+  if not list then return nil, message, code end
+  for _, route in ipairs(list) do
+    local held <const> = identity.held(route)
+    local hop <const> = held and DEFAULT[held.dst] and held.nexthops[1]
+    if hop and hop.dev then return hop.dev end
+  end
+  return nil, "master: must be given, there is no default route to take it from", 7
+end
+
+-- The namespace where the master is: the host's, or with `linkInContainer` the pod's own.
+local function lower_space(state)
+  if state.conf.linkInContainer then return state.nl end
+  local host, message, code = ecmp.open()
+  if not host then return nil, message, code end
+  state.undo:push("host", function() host:close() end, function() host:close() end)
+  return host
+end
+
+-- An ipvlan may have a larger MTU than its master, as far as the kernel and the reference plugin
+-- are concerned.
+local function check_master(lower, conf, kind)
+  local master, message, code = lower.link:get { dev = conf.master }
+  if not master then
+    return nil, ("master: %s"):format(message), code == "ENODEV" and 7 or code
+  end
+  if kind == "ipvlan" or (conf.mtu or 0) <= master.mtu then return true end
+  return nil, ("mtu: %d is more than the %d of the master %s"):format(
+    conf.mtu, master.mtu, conf.master), 7
+end
+
+---Makes the interface in the pod. The kernel takes back all of it by the link alone.
+---@param state table
+---@param kind "macvlan"|"ipvlan"
+---@param attributes table what the link is made with, beside name, master and mtu
+---@return true? ok, string? message, string|integer? code
+function M.attach(state, kind, attributes)
+  local conf <const>, call <const> = state.conf, state.call
+  local lower, ok, message, code
+  lower, message, code = lower_space(state)
+  if not lower then return nil, message, code end
+  if not conf.master then
+    conf.master, message, code = M.default_interface(lower)
+    if not conf.master then return nil, message, code end
+  end
+  ok, message, code = check_master(lower, conf, kind)
+  if not ok then return nil, message, code end
+  local link <const> = {
+    name = call.ifname, type = kind, link = conf.master, netns = call.netns,
+    mtu = conf.mtu ~= 0 and conf.mtu or nil,
+  }
+  for key, value in pairs(attributes) do link[key] = value end
+  ok, message, code = lower.link:add(link)
+  if not ok then return nil, message, code end
+  state.undo:push("interface " .. call.ifname, function()
+    return state.nl.link:del { dev = call.ifname }
+  end)
+  local own
+  own, message, code = interface.describe(state.nl, call.ifname, call.netns)
+  if not own then return nil, message, code end
+  state.interfaces, state.interface = { own }, 0
+  return true
+end
+
+---Lets neighbours know at once where the pod's addresses are now. Kernels without IPv6 lack the
+---second switch.
+---@param state table
+function M.announce(state)
+  for _, key in ipairs { "net/ipv4/conf/%s/arp_notify", "net/ipv6/conf/%s/ndisc_notify" } do
+    state.nl.sysctl:set(key:format(state.call.ifname), "1")
+  end
+end
+
+---What is wrong with the interface.
+---@param state table
+---@param kind "macvlan"|"ipvlan"
+---@return string[] differences
+function M.inspect(state, kind)
+  local differences <const> = {}
+  local function say(text) differences[#differences + 1] = text end
+  local link <const> = interface.inspect(state, kind, say)
+  if link and link.mode and link.mode ~= state.conf.mode then
+    say(("interface %s is in mode %s, planned is %s"):format(
+      state.call.ifname, link.mode, state.conf.mode))
+  end
+  return differences
+end
+
+return M

@@ -1,0 +1,207 @@
+-- One kind of kernel object as a set of verbs: `nl.link:add { ... }`, `nl.addr:list()`.
+
+local filters = require "ecmp.nl.filter"
+local flush = require "ecmp.nl.flush"
+local lists = require "ecmp.nl.text"
+local rtnl = require "ecmp.rtnl"
+
+rtnl.own()
+rtnl.site(function(file) return require "ecmp.nl.names"(file) end)
+
+---@alias ecmp.Change fun(self: ecmp.Object, value: ecmp.Given): true|nil, string?, string?
+
+---What all kinds have in common; lua/ecmp/meta/objects.lua has what each takes.
+---@class ecmp.Object
+---@field add ecmp.Change
+---@field replace ecmp.Change
+---@field append ecmp.Change
+---@field prepend ecmp.Change
+---@field change ecmp.Change
+---@field set ecmp.Change
+local methods = {}
+local mt = { __name = "ecmp.Object", __index = methods }
+
+local M = { methods = methods }
+
+---Raises for an option nobody knows, at the caller's line.
+---@param verb string
+---@param options table|nil
+---@param known table<string, true>
+function M.check_options(verb, options, known)
+  if options ~= nil and type(options) ~= "table" then
+    rtnl.throw(("%s: table of options expected, got %s"):format(verb, type(options)))
+  end
+  for key in pairs(options or {}) do
+    if not known[key] then
+      rtnl.throw(("%s: unknown option of %s"):format(tostring(key), verb))
+    end
+  end
+end
+
+---@param nl table
+---@param kind string
+---@return ecmp.Object
+function M.new(nl, kind)
+  return setmetatable({ nl = nl, kind = kind }, mt)
+end
+
+-- Verbs that the kernel does not have.
+local lacking <const> = {
+  vlan = { replace = true, append = true, prepend = true, change = true, set = true, get = true },
+}
+
+-- What a script gave, as something the encoder takes: a table, a view, or the words typed after `ip
+-- OBJECT VERB`.
+function M.value(value, kind, verb)
+  if lacking[kind] and lacking[kind][verb] then
+    rtnl.throw(("%s %s: there is no such verb"):format(kind, verb))
+  end
+  if type(value) ~= "table" and type(value) ~= "string" and not rtnl.is_view(value) then
+    rtnl.throw(("%s %s: table or words expected, got %s"):format(kind, verb, type(value)))
+  end
+  return value
+end
+
+---What a script gave, as a table.
+---@param value ecmp.Given
+---@param kind string
+---@param verb string
+---@return ecmp.Fields
+function M.as_table(value, kind, verb)
+  value = M.value(value, kind, verb)
+  if rtnl.is_view(value) then
+    return value:copy()
+  elseif type(value) == "string" then
+    local parsed, message = rtnl.parse(kind, value)
+    return parsed or rtnl.throw(("%s %s: %s"):format(kind, verb, message))
+  end
+  return value
+end
+
+for _, verb in ipairs { "add", "replace", "append", "prepend", "change", "set" } do
+  methods[verb] = function(self, value)
+    return self.nl.socket:request(self.kind, verb, M.value(value, self.kind, verb))
+  end
+end
+
+-- What the kernel needs to find an object again; it refuses more (next-hop objects) or ignores it.
+local named_by <const> = {
+  nexthop = function(view) return { id = view.id } end,
+  link = function(view) return { dev = view.name } end,
+}
+
+---Deletes an object: a view of it, or the fields that name it.
+---@param value ecmp.Given
+---@return true|nil
+---@return string? message
+---@return string? code
+function methods:del(value)
+  if rtnl.is_view(value) and named_by[self.kind] then
+    value = named_by[self.kind](value)
+  end
+  return self.nl.socket:request(self.kind, "del", M.value(value, self.kind, "del"))
+end
+
+---Asks for one object.
+---@param value ecmp.Given
+---@return ecmp.View|nil
+---@return string? message
+---@return string? code
+function methods:get(value)
+  return self.nl.socket:request(self.kind, "get", M.value(value, self.kind, "get"))
+end
+
+-- Absent tables and absent families hold nothing.
+local empty <const> = { ENOENT = true, EAFNOSUPPORT = true, EOPNOTSUPP = true, EPFNOSUPPORT = true }
+
+-- What the kernel tells of a filter, an iterator for each family, and the filter; all has been
+-- read.
+local function read(self, filter)
+  local asked, why, symbol = filters.read(self.nl, self.kind, filter)
+  if not asked then
+    return nil, why, symbol
+  end
+  local dumps = {}
+  for _, one in ipairs(asked.dumps) do
+    local views, message, code = self.nl.socket:dump(self.kind, one.query, one.like)
+    if views then
+      dumps[#dumps + 1] = views
+    elseif not empty[code] then
+      return nil, message, code
+    end
+  end
+  return dumps, asked
+end
+
+-- Iterates over the views of dumps that are as wanted.
+local function wanted_of(dumps, wanted)
+  if #dumps == 1 and next(wanted) == nil then
+    return dumps[1]
+  end
+  local at = 1
+  return function()
+    while dumps[at] do
+      for view in dumps[at] do
+        if filters.matches(view, wanted) then
+          return view
+        end
+      end
+      at = at + 1
+    end
+  end
+end
+
+---Lists objects. The whole list is read before the first is handed out.
+---@param filter? ecmp.Fields|string fields that must be equal; `dev` and `via` of routes look into
+---their next hops; routes are those of the main table unless `table` says otherwise ("all" too),
+---and of both families unless `family` does. A value is what `add` takes for that field, so that a
+---number is no text, and one no object could have raises; words may be written as `ip` takes them,
+---links be named by number, addresses of any length be named without one
+---@return ecmp.View[]|nil list # prints as `ip OBJECT show` does
+---@return string? message
+---@return string? code
+function methods:list(filter)
+  local dumps, asked, code = read(self, filter)
+  if not dumps then
+    return nil, asked, code
+  end
+  local list, n = {}, 0
+  for view in wanted_of(dumps, asked.wanted) do
+    n = n + 1
+    list[n] = view
+  end
+  return lists.of(list, self.nl, asked.given)
+end
+
+---Iterates over what `list` would return, and makes no list of it; a refusal of the kernel raises.
+---@param filter? ecmp.Fields|string
+---@return fun(): ecmp.View|nil
+function methods:each(filter)
+  local dumps, asked = read(self, filter)
+  if not dumps then
+    error(asked, 2)
+  end
+  return wanted_of(dumps, asked.wanted)
+end
+
+---How the objects of a list are deleted: a function that makes a request of a view, or nil where it
+---has to be looked at by itself.
+---@return (fun(view: ecmp.View): table|nil)|nil request
+---@return string? message
+---@return string? code
+function methods:deletions()
+  return named_by[self.kind] or function(view) return view end
+end
+
+---Deletes what `list` would return. As with `ip`, only next-hop objects and rules are all deleted
+---where nothing is asked for, and of rules the one of priority 0 stays unless it is asked for.
+---@param filter ecmp.Fields|string at least one field; all routes of a table are
+---`{ table = "main" }`
+---@return integer|nil count
+---@return string? message
+---@return string? code
+function methods:flush(filter)
+  return flush(self, filter, self.nl)
+end
+
+return M

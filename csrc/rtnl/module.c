@@ -2,6 +2,7 @@
  * ecmp.rtnl: rtnetlink by rows. This file is its surface.
  */
 #include "rtnl/bulk/route_list.h"
+#include "rtnl/codec/value.h"
 #include "rtnl/request/request.h"
 #include "rtnl/route/route.h"
 
@@ -21,8 +22,13 @@ static int parse(lua_State *L)
 	const struct object *o = check_object_name(L, 1);
 	size_t length;
 	const char *text = luaL_checklstring(L, 2, &length);
-	if (parse_words(L, o, text, length))
+	struct arena *bytes = arena_new(L);
+	struct value part;
+	if (parse_words(L, bytes, o, text, length, &part)) {
+		push_part(L, bytes, &part);
+		arena_free(bytes);
 		return 1;
+	}
 	luaL_pushfail(L);
 	lua_insert(L, -2);
 	return 2;

@@ -141,15 +141,20 @@ struct encoder {
 	bool may_drop; /* next hops for which the message has no room are counted, not raised */
 	int dropped;
 	struct key_cache keys;
-	uint64_t route_rows[6]; /* of keys that defaults ask for */
+	uint64_t route_rows[6];	   /* of keys that defaults ask for */
+	const struct arena *parts; /* of the text being encoded */
 };
+
+struct value;
 
 enum {
 	HELD_MAX = 4
 };
 
 bool is_list(lua_State *L, int n); /* [table] -> [table]: 1..n are all its keys */
-void encode_message(struct encoder *e, const struct schema *schema, int value);
+void encode_message(struct encoder *e, const struct schema *schema, int value); /* a table */
+void encode_part(struct encoder *e, const struct schema *schema, const struct arena *parts,
+		 const struct value *part); /* fields read from text */
 void check_fit(struct encoder *e, const struct schema *schema);
 const char *push_unfit(struct encoder *e); /* [] -> [text] */
 int hops_beyond(const uint8_t *data, size_t length);
@@ -261,8 +266,10 @@ void print_value(struct print *p, const char *unit); /* [value] -> []: as a word
 void print_value_text(struct print *p);		     /* [value] -> []: without a blank before it */
 void print_hex_number(struct print *p, lua_Integer n);
 void print_push(struct print *p); /* [] -> [string], and empties the arena */
-bool parse_words(lua_State *L, const struct object *object, const char *text, size_t length);
-/* [] -> [table], or false and [message] */
+/* Reads the words typed after `ip OBJECT add` into a part in `bytes`. [] -> [], or false and
+ * [message] */
+bool parse_words(lua_State *L, struct arena *bytes, const struct object *object, const char *text,
+		 size_t length, struct value *part);
 
 int site_set(lua_State *L);				/* Lua: rtnl.site */
 void site_swap(lua_State *L, const struct word *words); /* [value] -> [value] */

@@ -1,12 +1,13 @@
 /*
  * The inside of the encoder: what its files share.
  *
- *   build (errors, attributes)  <-  plain, nested (one writer per kind)  <-  encode (tables)  ->
- * defaults
+ *   encode_attr (errors, attributes)  <-  encode_value, encode_nested (one writer for each type of
+ *   field)  <-  encode (messages)  ->  defaults
  */
 #ifndef ECMP_RTNL_ENCODE_H
 #define ECMP_RTNL_ENCODE_H
 
+#include "rtnl/codec/value.h"
 #include "rtnl/rtnl.h"
 
 #include <sys/socket.h>
@@ -16,30 +17,29 @@ enum {
 	SELECTOR = 63	  /* stands for the `type` of an encapsulation, which has no row */
 };
 
-/* What a table gives: its rows, and where on the stack the value of each lies. */
+/* The fields that an input gives: their rows, and where the value of each is, on the stack or in
+ * the buffer of parts. */
 struct given {
 	uint64_t rows;
-	int top;  /* of the stack before the values */
-	int last; /* the last of them: the top of the stack */
-	int at[64];
+	int top; /* of the stack before the values */
+	uint32_t at[64];
 };
 
-/* The place a value goes to. */
+/* Where fields are written to, and the input they are taken from. */
 struct place {
 	size_t header; /* offset in the arena of the header in force */
 	size_t attrs;  /* offset in the arena of its first attribute */
-	int table;     /* stack index of the Lua table being written */
+	struct value in;
 };
 
-/* build: errors with the path of the field, attributes. What runs once for every field or next hop
- * stands here, to be built into its callers. */
+/* encode_attr: errors with the path of the field, attributes */
 __attribute__((noreturn)) void fail(struct encoder *e, const char *key, const char *format, ...);
 __attribute__((noreturn)) void too_deep(struct encoder *e, const char *key);
 __attribute__((noreturn)) void unexpected(struct encoder *e, const struct field *f,
-					  const char *what);
-const char *shown(struct encoder *e); /* [v] -> [v, text] */
-void check_list(struct encoder *e, const char *key, int n);
-void check_text(struct encoder *e, const char *key);
+					  const struct value *v, const char *what);
+const char *type_name(struct encoder *e, const struct value *v);
+const char *shown(struct encoder *e, const struct value *v); /* [] -> [text] */
+void check_text(struct encoder *e, const char *key, const struct value *v);
 size_t open_attr(struct encoder *e, uint16_t type);
 void close_attr(struct encoder *e, size_t at, const char *key);
 uint8_t *written(struct encoder *e, size_t from, uint16_t type);
@@ -58,10 +58,11 @@ static inline void leave(struct encoder *e)
 	e->depth--;
 }
 
-static inline void expect(struct encoder *e, const struct field *f, int type, const char *what)
+static inline void expect(struct encoder *e, const struct field *f, const struct value *v,
+			  enum value_type type, const char *what)
 {
-	if (lua_type(e->L, -1) != type)
-		unexpected(e, f, what);
+	if (v->type != type)
+		unexpected(e, f, v, what);
 }
 
 static inline uint8_t *header_of(struct encoder *e, size_t at)
@@ -95,22 +96,38 @@ static inline void put(struct encoder *e, uint16_t type, const void *data, size_
 		memcpy(payload, data, length);
 }
 
-/* plain: kinds that hold one value */
-typedef void put_fn(struct encoder *e, const struct place *p, const struct field *f);
+/* encode_value: types that hold one value */
+typedef void put_fn(struct encoder *e, const struct place *p, const struct field *f,
+		    const struct value *v);
 
 put_fn put_int, put_signed, put_scaled, put_hex, put_bit, put_bits, put_flag, put_boolean,
 	put_string, put_address, put_prefix, put_via, put_lladdr, put_ifindex, put_weight,
 	put_table, put_option, put_ttl, put_realm, put_range, put_member, put_netns, put_units,
 	put_ratio, put_bytes;
-uint64_t check_uint(struct encoder *e, const struct field *f, uint64_t max);
+uint64_t check_uint(struct encoder *e, const struct field *f, const struct value *v, uint64_t max);
 
-/* nested: kinds that hold others, and the choice of the writer; [value] -> [value] */
-void put_field(struct encoder *e, const struct place *p, const struct field *f);
+/* encode_nested: types that hold others, and the choice of the writer */
+put_fn put_field;
 
-/* encode: tables */
-void collect(struct encoder *e, const struct schema *schema, int table, struct given *g);
+/* encode: the fields of a table or a part */
+struct value get_value(struct encoder *e, const struct value *in, const char *key);
+void collect(struct encoder *e, const struct schema *schema, const struct value *in,
+	     struct given *g);
 void put_rows(struct encoder *e, const struct place *p, const struct schema *schema,
 	      const struct given *g);
+
+/* The elements of a list, one after the other. */
+struct elements {
+	struct value list;
+	int count;     /* of those that were returned */
+	int top;       /* of the stack below an element */
+	uint32_t next; /* of a part */
+};
+
+struct elements elements_of(struct encoder *e, const struct value *list);
+/* False behind the last; raises, naming `key`, where the list has other keys or a hole. */
+bool next_element(struct encoder *e, struct elements *it, const char *key, struct value *v);
+int count_elements(struct encoder *e, const struct value *list, const char *key);
 
 /* defaults: what iproute2 fills in */
 void fill_in(struct encoder *e, const struct schema *schema, const struct given *g);

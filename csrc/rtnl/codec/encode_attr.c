@@ -48,17 +48,29 @@ void too_deep(struct encoder *e, const char *key)
 	fail(e, key, "nested too deeply");
 }
 
-/* The value on top of the stack as text for a message: strings quoted. [v] -> [v, text] */
-const char *shown(struct encoder *e)
+const char *type_name(struct encoder *e, const struct value *v)
 {
-	if (lua_type(e->L, -1) == LUA_TSTRING)
-		return lua_pushfstring(e->L, "'%s'", lua_tostring(e->L, -1));
+	static const char *const names[] = {"nil",    "boolean", "number", "number",
+					    "string", "table",	 "table",  ""};
+	return v->type == VALUE_OTHER ? luaL_typename(e->L, v->index) : names[v->type];
+}
+
+/* A value as text for a message: strings quoted. [] -> [text] */
+const char *shown(struct encoder *e, const struct value *v)
+{
+	if (v->type == VALUE_TEXT)
+		return lua_pushfstring(e->L, "'%s'", v->text);
+	if (v->index)
+		return luaL_tolstring(e->L, v->index, NULL);
+	if (v->type == VALUE_PART)
+		return lua_pushliteral(e->L, "a list");
+	push_part(e->L, e->parts, v);
 	return luaL_tolstring(e->L, -1, NULL);
 }
 
-void unexpected(struct encoder *e, const struct field *f, const char *what)
+void unexpected(struct encoder *e, const struct field *f, const struct value *v, const char *what)
 {
-	fail(e, f->key, "%s expected, got %s", what, luaL_typename(e->L, -1));
+	fail(e, f->key, "%s expected, got %s", what, type_name(e, v));
 }
 
 /* --- lists and texts as they are given ------------------------------------------------------- */
@@ -85,20 +97,54 @@ bool is_list(lua_State *L, int n)
 	return true;
 }
 
-/* Raises unless the n elements of the list on top of the stack are all it has. */
-void check_list(struct encoder *e, const char *key, int n)
+struct elements elements_of(struct encoder *e, const struct value *list)
 {
-	if (!is_list(e->L, n))
-		fail(e, key, "a list expected, found other keys or a hole");
+	struct elements it = {.list = *list, .top = lua_gettop(e->L)};
+	if (list->type == VALUE_PART)
+		it.next = part_first(e->parts, list);
+	return it;
 }
 
-/* A text ends where C says it does: behind a zero byte nobody would see the rest. [text] -> [text]
- */
-void check_text(struct encoder *e, const char *key)
+/* [element before] -> [element] */
+bool next_element(struct encoder *e, struct elements *it, const char *key, struct value *v)
 {
-	size_t length;
-	const char *text = lua_tolstring(e->L, -1, &length);
-	if (strlen(text) != length)
+	lua_State *L = e->L;
+	if (it->list.type == VALUE_PART) {
+		if (!it->next)
+			return false;
+		*v = part_next(e->parts, &it->next, NULL);
+		it->count++;
+		return true;
+	}
+	lua_settop(L, it->top);
+	if (lua_rawgeti(L, it->list.index, it->count + 1) != LUA_TNIL) {
+		it->count++;
+		*v = lua_value(L, it->top + 1);
+		return true;
+	}
+	lua_pop(L, 1);
+	lua_pushvalue(L, it->list.index);
+	if (!is_list(L, it->count))
+		fail(e, key, "a list expected, found other keys or a hole");
+	lua_pop(L, 1);
+	return false;
+}
+
+int count_elements(struct encoder *e, const struct value *list, const char *key)
+{
+	struct elements it = elements_of(e, list);
+	struct value v;
+	if (list->type == VALUE_PART)
+		return (int)part_count(e->parts, list);
+	while (next_element(e, &it, key, &v))
+		;
+	return it.count;
+}
+
+/* A text ends where C says it does: behind a zero byte nobody would see the rest. */
+void check_text(struct encoder *e, const char *key, const struct value *v)
+{
+	if (strlen(v->text) != v->length)
 		fail(e, key, "a zero byte inside");
 }
 

@@ -1,6 +1,6 @@
 /*
- * Writing the kinds that hold others: nests, next hops, groups, encapsulations; and the table of
- * all writers.
+ * Writes the types of fields that hold others: nests, next hops, groups, encapsulations. And the
+ * table of all writers.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
@@ -15,23 +15,23 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* --- kinds that hold others ------------------------------------------------------------------ */
-
 static void put_fields(struct encoder *e, const struct place *p, const struct field *rows);
 
-/* Collects and writes the table at p->table. */
-static void put_table_rows(struct encoder *e, const struct place *p, const struct schema *schema)
+/* Collects and writes the fields of p->in. */
+static void put_input(struct encoder *e, const struct place *p, const struct schema *schema)
 {
 	struct given g;
-	collect(e, schema, p->table, &g);
+	collect(e, schema, &p->in, &g);
 	put_rows(e, p, schema, &g);
 	lua_settop(e->L, g.top);
 }
 
-static void put_nest(struct encoder *e, const struct place *p, const struct field *f)
+static void put_nest(struct encoder *e, const struct place *p, const struct field *f,
+		     const struct value *v)
 {
 	size_t at = open_attr(e, f->attr | (f->flags & F_NESTED ? NLA_F_NESTED : 0));
-	struct place inner = {p->header, e->out->length, p->table};
+	struct place inner = {p->header, e->out->length, p->in};
+	(void)v;
 	put_fields(e, &inner, f->sub->rows);
 	if (e->out->length == inner.attrs)
 		e->out->length = at; /* of a nest in a nest nothing was given */
@@ -39,54 +39,49 @@ static void put_nest(struct encoder *e, const struct place *p, const struct fiel
 		close_attr(e, at, f->key);
 }
 
-/* Writes the fields that rows and table share: hoisted nests, whose strangers were refused outside.
- */
+/* Writes the fields that rows and input share: flattened nests, whose unknown keys were refused
+ * outside. */
 static void put_fields(struct encoder *e, const struct place *p, const struct field *rows)
 {
+	int top = lua_gettop(e->L);
 	for (const struct field *f = rows; f->kind != K_NONE; f++) {
+		struct value v = {.type = VALUE_NONE};
 		if (f > rows && f->key && f[-1].key && strcmp(f[-1].key, f->key) == 0 &&
 		    f->kind == f[-1].kind)
 			continue; /* the same field in another family: its first row has seen to it
 				   */
-		if (!f->key) {
-			if (f->kind == K_NEST)
-				put_field(e, p, f);
-			continue;
-		}
-		lua_getfield(e->L, p->table, f->key);
-		if (!lua_isnil(e->L, -1))
-			put_field(e, p, f);
-		lua_pop(e->L, 1);
+		if (f->key)
+			v = get_value(e, &p->in, f->key);
+		if (f->key ? v.type != VALUE_NONE : f->kind == K_NEST)
+			put_field(e, p, f, &v);
+		lua_settop(e->L, top);
 	}
 }
 
-static void put_union(struct encoder *e, const struct place *p, const struct field *f)
+static void put_union(struct encoder *e, const struct place *p, const struct field *f,
+		      const struct value *v)
 {
-	const struct variant *v = variant_by_name(f->variants, lua_tostring(e->L, -1));
-	if (!v || v->schema->rows[0].kind == K_NONE)
+	const struct variant *chosen = is_text(v) ? variant_by_name(f->variants, v->text) : NULL;
+	if (!chosen || chosen->schema->rows[0].kind == K_NONE)
 		return;
 	size_t at = open_attr(e, f->attr);
-	struct place inner = {p->header, e->out->length, p->table};
-	put_fields(e, &inner, v->schema->rows);
+	struct place inner = {p->header, e->out->length, p->in};
+	put_fields(e, &inner, chosen->schema->rows);
 	if (e->out->length == inner.attrs)
 		e->out->length = at; /* nothing of it was given: no empty attribute */
 	else
 		close_attr(e, at, f->key);
 }
 
-/* The hop on top of the stack, at stack index `value`. Leaves more on the stack. */
-static void put_hop(struct encoder *e, const struct field *f, int index, int value)
+static void put_hop(struct encoder *e, const struct field *f, int index, const struct value *v)
 {
-	lua_State *L = e->L;
 	enter(e, f->key, index);
-	if (lua_type(L, -1) != LUA_TTABLE)
-		fail(e, NULL, "table expected, got %s", luaL_typename(L, -1));
+	if (!has_fields(v))
+		fail(e, NULL, "table expected, got %s", type_name(e, v));
 	size_t header = e->out->length;
-	arena_reserve(L, e->out, sizeof(struct rtnexthop));
-	struct place inner = {header, e->out->length, value};
-	struct given g;
-	collect(e, f->sub, value, &g);
-	put_rows(e, &inner, f->sub, &g);
+	arena_reserve(e->L, e->out, sizeof(struct rtnexthop));
+	struct place inner = {header, e->out->length, *v};
+	put_input(e, &inner, f->sub);
 	size_t length = e->out->length - header;
 	if (length > ATTR_MAX)
 		fail(e, NULL, "takes more bytes than a message has room for");
@@ -95,153 +90,150 @@ static void put_hop(struct encoder *e, const struct field *f, int index, int val
 	leave(e);
 }
 
-static void put_hops(struct encoder *e, const struct place *p, const struct field *f)
+static void put_hops(struct encoder *e, const struct place *p, const struct field *f,
+		     const struct value *v)
 {
 	(void)p;
-	expect(e, f, LUA_TTABLE, "list of next hops");
+	if (!has_fields(v))
+		unexpected(e, f, v, "list of next hops");
 	size_t at = open_attr(e, f->attr);
-	int n = 0, list = lua_gettop(e->L);
-	while (lua_rawgeti(e->L, list, n + 1) != LUA_TNIL) {
+	struct elements it = elements_of(e, v);
+	for (struct value hop; next_element(e, &it, f->key, &hop);) {
 		size_t length = e->out->length;
-		put_hop(e, f, ++n, list + 1);
-		lua_settop(e->L, list);
+		put_hop(e, f, it.count, &hop);
 		if (e->out->length - at <= ATTR_MAX || !e->may_drop)
 			continue;
 		e->out->length = length;
 		e->dropped++;
 	}
-	lua_settop(e->L, list);
-	check_list(e, f->key, n);
-	if (n == 0)
+	if (it.count == 0)
 		fail(e, f->key, "an empty list: a route needs at least one next hop");
 	close_attr(e, at, f->key);
 }
 
-/* { { id = 1, weight = 2 }, 3 }: weights of 16 bits on newer kernels (kernel.md 2.3). */
-static void put_group(struct encoder *e, const struct place *p, const struct field *f)
+/* { { id = 1, weight = 2 }, 3 }: weights of 16 bits on newer kernels. */
+static void put_group(struct encoder *e, const struct place *p, const struct field *f,
+		      const struct value *v)
 {
-	lua_State *L = e->L;
 	(void)p;
-	expect(e, f, LUA_TTABLE, "list of next-hop ids");
+	if (!has_fields(v))
+		unexpected(e, f, v, "list of next-hop ids");
 	size_t at = open_attr(e, f->attr);
-	int n = 0, list = lua_gettop(L);
-	while (lua_rawgeti(L, list, n + 1) != LUA_TNIL) {
-		int id;
-		enter(e, f->key, ++n);
+	struct elements it = elements_of(e, v);
+	for (struct value one; next_element(e, &it, f->key, &one);) {
+		lua_Integer id;
+		enter(e, f->key, it.count);
 		size_t header = e->out->length;
-		uint8_t *member = arena_reserve(L, e->out, f->sub->head);
-		if (lua_istable(L, -1)) {
-			struct place inner = {header, e->out->length, list + 1};
-			put_table_rows(e, &inner, f->sub);
+		uint8_t *member = arena_reserve(e->L, e->out, f->sub->head);
+		if (has_fields(&one)) {
+			struct place inner = {header, e->out->length, one};
+			put_input(e, &inner, f->sub);
 			member = header_of(e, header);
 		} else {
-			lua_Integer given = lua_tointegerx(L, -1, &id);
-			if (!id || given < 1 || given > UINT32_MAX)
-				fail(e, NULL, "id of a next hop expected, got %s", shown(e));
-			store_uint(member, (uint64_t)given, 4, false);
+			if (!whole_number(&one, &id) || id < 1 || id > UINT32_MAX)
+				fail(e, NULL, "id of a next hop expected, got %s", shown(e, &one));
+			store_uint(member, (uint64_t)id, 4, false);
 		}
 		if (read_uint(member, 4, false) == 0)
 			fail(e, "id", "missing");
 		leave(e);
-		lua_settop(L, list);
 	}
-	lua_settop(L, list);
-	check_list(e, f->key, n);
 	close_attr(e, at, f->key);
 }
 
-/* { { vid = 10, pvid = true }, { vid = 20 } }: a structure each, in attributes of one number. */
-static void put_structs(struct encoder *e, const struct place *p, const struct field *f)
+/* A header and the fields of an input behind it, in an attribute of their own. */
+static void put_structure(struct encoder *e, const struct field *f, int index,
+			  const struct value *v)
 {
-	lua_State *L = e->L;
-	(void)p;
-	expect(e, f, LUA_TTABLE, "list of tables");
-	int n = 0;
-	while (lua_rawgeti(L, -1, n + 1) != LUA_TNIL) {
-		enter(e, f->key, ++n);
-		if (lua_type(L, -1) != LUA_TTABLE)
-			fail(e, NULL, "table expected, got %s", luaL_typename(L, -1));
-		size_t at = open_attr(e, f->attr);
-		size_t header = e->out->length;
-		arena_reserve(L, e->out, f->sub->head);
-		struct place inner = {header, e->out->length, lua_gettop(L)};
-		put_table_rows(e, &inner, f->sub);
-		close_attr(e, at, f->key);
-		leave(e);
-		lua_pop(L, 1);
-	}
-	lua_pop(L, 1);
-	check_list(e, f->key, n);
-}
-
-/* What the table on top of the stack asks for by `type`: a word, or a number, which may have no
- * word here. */
-static const struct variant *check_encap(struct encoder *e, const struct field *f, uint16_t *number)
-{
-	lua_State *L = e->L;
-	const struct variant *v = &encap_other;
-	int type = lua_getfield(L, -1, "type");
-	if (type == LUA_TNIL)
-		fail(e, "type", "missing: one of " ENCAPS);
-	*number = (uint16_t)lua_tointeger(L, -1);
-	if (type == LUA_TSTRING)
-		check_text(e, "type");
-	if (type == LUA_TSTRING)
-		v = variant_by_name(f->variants, lua_tostring(L, -1));
-	else if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) != *number || *number == 0)
-		v = NULL;
-	else if (variant_by_number(f->variants, *number))
-		v = variant_by_number(f->variants, *number);
-	if (!v)
-		fail(e, "type", "%s is none of " ENCAPS, shown(e));
-	if (v != &encap_other)
-		*number = v->number;
-	lua_pop(L, 1);
-	return v;
-}
-
-static void put_encap(struct encoder *e, const struct place *p, const struct field *f)
-{
-	lua_State *L = e->L;
-	expect(e, f, LUA_TTABLE, "table");
-	enter(e, f->key, 0);
-	uint16_t number;
-	const struct variant *v = check_encap(e, f, &number);
-	size_t at = open_attr(e, f->attr | NLA_F_NESTED);
-	struct place inner = {p->header, e->out->length, lua_gettop(L)};
-	put_table_rows(e, &inner, v->schema);
-	close_attr(e, at, f->key);
-	put(e, f->offset, &number, sizeof(number));
-	leave(e);
-}
-
-static void put_peer(struct encoder *e, const struct place *p, const struct field *f)
-{
-	(void)p;
-	expect(e, f, LUA_TTABLE, "table");
-	enter(e, f->key, 0);
+	enter(e, f->key, index);
+	if (!has_fields(v))
+		fail(e, NULL, "table expected, got %s", type_name(e, v));
 	size_t at = open_attr(e, f->attr);
 	size_t header = e->out->length;
 	arena_reserve(e->L, e->out, f->sub->head);
-	struct place inner = {header, e->out->length, lua_gettop(e->L)};
-	put_table_rows(e, &inner, f->sub);
+	struct place inner = {header, e->out->length, *v};
+	put_input(e, &inner, f->sub);
 	close_attr(e, at, f->key);
 	leave(e);
+}
+
+/* { { vid = 10, pvid = true }, { vid = 20 } }: a structure each, in attributes of one number. */
+static void put_structs(struct encoder *e, const struct place *p, const struct field *f,
+			const struct value *v)
+{
+	(void)p;
+	if (!has_fields(v))
+		unexpected(e, f, v, "list of tables");
+	struct elements it = elements_of(e, v);
+	for (struct value one; next_element(e, &it, f->key, &one);)
+		put_structure(e, f, it.count, &one);
+}
+
+/* What the input asks for by `type`: a word, or a number, which may have no word here. */
+static const struct variant *check_encap(struct encoder *e, const struct field *f,
+					 const struct value *in, uint16_t *number)
+{
+	struct value type = get_value(e, in, "type");
+	const struct variant *v = NULL;
+	lua_Integer n;
+	if (type.type == VALUE_NONE)
+		fail(e, "type", "missing: one of " ENCAPS);
+	if (is_text(&type)) {
+		check_text(e, "type", &type);
+		v = variant_by_name(f->variants, type.text);
+	} else if (whole_number(&type, &n) && n > 0 && n <= UINT16_MAX) {
+		*number = (uint16_t)n;
+		v = variant_by_number(f->variants, *number);
+		if (!v)
+			v = &encap_other;
+	}
+	if (!v)
+		fail(e, "type", "%s is none of " ENCAPS, shown(e, &type));
+	if (v != &encap_other)
+		*number = v->number;
+	return v;
+}
+
+static void put_encap(struct encoder *e, const struct place *p, const struct field *f,
+		      const struct value *v)
+{
+	uint16_t number = 0;
+	int top = lua_gettop(e->L);
+	if (!has_fields(v))
+		unexpected(e, f, v, "table");
+	enter(e, f->key, 0);
+	const struct variant *encap = check_encap(e, f, v, &number);
+	size_t at = open_attr(e, f->attr | NLA_F_NESTED);
+	struct place inner = {p->header, e->out->length, *v};
+	put_input(e, &inner, encap->schema);
+	close_attr(e, at, f->key);
+	put(e, f->offset, &number, sizeof(number));
+	leave(e);
+	lua_settop(e->L, top);
+}
+
+static void put_peer(struct encoder *e, const struct place *p, const struct field *f,
+		     const struct value *v)
+{
+	(void)p;
+	if (!has_fields(v))
+		unexpected(e, f, v, "table");
+	put_structure(e, f, 0, v);
 }
 
 enum {
 	HMAC_SIZE = 40 /* struct sr6_tlv_hmac; the kernel fills in the signature */
 };
 
-/* Whether the table asks for a signature, and by which key. */
+/* Whether the input asks for a signature, and by which key. */
 static bool hmac_key(struct encoder *e, const struct place *p, uint32_t *key)
 {
 	static const struct field row = {.key = "hmac", .kind = K_INT, .size = 4};
-	bool asked = lua_getfield(e->L, p->table, row.key) != LUA_TNIL;
-	if (asked)
-		*key = (uint32_t)check_uint(e, &row, UINT32_MAX);
-	lua_pop(e->L, 1);
-	return asked;
+	struct value v = get_value(e, &p->in, row.key);
+	if (v.type == VALUE_NONE)
+		return false;
+	*key = (uint32_t)check_uint(e, &row, &v, UINT32_MAX);
+	return true;
 }
 
 static void put_hmac(uint8_t *srh, uint8_t *tlv, uint32_t key)
@@ -255,17 +247,16 @@ static void put_hmac(uint8_t *srh, uint8_t *tlv, uint32_t key)
 /* seg6local End.B6 puts the header into the packet, as mode inline does. */
 static bool is_b6(struct encoder *e, const struct place *p)
 {
-	bool b6 = lua_getfield(e->L, p->table, "action") == LUA_TSTRING &&
-		  strcmp(lua_tostring(e->L, -1), "End.B6") == 0;
-	lua_pop(e->L, 1);
-	return b6;
+	struct value action = get_value(e, &p->in, "action");
+	return is_word(&action, "End.B6");
 }
 
-static void put_count(struct encoder *e, const struct place *p, const struct field *f)
+static void put_count(struct encoder *e, const struct place *p, const struct field *f,
+		      const struct value *v)
 {
 	(void)p;
-	expect(e, f, LUA_TBOOLEAN, "boolean");
-	if (!lua_toboolean(e->L, -1))
+	expect(e, f, v, VALUE_BOOLEAN, "boolean");
+	if (!v->integer)
 		return;
 	size_t at = open_attr(e, f->attr | NLA_F_NESTED);
 	for (int n = SEG6_LOCAL_CNT_PACKETS; n <= SEG6_LOCAL_CNT_ERRORS; n++)
@@ -282,23 +273,37 @@ static void put_counts(uint8_t *header, const struct field *f, uint8_t count)
 	header[4] = rpl ? 0 : (uint8_t)(count - 1);	/* first segment; RPL: nothing compressed */
 }
 
+/* Writes the addresses of a list from the last on, in front of `end`. */
+static void put_reversed(struct encoder *e, const struct value *segs, uint8_t *end)
+{
+	struct elements it = elements_of(e, segs);
+	for (struct value one; next_element(e, &it, "segs", &one);) {
+		enter(e, "segs", it.count);
+		if (!is_text(&one) ||
+		    text_to_ip6(one.text, one.length, end - (ptrdiff_t)16 * it.count) !=
+			    (int)one.length)
+			fail(e, NULL, "IPv6 address expected");
+		leave(e);
+	}
+}
+
 /*
  * A segment routing header with the segments in reverse (RFC 8754); with the mode before it, struct
- * seg6_iptunnel_encap. [mode or segments] -> [the same]
+ * seg6_iptunnel_encap. The value is the mode, or the segments themselves.
  */
-static void put_segments(struct encoder *e, const struct place *p, const struct field *f)
+static void put_segments(struct encoder *e, const struct place *p, const struct field *f,
+			 const struct value *v)
 {
-	lua_State *L = e->L;
-	uint32_t mode = f->words ? (uint32_t)check_uint(e, f, 4) : 0;
+	uint32_t mode = f->words ? (uint32_t)check_uint(e, f, v, 4) : 0;
 	bool room_for_dst = f->words ? mode == SEG6_IPTUN_MODE_INLINE : is_b6(e, p);
 	uint32_t key = 0;
 	bool hmac = hmac_key(e, p, &key);
-	if (lua_getfield(L, p->table, "segs") != LUA_TTABLE)
+	struct value segs = get_value(e, &p->in, "segs");
+	if (!has_fields(&segs))
 		fail(e, "segs", "list of addresses expected");
-	lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+	int n = count_elements(e, &segs, "segs");
 	if (n < 1 || n > 127)
-		fail(e, "segs", "1..127 segments expected, got %I", (LUAI_UACINT)n);
-	check_list(e, "segs", (int)n);
+		fail(e, "segs", "1..127 segments expected, got %d", n);
 	size_t count = (size_t)n + (room_for_dst ? 1 : 0);
 	size_t header = 8 + 16 * count + (hmac ? HMAC_SIZE : 0);
 	uint8_t *room = put_room(e, f->attr, f->size + header);
@@ -309,57 +314,48 @@ static void put_segments(struct encoder *e, const struct place *p, const struct 
 	put_counts(srh, f, (uint8_t)count);
 	if (hmac)
 		put_hmac(srh, srh + header - HMAC_SIZE, key);
-	for (lua_Integer i = 1; i <= n; i++) {
-		size_t length;
-		enter(e, "segs", (int)i);
-		lua_rawgeti(L, -1, i);
-		const char *text = lua_tolstring(L, -1, &length);
-		if (!text ||
-		    text_to_ip6(text, length, srh + 8 + 16 * (count - (size_t)i)) != (int)length)
-			fail(e, NULL, "IPv6 address expected");
-		leave(e);
-		lua_pop(L, 1);
-	}
-	lua_pop(L, 1);
+	put_reversed(e, &segs, srh + 8 + 16 * count);
 }
 
-static void put_labels(struct encoder *e, const struct place *p, const struct field *f)
+static void put_labels(struct encoder *e, const struct place *p, const struct field *f,
+		       const struct value *v)
 {
-	lua_State *L = e->L;
 	(void)p;
-	expect(e, f, LUA_TTABLE, "list of labels");
-	lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+	if (!has_fields(v))
+		unexpected(e, f, v, "list of labels");
+	int n = count_elements(e, v, f->key);
 	if (n < 1 || n > 30)
-		fail(e, f->key, "1..30 labels expected, got %I", (LUAI_UACINT)n);
-	check_list(e, f->key, (int)n);
+		fail(e, f->key, "1..30 labels expected, got %d", n);
 	size_t at = open_attr(e, f->attr);
-	for (lua_Integer i = 1; i <= n; i++) {
-		int exact;
-		enter(e, f->key, (int)i);
-		lua_rawgeti(L, -1, i);
-		lua_Integer label = lua_tointegerx(L, -1, &exact);
-		if (!exact || label < 0 || label > 0xfffff)
+	struct elements it = elements_of(e, v);
+	for (struct value one; next_element(e, &it, f->key, &one);) {
+		lua_Integer label;
+		enter(e, f->key, it.count);
+		if (!whole_number(&one, &label) || label < 0 || label > 0xfffff)
 			fail(e, NULL, "label in 0..1048575 expected");
 		leave(e);
-		lua_pop(L, 1);
-		store_uint(arena_reserve(L, e->out, 4),
-			   (uint64_t)label << 12 | (i == n ? 0x100 : 0), 4, true);
+		store_uint(arena_reserve(e->L, e->out, 4),
+			   (uint64_t)label << 12 | (it.count == n ? 0x100 : 0), 4, true);
 	}
 	close_attr(e, at, f->key);
 }
 
-static void put_family(struct encoder *e, const struct place *p, const struct field *f)
+static void put_family(struct encoder *e, const struct place *p, const struct field *f,
+		       const struct value *v)
 {
+	(void)v;
 	header_of(e, p->header)[f->offset] = (uint8_t)e->family;
 }
 
-/* Only the kernel sets it: refused before, or left out of what is only printed; or written with its
- * row before. */
-static void put_nothing(struct encoder *e, const struct place *p, const struct field *f)
+/* Only the kernel sets it: refused before, or left out of what is only printed; or written with the
+ * field before it. */
+static void put_nothing(struct encoder *e, const struct place *p, const struct field *f,
+			const struct value *v)
 {
 	(void)e;
 	(void)p;
 	(void)f;
+	(void)v;
 }
 
 static put_fn *const writers[] = {
@@ -379,15 +375,15 @@ static put_fn *const writers[] = {
 	[K_BRIDGE_ID] = put_nothing,
 };
 
-/* [value] -> [value] */
-void put_field(struct encoder *e, const struct place *p, const struct field *f)
+void put_field(struct encoder *e, const struct place *p, const struct field *f,
+	       const struct value *v)
 {
 	if ((f->flags & F_READONLY) && f->kind != K_SEGMENTS && e->verb != VERB_PRINT)
 		fail(e, f->key, "only the kernel sets this");
 	if (f->kind == K_SEGMENTS && (f->flags & F_READONLY))
 		return; /* written together with the mode */
 	/* gateways, of which there may be millions, are checked where they are read */
-	if (f->kind != K_VIA && f->key && lua_type(e->L, -1) == LUA_TSTRING)
-		check_text(e, f->key);
-	writers[f->kind](e, p, f);
+	if (is_text(v) && v->index && f->kind != K_VIA && f->key)
+		check_text(e, f->key, v);
+	writers[f->kind](e, p, f, v);
 }

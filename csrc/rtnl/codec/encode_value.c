@@ -1,6 +1,6 @@
 /*
- * Writing the kinds that hold one value: numbers, words, addresses, names of interfaces. One
- * function a kind.
+ * Writes the types of fields that hold one value: numbers, words, addresses, names of interfaces.
+ * One function for each type.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
@@ -21,24 +21,24 @@ static void store(struct encoder *e, const struct place *p, const struct field *
 		store_uint(put_room(e, f->attr, f->size), value, f->size, big);
 }
 
-/* A whole number within 0..max, or a word of the row. */
-uint64_t check_uint(struct encoder *e, const struct field *f, uint64_t max)
+/* A whole number within 0..max, or a word of the field. */
+uint64_t check_uint(struct encoder *e, const struct field *f, const struct value *v, uint64_t max)
 {
 	lua_State *L = e->L;
-	int exact;
-	if (f->words && lua_type(L, -1) == LUA_TSTRING) {
-		const struct word *w = word_by_name(f->words, lua_tostring(L, -1));
+	lua_Integer n;
+	if (f->words && is_text(v)) {
+		const struct word *w = word_by_name(f->words, v->text);
 		if (w)
 			return w->value;
+		if (!lua_stringtonumber(L, v->text))
+			fail(e, f->key, "%s is not a known word", shown(e, v));
+		struct value number = lua_value(L, lua_gettop(L));
+		return check_uint(e, f, &number, max);
 	}
-	if (f->words ? !lua_isnumber(L, -1) : lua_type(L, -1) != LUA_TNUMBER) {
-		if (f->words && lua_type(L, -1) == LUA_TSTRING)
-			fail(e, f->key, "%s is not a known word", shown(e));
-		fail(e, f->key, "integer expected, got %s", luaL_typename(L, -1));
-	}
-	lua_Integer n = lua_tointegerx(L, -1, &exact);
-	if (!exact)
-		fail(e, f->key, "integer expected, got %s", shown(e));
+	if (v->type != VALUE_INTEGER && v->type != VALUE_NUMBER)
+		fail(e, f->key, "integer expected, got %s", type_name(e, v));
+	if (!whole_number(v, &n))
+		fail(e, f->key, "integer expected, got %s", shown(e, v));
 	if (n < 0 || (uint64_t)n > max) {
 		lua_pushfstring(L, "%I", (LUAI_UACINT)max);
 		const char *limit = lua_tostring(L, -1);
@@ -54,42 +54,45 @@ static uint64_t size_max(const struct field *f)
 	return f->size >= 8 ? (uint64_t)LUA_MAXINTEGER : ((uint64_t)1 << 8 * f->size) - 1;
 }
 
-static bool check_bool(struct encoder *e, const struct field *f)
+static bool check_bool(struct encoder *e, const struct field *f, const struct value *v)
 {
-	expect(e, f, LUA_TBOOLEAN, "boolean");
-	return lua_toboolean(e->L, -1);
+	expect(e, f, v, VALUE_BOOLEAN, "boolean");
+	return v->integer;
 }
 
-void put_int(struct encoder *e, const struct place *p, const struct field *f)
+void put_int(struct encoder *e, const struct place *p, const struct field *f, const struct value *v)
 {
-	store(e, p, f, check_uint(e, f, size_max(f)));
+	store(e, p, f, check_uint(e, f, v, size_max(f)));
 }
 
-void put_signed(struct encoder *e, const struct place *p, const struct field *f)
+void put_signed(struct encoder *e, const struct place *p, const struct field *f,
+		const struct value *v)
 {
-	int exact;
-	if (f->words && lua_type(e->L, -1) == LUA_TSTRING) {
-		put_int(e, p, f);
+	lua_Integer n;
+	if (f->words && is_text(v)) {
+		put_int(e, p, f, v);
 		return;
 	}
-	lua_Integer n = lua_tointegerx(e->L, -1, &exact);
-	if (!exact || n < INT32_MIN || n > INT32_MAX)
-		fail(e, f->key, "integer expected, got %s", shown(e));
+	if (!whole_number(v, &n) || n < INT32_MIN || n > INT32_MAX)
+		fail(e, f->key, "integer expected, got %s", shown(e, v));
 	store(e, p, f, (uint64_t)n);
 }
 
-void put_scaled(struct encoder *e, const struct place *p, const struct field *f)
+void put_scaled(struct encoder *e, const struct place *p, const struct field *f,
+		const struct value *v)
 {
-	expect(e, f, LUA_TNUMBER, "number");
-	lua_Number n = lua_tonumber(e->L, -1) * f->mask;
+	if (v->type != VALUE_INTEGER)
+		expect(e, f, v, VALUE_NUMBER, "number");
+	lua_Number n = v->number * f->mask;
 	if (!(n >= 0 && n <= 4294967295.0))
-		fail(e, f->key, "%s is out of range", shown(e));
+		fail(e, f->key, "%s is out of range", shown(e, v));
 	store(e, p, f, (uint64_t)(n + 0.5));
 }
 
-void put_units(struct encoder *e, const struct place *p, const struct field *f)
+void put_units(struct encoder *e, const struct place *p, const struct field *f,
+	       const struct value *v)
 {
-	uint64_t n = check_uint(e, f, (uint64_t)f->whole * f->mask);
+	uint64_t n = check_uint(e, f, v, (uint64_t)f->whole * f->mask);
 	if (n % f->mask)
 		fail(e, f->key, "%I is no multiple of %d", (LUAI_UACINT)n, (int)f->mask);
 	store(e, p, f, n / f->mask);
@@ -114,25 +117,27 @@ static bool read_pair(const char *text, char between, unsigned long max, unsigne
 }
 
 /* "1/3" */
-void put_ratio(struct encoder *e, const struct place *p, const struct field *f)
+void put_ratio(struct encoder *e, const struct place *p, const struct field *f,
+	       const struct value *v)
 {
 	unsigned long part, whole;
 	(void)p;
-	expect(e, f, LUA_TSTRING, "text like 1/3");
-	if (!read_pair(lua_tostring(e->L, -1), '/', 999999999, &part, &whole))
-		fail(e, f->key, "%s is not like 1/3", shown(e));
+	expect(e, f, v, VALUE_TEXT, "text like 1/3");
+	if (!read_pair(v->text, '/', 999999999, &part, &whole))
+		fail(e, f->key, "%s is not like 1/3", shown(e, v));
 	store_uint(put_room(e, f->attr, f->size), part, f->size, false);
 	store_uint(put_room(e, f->offset, f->size), whole, f->size, false);
 }
 
-void put_bytes(struct encoder *e, const struct place *p, const struct field *f)
+void put_bytes(struct encoder *e, const struct place *p, const struct field *f,
+	       const struct value *v)
 {
-	size_t length;
+	size_t length = v->length;
+	const char *text = v->text;
 	(void)p;
-	expect(e, f, LUA_TSTRING, "hexadecimal digits");
-	const char *text = lua_tolstring(e->L, -1, &length);
+	expect(e, f, v, VALUE_TEXT, "hexadecimal digits");
 	if (length % 2 || strspn(text, "0123456789abcdefABCDEF") != length)
-		fail(e, f->key, "%s is not two hexadecimal digits a byte", shown(e));
+		fail(e, f->key, "%s is not two hexadecimal digits a byte", shown(e, v));
 	uint8_t *bytes = arena_room(e->L, e->out, length / 2);
 	for (size_t i = 0; i < length / 2; i++) {
 		char pair[3] = {text[2 * i], text[2 * i + 1], 0};
@@ -140,11 +145,12 @@ void put_bytes(struct encoder *e, const struct place *p, const struct field *f)
 	}
 }
 
-void put_hex(struct encoder *e, const struct place *p, const struct field *f)
+void put_hex(struct encoder *e, const struct place *p, const struct field *f, const struct value *v)
 {
-	if (lua_type(e->L, -1) == LUA_TSTRING && lua_stringtonumber(e->L, lua_tostring(e->L, -1)))
-		lua_replace(e->L, -2);
-	put_int(e, p, f);
+	struct value number = *v;
+	if (is_text(v) && lua_stringtonumber(e->L, v->text))
+		number = lua_value(e->L, lua_gettop(e->L));
+	put_int(e, p, f, &number);
 }
 
 static void or_bits(struct encoder *e, const struct place *p, const struct field *f, uint32_t bits)
@@ -162,37 +168,34 @@ static void or_bits(struct encoder *e, const struct place *p, const struct field
 	}
 }
 
-void put_bit(struct encoder *e, const struct place *p, const struct field *f)
+void put_bit(struct encoder *e, const struct place *p, const struct field *f, const struct value *v)
 {
-	or_bits(e, p, f, check_bool(e, f) ? f->mask : 0);
+	or_bits(e, p, f, check_bool(e, f, v) ? f->mask : 0);
 }
 
-void put_bits(struct encoder *e, const struct place *p, const struct field *f)
+void put_bits(struct encoder *e, const struct place *p, const struct field *f,
+	      const struct value *v)
 {
-	lua_State *L = e->L;
 	uint32_t bits = 0;
-	expect(e, f, LUA_TTABLE, "list of words");
-	int n = 0;
-	for (; lua_rawgeti(L, -1, n + 1) != LUA_TNIL; n++) {
-		if (lua_type(L, -1) == LUA_TSTRING)
-			check_text(e, f->key);
-		const struct word *w = lua_type(L, -1) == LUA_TSTRING
-					       ? word_by_name(f->words, lua_tostring(L, -1))
-					       : NULL;
+	struct value one;
+	if (!has_fields(v))
+		unexpected(e, f, v, "list of words");
+	for (struct elements it = elements_of(e, v); next_element(e, &it, f->key, &one);) {
+		if (is_text(&one))
+			check_text(e, f->key, &one);
+		const struct word *w = is_text(&one) ? word_by_name(f->words, one.text) : NULL;
 		if (!w)
-			fail(e, f->key, "%s is not a known word", shown(e));
+			fail(e, f->key, "%s is not a known word", shown(e, &one));
 		bits |= w->value;
-		lua_pop(L, 1);
 	}
-	lua_pop(L, 1);
-	check_list(e, f->key, n);
 	store(e, p, f, bits);
 }
 
-void put_option(struct encoder *e, const struct place *p, const struct field *f)
+void put_option(struct encoder *e, const struct place *p, const struct field *f,
+		const struct value *v)
 {
 	uint8_t *at = written(e, p->attrs, f->attr);
-	uint32_t on = check_uint(e, f, 1) ? f->mask : 0;
+	uint32_t on = check_uint(e, f, v, 1) ? f->mask : 0;
 	if (!at)
 		at = put_room(e, f->attr, 2 * (size_t)f->size);
 	store_uint(at, read_uint(at, f->size, false) | on, f->size, false);
@@ -200,48 +203,51 @@ void put_option(struct encoder *e, const struct place *p, const struct field *f)
 	store_uint(at, read_uint(at, f->size, false) | f->mask, f->size, false);
 }
 
-void put_ttl(struct encoder *e, const struct place *p, const struct field *f)
+void put_ttl(struct encoder *e, const struct place *p, const struct field *f, const struct value *v)
 {
-	bool inherit =
-		lua_type(e->L, -1) == LUA_TSTRING && strcmp(lua_tostring(e->L, -1), "inherit") == 0;
-	if (inherit)
-		put_room(e, f->offset, 0);
-	inherit ? store(e, p, f, 0) : put_int(e, p, f);
+	if (!is_word(v, "inherit")) {
+		put_int(e, p, f, v);
+		return;
+	}
+	put_room(e, f->offset, 0);
+	store(e, p, f, 0);
 }
 
-void put_flag(struct encoder *e, const struct place *p, const struct field *f)
+void put_flag(struct encoder *e, const struct place *p, const struct field *f,
+	      const struct value *v)
 {
 	(void)p;
-	if (check_bool(e, f))
+	if (check_bool(e, f, v))
 		put_room(e, f->attr, 0);
 }
 
-void put_boolean(struct encoder *e, const struct place *p, const struct field *f)
+void put_boolean(struct encoder *e, const struct place *p, const struct field *f,
+		 const struct value *v)
 {
-	store(e, p, f, check_bool(e, f));
+	store(e, p, f, check_bool(e, f, v));
 }
 
-void put_string(struct encoder *e, const struct place *p, const struct field *f)
+void put_string(struct encoder *e, const struct place *p, const struct field *f,
+		const struct value *v)
 {
-	size_t length;
 	(void)p;
-	expect(e, f, LUA_TSTRING, "string");
-	const char *text = lua_tolstring(e->L, -1, &length);
+	expect(e, f, v, VALUE_TEXT, "string");
 	size_t room = f->size ? f->size : 256;
-	if (length + 1 > room)
-		fail(e, f->key, "'%s' is longer than %d bytes", text, (int)room - 1);
-	put(e, f->attr, text, length + 1);
+	if (v->length + 1 > room)
+		fail(e, f->key, "'%s' is longer than %d bytes", v->text, (int)room - 1);
+	put(e, f->attr, v->text, v->length + 1);
 }
 
 /* Text of an address -> family and bytes; raises. `size` 4 or 16 demands that family. */
-static int check_address(struct encoder *e, const struct field *f, const char *text, size_t length,
-			 uint8_t out[16])
+static int check_address(struct encoder *e, const struct field *f, const struct value *v,
+			 size_t from, size_t length, uint8_t out[16])
 {
+	const char *text = v->text + from;
 	if ((size_t)text_to_ip4(text, length, out) == length && length > 0)
 		return AF_INET;
 	if ((size_t)text_to_ip6(text, length, out) == length && length > 0)
 		return AF_INET6;
-	check_text(e, f->key);
+	check_text(e, f->key, v);
 	fail(e, f->key, "'%s' is not an address", text);
 }
 
@@ -250,18 +256,19 @@ static const char *family_name(int family)
 	return family == AF_INET6 ? "IPv6" : "IPv4";
 }
 
-void put_address(struct encoder *e, const struct place *p, const struct field *f)
+void put_address(struct encoder *e, const struct place *p, const struct field *f,
+		 const struct value *v)
 {
 	uint8_t bytes[16];
-	size_t length;
+	size_t length = v->length;
+	const char *text = v->text;
 	(void)p;
-	expect(e, f, LUA_TSTRING, "address");
-	const char *text = lua_tolstring(e->L, -1, &length);
+	expect(e, f, v, VALUE_TEXT, "address");
 	if (f->flags & F_MADE && e->verb != VERB_DUMP && length == 1 && strchr("+-", *text)) {
 		put(e, f->attr, text, 1); /* until all is there that it is made of */
 		return;
 	}
-	int family = check_address(e, f, text, length, bytes);
+	int family = check_address(e, f, v, 0, length, bytes);
 	int want = f->size == 4 ? AF_INET : f->size == 16 ? AF_INET6 : e->family;
 	if (f->size && family != want && f[1].key && strcmp(f[1].key, f->key) == 0)
 		f++, want = family; /* the next row is the same field in the other family */
@@ -294,17 +301,18 @@ static void mask_host(uint8_t bytes[16], int length)
 
 /* "default", "10.0.0.0/8", "10.0.0.1": host bits are kept in addresses and masked in destinations.
  */
-void put_prefix(struct encoder *e, const struct place *p, const struct field *f)
+void put_prefix(struct encoder *e, const struct place *p, const struct field *f,
+		const struct value *v)
 {
 	uint8_t bytes[16] = {0};
-	size_t size;
-	expect(e, f, LUA_TSTRING, "prefix");
-	const char *text = lua_tolstring(e->L, -1, &size);
+	size_t size = v->length;
+	const char *text = v->text;
+	expect(e, f, v, VALUE_TEXT, "prefix");
 	if ((*text == 'd' || *text == 'a') &&
 	    (strcmp(text, "default") == 0 || strcmp(text, "all") == 0 || strcmp(text, "any") == 0))
 		return;
 	const char *slash = memchr(text, '/', size);
-	int family = check_address(e, f, text, slash ? (size_t)(slash - text) : size, bytes);
+	int family = check_address(e, f, v, 0, slash ? (size_t)(slash - text) : size, bytes);
 	if (family != e->family)
 		fail(e, f->key, "'%s' is %s in an %s %s", text, family_name(family),
 		     family_name(e->family), e->depth ? "part" : "request");
@@ -320,17 +328,15 @@ void put_prefix(struct encoder *e, const struct place *p, const struct field *f)
 }
 
 /* RTA_GATEWAY, or for an IPv4 route with an IPv6 next hop RTA_VIA (kernel.md 3). */
-void put_via(struct encoder *e, const struct place *p, const struct field *f)
+void put_via(struct encoder *e, const struct place *p, const struct field *f, const struct value *v)
 {
 	uint8_t bytes[2 + 16];
-	size_t length;
 	(void)p;
-	expect(e, f, LUA_TSTRING, "address");
-	const char *text = lua_tolstring(e->L, -1, &length);
+	expect(e, f, v, VALUE_TEXT, "address");
+	const char *text = v->text;
 	bool other = *text == 'i' && strncmp(text, "inet6 ", 6) == 0;
-	if (other)
-		text += 6, length -= 6;
-	int family = check_address(e, f, text, length, bytes + 2);
+	size_t from = other ? 6 : 0;
+	int family = check_address(e, f, v, from, v->length - from, bytes + 2);
 	if (family == e->family && !(other && family == AF_INET)) {
 		put(e, f->attr, bytes + 2, address_size(family));
 	} else if (family == AF_INET6 && f->offset) {
@@ -338,28 +344,30 @@ void put_via(struct encoder *e, const struct place *p, const struct field *f)
 		memcpy(bytes, &number, sizeof(number));
 		put(e, f->offset, bytes, sizeof(bytes));
 	} else {
-		fail(e, f->key, "'%s' is %s, the route is %s", text, family_name(family),
+		fail(e, f->key, "'%s' is %s, the route is %s", text + from, family_name(family),
 		     family_name(e->family));
 	}
 }
 
-void put_lladdr(struct encoder *e, const struct place *p, const struct field *f)
+void put_lladdr(struct encoder *e, const struct place *p, const struct field *f,
+		const struct value *v)
 {
 	uint8_t bytes[32];
-	size_t length;
 	(void)p;
-	expect(e, f, LUA_TSTRING, "hardware address");
-	const char *text = lua_tolstring(e->L, -1, &length);
-	int n = text_to_lladdr(text, length, bytes, sizeof(bytes));
+	expect(e, f, v, VALUE_TEXT, "hardware address");
+	int n = text_to_lladdr(v->text, v->length, bytes, sizeof(bytes));
 	if (n < 0)
-		fail(e, f->key, "'%s' is not a hardware address", text);
+		fail(e, f->key, "'%s' is not a hardware address", v->text);
 	put(e, f->attr, bytes, (size_t)n);
 }
 
-/* The number of a link whose name, on top of the stack, was met before in this operation, or 0. */
-static uint32_t met_before(struct encoder *e)
+/* The number of a link whose name was met before in this operation, or 0. */
+static uint32_t met_before(struct encoder *e, const struct value *v)
 {
-	lua_pushvalue(e->L, -1);
+	if (v->index)
+		lua_pushvalue(e->L, v->index);
+	else
+		lua_pushlstring(e->L, v->text, v->length);
 	uint32_t index = 0;
 	if (lua_rawget(e->L, e->names) == LUA_TNUMBER)
 		index = (uint32_t)lua_tointeger(e->L, -1);
@@ -367,25 +375,24 @@ static uint32_t met_before(struct encoder *e)
 	return index;
 }
 
-void put_ifindex(struct encoder *e, const struct place *p, const struct field *f)
+void put_ifindex(struct encoder *e, const struct place *p, const struct field *f,
+		 const struct value *v)
 {
 	uint32_t index = 0;
 	bool found = true;
-	if (lua_type(e->L, -1) == LUA_TSTRING && (index = met_before(e))) {
+	if (is_text(v) && (index = met_before(e, v))) {
 		store(e, p, f, index);
 		return;
 	}
-	if (lua_isboolean(e->L, -1) && !lua_toboolean(e->L, -1)) { /* master = false: none */
+	if (v->type == VALUE_BOOLEAN && !v->integer) { /* master = false: none */
 		index = 0;
-	} else if (lua_isinteger(e->L, -1)) {
-		index = (uint32_t)check_uint(e, f, INT32_MAX);
+	} else if (v->type == VALUE_INTEGER) {
+		index = (uint32_t)check_uint(e, f, v, INT32_MAX);
 	} else {
-		expect(e, f, LUA_TSTRING, "name of an interface");
-		const char *name = lua_tostring(e->L, -1);
-		size_t length = strlen(name);
-		if (length == 0 || length > 15)
-			fail(e, f->key, "'%s' is no name of an interface", name);
-		index = names_index(e->L, e->names, name, &found);
+		expect(e, f, v, VALUE_TEXT, "name of an interface");
+		if (v->length == 0 || v->length > 15)
+			fail(e, f->key, "'%s' is no name of an interface", v->text);
+		index = names_index(e->L, e->names, v->text, &found);
 	}
 	if (!found && !e->refused) {
 		e->refused = errno;
@@ -394,62 +401,64 @@ void put_ifindex(struct encoder *e, const struct place *p, const struct field *f
 	store(e, p, f, index);
 }
 
-void put_weight(struct encoder *e, const struct place *p, const struct field *f)
+void put_weight(struct encoder *e, const struct place *p, const struct field *f,
+		const struct value *v)
 {
-	int exact;
-	lua_Integer n = lua_tointegerx(e->L, -1, &exact);
-	if (lua_type(e->L, -1) != LUA_TNUMBER || !exact)
-		fail(e, f->key, "integer expected, got %s", shown(e));
+	lua_Integer n;
+	if (!whole_number(v, &n))
+		fail(e, f->key, "integer expected, got %s", shown(e, v));
 	lua_Integer most = f->size == 1 ? 256 : UINT16_MAX;
 	if (n < 1 || n > most)
 		fail(e, f->key, "%I is outside 1..%I", (LUAI_UACINT)n, (LUAI_UACINT)most);
 	store_uint(header_of(e, p->header) + f->offset, (uint64_t)n - 1, f->size, false);
 }
 
-void put_table(struct encoder *e, const struct place *p, const struct field *f)
+void put_table(struct encoder *e, const struct place *p, const struct field *f,
+	       const struct value *v)
 {
-	uint32_t table = (uint32_t)check_uint(e, f, UINT32_MAX);
+	uint32_t table = (uint32_t)check_uint(e, f, v, UINT32_MAX);
 	header_of(e, p->header)[f->offset] = (uint8_t)(table < 256 ? table : RT_TABLE_UNSPEC);
 	if (table >= 256)
 		put(e, f->attr, &table, sizeof(table));
 }
 
 /* 5, or "7/5": from and to */
-void put_realm(struct encoder *e, const struct place *p, const struct field *f)
+void put_realm(struct encoder *e, const struct place *p, const struct field *f,
+	       const struct value *v)
 {
 	unsigned long from, to;
-	if (lua_type(e->L, -1) != LUA_TSTRING || !strchr(lua_tostring(e->L, -1), '/')) {
-		put_hex(e, p, f);
+	if (!is_text(v) || !strchr(v->text, '/')) {
+		put_hex(e, p, f, v);
 		return;
 	}
-	if (!read_pair(lua_tostring(e->L, -1), '/', UINT16_MAX, &from, &to))
-		fail(e, f->key, "%s is no realm like 5 or 7/5", shown(e));
+	if (!read_pair(v->text, '/', UINT16_MAX, &from, &to))
+		fail(e, f->key, "%s is no realm like 5 or 7/5", shown(e, v));
 	store(e, p, f, (uint64_t)from << 16 | (uint64_t)to);
 }
 
 /* 5, "5", or "1-100" */
-void put_range(struct encoder *e, const struct place *p, const struct field *f)
+void put_range(struct encoder *e, const struct place *p, const struct field *f,
+	       const struct value *v)
 {
-	lua_State *L = e->L;
 	unsigned long first, last, max = (unsigned long)size_max(f);
 	(void)p;
-	const char *text = luaL_tolstring(L, -1, NULL);
+	const char *text = is_text(v) ? v->text : shown(e, v);
 	const char *end = read_number(text, max, &first);
 	if (end && !*end)
 		last = first;
 	else if (!read_pair(text, '-', max, &first, &last) || first > last)
 		fail(e, f->key, "'%s' is not a range like 1-100", text);
-	lua_pop(L, 1);
 	uint8_t *room = put_room(e, f->attr, 2 * (size_t)f->size);
 	store_uint(room, first, f->size, f->flags & F_BE);
 	store_uint(room + f->size, last, f->size, f->flags & F_BE);
 }
 
-void put_member(struct encoder *e, const struct place *p, const struct field *f)
+void put_member(struct encoder *e, const struct place *p, const struct field *f,
+		const struct value *v)
 {
 	uint32_t value = UINT32_MAX; /* for ever */
-	if (!(lua_type(e->L, -1) == LUA_TSTRING && strcmp(lua_tostring(e->L, -1), "forever") == 0))
-		value = (uint32_t)check_uint(e, f, UINT32_MAX);
+	if (!is_word(v, "forever"))
+		value = (uint32_t)check_uint(e, f, v, UINT32_MAX);
 	uint8_t *at = written(e, p->attrs, f->attr);
 	if (!at) {
 		at = put_room(e, f->attr, f->whole);
@@ -460,11 +469,12 @@ void put_member(struct encoder *e, const struct place *p, const struct field *f)
 
 /* The path, name or pid of a namespace -> a descriptor that stays open until the message is sent.
  */
-void put_netns(struct encoder *e, const struct place *p, const struct field *f)
+void put_netns(struct encoder *e, const struct place *p, const struct field *f,
+	       const struct value *v)
 {
 	int32_t fd = -1;
 	(void)p;
-	const char *ref = luaL_tolstring(e->L, -1, NULL);
+	const char *ref = is_text(v) ? v->text : shown(e, v);
 	if (e->held) {
 		int i = 0;
 		while (i < HELD_MAX && e->held[i] >= 0)
@@ -478,6 +488,5 @@ void put_netns(struct encoder *e, const struct place *p, const struct field *f)
 			snprintf(e->ref, sizeof(e->ref), "%s", ref);
 		}
 	}
-	lua_pop(e->L, 1);
 	put(e, f->attr, &fd, sizeof(fd));
 }

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "rtnl/request/request.h"
+#include "rtnl/codec/value.h"
 
 #include "common/netlink.h"
 #include "common/netns.h"
@@ -261,18 +262,30 @@ void end_message(struct sock *s, size_t at)
 	memcpy(s->out->base + at, &length, sizeof(length));
 }
 
+/* Appends what words say that are typed after `ip OBJECT VERB`. */
+static void encode_words(lua_State *L, struct encoder *e, const struct object *object, int value)
+{
+	size_t length;
+	const char *text = lua_tolstring(L, value, &length);
+	struct arena *bytes = arena_new(L);
+	struct value part;
+	if (!parse_words(L, bytes, object, text, length, &part)) {
+		lua_pushfstring(L, "%s: %s", object->schema->name, lua_tostring(L, -1));
+		throw_at_caller(L);
+	}
+	encode_part(e, object->schema, bytes, &part);
+	arena_free(bytes);
+	lua_pop(L, 1);
+}
+
 static void encode_given(lua_State *L, struct encoder *e, const struct object *object, int value)
 {
 	struct view *v = view_test(L, value);
 	if (lua_type(L, value) == LUA_TSTRING) {
-		size_t length;
-		const char *text = lua_tolstring(L, value, &length);
-		if (!parse_words(L, object, text, length)) {
-			lua_pushfstring(L, "%s: %s", object->schema->name, lua_tostring(L, -1));
-			throw_at_caller(L);
-		}
-		lua_replace(L, value);
-	} else if (v) {
+		encode_words(L, e, object, value);
+		return;
+	}
+	if (v) {
 		bool same_kernel;
 		view_names(L, value);
 		lua_rawgeti(L, -1, 0);

@@ -1,9 +1,10 @@
 /*
- * Reading text word by word, and what the parts of the reader share.
+ * Reads text word by word, and what the parts of the reader share.
  */
-#ifndef ECMP_RTNL_SCAN_H
-#define ECMP_RTNL_SCAN_H
+#ifndef ECMP_RTNL_LEXER_H
+#define ECMP_RTNL_LEXER_H
 
+#include "rtnl/codec/value.h"
 #include "rtnl/rtnl.h"
 
 enum {
@@ -14,6 +15,7 @@ enum {
 struct scan {
 	lua_State *L;
 	const struct object *object;
+	struct parts parts;
 	const char *at, *end;
 	char token[TOKEN_MAX + 1]; /* the token read last */
 	size_t length;
@@ -27,14 +29,13 @@ bool next(struct scan *s);
 bool take(struct scan *s, const char *word);
 bool need(struct scan *s, const char *what);
 
-/* [table] -> [table with the fields read] */
-bool parse_fields(struct scan *s, const struct schema *schema, bool whole);
+/* Reads fields into a part. */
+bool parse_fields(struct scan *s, const struct schema *schema, bool whole,
+		  const struct value *part);
 
-void push_number_or_text(struct scan *s, int base);		    /* [] -> [value] */
-bool parse_segs(struct scan *s);				    /* [table] -> [table] */
-bool parse_value(struct scan *s, const struct field *f, bool bare); /* [] -> [value] */
-
-/* printed: what ip(8) prints as what is typed; [] -> [text, table of what no word says] */
-bool push_typed(lua_State *L, const struct object *object, const char *text, size_t length);
+struct value number_or_text(struct scan *s, int base);
+bool parse_segs(struct scan *s, const struct value *part);
+/* Reads a value; the token is the field's word, or for positional fields the value already. */
+bool parse_value(struct scan *s, const struct field *f, bool positional, struct value *v);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * What people type after `ip route add` -> the table that the encoder takes. The words are those of
- * the rows; beside them stand the few spellings of ip(8) that are no row's word. What ip(8) prints
- * is read as well: words for what only the kernel sets (dead, linkdown, ...) describe a state and
- * are passed over.
+ * Reads what people type after `ip route add` into parts, which the encoder takes. The words are
+ * those of the rows; beside them stand the few keywords of ip(8) that are no row's word. Routes are
+ * read as ip(8) prints them as well: words for what only the kernel sets (dead, linkdown, ...)
+ * describe a state and are passed over.
  */
 #include "rtnl/text/lexer.h"
 
@@ -118,23 +118,23 @@ static bool same_word(const struct field *f, const char *word, const char *row)
 }
 
 /* The rows that the `type` (or `port`) found so far selects, or NULL. */
-static const struct schema *variant_so_far(struct scan *s, const struct field *f)
+static const struct schema *variant_so_far(struct scan *s, const struct field *f,
+					   const struct value *part)
 {
-	const struct variant *v = NULL;
-	if (lua_getfield(s->L, -1, f->key) == LUA_TSTRING)
-		v = variant_by_name(f->variants, lua_tostring(s->L, -1));
-	lua_pop(s->L, 1);
+	struct value type = part_get(s->parts.bytes, part, f->key);
+	const struct variant *v = is_text(&type) ? variant_by_name(f->variants, type.text) : NULL;
 	return v ? v->schema : NULL;
 }
 
 /* The row of a word behind `type KIND`, where words belong to the kind first. */
-static const struct field *row_of_kind(struct scan *s, const struct field *rows, const char *word)
+static const struct field *row_of_kind(struct scan *s, const struct field *rows, const char *word,
+				       const struct value *part)
 {
 	for (const struct field *f = rows; f->kind != K_NONE; f++) {
 		const struct field *inner = NULL;
-		const struct schema *kind = f->kind == K_UNION ? variant_so_far(s, f) : NULL;
+		const struct schema *kind = f->kind == K_UNION ? variant_so_far(s, f, part) : NULL;
 		if (f->kind == K_NEST && (f->flags & F_HOIST))
-			inner = row_of_kind(s, f->sub->rows, word);
+			inner = row_of_kind(s, f->sub->rows, word, part);
 		for (const struct field *g = kind ? kind->rows : NULL;
 		     g && g->kind != K_NONE && !inner; g++)
 			if (same_word(g, word, spelled(kind, word)))
@@ -145,7 +145,7 @@ static const struct field *row_of_kind(struct scan *s, const struct field *rows,
 	return NULL;
 }
 
-/* The row of a word, through hoisted nests. */
+/* The row of a word, through flattened nests. */
 static const struct field *row_of_word(const struct field *rows, const char *word, const char *row)
 {
 	for (const struct field *f = rows; f->kind != K_NONE; f++) {
@@ -160,9 +160,24 @@ static const struct field *row_of_word(const struct field *rows, const char *wor
 	return NULL;
 }
 
+static void set(struct scan *s, const struct value *part, const char *key, struct value v)
+{
+	part_set(&s->parts, part, key, &v);
+}
+
+static void unset(struct scan *s, const struct value *part, const char *key)
+{
+	set(s, part, key, (struct value){.type = VALUE_NONE});
+}
+
+static struct value text_value(struct scan *s, const char *text)
+{
+	return part_text(&s->parts, text, strlen(text));
+}
+
 /* Words that set a field to a fixed value; those without a field only lead to the next word, or end
  * what is to be read. */
-static bool parse_fixed(struct scan *s, const struct schema *schema)
+static bool parse_fixed(struct scan *s, const struct schema *schema, const struct value *part)
 {
 	static const struct {
 		const char *schema, *word, *key;
@@ -197,278 +212,248 @@ static bool parse_fixed(struct scan *s, const struct schema *schema)
 				s->at = s->end;
 			return true;
 		}
-		if (fixed[i].text)
-			lua_pushstring(s->L, fixed[i].text);
-		else
-			lua_pushboolean(s->L, fixed[i].boolean);
-		lua_setfield(s->L, -2, fixed[i].key);
+		set(s, part, fixed[i].key,
+		    fixed[i].text ? text_value(s, fixed[i].text) : boolean_value(fixed[i].boolean));
 		return true;
 	}
 	return false;
 }
 
 /* "nolearning": a switch that a word alone turns on. */
-static bool parse_negation(struct scan *s, const struct schema *schema)
+static bool parse_negation(struct scan *s, const struct schema *schema, const struct value *part)
 {
-	const struct field *f =
-		strncmp(s->token, "no", 2) == 0 ? row_of_kind(s, schema->rows, s->token + 2) : NULL;
+	const struct field *f = strncmp(s->token, "no", 2) == 0
+					? row_of_kind(s, schema->rows, s->token + 2, part)
+					: NULL;
 	if (!f || !(f->flags & F_ALONE))
 		return false;
-	lua_pushboolean(s->L, 0);
-	lua_setfield(s->L, -2, f->key);
+	set(s, part, f->key, boolean_value(false));
 	return true;
 }
 
-static bool parse_row(struct scan *s, const struct field *f, bool bare);
+static bool parse_row(struct scan *s, const struct field *f, bool positional,
+		      const struct value *part);
+
+/* The list under a key, made where there is none yet. */
+static struct value list_of(struct scan *s, const struct value *part, const char *key)
+{
+	struct value list = part_get(s->parts.bytes, part, key);
+	if (list.type == VALUE_PART)
+		return list;
+	list = part_new(&s->parts);
+	part_set(&s->parts, part, key, &list);
+	return list;
+}
 
 /* One more of a list: "nexthop via 10.0.0.1 weight 2"; "vid 10 pvid", where the word has a value.
  */
-static bool parse_member(struct scan *s, const struct field *f)
+static bool parse_member(struct scan *s, const struct field *f, const struct value *part)
 {
-	lua_State *L = s->L;
-	if (lua_getfield(L, -1, f->key) != LUA_TTABLE) {
-		lua_pop(L, 1);
-		lua_newtable(L);
-		lua_pushvalue(L, -1);
-		lua_setfield(L, -3, f->key);
-	}
-	lua_newtable(L);
-	if (f->kind == K_STRUCTS && !parse_row(s, f->sub->rows, false))
+	struct value list = list_of(s, part, f->key), member = part_new(&s->parts);
+	if (f->kind == K_STRUCTS && !parse_row(s, f->sub->rows, false, &member))
 		return false;
-	if (!parse_fields(s, f->sub, false))
+	if (!parse_fields(s, f->sub, false, &member))
 		return false;
-	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-	lua_pop(L, 1);
+	part_add(&s->parts, &list, &member);
 	return true;
 }
 
 /* "mtu lock 1400": the name goes to the list `lock`. */
-static void note_lock(struct scan *s, const struct field *f)
+static void note_lock(struct scan *s, const struct field *f, const struct value *part)
 {
-	lua_State *L = s->L;
-	if (lua_getfield(L, -1, "lock") != LUA_TTABLE) {
-		lua_pop(L, 1);
-		lua_newtable(L);
-		lua_pushvalue(L, -1);
-		lua_setfield(L, -3, "lock");
-	}
-	lua_pushstring(L, f->key);
-	lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-	lua_pop(L, 1);
+	struct value list = list_of(s, part, "lock"), name = text_value(s, f->key);
+	part_add(&s->parts, &list, &name);
 }
 
-/* "v1 name v9": what stood alone is the link, what follows its new name. [table] -> [table] */
-static void rename_link(lua_State *L)
+/* "v1 name v9": what stood alone is the link, what follows its new name. */
+static void rename_link(struct scan *s, const struct value *part)
 {
-	if (lua_getfield(L, -1, "name") == LUA_TSTRING) {
-		lua_setfield(L, -2, "dev");
-		lua_pushnil(L);
-		lua_setfield(L, -2, "name");
-	} else {
-		lua_pop(L, 1);
-	}
+	struct value name = part_get(s->parts.bytes, part, "name");
+	if (!is_text(&name))
+		return;
+	set(s, part, "dev", name);
+	unset(s, part, "name");
 }
 
-/* "0x10/0xff": mark and mask. [table, text] -> [table, mark] */
-static void split_mark(struct scan *s)
+/* "0x10/0xff": mark and mask. */
+static struct value split_mark(struct scan *s, struct value mark, const struct value *part)
 {
-	lua_State *L = s->L;
 	char *slash = strchr(s->token, '/');
 	if (!slash)
-		return;
-	lua_pop(L, 1);
-	lua_pushstring(L, slash + 1);
-	lua_setfield(L, -2, "fwmask");
+		return mark;
+	set(s, part, "fwmask", text_value(s, slash + 1));
 	*slash = 0;
 	s->length = (size_t)(slash - s->token);
-	push_number_or_text(s, 10);
+	return number_or_text(s, 10);
 }
 
-/* What is told each packet's tunnel from outside has nothing to learn, unless it is said again.
- * [table, value] -> [table, value] */
-static void learn_nothing(lua_State *L)
+/* Stores a value under its key, where ip(8) has ways of its own to say it. */
+static void set_value(struct scan *s, const struct field *f, const struct value *part,
+		      struct value v)
 {
-	lua_pushboolean(L, 0);
-	lua_setfield(L, -3, "learning");
-}
-
-/* Stores a value under its key, where ip(8) has ways of its own to say it. [table, value] ->
- * [table] */
-static void set_value(struct scan *s, const struct field *f, bool inverse)
-{
-	lua_State *L = s->L;
-	if (inverse) { /* arp on: not noarp */
-		lua_pushboolean(L, !lua_toboolean(L, -1));
-		lua_replace(L, -2);
-	}
 	if (f->kind == K_HEX && strcmp(f->key, "fwmark") == 0)
-		split_mark(s);
+		v = split_mark(s, v, part);
+	/* a tunnel told from outside where each packet goes has nothing to learn, unless it is said
+	 * again */
 	if (f->flags & F_ALONE && strcmp(f->key, "external") == 0)
-		learn_nothing(L);
-	bool text = lua_type(L, -1) == LUA_TSTRING;
-	if (text && strcmp(f->key, "type") == 0 &&
-	    strcmp(lua_tostring(L, -1), "bridge_slave") == 0) {
-		lua_pop(L, 1);
-		lua_pushliteral(L, "bridge");
-		lua_setfield(L, -2, "port");
-	} else {
-		lua_setfield(L, -2, f->key);
-	}
+		set(s, part, "learning", boolean_value(false));
+	if (strcmp(f->key, "type") == 0 && is_word(&v, "bridge_slave"))
+		set(s, part, "port", text_value(s, "bridge"));
+	else
+		set(s, part, f->key, v);
 }
 
-/* Whether the table on top of the stack has the field already. */
-static bool given(struct scan *s, const struct field *f)
+static bool given(struct scan *s, const struct field *f, const struct value *part)
 {
-	bool there = lua_getfield(s->L, -1, f->key) != LUA_TNIL;
-	lua_pop(s->L, 1);
-	return there;
+	return part_get(s->parts.bytes, part, f->key).type != VALUE_NONE;
 }
 
-static bool parse_row(struct scan *s, const struct field *f, bool bare)
+static bool parse_row(struct scan *s, const struct field *f, bool positional,
+		      const struct value *part)
 {
+	struct value v;
 	bool metric = s->object->schema == &schema_route && !(f->flags & F_HEADER) &&
 		      word_by_name(words_locks, f->key);
 	bool inverse = same_text(s->token, "arp") || same_text(s->token, "trailers");
 	if (f->kind == K_HOPS || f->kind == K_STRUCTS)
-		return parse_member(s, f);
+		return parse_member(s, f, part);
 	if (f->kind == K_SEGMENTS && !f->words)
-		return parse_segs(s);
+		return parse_segs(s, part);
 	/* the kernel heeds a rto_min only when it is locked, so ip(8) always locks it */
 	if (metric && (take(s, "lock") || strcmp(f->key, "rto_min") == 0))
-		note_lock(s, f);
-	if (s->object->schema == &schema_link && !bare && f->kind == K_STRING &&
+		note_lock(s, f, part);
+	if (s->object->schema == &schema_link && !positional && f->kind == K_STRING &&
 	    strcmp(f->key, "name") == 0)
-		rename_link(s->L);
-	if (f->key && given(s, f))
+		rename_link(s, part);
+	if (f->key && given(s, f, part))
 		return fault(s, "'%s' is given twice");
 	if (f->kind == K_TABLE && take(s, "[l3mdev-table]")) {
-		lua_pushboolean(s->L, 1);
-		lua_setfield(s->L, -2, "l3mdev");
+		set(s, part, "l3mdev", boolean_value(true));
 		return true;
 	}
-	if (!parse_value(s, f, bare))
+	if (!parse_value(s, f, positional, &v))
 		return false;
-	if (f->flags & F_READONLY)
-		lua_pop(s->L, 1);
-	else
-		set_value(s, f, inverse && f->kind == K_BIT);
+	if (inverse && f->kind == K_BIT) /* arp on: not noarp */
+		v = boolean_value(!v.integer);
+	if (!(f->flags & F_READONLY))
+		set_value(s, f, part, v);
 	return true;
 }
 
 /* The field that a word without a keyword before it fills: a route's type and destination, a link's
  * name, ... */
-static const struct field *bare_field(struct scan *s, const struct schema *schema)
+static const struct field *positional_field(struct scan *s, const struct schema *schema,
+					    const struct value *part)
 {
 	for (const struct field *f = schema->rows; f->kind != K_NONE; f++) {
 		bool name = schema == &schema_link && f->kind == K_STRING &&
 			    strcmp(f->key, "name") == 0;
-		const struct schema *inner = f->kind == K_UNION	  ? variant_so_far(s, f)
+		const struct schema *inner = f->kind == K_UNION	  ? variant_so_far(s, f, part)
 					     : f->flags & F_HOIST ? f->sub
 								  : NULL;
-		const struct field *bare = inner ? bare_field(s, inner) : NULL;
-		if (bare)
-			return bare;
+		const struct field *found = inner ? positional_field(s, inner, part) : NULL;
+		if (found)
+			return found;
 		if (!(f->flags & F_BARE) && !name)
 			continue;
 		if (f->words && !word_by_name(f->words, s->token))
 			continue;
-		if (!given(s, f))
+		if (!given(s, f, part))
 			return f;
 	}
 	return NULL;
 }
 
+/* "50: from all ...": the priority of a rule, as ip(8) prints it. */
+static const struct field *printed_priority(struct scan *s, const struct schema *schema)
+{
+	if (schema != &schema_rule || s->length < 2 || s->token[s->length - 1] != ':')
+		return NULL;
+	s->token[--s->length] = 0;
+	return row_of_word(schema->rows, "priority", NULL);
+}
+
 /*
- * Reads fields into the table on top of the stack. `whole`: every word must be understood;
- * otherwise the first one that is not ends the part (a next hop inside a route).
+ * Reads fields into a part. `whole`: every word must be understood; otherwise the first one that is
+ * not ends the part (a next hop inside a route).
  */
-static bool read_part(struct scan *s, const struct schema *schema, bool whole)
+static bool read_part(struct scan *s, const struct schema *schema, bool whole,
+		      const struct value *part)
 {
 	for (;;) {
-		struct scan before = *s;
+		const char *before = s->at;
 		if (!next(s))
 			return !s->fault;
 		const char *row = spelled(schema, s->token);
-		const struct field *f = row_of_kind(s, schema->rows, s->token);
-		bool bare = false;
+		const struct field *f = row_of_kind(s, schema->rows, s->token, part);
+		bool positional = false;
 		if (!f)
 			f = row_of_word(schema->rows, s->token, row);
 		if (f && (schema->head == 0 || (!whole && f->flags & F_BARE)) &&
-		    given(s, f)) { /* the second tos is no longer the tunnel's, the second vid the
-				      next one's */
-			*s = before;
+		    given(s, f, part)) { /* the second tos is no longer the tunnel's, the second
+					    vid the next one's */
+			s->at = before;
 			return true;
 		}
-		if (!f && schema == &schema_rule && s->length > 1 &&
-		    s->token[s->length - 1] == ':') { /* 50: from all ... */
-			s->token[--s->length] = 0;
-			f = row_of_word(schema->rows, "priority", NULL);
-			bare = true;
-		}
+		if (!f && (f = printed_priority(s, schema)))
+			positional = true;
 		if (f && f->flags & F_BARE && !row && f->words && word_by_name(f->words, s->token))
 			f = NULL;
-		if (!f && (parse_fixed(s, schema) || parse_negation(s, schema)))
+		if (!f && (parse_fixed(s, schema, part) || parse_negation(s, schema, part)))
 			continue;
 		if (!f && whole) {
-			f = bare_field(s, schema);
-			bare = f != NULL;
+			f = positional_field(s, schema, part);
+			positional = f != NULL;
 		}
 		if (!f && !whole) {
-			*s = before;
+			s->at = before;
 			return true;
 		}
 		if (!f)
 			return fault(s, not_understood);
-		if (!parse_row(s, f, bare))
+		if (!parse_row(s, f, positional, part))
 			return false;
 	}
 }
 
-bool parse_fields(struct scan *s, const struct schema *schema, bool whole)
+bool parse_fields(struct scan *s, const struct schema *schema, bool whole, const struct value *part)
 {
 	bool understood;
 	if (s->depth == NESTED_MAX)
 		return fault(s, "'%s' is nested too deeply");
-	luaL_checkstack(s->L, 12, "too many values");
 	s->depth++;
-	understood = read_part(s, schema, whole);
+	understood = read_part(s, schema, whole, part);
 	s->depth--;
 	return understood;
 }
 
-/* "dev t0 type bridge": the name of a link that is to be made, or of one that is there. [table] ->
- * [table] */
-static void name_link(lua_State *L)
+/* "dev t0 type bridge": the name of a link that is to be made, or of one that is there. */
+static void name_link(struct scan *s, const struct value *part)
 {
-	bool kind = lua_getfield(L, -1, "type") == LUA_TSTRING;
-	bool named = lua_getfield(L, -2, "name") != LUA_TNIL;
-	lua_pop(L, 2);
-	if (!kind || named)
+	struct value type = part_get(s->parts.bytes, part, "type");
+	struct value name = part_get(s->parts.bytes, part, "name");
+	if (!is_text(&type) || name.type != VALUE_NONE)
 		return;
-	lua_getfield(L, -1, "dev");
-	lua_setfield(L, -2, "name");
-	lua_pushnil(L);
-	lua_setfield(L, -2, "dev");
+	set(s, part, "name", part_get(s->parts.bytes, part, "dev"));
+	unset(s, part, "dev");
 }
 
-bool parse_words(lua_State *L, const struct object *object, const char *text, size_t length)
+bool parse_words(lua_State *L, struct arena *bytes, const struct object *object, const char *text,
+		 size_t length, struct value *part)
 {
-	struct scan s = {.L = L, .object = object, .at = text, .end = text + length};
-	int top = lua_gettop(L);
-	if (push_typed(L, object, text, length)) {
-		s.at = lua_tolstring(L, -2, &length);
-		s.end = s.at + length;
-	} else {
-		lua_newtable(L);
-	}
-	if (parse_fields(&s, object->schema, true)) {
+	struct scan s = {.L = L,
+			 .object = object,
+			 .parts = {.L = L, .bytes = bytes},
+			 .at = text,
+			 .end = text + length};
+	luaL_checkstack(L, 12, "too many values");
+	bytes->length = 0;
+	*part = part_new(&s.parts);
+	if (parse_fields(&s, object->schema, true, part)) {
 		if (object->schema == &schema_link)
-			name_link(L);
-		lua_insert(L, top + 1);
-		lua_settop(L, top + 1);
+			name_link(&s, part);
 		return true;
 	}
-	lua_settop(L, top);
 	lua_pushfstring(L, s.fault, s.culprit);
 	const char *near =
 		s.fault == not_understood ? nearest_key(L, object->schema, s.culprit) : NULL;

@@ -1,6 +1,6 @@
 /*
- * The values that people type, kind by kind: each leaves one value on the stack. What ip(8) prints
- * is read as well.
+ * The values that people type, one function for each type of field. What ip(8) prints is read as
+ * well.
  */
 #include "rtnl/text/lexer.h"
 
@@ -39,14 +39,17 @@ bool next(struct scan *s)
 	return n > 0;
 }
 
-/* Looks at the next token and takes it only if it is `word`. */
+/* Takes the next token only if it is `word`; else the token read last stays. */
 bool take(struct scan *s, const char *word)
 {
-	struct scan before = *s;
-	if (next(s) && strcmp(s->token, word) == 0)
-		return true;
-	*s = before;
-	return false;
+	const char *at = s->at;
+	size_t n = strlen(word);
+	while (at < s->end && is_blank(*at))
+		at++;
+	size_t left = (size_t)(s->end - at);
+	if (left < n || memcmp(at, word, n) != 0 || (left > n && !is_blank(at[n])))
+		return false;
+	return next(s);
 }
 
 bool need(struct scan *s, const char *what)
@@ -59,94 +62,122 @@ bool need(struct scan *s, const char *what)
 	return fault(s, "a value is missing behind '%s'");
 }
 
-/* --- values: each leaves one value on the stack ---------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
-void push_number_or_text(struct scan *s, int base)
+static struct value token_value(struct scan *s)
+{
+	return part_text(&s->parts, s->token, s->length);
+}
+
+struct value number_or_text(struct scan *s, int base)
 {
 	char *rest;
 	const char *t = s->token;
 	if ((t[0] >= '0' && t[0] <= '9') || (t[0] == '-' && t[1]) || base == 16) {
 		long long n = strtoll(t, &rest, strncmp(t, "0x", 2) == 0 ? 16 : base);
-		if (*rest == 0) {
-			lua_pushinteger(s->L, n);
-			return;
-		}
+		if (*rest == 0)
+			return integer_value(n);
 	}
-	lua_pushlstring(s->L, t, s->length);
+	return token_value(s);
+}
+
+/* A name of /etc/iproute2, or the token as it is. */
+static struct value site_value(struct scan *s, const struct word *words)
+{
+	struct value v;
+	lua_pushlstring(s->L, s->token, s->length);
+	site_swap(s->L, words);
+	v = lua_isinteger(s->L, -1) ? integer_value(lua_tointeger(s->L, -1)) : token_value(s);
+	lua_pop(s->L, 1);
+	return v;
 }
 
 /* A name that is none of the row's words may be the site's. */
-static void push_number_or_name(struct scan *s, const struct field *f)
+static struct value number_or_name(struct scan *s, const struct field *f)
 {
-	push_number_or_text(s, 10);
-	if (f->words && lua_type(s->L, -1) == LUA_TSTRING && !word_by_name(f->words, s->token))
-		site_swap(s->L, f->words);
+	struct value v = number_or_text(s, 10);
+	if (f->words && is_text(&v) && !word_by_name(f->words, s->token))
+		return site_value(s, f->words);
+	return v;
 }
 
 /* ip(8) reads a tos as a name, or as hexadecimal with or without 0x. */
-static void push_hex_or_name(struct scan *s, const struct field *f)
+static struct value hex_or_name(struct scan *s, const struct field *f)
 {
-	if (f->words) {
-		lua_pushlstring(s->L, s->token, s->length);
-		site_swap(s->L, f->words);
-		if (lua_isinteger(s->L, -1) || word_by_name(f->words, s->token))
-			return;
-		lua_pop(s->L, 1);
-	}
-	push_number_or_text(s, f->words ? 16 : 10);
+	if (!f->words)
+		return number_or_text(s, 10);
+	struct value v = site_value(s, f->words);
+	if (is_text(&v) && !word_by_name(f->words, s->token))
+		return number_or_text(s, 16);
+	return v;
 }
 
 /* "5", "3/5", each part by number or name */
-static void push_realm(struct scan *s, const struct field *f)
+static struct value realm(struct scan *s, const struct field *f)
 {
 	char *slash = strchr(s->token, '/');
-	if (slash)
-		*slash = 0;
-	s->length = strlen(s->token);
-	push_number_or_name(s, f);
 	if (!slash)
-		return;
-	lua_pushliteral(s->L, "/");
-	memmove(s->token, slash + 1, strlen(slash + 1) + 1);
-	s->length = strlen(s->token);
-	push_number_or_name(s, f);
-	lua_concat(s->L, 3);
+		return number_or_name(s, f);
+	char text[2 * TOKEN_MAX];
+	size_t whole = s->length;
+	*slash = 0;
+	s->length = (size_t)(slash - s->token);
+	struct value from = number_or_name(s, f);
+	size_t n = is_text(&from)
+			   ? (size_t)snprintf(text, sizeof(text), "%s/", from.text)
+			   : (size_t)snprintf(text, sizeof(text), "%lld/", (long long)from.integer);
+	s->length = whole - s->length - 1;
+	memmove(s->token, slash + 1, s->length + 1);
+	struct value to = number_or_name(s, f);
+	n += is_text(&to)
+		     ? (size_t)snprintf(text + n, sizeof(text) - n, "%s", to.text)
+		     : (size_t)snprintf(text + n, sizeof(text) - n, "%lld", (long long)to.integer);
+	return part_text(&s->parts, text, n < sizeof(text) ? n : sizeof(text) - 1);
 }
 
-/* "10.9/16", "0/0", "10.1": the missing numbers are zero, and a mask may stand for the length. */
-static void push_address(struct scan *s)
+/* The length that a mask such as 255.255.0.0 stands for; 99, which no length is, where its bits do
+ * not hang together; -1 where the text is no mask. */
+static int mask_length(const char *text)
+{
+	uint8_t mask[4];
+	int bits = 0;
+	if (!text_to_ip4(text, strlen(text), mask) || text[strspn(text, "0123456789.")])
+		return -1;
+	uint32_t m = (uint32_t)read_uint(mask, 4, true);
+	while (bits < 32 && m >> (31 - bits) & 1)
+		bits++;
+	return (uint64_t)m << bits & UINT32_MAX ? 99 : bits;
+}
+
+/* "10.9/16", "0/0", "10.1": the missing numbers are zero, and a mask may stand for the length.
+ * `before` is a word that goes in front. */
+static struct value address(struct scan *s, const char *before)
 {
 	static const char zeros[] = ".0.0.0";
-	uint8_t mask[4];
+	char text[TOKEN_MAX + 32];
 	size_t dots = 0;
-	int bits = 0;
 	const char *t = s->token, *slash = strchr(t, '/');
 	size_t n = strspn(t, "0123456789.");
 	for (size_t i = 0; i < n; i++)
 		dots += t[i] == '.';
-	if (n == 0 || dots > 3 || t[n - 1] == '.' || (t[n] && t + n != slash)) {
-		lua_pushlstring(s->L, t, s->length);
-		return;
-	}
-	lua_pushlstring(s->L, t, n);
-	lua_pushstring(s->L, &zeros[2 * dots]);
-	if (slash && text_to_ip4(slash + 1, strlen(slash + 1), mask) &&
-	    !slash[1 + strspn(slash + 1, "0123456789.")]) {
-		uint32_t m = (uint32_t)read_uint(mask, 4, true);
-		while (bits < 32 && m >> (31 - bits) & 1)
-			bits++;
-		if ((uint64_t)m << bits & UINT32_MAX)
-			bits = 99; /* no mask: refused as a length */
-		lua_pushfstring(s->L, "/%d", bits);
-	} else {
-		lua_pushstring(s->L, slash ? slash : "");
-	}
-	lua_concat(s->L, 3);
+	bool short_form = n > 0 && dots <= 3 && t[n - 1] != '.' && (!t[n] || t + n == slash);
+	int bits = short_form && slash ? mask_length(slash + 1) : -1;
+	if (!*before && (!short_form || (dots == 3 && bits < 0)))
+		return token_value(s);
+	if (!short_form)
+		snprintf(text, sizeof(text), "%s%s", before, t);
+	else if (bits >= 0)
+		snprintf(text, sizeof(text), "%s%.*s%s/%d", before, (int)n, t, &zeros[2 * dots],
+			 bits);
+	else
+		snprintf(text, sizeof(text), "%s%.*s%s%s", before, (int)n, t, &zeros[2 * dots],
+			 slash ? slash : "");
+	return part_text(&s->parts, text, strlen(text));
 }
 
 /* 100ms, 2s, 96sec: in the row's unit, milliseconds or seconds. A bare number is seconds, but of a
  * metric what the wire counts: eighths and quarters of a millisecond. */
-static bool parse_scaled(struct scan *s, const struct field *f)
+static bool parse_scaled(struct scan *s, const struct field *f, struct value *v)
 {
 	char *unit;
 	double n = strtod(s->token, &unit);
@@ -161,37 +192,52 @@ static bool parse_scaled(struct scan *s, const struct field *f)
 		return fault(s, "'%s' is not a time");
 	else if (ms)
 		n /= f->mask;
+	struct value number = {.type = VALUE_NUMBER, .number = n};
 	lua_Integer whole;
-	if (lua_numbertointeger(n, &whole) && (lua_Number)whole == n)
-		lua_pushinteger(s->L, whole);
-	else
-		lua_pushnumber(s->L, n);
+	*v = whole_number(&number, &whole) ? integer_value(whole) : number;
 	return true;
 }
 
+/* A word of a list: a number where it is one. */
+static struct value list_word(struct scan *s, const char *text)
+{
+	struct value v;
+	if (!lua_stringtonumber(s->L, text))
+		return part_text(&s->parts, text, strlen(text));
+	v = lua_value(s->L, lua_gettop(s->L));
+	v.index = 0;
+	lua_pop(s->L, 1);
+	return v;
+}
+
 /* Words or numbers divided by a character, as a list. */
-static void push_split(struct scan *s, char separator)
+static struct value split(struct scan *s, char separator)
 {
 	char *p = s->token;
-	lua_newtable(s->L);
-	for (int i = 1; p; i++) {
+	struct value list = part_new(&s->parts);
+	while (p) {
 		char *stop = strchr(p, separator);
 		if (stop)
 			*stop = 0;
-		lua_pushstring(s->L, p);
-		if (lua_stringtonumber(s->L, p))
-			lua_replace(s->L, -2);
-		lua_rawseti(s->L, -2, i);
+		struct value one = list_word(s, p);
+		part_add(&s->parts, &list, &one);
 		p = stop ? stop + 1 : NULL;
 	}
+	return list;
+}
+
+static void set_number(struct scan *s, const struct value *part, const char *key, unsigned long n)
+{
+	struct value v = integer_value((lua_Integer)n);
+	part_set(&s->parts, part, key, &v);
 }
 
 /* 1/2,5 -> { { id = 1 }, { id = 2, weight = 5 } } */
-static bool parse_group(struct scan *s)
+static bool parse_group(struct scan *s, struct value *list)
 {
 	char *p = s->token;
-	lua_newtable(s->L);
-	for (int i = 1; p; i++) {
+	*list = part_new(&s->parts);
+	while (p) {
 		char *rest;
 		unsigned long id = strtoul(p, &rest, 0), weight = 1;
 		if (rest == p)
@@ -202,105 +248,93 @@ static bool parse_group(struct scan *s)
 		}
 		if ((*rest != '/' && *rest) || rest == p)
 			return fault(s, "'%s' is not a group like 1/2,5");
-		lua_createtable(s->L, 0, 2);
-		lua_pushinteger(s->L, (lua_Integer)id);
-		lua_setfield(s->L, -2, "id");
-		lua_pushinteger(s->L, (lua_Integer)weight);
-		lua_setfield(s->L, -2, "weight");
-		lua_rawseti(s->L, -2, i);
+		struct value member = part_new(&s->parts);
+		set_number(s, &member, "id", id);
+		set_number(s, &member, "weight", weight);
+		part_add(&s->parts, list, &member);
 		p = *rest ? rest + 1 : NULL;
 	}
 	return true;
 }
 
-/* [table] -> [table] */
-static bool says(lua_State *L, const char *key, const char *word)
+static bool says(struct scan *s, const struct value *part, const char *key, const char *word)
 {
-	bool same =
-		lua_getfield(L, -1, key) == LUA_TSTRING && strcmp(lua_tostring(L, -1), word) == 0;
-	lua_pop(L, 1);
-	return same;
+	struct value v = part_get(s->parts.bytes, part, key);
+	return is_word(&v, word);
 }
 
 /* fc00::1 fc00::2 ] -> list; inline, the last is the place of the packet's own address and no
- * segment. [table] -> [table, list] */
-static void parse_printed_segs(struct scan *s)
+ * segment. */
+static struct value printed_segs(struct scan *s, const struct value *part)
 {
-	lua_State *L = s->L;
-	lua_Integer n = 0;
-	bool inlined = says(L, "mode", "inline") || says(L, "action", "End.B6");
-	lua_newtable(L);
+	bool inlined = says(s, part, "mode", "inline") || says(s, part, "action", "End.B6");
+	struct value list = part_new(&s->parts), held = {.type = VALUE_NONE};
 	while (need(s, "segs [") && strcmp(s->token, "]") != 0) {
-		lua_pushlstring(L, s->token, s->length);
-		lua_rawseti(L, -2, ++n);
+		if (held.type != VALUE_NONE)
+			part_add(&s->parts, &list, &held);
+		held = token_value(s);
 	}
-	if (inlined && n > 1) {
-		lua_pushnil(L);
-		lua_rawseti(L, -2, n);
-	}
+	if (held.type != VALUE_NONE && (!inlined || part_count(s->parts.bytes, &list) == 0))
+		part_add(&s->parts, &list, &held);
+	return list;
 }
 
 /* "segs fc00::1,fc00::2" as typed, "segs 2 [ fc00::1 fc00::2 ]" as printed: into `segs` of the
- * table on top. */
-bool parse_segs(struct scan *s)
+ * part. */
+bool parse_segs(struct scan *s, const struct value *part)
 {
 	if (!need(s, "segs"))
 		return false;
-	if (take(s, "["))
-		parse_printed_segs(s);
-	else
-		push_split(s, ',');
-	lua_setfield(s->L, -2, "segs");
+	struct value list = take(s, "[") ? printed_segs(s, part) : split(s, ',');
+	part_set(&s->parts, part, "segs", &list);
 	return !s->fault;
 }
 
-/* By its word; by its number, as what has no word is printed. [word or number] -> [the same] */
-static const struct variant *encap_typed(struct scan *s, const struct field *f)
+/* By its word; by its number, as what has no word is printed. */
+static const struct variant *encap_by_word(struct scan *s, const struct field *f,
+					   struct value *type)
 {
 	const struct variant *v = variant_by_name(f->variants, s->token);
-	if (v || !lua_isinteger(s->L, -1))
+	*type = number_or_text(s, 10);
+	if (v || is_text(type))
 		return v;
-	lua_Integer number = lua_tointeger(s->L, -1);
-	if (number >= 0 && number <= UINT16_MAX)
-		v = variant_by_number(f->variants, (uint16_t)number);
+	if (type->integer >= 0 && type->integer <= UINT16_MAX)
+		v = variant_by_number(f->variants, (uint16_t)type->integer);
 	if (!v)
 		return &encap_other;
-	lua_pushstring(s->L, v->name);
-	lua_replace(s->L, -2);
+	*type = part_text(&s->parts, v->name, strlen(v->name));
 	return v;
 }
 
-static bool parse_encap(struct scan *s, const struct field *f)
+static bool parse_encap(struct scan *s, const struct field *f, struct value *encap)
 {
-	lua_newtable(s->L);
-	push_number_or_text(s, 10);
-	const struct variant *v = encap_typed(s, f);
+	struct value type;
+	*encap = part_new(&s->parts);
+	const struct variant *v = encap_by_word(s, f, &type);
 	if (!v)
 		return fault(s, "'%s' is no encapsulation: one of " ENCAPS " expected");
-	lua_setfield(s->L, -2, "type");
+	part_set(&s->parts, encap, "type", &type);
 	if (v->schema->rows[0].kind == K_LABELS) {
 		if (!need(s, "mpls"))
 			return false;
-		push_split(s, '/');
-		lua_setfield(s->L, -2, v->schema->rows[0].key);
+		struct value labels = split(s, '/');
+		part_set(&s->parts, encap, v->schema->rows[0].key, &labels);
 	}
-	return parse_fields(s, v->schema, false);
+	return parse_fields(s, v->schema, false, encap);
 }
 
 /* "inet6 fe80::1": the other family, which is worth a word in a route alone. */
-static bool parse_via(struct scan *s, const struct field *f)
+static bool parse_via(struct scan *s, const struct field *f, struct value *v)
 {
 	bool inet6 = strcmp(s->token, "inet6") == 0;
 	if ((inet6 || strcmp(s->token, "inet") == 0) && !need(s, "via"))
 		return false;
-	lua_pushstring(s->L, inet6 && f->offset ? "inet6 " : "");
-	push_address(s);
-	lua_concat(s->L, 2);
+	*v = address(s, inet6 && f->offset ? "inet6 " : "");
 	return true;
 }
 
 /* A flag stands alone; those of links are followed by on or off. */
-static bool parse_switch(struct scan *s, const struct field *f)
+static bool parse_switch(struct scan *s, const struct field *f, struct value *v)
 {
 	bool value = true;
 	if (take(s, "off") || (f->kind == K_BOOL && (take(s, "0") || take(s, "disabled"))))
@@ -308,97 +342,96 @@ static bool parse_switch(struct scan *s, const struct field *f)
 	else if (!take(s, "on") && f->kind == K_BOOL && !take(s, "1") && !take(s, "enabled") &&
 		 !(f->flags & F_ALONE))
 		return fault(s, "on or off is missing behind '%s'");
-	lua_pushboolean(s->L, value);
+	*v = boolean_value(value);
 	return true;
 }
 
-/* The other end of a new pair; what follows "dev" is its name as well. [] -> [table] */
-static bool parse_peer(struct scan *s, const struct field *f)
+/* The other end of a new pair; what follows "dev" is its name as well. */
+static bool parse_peer(struct scan *s, const struct field *f, struct value *peer)
 {
-	lua_State *L = s->L;
-	lua_newtable(L);
-	if (!parse_fields(s, f->sub, f->sub == &schema_link))
+	const struct value none = {.type = VALUE_NONE};
+	*peer = part_new(&s->parts);
+	if (!parse_fields(s, f->sub, f->sub == &schema_link, peer))
 		return false;
-	if (lua_getfield(L, -1, "dev") == LUA_TSTRING) {
-		lua_setfield(L, -2, "name");
-		lua_pushnil(L);
-		lua_setfield(L, -2, "dev");
-	} else {
-		lua_pop(L, 1);
+	struct value dev = part_get(s->parts.bytes, peer, "dev");
+	if (is_text(&dev)) {
+		part_set(&s->parts, peer, "name", &dev);
+		part_set(&s->parts, peer, "dev", &none);
 	}
 	return true;
 }
 
 /* "5-9"; "100 200" where the row says so */
-static bool parse_range(struct scan *s, const struct field *f)
+static bool parse_range(struct scan *s, const struct field *f, struct value *v)
 {
-	lua_pushlstring(s->L, s->token, s->length);
+	char text[2 * TOKEN_MAX + 2];
+	*v = token_value(s);
 	if (!f->unit)
 		return true;
+	snprintf(text, sizeof(text), "%s", s->token);
 	if (!need(s, f->key))
 		return false;
-	lua_pushfstring(s->L, "-%s", s->token);
-	lua_concat(s->L, 2);
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "-%s", s->token);
+	*v = part_text(&s->parts, text, strlen(text));
 	return true;
 }
 
-/* [] -> [value]; the token is the field's word, or for bare fields already its value */
-bool parse_value(struct scan *s, const struct field *f, bool bare)
+bool parse_value(struct scan *s, const struct field *f, bool positional, struct value *v)
 {
 	if (f->kind == K_BIT || f->kind == K_FLAG || f->kind == K_BOOL || f->kind == K_COUNT)
-		return parse_switch(s, f);
+		return parse_switch(s, f, v);
 	if (f->kind == K_PEER)
-		return parse_peer(s, f);
-	if (!bare && !need(s, s->token))
+		return parse_peer(s, f, v);
+	if (!positional && !need(s, s->token))
 		return false;
 	switch (f->kind) {
 	case K_SCALED:
-		return parse_scaled(s, f);
+		return parse_scaled(s, f, v);
 	case K_ENCAP:
-		return parse_encap(s, f);
+		return parse_encap(s, f, v);
 	case K_VIA:
-		return parse_via(s, f);
+		return parse_via(s, f, v);
 	case K_GROUP:
-		return parse_group(s);
-	case K_BITS:
-		push_split(s, ',');
+		return parse_group(s, v);
+	case K_RANGE:
+		return parse_range(s, f, v);
+	case K_MEMBER: /* 100, 100sec, forever */
+		if (strcmp(s->token, "forever") != 0)
+			return parse_scaled(s, f, v);
+		*v = token_value(s);
 		return true;
 	case K_INT:
 		if (f->unit)
-			return parse_scaled(s, f);
-		push_number_or_name(s, f);
+			return parse_scaled(s, f, v);
+		*v = number_or_name(s, f);
+		return true;
+	case K_BITS:
+		*v = split(s, ',');
 		return true;
 	case K_HEX:
-		push_hex_or_name(s, f);
+		*v = hex_or_name(s, f);
 		return true;
-	case K_RANGE:
-		return parse_range(s, f);
 	case K_TABLE:
 	case K_OPTION:
 	case K_TTL:
 	case K_SIGNED:
-		push_number_or_name(s, f);
+		*v = number_or_name(s, f);
 		return true;
 	case K_REALM:
-		push_realm(s, f);
+		*v = realm(s, f);
 		return true;
 	case K_PREFIX:
 	case K_ADDRESS:
-		push_address(s);
+		*v = address(s, "");
 		return true;
 	case K_UNITS:
 	case K_HMAC:
 	case K_WEIGHT:
 	case K_SEGMENTS:
-		push_number_or_text(s, 10);
-		return true;
-	case K_MEMBER: /* 100, 100sec, forever */
-		if (strcmp(s->token, "forever") != 0)
-			return parse_scaled(s, f);
-		lua_pushliteral(s->L, "forever");
+		*v = number_or_text(s, 10);
 		return true;
 	default:
-		lua_pushlstring(s->L, s->token, s->length);
+		*v = token_value(s);
 		return true;
 	}
 }

@@ -1,0 +1,85 @@
+/*
+ * One value on its way from a script or a text into a message.
+ *
+ * A field is written from a struct value, whether it was read from a Lua value or from a word of a
+ * text. Text has no Lua table: its fields are parts, lists of keys with values in one buffer.
+ */
+#ifndef ECMP_RTNL_VALUE_H
+#define ECMP_RTNL_VALUE_H
+
+#include "rtnl/rtnl.h"
+
+enum value_type {
+	VALUE_NONE, /* nil, or no such key */
+	VALUE_BOOLEAN,
+	VALUE_INTEGER,
+	VALUE_NUMBER,
+	VALUE_TEXT,
+	VALUE_TABLE, /* a Lua table */
+	VALUE_PART,  /* fields, or a list, read from text */
+	VALUE_OTHER  /* a Lua value that no field takes */
+};
+
+struct value {
+	enum value_type type;
+	int index;	     /* stack index of a Lua value; 0: of a text */
+	lua_Integer integer; /* of integers; of booleans 0 or 1 */
+	lua_Number number;   /* of numbers that are no integers */
+	const char *text;    /* zero terminated; of a part's value good until the buffer grows */
+	size_t length;	     /* of the text */
+	uint32_t part;	     /* where it lies in the buffer; of a text of a part's value as well */
+};
+
+struct value lua_value(lua_State *L, int index);
+
+static inline bool is_text(const struct value *v)
+{
+	return v->type == VALUE_TEXT;
+}
+
+/* Whether it is this word. */
+static inline bool is_word(const struct value *v, const char *word)
+{
+	return v->type == VALUE_TEXT && strcmp(v->text, word) == 0;
+}
+
+/* Whether it is a whole number, however it is written. */
+static inline bool whole_number(const struct value *v, lua_Integer *n)
+{
+	*n = v->integer;
+	return v->type == VALUE_INTEGER ||
+	       (v->type == VALUE_NUMBER && lua_numbertointeger(v->number, n) &&
+		(lua_Number)*n == v->number);
+}
+
+static inline bool has_fields(const struct value *v)
+{
+	return v->type == VALUE_TABLE || v->type == VALUE_PART;
+}
+
+/* --- parts ----------------------------------------------------------------------------------- */
+
+struct parts {
+	lua_State *L;
+	struct arena *bytes; /* emptied before each text */
+};
+
+struct value part_new(struct parts *t);
+struct value part_text(struct parts *t, const char *text, size_t length);
+struct value integer_value(lua_Integer n);
+struct value boolean_value(bool on);
+
+/* Sets a field; a second value takes the first one's place, VALUE_NONE removes it. `key` is not
+ * copied. */
+void part_set(struct parts *t, const struct value *part, const char *key, const struct value *v);
+/* Appends to a list. */
+void part_add(struct parts *t, const struct value *list, const struct value *v);
+uint32_t part_count(const struct arena *bytes, const struct value *part);
+struct value part_get(const struct arena *bytes, const struct value *part, const char *key);
+/* The field at `*at`, which becomes that of the next one, 0 behind the last; begins with
+ * part_first. */
+uint32_t part_first(const struct arena *bytes, const struct value *part);
+struct value part_next(const struct arena *bytes, uint32_t *at, const char **key);
+void push_part(lua_State *L, const struct arena *bytes, const struct value *v); /* [] -> [value] */
+
+#endif

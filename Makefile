@@ -248,14 +248,15 @@ soak: needs ## Lets every allocation fail once, and repeats what must lose nothi
 	@$(MAKE) --no-print-directory -s all
 	@ECMP_FULL=1 ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh spec/rtnl_memory_spec.lua
 
-# every fuzz/NAME.c is a libFuzzer entry point and names, on a line `SOURCES: ...`, what it is about
+# every fuzz/NAME.c is a libFuzzer entry point and names, on a line `MODULE: ...`, the module it calls
 FUZZ_SECONDS := 10
 FUZZERS := $(patsubst fuzz/%.c,%,$(sort $(wildcard fuzz/*.c)))
 fuzz: $(FUZZERS:%=fuzz-%) ## Feeds the parsers with rubbish, FUZZ_SECONDS each.
+FUZZED = $(shell sed -n 's/.*MODULE: *//p' $(1))
 fuzz-%: fuzz/%.c
 	@mkdir -p $(B)/fuzz/corpus-$* fuzz/corpus/$*
 	clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined $(CPPFLAGS) \
-		-o $(B)/fuzz/$* $< $$(sed -n 's/.*SOURCES: *//p' $<)
+		-o $(B)/fuzz/$* $< $($(call FUZZED,$<)_SRC) -llua5.4 $($(call FUZZED,$<)_LIBS)
 	$(B)/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(B)/fuzz/ \
 		$(patsubst %,-dict=%,$(wildcard fuzz/$*.dict)) $(B)/fuzz/corpus-$* fuzz/corpus/$*
 

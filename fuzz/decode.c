@@ -1,7 +1,7 @@
 /*
  * Messages as a hostile kernel might send them: every way to look at a view, and what it says given back.
  *
- * SOURCES: csrc/rtnl/*.c csrc/rtnl/*/*.c csrc/common/*.c -llua5.4 -lmnl
+ * MODULE: rtnl
  */
 #include "state.h"
 

@@ -4,7 +4,7 @@
  * An input is: what to take the answer for, its flags, the object of the request, the request's length, the request,
  * and the answer behind its header.
  *
- * SOURCES: csrc/rtnl/*.c csrc/rtnl/*/*.c csrc/common/*.c -llua5.4 -lmnl
+ * MODULE: rtnl
  */
 #include "state.h"
 

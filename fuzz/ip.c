@@ -1,6 +1,6 @@
 /*
  * Whatever text ip_read takes, ip_write gives back as a fixed point, within its buffer.
- * SOURCES: csrc/ip/text.c csrc/ip/math.c
+ * MODULE: ip
  */
 #include "ip/ip.h"
 

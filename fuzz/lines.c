@@ -1,7 +1,7 @@
 /*
  * Files of routes: what is known of a line from one before it is what its words say.
  *
- * SOURCES: csrc/rtnl/*.c csrc/rtnl/*/*.c csrc/common/*.c -llua5.4 -lmnl
+ * MODULE: rtnl
  */
 #include "state.h"
 

@@ -5,8 +5,9 @@
 #ifndef ECMP_FUZZ_STATE_H
 #define ECMP_FUZZ_STATE_H
 
-#include "rtnl/rtnl.h"
+#include "rtnl/netlink/extack.h"
 
+#include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
  * What people type after `ip OBJECT add`: any text is a table or a message; what encodes and prints is understood again.
  *
- * SOURCES: csrc/rtnl/*.c csrc/rtnl/*/*.c csrc/common/*.c -llua5.4 -lmnl
+ * MODULE: rtnl
  */
 #include "state.h"
 

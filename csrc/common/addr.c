@@ -2,10 +2,9 @@
  * Addresses as text. Own parsers because a table of a million routes is mostly addresses: four
  * times faster than inet_pton and inet_ntop, and the output is RFC 5952 in every case.
  */
-#include "rtnl/rtnl.h"
+#include "common/addr.h"
 
 #include <string.h>
-#include <sys/socket.h>
 
 /* The digit at p, or more than 9. */
 static inline unsigned digit_at(const char *p, const char *end)

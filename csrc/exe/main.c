@@ -123,7 +123,8 @@ static int run(lua_State *L)
 	int argc = (int)lua_tointeger(L, 1);
 	char **argv = lua_touserdata(L, 2);
 
-	/* libraries are there to stay; ecmp.command.main starts it when there is something to collect */
+	/* libraries are there to stay; ecmp.command.main starts it when there is something to
+	 * collect */
 	lua_gc(L, LUA_GCSTOP);
 	luaL_openlibs(L);
 	add_modules(L);

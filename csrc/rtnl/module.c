@@ -1,11 +1,20 @@
 /*
- * ecmp.rtnl: rtnetlink by rows. This file is its surface.
+ * ecmp.rtnl: rtnetlink by fields of messages. This file is its surface.
  */
-#include "rtnl/bulk/route_list.h"
-#include "rtnl/codec/value.h"
-#include "rtnl/request/request.h"
-#include "rtnl/route/route.h"
+#include "rtnl/base/error.h"
 
+#include "rtnl/base/rt_names.h"
+#include "rtnl/bulk/route_list.h"
+#include "rtnl/bulk/share.h"
+#include "rtnl/codec/value.h"
+#include "rtnl/netlink/extack.h"
+#include "rtnl/netlink/ifname.h"
+#include "rtnl/request/request.h"
+#include "rtnl/text/parser.h"
+#include "rtnl/view/error_message.h"
+#include "rtnl/view/view.h"
+
+#include <lauxlib.h>
 #include <string.h>
 
 static const struct object *check_object_name(lua_State *L, int index)
@@ -177,6 +186,41 @@ static const luaL_Reg functions[] = {
 	{NULL, NULL},
 };
 
+static const luaL_Reg exclusive[] = {
+	{"request", socket_request}, {"dump", socket_dump}, {"batch", socket_batch},
+	{"receive", socket_receive}, {NULL, NULL},
+};
+
+static const luaL_Reg socket_methods[] = {
+	{"subscribe", socket_subscribe},
+	{"buffer", socket_buffer},
+	{"fd", socket_fd},
+	{"netns", socket_netns},
+	{"sharing", socket_sharing},
+	{"close", socket_close},
+	{NULL, NULL},
+};
+
+static const luaL_Reg socket_metamethods[] = {
+	{"__gc", socket_gc},
+	{"__close", socket_close},
+	{"__tostring", socket_tostring},
+	{NULL, NULL},
+};
+
+static void socket_register(lua_State *L)
+{
+	luaL_newmetatable(L, RTNL_SOCKET);
+	luaL_setfuncs(L, socket_metamethods, 0);
+	luaL_newlib(L, socket_methods);
+	for (const luaL_Reg *m = exclusive; m->name; m++) {
+		push_exclusive(L, m->func);
+		lua_setfield(L, -2, m->name);
+	}
+	lua_setfield(L, -2, "__index");
+	lua_pop(L, 1);
+}
+
 int luaopen_ecmp_rtnl(lua_State *L);
 
 int luaopen_ecmp_rtnl(lua_State *L)
@@ -189,6 +233,7 @@ int luaopen_ecmp_rtnl(lua_State *L)
 	list_register(L);
 	lines_register(L);
 	socket_register(L);
+	sharing_register(L);
 	luaL_newlib(L, functions);
 	return 1;
 }

@@ -18,7 +18,8 @@ extern const luaL_Reg sys_spawn_functions[];
 extern const luaL_Reg sys_process_functions[];
 extern const luaL_Reg sys_netns_functions[];
 extern const luaL_Reg sys_udp_functions[];
-extern const luaL_Reg sys_prompt_functions[];
+extern const luaL_Reg sys_confine_functions[];
+extern const luaL_Reg sys_interrupt_functions[];
 extern const luaL_Reg sys_netlink_functions[];
 
 /* Metatables: made once per state by luaopen_ecmp_sys. */

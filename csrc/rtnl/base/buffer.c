@@ -3,8 +3,9 @@
  * a Lua error in the middle of a message leaks nothing and a memory limit on the state holds for
  * messages too.
  */
-#include "rtnl/rtnl.h"
+#include "rtnl/base/buffer.h"
 
+#include <lauxlib.h>
 #include <string.h>
 
 #define ARENA "ecmp.rtnl.arena"

@@ -4,8 +4,9 @@
  * key that no row has.
  */
 #define _GNU_SOURCE
-#include "rtnl/rtnl.h"
+#include "rtnl/base/key_index.h"
 
+#include <lauxlib.h>
 #include <string.h>
 
 /* [] -> [index table]; the rows of hoisted nests count for the row of the nest */
@@ -172,29 +173,4 @@ const char *nearest_word(lua_State *L, int words, const char *key)
 			consider(&n, lua_tostring(L, -1));
 	}
 	return n.best;
-}
-
-/*
- * A wrong call is reported at the line that made it: the nearest frame that is a Lua function
- * outside this library. Library chunks register their source once (`rtnl.own()`). [message] ->
- * raises
- */
-__attribute__((noreturn)) void throw_at_caller(lua_State *L)
-{
-	lua_Debug ar;
-	for (int level = 0; lua_getstack(L, level, &ar); level++) {
-		lua_getinfo(L, "Sl", &ar);
-		if (ar.currentline < 0)
-			continue;
-		int top = lua_gettop(L);
-		lua_getfield(L, LUA_REGISTRYINDEX, "ecmp.own");
-		bool own = lua_istable(L, -1) && lua_getfield(L, -1, ar.source) != LUA_TNIL;
-		lua_settop(L, top);
-		if (own)
-			continue;
-		lua_pushfstring(L, "%s:%d: %s", ar.short_src, ar.currentline, lua_tostring(L, -1));
-		break;
-	}
-	for (;;)
-		lua_error(L);
 }

@@ -4,7 +4,10 @@
  * hosts do not mean different things by one script. Lua reads the files, when a name is first
  * looked for.
  */
-#include "rtnl/rtnl.h"
+#include "rtnl/base/rt_names.h"
+
+#include <lauxlib.h>
+#include <string.h>
 
 static const char registry_key[] = "ecmp.site";
 

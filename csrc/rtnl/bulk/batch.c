@@ -5,9 +5,13 @@
  */
 #define _GNU_SOURCE
 #include "rtnl/bulk/batch.h"
+#include "rtnl/base/error.h"
 #include "rtnl/bulk/route_list.h"
+#include "rtnl/netlink/ifname.h"
+#include "rtnl/view/error_message.h"
 
 #include <errno.h>
+#include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>

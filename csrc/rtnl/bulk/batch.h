@@ -44,6 +44,8 @@ static inline struct nlmsghdr *message_at(const struct batch *b, size_t i)
 	return (void *)(b->s->out->base + change_at(b, i)->at);
 }
 
+int socket_batch(lua_State *L); /* Lua: socket:batch */
+
 struct sharing *check_sharing(lua_State *L, int index);
 void share_window(struct batch *b);
 const struct arena *share_refused(struct batch *b, size_t i); /* [] -> [arena] */

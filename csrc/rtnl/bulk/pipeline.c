@@ -6,7 +6,10 @@
 #define _GNU_SOURCE
 #include "rtnl/bulk/pipeline.h"
 
+#include "rtnl/base/error.h"
+
 #include <errno.h>
+#include <lauxlib.h>
 #include <libmnl/libmnl.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -6,6 +6,8 @@
 #include "rtnl/bulk/route_list.h"
 #include "rtnl/route/route_index.h"
 
+#include <lauxlib.h>
+
 enum {
 	HELD = 1,   /* stack indexes: the routes that are there */
 	WANTED = 2, /* those that are wanted */

@@ -7,8 +7,11 @@
 #define _GNU_SOURCE
 #include "rtnl/bulk/route_list.h"
 
+#include "common/addr.h"
+
 #include <ctype.h>
 #include <errno.h>
+#include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>

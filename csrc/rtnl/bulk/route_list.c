@@ -4,8 +4,12 @@
  */
 #define _GNU_SOURCE
 #include "rtnl/bulk/route_list.h"
+#include "common/addr.h"
+#include "rtnl/codec/decoder.h"
+#include "rtnl/netlink/ifname.h"
 #include "rtnl/request/request.h"
 
+#include <lauxlib.h>
 #include <string.h>
 #include <sys/socket.h>
 

@@ -4,6 +4,7 @@
 #ifndef ECMP_RTNL_LIST_H
 #define ECMP_RTNL_LIST_H
 
+#include "rtnl/codec/encoder.h"
 #include "rtnl/route/route.h"
 
 struct route_list {

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "rtnl/bulk/share.h"
 
+#include <lauxlib.h>
 #include <string.h>
 #include <sys/socket.h>
 

@@ -123,6 +123,9 @@ bool know_objects(struct batch *b, struct sharing *x);
 void make_objects(struct batch *b, struct sharing *x);
 void delete_unused(lua_State *L, struct sock *s, struct sharing *x);
 
+int socket_sharing(lua_State *L); /* Lua: socket:sharing */
+void sharing_register(lua_State *L);
+
 /* --- attributes of a message ----------------------------------------------------------------- */
 
 struct attributes {

@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include "rtnl/bulk/share.h"
 
+#include "rtnl/netlink/extack.h"
+
 #include <linux/nexthop.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -5,7 +5,7 @@
 #ifndef ECMP_RTNL_PLACES_H
 #define ECMP_RTNL_PLACES_H
 
-#include "rtnl/rtnl.h"
+#include "rtnl/base/buffer.h"
 
 /* --- places: numbers by hash ----------------------------------------------------------------- */
 

@@ -5,6 +5,11 @@
 #define _GNU_SOURCE
 #include "rtnl/codec/decode.h"
 
+#include "common/addr.h"
+#include "rtnl/base/key_index.h"
+#include "rtnl/netlink/ifname.h"
+
+#include <lauxlib.h>
 #include <linux/ipv6.h>
 #include <linux/nexthop.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #ifndef ECMP_RTNL_DECODE_H
 #define ECMP_RTNL_DECODE_H
 
-#include "rtnl/rtnl.h"
+#include "rtnl/codec/decoder.h"
 
 /* Each pushes one value and says so, or pushes nothing. */
 bool push_address(lua_State *L, const struct stretch *s, const struct field *f);

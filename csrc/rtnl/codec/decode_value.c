@@ -5,6 +5,9 @@
 #define _GNU_SOURCE
 #include "rtnl/codec/decode.h"
 
+#include "common/addr.h"
+
+#include <lauxlib.h>
 #include <linux/if_addr.h>
 #include <linux/seg6.h>
 #include <linux/seg6_hmac.h>

@@ -4,6 +4,8 @@
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
 
+#include "common/addr.h"
+
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>

@@ -138,12 +138,3 @@ int hops_beyond(const uint8_t *data, size_t length)
 		hops_that_fit(&s, &hops);
 	return hops;
 }
-
-/* rtnl.beyond(view) -> number of next hops of a route that no dump can list, as the kernel tells
- * it; 0 where one can */
-int route_beyond(lua_State *L)
-{
-	const struct view *v = check_view(L);
-	lua_pushinteger(L, hops_beyond(v->data, v->length));
-	return 1;
-}

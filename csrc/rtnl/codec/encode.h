@@ -7,8 +7,9 @@
 #ifndef ECMP_RTNL_ENCODE_H
 #define ECMP_RTNL_ENCODE_H
 
+#include "rtnl/base/error.h"
+#include "rtnl/codec/encoder.h"
 #include "rtnl/codec/value.h"
-#include "rtnl/rtnl.h"
 
 #include <sys/socket.h>
 
@@ -113,6 +114,14 @@ put_fn put_field;
 struct value get_value(struct encoder *e, const struct value *in, const char *key);
 void collect(struct encoder *e, const struct schema *schema, const struct value *in,
 	     struct given *g);
+/* The value of a row that is given. */
+static inline struct value given_value(struct encoder *e, const struct value *in,
+				       const struct given *g, int row)
+{
+	uint32_t at = g->at[row];
+	return in->type == VALUE_PART ? part_next(e->parts, &at, NULL) : lua_value(e->L, (int)at);
+}
+
 void put_rows(struct encoder *e, const struct place *p, const struct schema *schema,
 	      const struct given *g);
 

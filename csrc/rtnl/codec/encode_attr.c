@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
 
+#include <lauxlib.h>
 #include <stdarg.h>
 #include <string.h>
 

@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
 
+#include "common/addr.h"
+
 #include <linux/ipv6.h>
 #include <linux/mpls_iptunnel.h>
 #include <linux/nexthop.h>
@@ -16,6 +18,23 @@
 #include <sys/socket.h>
 
 static void put_fields(struct encoder *e, const struct place *p, const struct field *rows);
+
+void put_rows(struct encoder *e, const struct place *p, const struct schema *schema,
+	      const struct given *g)
+{
+	int top = lua_gettop(e->L);
+	for (uint64_t left = g->rows & ~((uint64_t)1 << SELECTOR); left; left &= left - 1) {
+		int i = __builtin_ctzll(left);
+		const struct field *f = &schema->rows[i];
+		struct value v = {.type = VALUE_NONE};
+		if (f->key && (f->kind == K_NEST || f->kind == K_UNION))
+			v = get_value(e, &p->in, f->key); /* one row, many keys: its own */
+		else if (f->key)
+			v = given_value(e, &p->in, g, i);
+		put_field(e, p, f, &v);
+		lua_settop(e->L, top);
+	}
+}
 
 /* Collects and writes the fields of p->in. */
 static void put_input(struct encoder *e, const struct place *p, const struct schema *schema)

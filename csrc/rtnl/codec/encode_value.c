@@ -5,9 +5,13 @@
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
 
+#include "common/addr.h"
 #include "common/netns.h"
+#include "rtnl/netlink/ifname.h"
+#include "rtnl/netlink/socket.h"
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -3,6 +3,9 @@
  */
 #include "rtnl/codec/value.h"
 
+#include "rtnl/schema/field.h"
+
+#include <lauxlib.h>
 #include <string.h>
 
 struct value lua_value(lua_State *L, int index)

@@ -7,7 +7,10 @@
 #ifndef ECMP_RTNL_VALUE_H
 #define ECMP_RTNL_VALUE_H
 
-#include "rtnl/rtnl.h"
+#include "rtnl/base/buffer.h"
+
+#include <lua.h>
+#include <stdbool.h>
 
 enum value_type {
 	VALUE_NONE, /* nil, or no such key */

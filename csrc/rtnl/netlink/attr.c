@@ -3,7 +3,7 @@
  * every length is checked against what is there, and what does not fit reads as absent.
  */
 #define _GNU_SOURCE
-#include "rtnl/rtnl.h"
+#include "rtnl/netlink/attr.h"
 
 #include <linux/lwtunnel.h>
 #include <linux/seg6_iptunnel.h>

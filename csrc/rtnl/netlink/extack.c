@@ -3,17 +3,11 @@
  * request. The place is turned back into the field's path by the rows that wrote it.
  */
 #define _GNU_SOURCE
-#include "rtnl/rtnl.h"
+#include "rtnl/netlink/extack.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-static const char *errno_name(int error)
-{
-	const char *name = strerrorname_np(error);
-	return name ? name : "EUNKNOWN";
-}
 
 /* Finds error number and TLVs of an NLMSG_ERROR or of an NLMSG_DONE (how refused dumps end). */
 bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error)
@@ -193,14 +187,4 @@ void push_missing_path(lua_State *L, const struct schema *schema, const uint8_t 
 	snprintf(number, sizeof(number), "attribute %u", x->missing);
 	path_add(&p, f && f->key ? f->key : number, 0);
 	lua_pushlstring(L, p.text, p.length);
-}
-
-/* nil, "REQUEST: TEXT (ESYM)", "ESYM" */
-int push_errno(lua_State *L, const char *request, const char *text, int error)
-{
-	const char *name = errno_name(error);
-	luaL_pushfail(L);
-	lua_pushfstring(L, "%s: %s (%s)", request, text ? text : strerror(error), name);
-	lua_pushstring(L, name);
-	return 3;
 }

@@ -5,7 +5,9 @@
 #ifndef ECMP_RTNL_DUMP_H
 #define ECMP_RTNL_DUMP_H
 
+#include "rtnl/netlink/extack.h"
 #include "rtnl/request/request.h"
+#include "rtnl/view/view.h"
 
 /* Where in a table the kernel comes across a prefix. */
 struct position {
@@ -49,16 +51,46 @@ struct dump {
 	struct extack x;
 };
 
-/* dump: [] -> [parts]; -1 with d->error */
+static inline struct piece *piece_at(const struct dump *d, size_t i)
+{
+	return (struct piece *)(void *)d->pieces->base + i;
+}
+
+static inline size_t pieces_of(const struct dump *d)
+{
+	return d->pieces->length / sizeof(struct piece);
+}
+
+/* What was heard: whether anything was, and what was deleted where. */
+struct changes {
+	struct arena *deleted; /* struct deletion */
+	bool any, lost;
+};
+
+struct deletion {
+	uint32_t table;
+	struct position at;
+};
+
+/* dump_index */
+int compare_positions(const struct position *a, const struct position *b);
+struct position position_of(const struct nlmsghdr *h);
+uint32_t table_of(const struct nlmsghdr *h);
+size_t run_from(const struct dump *d, size_t i);
+void note_message(lua_State *L, struct dump *d, const struct nlmsghdr *h, bool kept);
+void note_receive(struct dump *d, size_t length, bool done);
+
+/* dump_watch */
+int start_watch(struct sock *s);
+void hear(lua_State *L, struct sock *s, struct changes *c);
+void forget_changes(struct sock *s);
+
+/* dump_read: [] -> [parts]; -1 with d->error */
 int run_dump(lua_State *L, struct sock *s, struct dump *d, size_t at);
 void keep_message(lua_State *L, struct dump *d, int parts, const struct nlmsghdr *h);
 void free_parts(lua_State *L, int parts);
 
-/* pieces */
-int start_watch(struct sock *s);
-void forget_changes(struct sock *s);
-void note_message(lua_State *L, struct dump *d, const struct nlmsghdr *h, bool kept);
-void note_receive(struct dump *d, size_t length, bool done);
+/* dump_repair */
 bool whole_dump(lua_State *L, struct sock *s, struct dump *d, size_t at, int *tries);
 
 #endif

@@ -12,185 +12,8 @@
 #define _GNU_SOURCE
 #include "rtnl/request/dump.h"
 
-#include "common/netlink.h"
-
-#include <errno.h>
 #include <libmnl/libmnl.h>
 #include <string.h>
-#include <sys/socket.h>
-
-enum {
-	SHORT = 16 << 10 /* a receive with so little has stopped at the end, not for want of room */
-};
-
-/* --- positions ------------------------------------------------------------------------------- */
-
-/* The order of the kernel's walk: what a prefix covers comes before it, else by the bits. */
-static int compare(const struct position *a, const struct position *b)
-{
-	unsigned common = a->length < b->length ? a->length : b->length, i = 0;
-	while (i + 8 <= common && a->dst[i / 8] == b->dst[i / 8])
-		i += 8;
-	if (i < common) {
-		unsigned mask = common - i >= 8 ? 0xff : 0xff & ~(0xffU >> (common - i));
-		int difference = (int)(a->dst[i / 8] & mask) - (int)(b->dst[i / 8] & mask);
-		if (difference)
-			return difference;
-	}
-	return b->length - a->length;
-}
-
-static struct stretch stretch_of(const struct nlmsghdr *h)
-{
-	return (struct stretch){.schema = &schema_route,
-				.data = mnl_nlmsg_get_payload(h),
-				.length = mnl_nlmsg_get_payload_len(h)};
-}
-
-static struct position position_of(const struct nlmsghdr *h)
-{
-	struct stretch s = stretch_of(h);
-	struct position p = {.length = ((const struct rtmsg *)(const void *)s.data)->rtm_dst_len};
-	const struct nlattr *dst = find_attr(&s, RTA_DST);
-	if (dst && payload_length(dst) == sizeof(p.dst))
-		memcpy(p.dst, payload(dst), sizeof(p.dst));
-	return p;
-}
-
-/* 0 for what is no IPv6 route */
-static uint32_t table_of(const struct nlmsghdr *h)
-{
-	struct stretch s = stretch_of(h);
-	const struct rtmsg *r = (const void *)s.data;
-	uint64_t table = r->rtm_table;
-	if (r->rtm_family != AF_INET6)
-		return 0;
-	if (r->rtm_table == RT_TABLE_COMPAT) {
-		const struct nlattr *a = find_attr(&s, RTA_TABLE);
-		if (a && payload_length(a) == 4)
-			table = read_uint(payload(a), 4, false);
-	}
-	return (uint32_t)table;
-}
-
-/* --- pieces ---------------------------------------------------------------------------------- */
-
-static struct piece *piece_at(const struct dump *d, size_t i)
-{
-	return (struct piece *)(void *)d->pieces->base + i;
-}
-
-static size_t pieces_of(const struct dump *d)
-{
-	return d->pieces->length / sizeof(struct piece);
-}
-
-static struct piece *last_piece(const struct dump *d)
-{
-	size_t n = pieces_of(d);
-	return n ? piece_at(d, n - 1) : NULL;
-}
-
-/* A message that came, the next of its part if it is kept. */
-void note_message(lua_State *L, struct dump *d, const struct nlmsghdr *h, bool kept)
-{
-	struct piece *p = last_piece(d);
-	struct piece new = {.receive = d->receives, .table = table_of(h), .part = d->parts};
-	size_t length = kept ? NLMSG_ALIGN(h->nlmsg_len) : 0;
-	if (new.table) {
-		new.first = new.last = position_of(h);
-		d->unordered = d->unordered ||
-			       ((const struct rtmsg *)mnl_nlmsg_get_payload(h))->rtm_src_len;
-	}
-	if (p && p->receive == new.receive && p->table == new.table) {
-		d->unordered = d->unordered || compare(&p->last, &new.last) > 0;
-		p->last = new.last;
-		p->to += p->part == new.part ? length : 0;
-		if (p->part == new.part)
-			return;
-	} else if (p && p->receive == new.receive) {
-		p->ends = true;
-	}
-	new.from = d->part ? d->part->length : 0;
-	new.to = new.from + length;
-	memcpy(arena_room(L, d->pieces, sizeof(new)), &new, sizeof(new));
-}
-
-/* The end of a receive of so many bytes. */
-void note_receive(struct dump *d, size_t length, bool done)
-{
-	struct piece *p = last_piece(d);
-	if (p && done)
-		p->ends = p->receive == d->receives || d->last_length <= SHORT;
-	d->last_length = length;
-	d->receives++;
-}
-
-/* The pieces from `i` on that came together and are of one table. */
-static size_t run_from(const struct dump *d, size_t i)
-{
-	size_t n = pieces_of(d), end = i + 1;
-	while (end < n && piece_at(d, end)->receive == piece_at(d, i)->receive &&
-	       piece_at(d, end)->table == piece_at(d, i)->table)
-		end++;
-	return end;
-}
-
-/* --- changes --------------------------------------------------------------------------------- */
-
-int start_watch(struct sock *s)
-{
-	int group = RTNLGRP_IPV6_ROUTE;
-	if (s->watch)
-		return 0;
-	if (!(s->watch = open_in(s->ns, false)))
-		return -1;
-	return mnl_socket_setsockopt(s->watch, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
-}
-
-/* What was heard: whether anything was, and what was deleted where. */
-struct changes {
-	struct arena *deleted; /* struct deletion */
-	bool any, lost;
-};
-
-struct deletion {
-	uint32_t table;
-	struct position at;
-};
-
-static void hear_message(lua_State *L, struct changes *c, const struct nlmsghdr *h)
-{
-	c->any = true;
-	if (h->nlmsg_type != RTM_DELROUTE || mnl_nlmsg_get_payload_len(h) < sizeof(struct rtmsg))
-		return;
-	struct deletion deletion = {table_of(h), position_of(h)};
-	memcpy(arena_room(L, c->deleted, sizeof(deletion)), &deletion, sizeof(deletion));
-}
-
-/* Takes what has come; with L NULL it is forgotten. */
-static void hear(lua_State *L, struct sock *s, struct changes *c)
-{
-	for (;;) {
-		ssize_t n = netlink_receive(mnl_socket_get_fd(s->watch), s->buffer, RECEIVE_SIZE,
-					    MSG_DONTWAIT);
-		int left = (int)n;
-		if (n < 0 && errno != ENOBUFS && errno != ENOSPC)
-			return;
-		if (!L)
-			continue;
-		c->any = true;
-		c->lost = c->lost || n < 0;
-		for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left);
-		     h = mnl_nlmsg_next(h, &left))
-			hear_message(L, c, h);
-	}
-}
-
-void forget_changes(struct sock *s)
-{
-	hear(NULL, s, NULL);
-}
 
 /* --- gaps ------------------------------------------------------------------------------------ */
 
@@ -210,7 +33,7 @@ static bool some_missing(const struct changes *c, const struct piece *p)
 	bool missing = c->lost;
 	for (size_t i = 0; i < c->deleted->length / sizeof(*deletion); i++)
 		missing = missing || (deletion[i].table == p->table &&
-				      compare(&deletion[i].at, &p->last) <= 0);
+				      compare_positions(&deletion[i].at, &p->last) <= 0);
 	return missing;
 }
 
@@ -228,7 +51,7 @@ static struct arena *find_gaps(lua_State *L, const struct dump *d, const struct 
 		if (!gap.to_end)
 			gap.before = q->first;
 		if (!p->table || (gap.to_end && p->ends) || !some_missing(c, p) ||
-		    (!gap.to_end && compare(&gap.before, &gap.from_dst) <= 0))
+		    (!gap.to_end && compare_positions(&gap.before, &gap.from_dst) <= 0))
 			continue;
 		memcpy(arena_room(L, gaps, sizeof(gap)), &gap, sizeof(gap));
 	}
@@ -252,13 +75,15 @@ static void copy_message(lua_State *L, struct arena *to, const struct nlmsghdr *
 static bool covers(const struct piece *first, const struct piece *last, bool starts,
 		   const struct gap *g)
 {
-	return first->table == g->table && (starts || compare(&first->first, &g->from_dst) < 0) &&
-	       (last->ends || (!g->to_end && compare(&last->last, &g->before) >= 0));
+	return first->table == g->table &&
+	       (starts || compare_positions(&first->first, &g->from_dst) < 0) &&
+	       (last->ends || (!g->to_end && compare_positions(&last->last, &g->before) >= 0));
 }
 
 static bool within(const struct position *p, const struct gap *g)
 {
-	return compare(p, &g->from_dst) >= 0 && (g->to_end || compare(p, &g->before) < 0);
+	return compare_positions(p, &g->from_dst) >= 0 &&
+	       (g->to_end || compare_positions(p, &g->before) < 0);
 }
 
 /* Fills gaps from another dump, whose parts are at stack index `parts`; true when none is left. */
@@ -322,7 +147,7 @@ static bool told_again(const struct arena *part, const struct piece *p, const st
 		const struct nlmsghdr *other = (const void *)(part->base + at);
 		struct position here = position_of(other);
 		size_t length = h->nlmsg_len - NLMSG_HDRLEN;
-		if (compare(&here, &p->first) != 0)
+		if (compare_positions(&here, &p->first) != 0)
 			return false;
 		if (other->nlmsg_len == h->nlmsg_len &&
 		    memcmp((const uint8_t *)other + NLMSG_HDRLEN, (const uint8_t *)h + NLMSG_HDRLEN,
@@ -347,12 +172,12 @@ static size_t end_of(lua_State *L, const struct dump *d, int parts, size_t i)
 		for (size_t at = p->from; at < end;) {
 			const struct nlmsghdr *h = (const void *)(mine->base + at);
 			struct position here = position_of(h);
-			int order = compare(&here, &q->first);
+			int order = compare_positions(&here, &q->first);
 			if (order > 0 || (order == 0 && theirs && told_again(theirs, q, h)))
 				end = at;
 			at += NLMSG_ALIGN(h->nlmsg_len);
 		}
-		if (compare(&q->first, &p->last) > 0)
+		if (compare_positions(&q->first, &p->last) > 0)
 			break;
 	}
 	return end;

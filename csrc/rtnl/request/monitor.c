@@ -5,8 +5,12 @@
 #include "rtnl/request/request.h"
 
 #include "common/netlink.h"
+#include "rtnl/base/error.h"
+#include "rtnl/netlink/ifname.h"
+#include "rtnl/view/view.h"
 
 #include <errno.h>
+#include <lauxlib.h>
 #include <libmnl/libmnl.h>
 #include <limits.h>
 #include <poll.h>

@@ -9,7 +9,8 @@
 #ifndef ECMP_RTNL_ROUTE_H
 #define ECMP_RTNL_ROUTE_H
 
-#include "rtnl/rtnl.h"
+#include "rtnl/base/key_index.h"
+#include "rtnl/view/view.h"
 
 enum {
 	FIELDS_MAX = 64, /* of one table */

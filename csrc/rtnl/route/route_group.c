@@ -4,6 +4,8 @@
 #define _GNU_SOURCE
 #include "rtnl/route/route_index.h"
 
+#include <lauxlib.h>
+
 /* The slot of a route with its type and scope; false where it is not written plainly. */
 static bool read_key(struct route_reader *r, int list, size_t i, struct slot *key)
 {

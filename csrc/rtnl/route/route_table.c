@@ -4,6 +4,8 @@
 #define _GNU_SOURCE
 #include "rtnl/route/route.h"
 
+#include "common/addr.h"
+
 #include <string.h>
 #include <sys/socket.h>
 

@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include "rtnl/route/route.h"
 
+#include "rtnl/netlink/ifname.h"
+
 #include <string.h>
 #include <sys/socket.h>
 

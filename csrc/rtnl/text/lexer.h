@@ -5,7 +5,7 @@
 #define ECMP_RTNL_LEXER_H
 
 #include "rtnl/codec/value.h"
-#include "rtnl/rtnl.h"
+#include "rtnl/schema/field.h"
 
 enum {
 	TOKEN_MAX = 255,
@@ -29,10 +29,11 @@ bool next(struct scan *s);
 bool take(struct scan *s, const char *word);
 bool need(struct scan *s, const char *what);
 
-/* Reads fields into a part. */
-bool parse_fields(struct scan *s, const struct schema *schema, bool whole,
-		  const struct value *part);
+/* keyword_alias: the key of the field that another keyword names, or NULL */
+const char *spelled(const struct schema *schema, const char *word);
 
+/* parse_value: values of one kind each */
+struct value split(struct scan *s, char separator);
 struct value number_or_text(struct scan *s, int base);
 bool parse_segs(struct scan *s, const struct value *part);
 /* Reads a value; the token is the field's word, or for positional fields the value already. */

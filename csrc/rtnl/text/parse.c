@@ -6,109 +6,13 @@
  */
 #include "rtnl/text/lexer.h"
 
+#include "rtnl/base/key_index.h"
+#include "rtnl/text/parser.h"
+
+#include <lauxlib.h>
 #include <string.h>
 
 static const char not_understood[] = "'%s' is not understood";
-
-/* Spellings of ip(8) beside the words of the rows, object by object; routes come first, as most are
- * of these. */
-struct spelling {
-	const char *word, *row;
-};
-
-static const struct spelling of_route[] = {
-	{"protocol", "proto"}, {"preference", "metric"}, {"priority", "metric"}, {"oif", "dev"},
-	{"dsfield", "tos"},    {"realms", "realm"},	 {NULL, NULL},
-};
-static const struct spelling of_next_hop[] = {
-	{"oif", "dev"},
-	{"realms", "realm"},
-	{NULL, NULL},
-};
-static const struct spelling of_flow[] = {
-	{"to", "dst"},	{"dev", "dev"},	 {"dsfield", "tos"},
-	{"oif", "dev"}, {"from", "src"}, {NULL, NULL},
-};
-static const struct spelling of_nexthop[] = {
-	{"protocol", "proto"},
-	{"oif", "dev"},
-	{NULL, NULL},
-};
-static const struct spelling of_link[] = {
-	{"arp", "noarp"},	    {"txqlen", "txqueuelen"}, {"qlen", "txqueuelen"},
-	{"ifname", "name"},	    {"brd", "broadcast"},     {"addr", "address"},
-	{"trailers", "notrailers"}, {"vrf", "master"},	      {NULL, NULL},
-};
-static const struct spelling of_address[] = {
-	{"local", "address"},	{"broadcast", "broadcast"},
-	{"brd", "broadcast"},	{"remote", "peer"},
-	{"anycast", "anycast"}, {"preference", "metric"},
-	{"priority", "metric"}, {NULL, NULL},
-};
-static const struct spelling of_rule[] = {
-	{"table", "table"},
-	{"pref", "priority"},
-	{"preference", "priority"},
-	{"order", "priority"},
-	{"dsfield", "tos"},
-	{"dev", "iif"},
-	{"type", "action"},
-	{"realm", "realm"},
-	{"sup_group", "suppress_ifgroup"},
-	{"sup_pl", "suppress_prefixlength"},
-	{"suppress_prefix", "suppress_prefixlength"},
-	{"protocol", "proto"},
-	{NULL, NULL},
-};
-static const struct spelling of_neighbour[] = {
-	{"to", "dst"},
-	{"state", "state"},
-	{"protocol", "proto"},
-	{NULL, NULL},
-};
-static const struct spelling of_bridge_port[] = {
-	{"mcast_fast_leave", "fastleave"},
-	{NULL, NULL},
-};
-static const struct spelling of_vxlan[] = {
-	{"dsfield", "tos"},	{"hoplimit", "ttl"},
-	{"label", "flowlabel"}, {"maxaddress", "maxaddress"},
-	{"group", "remote"},	{"port", "srcport"},
-	{"vni", "id"},		{NULL, NULL},
-};
-static const struct spelling of_ioam6_encap[] = {
-	{"trace", "trace"},
-	{NULL, NULL},
-};
-
-static const struct {
-	const char *object;
-	const struct spelling *list;
-} spellings[] = {
-	{"route", of_route},
-	{"next hop", of_next_hop},
-	{"flow", of_flow},
-	{"nexthop", of_nexthop},
-	{"link", of_link},
-	{"address", of_address},
-	{"rule", of_rule},
-	{"neighbour", of_neighbour},
-	{"bridge port", of_bridge_port},
-	{"vxlan", of_vxlan},
-	{"ioam6 encap", of_ioam6_encap},
-};
-
-static const char *spelled(const struct schema *schema, const char *word)
-{
-	const struct spelling *x = NULL;
-	for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]) && !x; i++)
-		if (same_text(spellings[i].object, schema->name))
-			x = spellings[i].list;
-	for (; x && x->word; x++)
-		if (same_text(x->word, word))
-			return x->row;
-	return NULL;
-}
 
 static bool same_word(const struct field *f, const char *word, const char *row)
 {
@@ -233,6 +137,8 @@ static bool parse_negation(struct scan *s, const struct schema *schema, const st
 
 static bool parse_row(struct scan *s, const struct field *f, bool positional,
 		      const struct value *part);
+static bool parse_fields(struct scan *s, const struct schema *schema, bool whole,
+			 const struct value *part);
 
 /* The list under a key, made where there is none yet. */
 static struct value list_of(struct scan *s, const struct value *part, const char *key)
@@ -308,6 +214,64 @@ static bool given(struct scan *s, const struct field *f, const struct value *par
 	return part_get(s->parts.bytes, part, f->key).type != VALUE_NONE;
 }
 
+/* By its word; by its number, as what has no word is printed. */
+static const struct variant *encap_by_word(struct scan *s, const struct field *f,
+					   struct value *type)
+{
+	const struct variant *v = variant_by_name(f->variants, s->token);
+	*type = number_or_text(s, 10);
+	if (v || is_text(type))
+		return v;
+	if (type->integer >= 0 && type->integer <= UINT16_MAX)
+		v = variant_by_number(f->variants, (uint16_t)type->integer);
+	if (!v)
+		return &encap_other;
+	*type = part_text(&s->parts, v->name, strlen(v->name));
+	return v;
+}
+
+static bool parse_encap(struct scan *s, const struct field *f, struct value *encap)
+{
+	struct value type;
+	*encap = part_new(&s->parts);
+	const struct variant *v = encap_by_word(s, f, &type);
+	if (!v)
+		return fault(s, "'%s' is no encapsulation: one of " ENCAPS " expected");
+	part_set(&s->parts, encap, "type", &type);
+	if (v->schema->rows[0].kind == K_LABELS) {
+		if (!need(s, "mpls"))
+			return false;
+		struct value labels = split(s, '/');
+		part_set(&s->parts, encap, v->schema->rows[0].key, &labels);
+	}
+	return parse_fields(s, v->schema, false, encap);
+}
+
+/* The other end of a new pair; what follows "dev" is its name as well. */
+static bool parse_peer(struct scan *s, const struct field *f, struct value *peer)
+{
+	const struct value none = {.type = VALUE_NONE};
+	*peer = part_new(&s->parts);
+	if (!parse_fields(s, f->sub, f->sub == &schema_link, peer))
+		return false;
+	struct value dev = part_get(s->parts.bytes, peer, "dev");
+	if (is_text(&dev)) {
+		part_set(&s->parts, peer, "name", &dev);
+		part_set(&s->parts, peer, "dev", &none);
+	}
+	return true;
+}
+
+/* An encapsulation and the other end of a pair have fields of their own. */
+static bool parse_any_value(struct scan *s, const struct field *f, bool positional, struct value *v)
+{
+	if (f->kind == K_PEER)
+		return parse_peer(s, f, v);
+	if (f->kind == K_ENCAP)
+		return (positional || need(s, s->token)) && parse_encap(s, f, v);
+	return parse_value(s, f, positional, v);
+}
+
 static bool parse_row(struct scan *s, const struct field *f, bool positional,
 		      const struct value *part)
 {
@@ -331,7 +295,7 @@ static bool parse_row(struct scan *s, const struct field *f, bool positional,
 		set(s, part, "l3mdev", boolean_value(true));
 		return true;
 	}
-	if (!parse_value(s, f, positional, &v))
+	if (!parse_any_value(s, f, positional, &v))
 		return false;
 	if (inverse && f->kind == K_BIT) /* arp on: not noarp */
 		v = boolean_value(!v.integer);
@@ -416,7 +380,8 @@ static bool read_part(struct scan *s, const struct schema *schema, bool whole,
 	}
 }
 
-bool parse_fields(struct scan *s, const struct schema *schema, bool whole, const struct value *part)
+static bool parse_fields(struct scan *s, const struct schema *schema, bool whole,
+			 const struct value *part)
 {
 	bool understood;
 	if (s->depth == NESTED_MAX)

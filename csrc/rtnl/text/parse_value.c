@@ -4,65 +4,13 @@
  */
 #include "rtnl/text/lexer.h"
 
+#include "common/addr.h"
+#include "rtnl/base/rt_names.h"
+#include "rtnl/netlink/attr.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\\';
-}
-
-bool fault(struct scan *s, const char *format)
-{
-	if (!s->fault) {
-		s->fault = format;
-		memcpy(s->culprit, s->token, sizeof(s->culprit));
-	}
-	return false;
-}
-
-bool next(struct scan *s)
-{
-	while (s->at < s->end && is_blank(*s->at))
-		s->at++;
-	size_t n = 0;
-	while (s->at < s->end && !is_blank(*s->at)) {
-		if (n == TOKEN_MAX)
-			return fault(s, "'%s...' is too long for a word");
-		s->token[n++] = *s->at++;
-	}
-	s->token[n] = 0;
-	s->length = n;
-	if (memchr(s->token, 0, n))
-		return fault(s, "a zero byte behind '%s'");
-	return n > 0;
-}
-
-/* Takes the next token only if it is `word`; else the token read last stays. */
-bool take(struct scan *s, const char *word)
-{
-	const char *at = s->at;
-	size_t n = strlen(word);
-	while (at < s->end && is_blank(*at))
-		at++;
-	size_t left = (size_t)(s->end - at);
-	if (left < n || memcmp(at, word, n) != 0 || (left > n && !is_blank(at[n])))
-		return false;
-	return next(s);
-}
-
-bool need(struct scan *s, const char *what)
-{
-	char asked[TOKEN_MAX + 1];
-	snprintf(asked, sizeof(asked), "%s", what);
-	if (next(s))
-		return true;
-	memcpy(s->token, asked, sizeof(asked));
-	return fault(s, "a value is missing behind '%s'");
-}
-
-/* --- values ----------------------------------------------------------------------------------- */
 
 static struct value token_value(struct scan *s)
 {
@@ -211,7 +159,7 @@ static struct value list_word(struct scan *s, const char *text)
 }
 
 /* Words or numbers divided by a character, as a list. */
-static struct value split(struct scan *s, char separator)
+struct value split(struct scan *s, char separator)
 {
 	char *p = s->token;
 	struct value list = part_new(&s->parts);
@@ -290,39 +238,6 @@ bool parse_segs(struct scan *s, const struct value *part)
 	return !s->fault;
 }
 
-/* By its word; by its number, as what has no word is printed. */
-static const struct variant *encap_by_word(struct scan *s, const struct field *f,
-					   struct value *type)
-{
-	const struct variant *v = variant_by_name(f->variants, s->token);
-	*type = number_or_text(s, 10);
-	if (v || is_text(type))
-		return v;
-	if (type->integer >= 0 && type->integer <= UINT16_MAX)
-		v = variant_by_number(f->variants, (uint16_t)type->integer);
-	if (!v)
-		return &encap_other;
-	*type = part_text(&s->parts, v->name, strlen(v->name));
-	return v;
-}
-
-static bool parse_encap(struct scan *s, const struct field *f, struct value *encap)
-{
-	struct value type;
-	*encap = part_new(&s->parts);
-	const struct variant *v = encap_by_word(s, f, &type);
-	if (!v)
-		return fault(s, "'%s' is no encapsulation: one of " ENCAPS " expected");
-	part_set(&s->parts, encap, "type", &type);
-	if (v->schema->rows[0].kind == K_LABELS) {
-		if (!need(s, "mpls"))
-			return false;
-		struct value labels = split(s, '/');
-		part_set(&s->parts, encap, v->schema->rows[0].key, &labels);
-	}
-	return parse_fields(s, v->schema, false, encap);
-}
-
 /* "inet6 fe80::1": the other family, which is worth a word in a route alone. */
 static bool parse_via(struct scan *s, const struct field *f, struct value *v)
 {
@@ -346,21 +261,6 @@ static bool parse_switch(struct scan *s, const struct field *f, struct value *v)
 	return true;
 }
 
-/* The other end of a new pair; what follows "dev" is its name as well. */
-static bool parse_peer(struct scan *s, const struct field *f, struct value *peer)
-{
-	const struct value none = {.type = VALUE_NONE};
-	*peer = part_new(&s->parts);
-	if (!parse_fields(s, f->sub, f->sub == &schema_link, peer))
-		return false;
-	struct value dev = part_get(s->parts.bytes, peer, "dev");
-	if (is_text(&dev)) {
-		part_set(&s->parts, peer, "name", &dev);
-		part_set(&s->parts, peer, "dev", &none);
-	}
-	return true;
-}
-
 /* "5-9"; "100 200" where the row says so */
 static bool parse_range(struct scan *s, const struct field *f, struct value *v)
 {
@@ -380,15 +280,11 @@ bool parse_value(struct scan *s, const struct field *f, bool positional, struct 
 {
 	if (f->kind == K_BIT || f->kind == K_FLAG || f->kind == K_BOOL || f->kind == K_COUNT)
 		return parse_switch(s, f, v);
-	if (f->kind == K_PEER)
-		return parse_peer(s, f, v);
 	if (!positional && !need(s, s->token))
 		return false;
 	switch (f->kind) {
 	case K_SCALED:
 		return parse_scaled(s, f, v);
-	case K_ENCAP:
-		return parse_encap(s, f, v);
 	case K_VIA:
 		return parse_via(s, f, v);
 	case K_GROUP:

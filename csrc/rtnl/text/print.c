@@ -4,84 +4,15 @@
  */
 #include "rtnl/text/print.h"
 
+#include "rtnl/codec/decoder.h"
+#include "rtnl/codec/encoder.h"
+
+#include <lauxlib.h>
 #include <linux/fib_rules.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-static void add(struct print *p, const char *text, size_t length)
-{
-	memcpy(arena_reserve(p->L, p->out, length), text, length);
-}
-
-static void print_chars(struct print *p, const char *text, size_t length)
-{
-	const uint8_t *base = p->out->base;
-	size_t n = p->out->length;
-	if (n > 0 && base[n - 1] != '\n' && base[n - 1] != '\t')
-		add(p, " ", 1);
-	add(p, text, length);
-}
-
-/* A word, with a blank before it unless a line begins here. */
-void print_word(struct print *p, const char *text)
-{
-	print_chars(p, text, strlen(text));
-}
-
-void print_text(struct print *p, const char *text)
-{
-	add(p, text, strlen(text));
-}
-
-/* 0x1f; behind a slash without a blank, as in 0x10/0xff */
-void print_hex_number(struct print *p, lua_Integer n)
-{
-	char text[24];
-	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)n);
-	if (p->out->length && p->out->base[p->out->length - 1] == '/')
-		print_text(p, text);
-	else
-		print_word(p, text);
-}
-
-void print_value_text(struct print *p)
-{
-	luaL_tolstring(p->L, -1, NULL);
-	print_text(p, lua_tostring(p->L, -1));
-	lua_pop(p->L, 2);
-}
-
-static void print_number(struct print *p, long long value)
-{
-	char digits[24];
-	int n = snprintf(digits, sizeof(digits), "%lld", value);
-	print_chars(p, digits, (size_t)n);
-}
-
-/* The value on top of the stack as a word; no string is made of a number. [v] -> [] */
-void print_value(struct print *p, const char *unit)
-{
-	lua_State *L = p->L;
-	int top = lua_gettop(L);
-	size_t length;
-	if (lua_isinteger(L, -1)) {
-		print_number(p, lua_tointeger(L, -1));
-	} else {
-		const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length)
-								  : luaL_tolstring(L, -1, &length);
-		print_chars(p, text, length);
-	}
-	if (unit)
-		add(p, unit, strlen(unit));
-	lua_settop(L, top - 1);
-}
-
-const char *shown_as(const struct field *f)
-{
-	return f->show ? f->show : f->key;
-}
 
 /* --- values that ip(8) leaves out ------------------------------------------------------------ */
 
@@ -185,7 +116,7 @@ static void print_encap(struct print *p, const struct stretch *s, const struct f
 		return;
 	inner.schema = v->schema;
 	if (!p->request)
-		add(p, " ", 1); /* ip(8) says " encap" behind a word that ends with a blank */
+		print_raw(p, " ", 1); /* ip(8) says " encap" behind a word that ends with a blank */
 	print_word(p, "encap");
 	if (v->name)
 		print_word(p, v->name);
@@ -251,8 +182,8 @@ static void print_group(struct print *p, const struct stretch *s, const struct f
 			 weight = (unsigned)lua_tointeger(L, -1);
 		int n = weight == 1 ? snprintf(text, sizeof(text), "%u", id)
 				    : snprintf(text, sizeof(text), "%u,%u", id, weight);
-		add(p, i > 1 ? "/" : " ", 1);
-		add(p, text, (size_t)n);
+		print_raw(p, i > 1 ? "/" : " ", 1);
+		print_raw(p, text, (size_t)n);
 		lua_pop(L, 3);
 	}
 	lua_pop(L, 2);
@@ -285,7 +216,7 @@ static void print_nexthop(struct print *p, const struct stretch *s)
 		return;
 	if (lua_rawgeti(p->L, p->nexthops, (lua_Integer)read_uint(payload(a), 4, false)) ==
 	    LUA_TSTRING) {
-		add(p, "\n\tnh_info ", 10);
+		print_raw(p, "\n\tnh_info ", 10);
 		print_text(p, lua_tostring(p->L, -1));
 	}
 	lua_pop(p->L, 1);
@@ -301,7 +232,7 @@ static void print_hops(struct print *p, const struct stretch *s, const struct fi
 		return;
 	while (next_hop(&cursor, &hop)) {
 		if (!p->one_line)
-			add(p, "\n\t", 2);
+			print_raw(p, "\n\t", 2);
 		print_word(p, "nexthop");
 		print_stretch(p, &hop);
 	}
@@ -369,10 +300,4 @@ void print_stretch(struct print *p, const struct stretch *s)
 	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++)
 		if (!is_absent(f, attrs) && !left_out(p, s, f) && !shown_before(p, s, f))
 			printers[f->kind](p, s, f);
-}
-
-void print_push(struct print *p)
-{
-	lua_pushlstring(p->L, p->out->base ? (const char *)p->out->base : "", p->out->length);
-	p->out->length = 0;
 }

@@ -4,8 +4,9 @@
 #ifndef ECMP_RTNL_PRINT_H
 #define ECMP_RTNL_PRINT_H
 
-#include "rtnl/rtnl.h"
+#include "rtnl/text/printer.h"
 
+void print_raw(struct print *p, const char *text, size_t length);
 const char *shown_as(const struct field *f);		 /* the word of a row */
 void print_list(struct print *p, const char *separator); /* [list] -> [] */
 

@@ -2,8 +2,13 @@
  * Objects as `ip OBJECT show` prints them where that is no plain row of words: links, addresses and
  * rules. Routes, next hops and neighbours are (print.c).
  */
-#include "rtnl/rtnl.h"
+#include "rtnl/text/print.h"
 
+#include "rtnl/base/rt_names.h"
+#include "rtnl/codec/decoder.h"
+#include "rtnl/netlink/ifname.h"
+
+#include <lauxlib.h>
 #include <linux/fib_rules.h>
 #include <linux/if.h>
 #include <linux/if_addr.h>

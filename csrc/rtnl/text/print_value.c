@@ -3,22 +3,12 @@
  */
 #include "rtnl/text/print.h"
 
+#include "rtnl/base/rt_names.h"
+#include "rtnl/codec/decoder.h"
+
+#include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
-
-/* [list] -> []: its members behind one blank, with the separator between them */
-void print_list(struct print *p, const char *separator)
-{
-	lua_State *L = p->L;
-	for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
-		luaL_tolstring(L, -1, NULL);
-		const char *text = lua_tostring(L, -1);
-		print_text(p, i > 1 ? separator : " ");
-		print_text(p, text);
-		lua_pop(L, 2);
-	}
-	lua_pop(L, 2);
-}
 
 static bool locked(const struct stretch *s, const struct field *f)
 {

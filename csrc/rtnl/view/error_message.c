@@ -2,7 +2,10 @@
  * What is told of a request that was refused: the request in the words of ip(8), and why.
  */
 #define _GNU_SOURCE
-#include "rtnl/request/request.h"
+#include "rtnl/view/error_message.h"
+
+#include "rtnl/base/error.h"
+#include "rtnl/view/view.h"
 
 #include <errno.h>
 #include <string.h>

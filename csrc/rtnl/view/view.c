@@ -1,10 +1,10 @@
 /*
- * Views: one kernel message each, read-only, decoded when asked. A private copy of the bytes is
- * cheaper than any table made of them, and reading a field scans the attributes of this one message
- * only.
+ * A view is one kernel message, read-only. A private copy of the bytes is cheaper than any table
+ * made of them.
  */
-#include "rtnl/rtnl.h"
+#include "rtnl/view/view.h"
 
+#include <lauxlib.h>
 #include <string.h>
 
 /*
@@ -12,11 +12,7 @@
  * view is its bytes and nothing the collector has to walk through. The mark tells these metatables
  * from all others.
  */
-static const char mark;
-
-enum {
-	NAMES = 1
-};
+const char view_mark;
 
 /* [] -> [view], of the kind (a metatable) at stack index `kind` */
 void view_new(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
@@ -32,21 +28,12 @@ void view_new(lua_State *L, const struct object *object, uint16_t type, uint16_t
 	lua_setmetatable(L, -2);
 }
 
-/* [] -> [view], with the names at stack index `names` */
-void view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
-	       const uint8_t *data, size_t length, int names)
-{
-	view_kind(L, object, names);
-	view_new(L, object, type, flags, data, length, lua_gettop(L));
-	lua_remove(L, -2);
-}
-
 struct view *view_test(lua_State *L, int index)
 {
 	struct view *v = lua_touserdata(L, index);
 	if (!v || !lua_getmetatable(L, index))
 		return NULL;
-	bool ours = lua_rawgetp(L, -1, &mark) == LUA_TBOOLEAN;
+	bool ours = lua_rawgetp(L, -1, &view_mark) == LUA_TBOOLEAN;
 	lua_pop(L, 2);
 	return ours ? v : NULL;
 }
@@ -55,7 +42,7 @@ struct view *view_test(lua_State *L, int index)
 void view_names(lua_State *L, int index)
 {
 	lua_getmetatable(L, index);
-	lua_rawgeti(L, -1, NAMES);
+	lua_rawgeti(L, -1, VIEW_NAMES);
 	lua_remove(L, -2);
 }
 
@@ -65,312 +52,4 @@ struct view *check_view(lua_State *L)
 	if (!v)
 		luaL_typeerror(L, 1, RTNL_VIEW);
 	return v;
-}
-
-/* view:raw(n): the payload of attribute n as bytes, also of those no row names */
-static int view_raw(lua_State *L)
-{
-	struct view *v = check_view(L);
-	struct stretch s = view_stretch(v);
-	const struct nlattr *a = find_attr(&s, (uint16_t)luaL_checkinteger(L, 2));
-	if (!a)
-		return 0;
-	lua_pushlstring(L, (const char *)a + NLA_HDRLEN, payload_length(a));
-	return 1;
-}
-
-static int view_bytes(lua_State *L)
-{
-	struct view *v = check_view(L);
-	lua_pushlstring(L, (const char *)v->data, v->length);
-	return 1;
-}
-
-/* view:verb(): "add", "change" or "del", as the notification said; and whether it was appended */
-static int view_verb(lua_State *L)
-{
-	struct view *v = check_view(L);
-	lua_pushstring(L, v->type == v->object->del  ? "del"
-			  : v->flags & NLM_F_REPLACE ? "change"
-						     : "add");
-	lua_pushboolean(L, v->flags & NLM_F_APPEND);
-	return 2;
-}
-
-static int view_object(lua_State *L)
-{
-	lua_pushstring(L, check_view(L)->object->name);
-	return 1;
-}
-
-static int view_next(lua_State *L);
-
-/* view:copy{ metric = 50 }: a plain table of what can be given back, with changes */
-static int view_copy(lua_State *L);
-
-static const luaL_Reg methods[] = {
-	{"text", view_text}, {"raw", view_raw},	      {"bytes", view_bytes}, {"verb", view_verb},
-	{"copy", view_copy}, {"object", view_object}, {NULL, NULL},
-};
-
-/* Upvalues of __index. */
-enum {
-	METHODS = 1,
-	NAMED,
-	ROWS,
-	OWN,
-	KEYS
-};
-
-/* The row of the key at index 2, -1 where there is none; the next time it is known. */
-static int find_row(lua_State *L, const struct schema *schema, const void *key)
-{
-	lua_pushvalue(L, 2);
-	if (lua_rawget(L, lua_upvalueindex(ROWS)) == LUA_TNIL)
-		return -1;
-	int row = (int)lua_tointeger(L, -1);
-	struct key_cache *keys = lua_touserdata(L, lua_upvalueindex(KEYS));
-	*known_place(keys, schema, key) = (struct known_key){key, schema, row};
-	return row;
-}
-
-/* What is no field: a method, or a mistake. */
-static int no_field(lua_State *L, const struct schema *schema)
-{
-	lua_pushvalue(L, 2);
-	if (lua_rawget(L, lua_upvalueindex(METHODS)) != LUA_TNIL)
-		return 1;
-	/* a number: ipairs and the like ask whether it is a list; a string: of another kind of link
-	 */
-	if (lua_type(L, 2) == LUA_TNUMBER ||
-	    (lua_type(L, 2) == LUA_TSTRING && schema == &schema_link)) {
-		lua_pushnil(L);
-		return 1;
-	}
-	if (lua_type(L, 2) != LUA_TSTRING) {
-		lua_pushfstring(L, "a field of %s %s is named by a string, not by a %s",
-				article(schema), schema->name, luaL_typename(L, 2));
-		throw_at_caller(L);
-	}
-	const char *key = lua_tostring(L, 2);
-	const char *near = nearest_key(L, schema, key);
-	if (near)
-		lua_pushfstring(L, "%s: unknown field of %s %s (did you mean '%s'?)", key,
-				article(schema), schema->name, near);
-	else
-		lua_pushfstring(L, "%s: unknown field of %s %s", key, article(schema),
-				schema->name);
-	throw_at_caller(L);
-}
-
-static int view_index(lua_State *L)
-{
-	const struct view *v = lua_touserdata(L, 1);
-	if (!v || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(OWN)))
-		return luaL_typeerror(L, 1, RTNL_VIEW);
-	struct stretch s = view_stretch(v);
-	const void *key = lua_topointer(L, 2);
-	const struct known_key *known =
-		known_place(lua_touserdata(L, lua_upvalueindex(KEYS)), s.schema, key);
-	int row = known->row;
-	bool any;
-	if (known->key != key || known->schema != s.schema)
-		row = find_row(L, s.schema, key);
-	if (row < 0 && (s.schema != &schema_link || lua_type(L, 2) != LUA_TSTRING))
-		return no_field(L, s.schema);
-	if (push_row(L, &s, row, 2, lua_upvalueindex(NAMED), &any))
-		return 1;
-	if (!any)
-		return no_field(L, s.schema);
-	lua_pushnil(L);
-	return 1;
-}
-
-static int view_newindex(lua_State *L)
-{
-	const struct schema *schema = check_view(L)->object->schema;
-	lua_pushfstring(L, "%s %s from the kernel is read-only: change a copy, view:copy{ ... }",
-			article(schema), schema->name);
-	throw_at_caller(L);
-}
-
-static int view_eq(lua_State *L)
-{
-	const struct view *a = view_test(L, 1), *b = view_test(L, 2);
-	lua_pushboolean(L, a && b && a->object == b->object && same_views(L, a, b));
-	return 1;
-}
-
-/* The rows of the kind that a table is of, or none. */
-static const struct field *rows_of_kind(lua_State *L, const struct field *f, int table)
-{
-	static const struct field none = {.kind = K_NONE};
-	const struct variant *v = NULL;
-	if (lua_getfield(L, table, f->key) == LUA_TSTRING)
-		v = variant_by_name(f->variants, lua_tostring(L, -1));
-	lua_pop(L, 1);
-	return v ? v->schema->rows : &none;
-}
-
-/* The fields of a view in row order: the state is a list of keys and the table of values. */
-static void list_rows(lua_State *L, const struct field *rows, int table, int keys, int *n)
-{
-	for (const struct field *f = rows; f->kind != K_NONE; f++) {
-		if (f->kind == K_NEST && (f->flags & F_HOIST))
-			list_rows(L, f->sub->rows, table, keys, n);
-		if (f->kind == K_UNION) {
-			list_rows(L, rows_of_kind(L, f, table), table, keys, n);
-			continue;
-		}
-		if (!f->key || (f > rows && f[-1].key && strcmp(f[-1].key, f->key) == 0))
-			continue;
-		if (lua_getfield(L, table, f->key) != LUA_TNIL) {
-			lua_pushstring(L, f->key);
-			lua_rawseti(L, keys, ++*n);
-		}
-		lua_pop(L, 1);
-	}
-}
-
-/* [view, position] -> next key and value */
-static int view_next(lua_State *L)
-{
-	lua_Integer at = lua_tointeger(L, lua_upvalueindex(3)) + 1;
-	lua_pushinteger(L, at);
-	lua_replace(L, lua_upvalueindex(3));
-	if (lua_rawgeti(L, lua_upvalueindex(1), at) == LUA_TNIL)
-		return 1;
-	lua_pushvalue(L, -1);
-	lua_rawget(L, lua_upvalueindex(2));
-	return 2;
-}
-
-/* [] -> [table of all fields] */
-static void push_all(lua_State *L, int view)
-{
-	const struct view *v = lua_touserdata(L, view);
-	struct stretch s = view_stretch(v);
-	view_names(L, view);
-	push_stretch(L, &s, lua_gettop(L));
-	lua_remove(L, -2);
-}
-
-static int view_pairs(lua_State *L)
-{
-	struct view *v = check_view(L);
-	int n = 0;
-	lua_settop(L, 1);
-	lua_newtable(L);
-	push_all(L, 1);
-	list_rows(L, v->object->schema->rows, 3, 2, &n);
-	lua_pushinteger(L, 0);
-	lua_pushcclosure(L, view_next, 3);
-	lua_pushvalue(L, 1);
-	lua_pushnil(L);
-	return 3;
-}
-
-static void drop_readonly(lua_State *L, const struct field *rows, int table)
-{
-	for (const struct field *f = rows; f->kind != K_NONE; f++) {
-		if (f->kind == K_UNION)
-			drop_readonly(L, rows_of_kind(L, f, table), table);
-		if (f->kind == K_NEST && (f->flags & F_HOIST))
-			drop_readonly(L, f->sub->rows, table);
-		bool twin = f->key && ((f > rows && f[-1].key && strcmp(f[-1].key, f->key) == 0) ||
-				       (f[1].key && strcmp(f[1].key, f->key) == 0));
-		if (!f->key || !(f->flags & (F_READONLY | F_APART)) || f->kind == K_SEGMENTS ||
-		    twin)
-			continue;
-		lua_pushnil(L);
-		lua_setfield(L, table, f->key);
-	}
-}
-
-/* The kernel takes a next-hop object or hops, not both, and tells both (kernel.md 8): the object is
- * kept. */
-static void drop_hops_of_object(lua_State *L, const struct view *v, int table)
-{
-	static const char *const hops[] = {"nexthops", "via", "dev", "encap", "onlink"};
-	struct stretch s = view_stretch(v);
-	if (v->object->schema != &schema_route || !find_attr(&s, RTA_NH_ID))
-		return;
-	for (size_t i = 0; i < sizeof(hops) / sizeof(hops[0]); i++) {
-		lua_pushnil(L);
-		lua_setfield(L, table, hops[i]);
-	}
-}
-
-static int view_copy(lua_State *L)
-{
-	struct view *v = check_view(L);
-	lua_settop(L, 2);
-	if (!lua_isnil(L, 2))
-		luaL_checktype(L, 2, LUA_TTABLE);
-	push_all(L, 1);
-	drop_readonly(L, v->object->schema->rows, 3);
-	drop_hops_of_object(L, v, 3);
-	if (lua_getfield(L, 3, "nexthops") == LUA_TTABLE)
-		for (lua_Integer i = 1; lua_rawgeti(L, 4, i) == LUA_TTABLE; i++) {
-			drop_readonly(L, schema_hop.rows, 5);
-			lua_pop(L, 1);
-		}
-	lua_settop(L, 3);
-	if (lua_istable(L, 2)) {
-		lua_pushnil(L);
-		while (lua_next(L, 2)) {
-			lua_pushvalue(L, -2);
-			lua_insert(L, -2);
-			lua_rawset(L, 3);
-		}
-	}
-	lua_settop(L, 3);
-	return 1;
-}
-
-static const luaL_Reg metamethods[] = {
-	{"__newindex", view_newindex}, {"__eq", view_eq}, {"__tostring", view_text},
-	{"__pairs", view_pairs},       {NULL, NULL},
-};
-
-/* [metatable] -> [metatable] with its __index */
-static void set_index(lua_State *L, const struct object *object, int names)
-{
-	lua_getfield(L, LUA_REGISTRYINDEX, RTNL_VIEW);
-	lua_pushvalue(L, names);
-	push_index(L, object->schema);
-	lua_pushvalue(L, -4);
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &mark);
-	lua_pushcclosure(L, view_index, KEYS);
-	lua_setfield(L, -2, "__index");
-}
-
-/* [] -> [metatable] for views with the names at stack index `names`, which keep it where no
- * interface has its number */
-void view_kind(lua_State *L, const struct object *object, int names)
-{
-	lua_Integer place = -1 - (object - rtnl_objects);
-	if (lua_rawgeti(L, names, place) == LUA_TTABLE)
-		return;
-	lua_pop(L, 1);
-	luaL_checkstack(L, 8, "too many values");
-	lua_createtable(L, 1, 8);
-	luaL_setfuncs(L, metamethods, 0);
-	lua_pushliteral(L, RTNL_VIEW);
-	lua_setfield(L, -2, "__name");
-	set_index(L, object, names);
-	lua_pushvalue(L, names);
-	lua_rawseti(L, -2, NAMES);
-	lua_pushboolean(L, 1);
-	lua_rawsetp(L, -2, &mark);
-	lua_pushvalue(L, -1);
-	lua_rawseti(L, names, place);
-}
-
-void view_register(lua_State *L)
-{
-	luaL_newlib(L, methods);
-	lua_setfield(L, LUA_REGISTRYINDEX, RTNL_VIEW);
-	memset(lua_newuserdatauv(L, sizeof(struct key_cache), 0), 0, sizeof(struct key_cache));
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &mark);
 }

@@ -2,7 +2,9 @@
  * Whether two messages of one kind say the same, by rows: what changes by itself is left out. Links
  * have their numbers in one namespace: between two, their names are compared.
  */
-#include "rtnl/rtnl.h"
+#include "rtnl/view/view.h"
+
+#include "rtnl/netlink/ifname.h"
 
 #include <string.h>
 

@@ -1,8 +1,11 @@
 /*
  * Views as text: one, or the lines of a list, as `ip OBJECT show` prints them.
  */
-#include "rtnl/rtnl.h"
+#include "rtnl/view/view.h"
 
+#include "rtnl/codec/encoder.h"
+
+#include <lauxlib.h>
 #include <string.h>
 
 void push_text(lua_State *L, struct print p, const struct stretch *s)
@@ -110,5 +113,14 @@ int views_text(lua_State *L)
 	}
 	print_push(&p);
 	arena_free(p.out);
+	return 1;
+}
+
+/* rtnl.beyond(view) -> number of next hops of a route that no dump can list, as the kernel tells
+ * it; 0 where one can */
+int route_beyond(lua_State *L)
+{
+	const struct view *v = check_view(L);
+	lua_pushinteger(L, hops_beyond(v->data, v->length));
 	return 1;
 }

@@ -1,0 +1,23 @@
+/*
+ * Addresses as text, and back.
+ */
+#ifndef ECMP_COMMON_ADDR_H
+#define ECMP_COMMON_ADDR_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Bytes of an address, family AF_INET or AF_INET6. */
+static inline size_t address_size(int family)
+{
+	return family == AF_INET6 ? 16 : 4;
+}
+
+int text_to_ip4(const char *text, size_t length, uint8_t out[4]); /* characters read, or 0 */
+int text_to_ip6(const char *text, size_t length, uint8_t out[16]);
+size_t ip_to_text(int family, const uint8_t *bytes, char out[48]); /* RFC 5952 */
+int text_to_lladdr(const char *text, size_t length, uint8_t *out,
+		   size_t room); /* bytes written, or -1 */
+
+#endif

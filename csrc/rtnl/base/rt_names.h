@@ -1,0 +1,14 @@
+/*
+ * Names for numbers from /etc/iproute2 and /etc/protocols.
+ */
+#ifndef ECMP_RTNL_BASE_RT_NAMES_H
+#define ECMP_RTNL_BASE_RT_NAMES_H
+
+#include "rtnl/schema/field.h"
+
+#include <lua.h>
+
+int site_set(lua_State *L);				/* Lua: rtnl.site */
+void site_swap(lua_State *L, const struct word *words); /* [value] -> [value] */
+
+#endif

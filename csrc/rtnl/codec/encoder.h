@@ -1,0 +1,66 @@
+/*
+ * Encodes Lua tables and views as messages.
+ */
+#ifndef ECMP_RTNL_CODEC_ENCODER_H
+#define ECMP_RTNL_CODEC_ENCODER_H
+
+#include "rtnl/base/buffer.h"
+#include "rtnl/base/key_index.h"
+#include "rtnl/netlink/attr.h"
+
+#include <lua.h>
+
+struct value;
+
+enum verb {
+	VERB_ADD,
+	VERB_DEL,
+	VERB_GET,
+	VERB_DUMP,
+	VERB_PRINT
+};
+
+struct step {
+	const char *key;
+	int index;
+};
+
+struct encoder {
+	lua_State *L;
+	struct arena *out;
+	size_t start; /* of the message's fixed header in the arena */
+	int room;     /* stack index up to which values may be pushed */
+	int names;    /* absolute stack index */
+	enum verb verb;
+	bool held_only; /* what is sent changes what is there and makes nothing */
+	int base;	/* number of the change in a batch, for errors; 0: a single request */
+	int family;	/* AF_INET, AF_INET6, or 0 */
+	int depth;
+	struct step path[8];
+	int *held; /* descriptors the message refers to, closed after it is sent; NULL: none wanted
+		    */
+	int refused;  /* errno of something the world lacks (a device, a namespace); 0 = fine */
+	char ref[64]; /* the namespace that was lacking */
+	const char *lacking; /* what: "device", "namespace", "room" in dumps, or what
+			      * a deletion does not compare */
+	bool may_drop; /* next hops for which the message has no room are counted, not raised */
+	int dropped;
+	struct key_cache keys;
+	uint64_t route_rows[6];	   /* of keys that defaults ask for */
+	const struct arena *parts; /* of the text being encoded */
+};
+
+bool is_list(lua_State *L, int n); /* [table] -> [table]: 1..n are all its keys */
+void encode_message(struct encoder *e, const struct schema *schema, int value); /* a table */
+void encode_part(struct encoder *e, const struct schema *schema, const struct arena *parts,
+		 const struct value *part); /* fields read from text */
+void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *data,
+		 size_t length);
+uint8_t unsaid_scope(const struct stretch *s); /* of a route */
+
+/* dump_limit: routes that the kernel cannot list */
+void check_fit(struct encoder *e, const struct schema *schema);
+const char *push_unfit(struct encoder *e); /* [] -> [text] */
+int hops_beyond(const uint8_t *data, size_t length);
+
+#endif

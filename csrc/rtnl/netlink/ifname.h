@@ -1,0 +1,25 @@
+/*
+ * Interface names and their indices: one Lua table for one operation.
+ *
+ * names[index] = "eth0" and names["eth0"] = index; names[0] is the socket that can be asked, or
+ * nil, and then unknown names get numbers of their own, so that text can be printed and compared
+ * without a kernel.
+ */
+#ifndef ECMP_RTNL_NETLINK_IFNAME_H
+#define ECMP_RTNL_NETLINK_IFNAME_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	INVENTED = 0x40000000 /* no kernel has reached these */
+};
+
+void names_new(lua_State *L, int socket); /* [] -> [names]; socket 0: no kernel */
+void names_heard(lua_State *L, int names, int table);
+uint32_t names_index(lua_State *L, int names, const char *name,
+		     bool *found);				 /* errno says why not */
+const char *names_name(lua_State *L, int names, uint32_t index); /* [] -> [name or number] */
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * Listens to changes of IPv6 routes while they are dumped.
+ */
+#define _GNU_SOURCE
+#include "rtnl/request/dump.h"
+
+#include "common/netlink.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+int start_watch(struct sock *s)
+{
+	int group = RTNLGRP_IPV6_ROUTE;
+	if (s->watch)
+		return 0;
+	if (!(s->watch = open_in(s->ns, false)))
+		return -1;
+	return mnl_socket_setsockopt(s->watch, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
+}
+
+static void hear_message(lua_State *L, struct changes *c, const struct nlmsghdr *h)
+{
+	c->any = true;
+	if (h->nlmsg_type != RTM_DELROUTE || mnl_nlmsg_get_payload_len(h) < sizeof(struct rtmsg))
+		return;
+	struct deletion deletion = {table_of(h), position_of(h)};
+	memcpy(arena_room(L, c->deleted, sizeof(deletion)), &deletion, sizeof(deletion));
+}
+
+/* Takes what has come; with L NULL it is forgotten. */
+void hear(lua_State *L, struct sock *s, struct changes *c)
+{
+	for (;;) {
+		ssize_t n = netlink_receive(mnl_socket_get_fd(s->watch), s->buffer, RECEIVE_SIZE,
+					    MSG_DONTWAIT);
+		int left = (int)n;
+		if (n < 0 && errno != ENOBUFS && errno != ENOSPC)
+			return;
+		if (!L)
+			continue;
+		c->any = true;
+		c->lost = c->lost || n < 0;
+		for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left);
+		     h = mnl_nlmsg_next(h, &left))
+			hear_message(L, c, h);
+	}
+}
+
+void forget_changes(struct sock *s)
+{
+	hear(NULL, s, NULL);
+}

@@ -1,0 +1,20 @@
+/*
+ * What the caller reads of a request that was refused.
+ */
+#ifndef ECMP_RTNL_VIEW_ERROR_MESSAGE_H
+#define ECMP_RTNL_VIEW_ERROR_MESSAGE_H
+
+#include "rtnl/codec/encoder.h"
+#include "rtnl/netlink/extack.h"
+
+#include <lua.h>
+
+const char *push_request(lua_State *L, const struct object *object, const char *verb,
+			 const uint8_t *data, size_t length, int names);
+int refusal(lua_State *L, const struct extack *x, int error, const struct object *object,
+	    const char *verb, const uint8_t *data, size_t length, int names);
+int refusal_of(lua_State *L, const char *request, const struct extack *x, int error,
+	       const struct object *object, const uint8_t *data, size_t length);
+int lacking(lua_State *L, struct encoder *e, const struct object *object, const char *verb);
+
+#endif

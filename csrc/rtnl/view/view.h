@@ -1,0 +1,58 @@
+/*
+ * Views: one kernel message each, read-only, decoded when asked.
+ */
+#ifndef ECMP_RTNL_VIEW_VIEW_H
+#define ECMP_RTNL_VIEW_VIEW_H
+
+#include "rtnl/netlink/attr.h"
+#include "rtnl/text/printer.h"
+
+#include <lua.h>
+
+#define RTNL_VIEW "ecmp.rtnl.view"
+
+/* What a route that is wanted does not say, whatever its header holds; among a view's flags. */
+enum {
+	ANY_PROTO = 1 << 14,
+	ANY_SCOPE = 1 << 15
+};
+
+struct view {
+	const struct object *object;
+	uint32_t length;
+	uint16_t type;	/* RTM_* */
+	uint16_t flags; /* NLM_F_*, ANY_* */
+	uint8_t data[];
+};
+
+static inline struct stretch view_stretch(const struct view *v)
+{
+	return (struct stretch){v->object->schema, v->data, v->length,
+				stretch_family(v->data, v->length), NULL};
+}
+
+extern const char view_mark; /* key of a metatable of views */
+
+enum {
+	VIEW_NAMES = 1 /* index of the interface names in such a metatable */
+};
+
+void view_new(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
+	      const uint8_t *data, size_t length, int kind);
+struct view *view_test(lua_State *L, int index);
+struct view *check_view(lua_State *L);	  /* the first argument */
+void view_names(lua_State *L, int index); /* [] -> [names] of a view */
+
+/* view_methods */
+void view_kind(lua_State *L, const struct object *object, int names); /* [] -> [metatable] */
+void view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
+	       const uint8_t *data, size_t length, int names);
+void view_register(lua_State *L);
+
+bool same_views(lua_State *L, const struct view *a, const struct view *b);
+void push_text(lua_State *L, struct print p, const struct stretch *s); /* [] -> [text] */
+int view_text(lua_State *L);					       /* Lua: view:text */
+int views_text(lua_State *L);					       /* Lua: rtnl.text */
+int route_beyond(lua_State *L);					       /* Lua: rtnl.beyond */
+
+#endif

@@ -1,0 +1,167 @@
+-- Who may use whom: folders are layers, and nothing reaches upwards.
+local helper <const> = require "spec.helper"
+local sys <const> = require "ecmp.sys"
+
+local function lines_of(command)
+  local done <const> = assert(sys.spawn { argv = { "sh", "-c", command } })
+  assert(done.status == 0, command)
+  local lines <const> = {}
+  for line in done.stdout:gmatch "[^\n]+" do lines[#lines + 1] = line end
+  return lines
+end
+
+describe("csrc/", function()
+  -- Each folder, and the folders that it may use beside itself.
+  local SCHEMA <const> = { "common" }
+  local function above(lower, ...)
+    local all <const> = { table.unpack(lower) }
+    for _, folder in ipairs { ... } do all[#all + 1] = folder end
+    return all
+  end
+  local BASE <const> = above(SCHEMA, "rtnl/schema")
+  local NETLINK <const> = above(BASE, "rtnl/base")
+  local CODEC <const> = above(NETLINK, "rtnl/netlink")
+  local TEXT <const> = above(CODEC, "rtnl/codec")
+  local VIEW <const> = above(TEXT, "rtnl/text")
+  local ROUTE <const> = above(VIEW, "rtnl/view")
+  local BULK <const> = above(ROUTE, "rtnl/route", "rtnl/request")
+  local LAYERS <const> = {
+    common = {}, sys = { "common" }, ip = { "common" }, sandbox = { "common" },
+    ["rtnl/schema"] = SCHEMA, ["rtnl/base"] = BASE, ["rtnl/netlink"] = NETLINK,
+    ["rtnl/codec"] = CODEC, ["rtnl/text"] = TEXT, ["rtnl/view"] = VIEW, ["rtnl/route"] = ROUTE,
+    ["rtnl/request"] = ROUTE, ["rtnl/bulk"] = BULK, rtnl = above(BULK, "rtnl/bulk"),
+    exe = { "common", "rtnl", "sys", "ip", "sandbox" },
+  }
+
+  local function folder_of(path) return (path:gsub("^csrc/", ""):gsub("/?[^/]*$", "")) end
+
+  local function may_use(from, to)
+    if from == to then return true end
+    for _, folder in ipairs(LAYERS[from]) do
+      if folder == to then return true end
+    end
+    return false
+  end
+
+  local files <const> = lines_of "find csrc -name '*.[ch]' | LC_ALL=C sort"
+
+  it("has a known layer for every file, few files in a folder, none at its top", function()
+    local count <const> = {}
+    for _, path in ipairs(files) do
+      local folder <const> = folder_of(path)
+      assert(folder == "" or LAYERS[folder], path .. ": no layer is named after its folder")
+      count[folder] = (count[folder] or 0) + 1
+    end
+    assert.is_true((count[""] or 0) <= 6)
+    for folder, n in pairs(count) do
+      assert(n <= 24, ("csrc/%s holds %d files, more than two dozen"):format(folder, n))
+    end
+  end)
+
+  it("includes downwards only", function()
+    local upwards <const> = {}
+    for _, path in ipairs(files) do
+      for line in io.lines(path) do
+        local included <const> = line:match '^#%s*include "([^"]+)"'
+        if included then
+          assert(sys.stat("csrc/" .. included), path .. " includes what is not there: " .. included)
+          if not may_use(folder_of(path), folder_of(included)) then
+            upwards[#upwards + 1] = path .. " includes " .. included
+          end
+        end
+      end
+    end
+    assert.same({}, upwards)
+  end)
+
+  -- What the linker sees: objects by path without csrc/ and .c, what each defines, what each needs.
+  local function symbols()
+    local objects <const>, by_path <const>, paths <const> = {}, {}, {}
+    for _, path in ipairs(files) do
+      local name <const> = path:match "^csrc/(.*)%.c$"
+      local object <const> = name and ("%s/obj/%s.o"):format(helper.build, name)
+      if object and sys.stat(object) then
+        by_path[object] = { name = name, defined = {}, needed = {} }
+        objects[#objects + 1], paths[#paths + 1] = by_path[object], object
+      end
+    end
+    if not paths[1] then return objects end
+    for _, line in ipairs(lines_of("nm -A -P " .. table.concat(paths, " "))) do
+      local object <const>, symbol <const>, kind <const> = line:match "^(.-): (%S+) (%a)"
+      local list <const> = kind == "U" and "needed" or kind:match "[TDRB]" and "defined"
+      if list then table.insert(by_path[object][list], symbol) end
+    end
+    return objects
+  end
+
+  -- These define what is a library's function everywhere but in the executable.
+  local STAND_INS <const> = { ["exe/libmnl_subset"] = true, ["exe/libm"] = true, ["exe/dl"] = true }
+
+  -- Edges from object to object, with one symbol that makes each.
+  local function uses(objects)
+    local owner <const>, edges <const> = {}, {}
+    for _, one in ipairs(objects) do
+      for _, symbol in ipairs(STAND_INS[one.name] and {} or one.defined) do
+        owner[symbol] = one.name
+      end
+    end
+    for _, one in ipairs(objects) do
+      edges[one.name] = {}
+      for _, symbol in ipairs(one.needed) do
+        local other <const> = owner[symbol]
+        if other and other ~= one.name then edges[one.name][other] = symbol end
+      end
+    end
+    return edges
+  end
+
+  local function cycle_in(edges)
+    local state <const>, trail <const> = {}, {}
+    local function visit(name)
+      state[name] = "open"
+      trail[#trail + 1] = name
+      for other, symbol in pairs(edges[name]) do
+        if state[other] == "open" then
+          return ("%s uses %s of %s, which leads back: %s"):format(name, symbol, other,
+            table.concat(trail, " > "))
+        end
+        local found <const> = not state[other] and visit(other)
+        if found then return found end
+      end
+      state[name] = "done"
+      trail[#trail] = nil
+    end
+    for name in pairs(edges) do
+      local found <const> = not state[name] and visit(name)
+      if found then return found end
+    end
+  end
+
+  local has_nm <const> = sys.spawn({ argv = { "sh", "-c", "command -v nm" } }).status == 0
+  local objects <const> = has_nm and symbols() or {}
+  local function linked(name, test)
+    it(name, #objects > 0 and test or function()
+      pending(has_nm and "there are no object files in " .. helper.build or "nm is not installed")
+    end)
+  end
+
+  linked("calls downwards only", function()
+    local upwards <const> = {}
+    for name, others in pairs(uses(objects)) do
+      for other, symbol in pairs(others) do
+        if not may_use(folder_of(name), folder_of(other)) then
+          upwards[#upwards + 1] = ("%s uses %s of %s"):format(name, symbol, other)
+        end
+      end
+    end
+    assert.same({}, upwards)
+  end)
+
+  linked("has no cycle among its object files", function()
+    local edges <const> = uses(objects)
+    assert(next(edges["rtnl/module"]), "nothing was read from the object files")
+    assert.is_nil(cycle_in(edges))
+    edges["rtnl/schema/route"]["rtnl/module"] = "none"
+    assert.matches("which leads back", cycle_in(edges))
+  end)
+end)

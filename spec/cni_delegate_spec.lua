@@ -138,7 +138,7 @@ describe("a delegate", function()
 
     for output, why in pairs {
       [""] = "empty", ["text"] = "invalid", ['[]'] = "must be an object",
-      ['{"cniVersion":"9.9.9"}'] = "9.9.9", ['{"ips":[{}]}'] = "ips[1].address",
+      ['{"cniVersion":"9.9.9"}'] = "9.9.9", ['{"ips":[{}]}'] = "ips[0].address",
     } do
       it("is refused with 999 for printing '" .. output .. "'", function()
         local value, message, code = add(output)

@@ -168,12 +168,12 @@ describe("a broken result", function()
     ['{"cniVersion":"9.9.9"}'] = "result.cniVersion: '9.9.9' is no version",
     ['{"cniVersion":5}'] = "result.cniVersion: '5' is no version",
     ['{"ips":{"a":1}}'] = "result.ips: must be a list, not an object",
-    ['{"ips":[{}]}'] = "result.ips[1].address: must be given",
-    ['{"ips":[{"address":"10.0.0.1"}]}'] = "result.ips[1].address: '10.0.0.1' has no prefix length",
-    ['{"ips":[{"address":"10.0.0.1/24","interface":"0"}]}'] = "result.ips[1].interface: must be",
-    ['{"routes":[{"gw":"10.0.0.1"}]}'] = "result.routes[1].dst: must be given",
+    ['{"ips":[{}]}'] = "result.ips[0].address: must be given",
+    ['{"ips":[{"address":"10.0.0.1"}]}'] = "result.ips[0].address: '10.0.0.1' has no prefix length",
+    ['{"ips":[{"address":"10.0.0.1/24","interface":"0"}]}'] = "result.ips[0].interface: must be",
+    ['{"routes":[{"gw":"10.0.0.1"}]}'] = "result.routes[0].dst: must be given",
     ['{"dns":{"nameservers":"x"}}'] = "result.dns.nameservers: must be a list",
-    ['{"interfaces":[{"name":"x","mtu":1.0}]}'] = "result.interfaces[1].mtu: must be an integer",
+    ['{"interfaces":[{"name":"x","mtu":1.0}]}'] = "result.interfaces[0].mtu: must be an integer",
     ['{"cniVersion":"0.2.0","ip4":{"gateway":"10.0.0.1"}}'] = "result.ip4.ip: must be given",
   } do
     it("is named: " .. text, function()

@@ -41,21 +41,21 @@ describe("a CNI route object", function()
     ['{"dst":"10.0.0.0/8","gw":"010.0.0.1"}'] = "routes[1].gw: ",
     ['{"dst":"10.0.0.0/8","gw":"fe80::1"}'] = "routes[1].gw: fe80::1 is no IPv4 address",
     ['{"dst":"::/0","gws":["fe80::1","10.0.0.1"]}'] =
-      "routes[1].gws[2]: 10.0.0.1 is no IPv6 address",
+      "routes[1].gws[1]: 10.0.0.1 is no IPv6 address",
     ['{"dst":"::/0","gws":"fe80::1"}'] = "routes[1].gws: must be a list, not a string",
-    ['{"dst":"::/0","gws":[null]}'] = "routes[1].gws[1]: must be a string, not a null",
-    ['{"dst":"::/0","nexthops":[{"gw":"10.0.0.1"}]}'] = "routes[1].nexthops[1].gw: 10.0.0.1",
-    ['{"dst":"::/0","nexthops":[{}]}'] = "routes[1].nexthops[1]: must have a gw or a dev",
+    ['{"dst":"::/0","gws":[null]}'] = "routes[1].gws[0]: must be a string, not a null",
+    ['{"dst":"::/0","nexthops":[{"gw":"10.0.0.1"}]}'] = "routes[1].nexthops[0].gw: 10.0.0.1",
+    ['{"dst":"::/0","nexthops":[{}]}'] = "routes[1].nexthops[0]: must have a gw or a dev",
     ['{"dst":"::/0","nexthops":[{"gw":"fe80::1","weight":0}]}'] =
-      "routes[1].nexthops[1].weight: 0 is not between 1 and 256",
+      "routes[1].nexthops[0].weight: 0 is not between 1 and 256",
     ['{"dst":"::/0","nexthops":[{"gw":"fe80::1","weight":257}]}'] =
-      "routes[1].nexthops[1].weight: 257 is not between 1 and 256",
+      "routes[1].nexthops[0].weight: 257 is not between 1 and 256",
     ['{"dst":"::/0","nexthops":[{"gw":"fe80::1","weight":2.0}]}'] =
-      "routes[1].nexthops[1].weight: must be an integer, not 2.0",
+      "routes[1].nexthops[0].weight: must be an integer, not 2.0",
     ['{"dst":"::/0","nexthops":[{"gw":"fe80::1"},{"gw":"fe80::1","weight":2}]}'] =
-      "routes[1].nexthops[2]: fe80::1 is listed before with another weight",
+      "routes[1].nexthops[1]: fe80::1 is listed before with another weight",
     ['{"dst":"::/0","nexthops":[{"gw":"fe80::1","onlink":1}]}'] =
-      "routes[1].nexthops[1].onlink: must be a boolean",
+      "routes[1].nexthops[0].onlink: must be a boolean",
     ['{"dst":"::/0","priority":-1}'] = "routes[1].priority: -1 is not between 0 and 4294967295",
     ['{"dst":"::/0","table":4294967296}'] = "routes[1].table: 4294967296 is not between",
     ['{"dst":"::/0","scope":256}'] = "routes[1].scope: 256 is not between 0 and 255",
@@ -75,7 +75,7 @@ describe("a CNI route object", function()
 
   it("is named by its place in a list", function()
     local _, message, code = route.list(json.decode '[{"dst":"::/0"},{}]', "ipam.routes")
-    assert.equal("ipam.routes[2].dst: must be given", message)
+    assert.equal("ipam.routes[1].dst: must be given", message)
     assert.equal(7, code)
     assert.same({}, route.list(nil, "ipam.routes"))
   end)

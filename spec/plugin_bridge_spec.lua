@@ -430,10 +430,10 @@ describe("ecmp-bridge #netns", function()
         "merge: must be one of ecmp, separate, first, failover, reject" },
       { "mixed families in gws",
         conf_of { { dst = "0.0.0.0/0", gws = { "10.0.0.1", "2001:db8::1" } } }, 7,
-        "ipam.routes[1].gws[2]: 2001:db8::1 is no IPv4 address" },
+        "ipam.routes[0].gws[1]: 2001:db8::1 is no IPv4 address" },
       { "a gateway of the other family", conf_of { { dst = "::/0", gw = "10.0.0.1" } }, 7,
-        "ipam.routes[1].gw" },
-      { "a route without dst", conf_of { { gw = "10.0.0.1" } }, 7, "ipam.routes[1].dst" },
+        "ipam.routes[0].gw" },
+      { "a route without dst", conf_of { { gw = "10.0.0.1" } }, 7, "ipam.routes[0].dst" },
       { "routes of one group that differ in mtu", conf_of {
         { dst = "0.0.0.0/0", gw = "10.0.0.1", mtu = 1400 },
         { dst = "0.0.0.0/0", gw = "10.0.0.2", mtu = 1300 } }, 7, "mtu" },

@@ -253,7 +253,7 @@ describe("the chained plugin ecmp #netns", function()
     end
     first.routes[1].gw = "2001:db8::1"
     local outcome <const> = pod:call("ecmp", "ADD", pod_of.after(chained(), first))
-    assert.same({ 7, "prevResult.routes[1].via: 2001:db8::1 is not an IPv4 address" },
+    assert.same({ 7, "prevResult.routes[0].via: 2001:db8::1 is not an IPv4 address" },
       { outcome.json.code, outcome.json.msg })
   end)
 

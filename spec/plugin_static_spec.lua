@@ -104,17 +104,17 @@ describe("static refuses", function()
   local function hop(fields) return { routes = { { dst = "::/0", nexthops = { fields } } } } end
 
   for _, case in ipairs {
-    { { addresses = { { gateway = "10.0.0.1" } } }, "ipam.addresses[1].address: must be given" },
+    { { addresses = { { gateway = "10.0.0.1" } } }, "ipam.addresses[0].address: must be given" },
     { { addresses = { { address = "10.0.0.2" } } },
-      "ipam.addresses[1].address: '10.0.0.2' has no" },
+      "ipam.addresses[0].address: '10.0.0.2' has no" },
     { { addresses = { { address = "10.0.0.2/24" }, { address = "x" } } },
-      "ipam.addresses[2].address: " },
+      "ipam.addresses[1].address: " },
     { { addresses = { { address = "10.0.0.2/24", gateway = "x" } } },
-      "ipam.addresses[1].gateway: " },
+      "ipam.addresses[0].gateway: " },
     { { addresses = { a = 1 } }, "ipam.addresses: must be a list, not an object" },
-    { { routes = { {} } }, "ipam.routes[1].dst: must be given" },
-    { { routes = { { dst = "::/0", gw = "10.0.0.1" } } }, "ipam.routes[1].gw: " },
-    { hop { gw = "fe80::1", weight = 0 }, "ipam.routes[1].nexthops[1].weight: " },
+    { { routes = { {} } }, "ipam.routes[0].dst: must be given" },
+    { { routes = { { dst = "::/0", gw = "10.0.0.1" } } }, "ipam.routes[0].gw: " },
+    { hop { gw = "fe80::1", weight = 0 }, "ipam.routes[0].nexthops[0].weight: " },
     { { dns = { search = "x" } }, "ipam.dns.search: must be a list" },
     { "x", "ipam: must be an object, not a string" },
   } do
@@ -160,9 +160,9 @@ describe("static refuses", function()
 
   it("ips of the pod that are no prefixes, by their own path", function()
     assert.truthy(add(two, { runtimeConfig = { ips = { "10.0.0.2" } } }).json.msg
-      :find("runtimeConfig.ips[1]: ", 1, true))
+      :find("runtimeConfig.ips[0]: ", 1, true))
     assert.truthy(add(two, { args = { cni = { ips = { "10.0.0.2" } } } }).json.msg
-      :find("args.cni.ips[1]: ", 1, true))
+      :find("args.cni.ips[0]: ", 1, true))
   end)
 end)
 

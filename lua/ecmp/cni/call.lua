@@ -137,7 +137,7 @@ function M.read_valid(call)
   end
   local valid <const> = {}
   for i, entry in ipairs(list) do
-    local one <const>, message <const> = attachment(entry, ("%s[%d]"):format(key, i))
+    local one <const>, message <const> = attachment(entry, ("%s[%d]"):format(key, i - 1))
     if not one then return nil, message, codes.config end
     valid[i] = one
   end

@@ -241,6 +241,12 @@ end
 
 local writers <const> = { ip4 = write_by_family, ips = write_ips, list = write_list }
 
+-- Checks count as JSON does; what is written was made in Lua, where lists begin with 1.
+local function count_from_1(message)
+  local path <const>, rest <const> = message:match("^([^:]*)(.*)$")
+  return path:gsub("%[(%d+)%]", function(i) return ("[%d]"):format(i + 1) end) .. rest
+end
+
 ---Writes a result for a version.
 ---@param result table what a plugin made: the form above, or a document of any version
 ---@param to string a known version
@@ -249,7 +255,7 @@ local writers <const> = { ip4 = write_by_family, ips = write_ips, list = write_l
 ---@return table? document ready for `json.encode`; string? message
 function M.write(result, to, form)
   local parsed <const>, message <const> = M.parse(result, version.latest)
-  if not parsed then return nil, message end
+  if not parsed then return nil, count_from_1(message) end
   local family <const> = version.family(to)
   if not family then return nil, ("result: no converter to version '%s'"):format(to) end
   parsed.routes = route.write(parsed.routes, family == "ip4" and "routes" or form)

@@ -91,8 +91,8 @@ local function gateways(route, path)
     if address then list[#list + 1] = { address, (path .. key):format(...) } end
   end
   add(route.gw, ".gw")
-  for i, address in ipairs(route.gws or {}) do add(address, ".gws[%d]", i) end
-  for i, one in ipairs(route.nexthops or {}) do add(one.gw, ".nexthops[%d].gw", i) end
+  for i, address in ipairs(route.gws or {}) do add(address, ".gws[%d]", i - 1) end
+  for i, one in ipairs(route.nexthops or {}) do add(one.gw, ".nexthops[%d].gw", i - 1) end
   return list
 end
 
@@ -111,7 +111,7 @@ end
 local function check_hops(route, path)
   local seen <const> = {}
   for i, one in ipairs(route.nexthops or {}) do
-    local where <const> = ("%s.nexthops[%d]"):format(path, i)
+    local where <const> = ("%s.nexthops[%d]"):format(path, i - 1)
     local first <const> = seen[hop_name(one)]
     if not one.gw and not one.dev then
       return nil, where .. ": must have a gw or a dev"
@@ -135,7 +135,7 @@ end
 
 ---Checks one route object of a configuration, as a check of `ecmp.cni.schema`.
 ---@param value any decoded JSON
----@param path string what to call it in messages: "ipam.routes[2]"
+---@param path string what to call it in messages: "ipam.routes[1]"
 ---@return table? route canonical text, known keys exact, unknown keys kept
 ---@return string? message, integer? code  nil, message, 7
 function M.check(value, path)

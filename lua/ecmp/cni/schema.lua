@@ -2,8 +2,8 @@
 --
 -- A check is `function(value, path) -> value | nil, message`: it returns the value in its one
 -- canonical form, nil alone where the value counts as absent, or nil and a sentence that begins
--- with the path. Records keep the keys nobody asked about: other plugins, or a later version of
--- the specification, may own them.
+-- with the path, in which elements count from 0, as in JSON. Records keep the keys nobody asked
+-- about: other plugins, or a later version of the specification, may own them.
 --
 -- What a check wants can be asked of it (`describe`), in the words of JSON Schema: the reference of
 -- configuration keys is made from the very checks that refuse a mistake.
@@ -113,7 +113,7 @@ function M.list(check)
     end
     local checked <const> = json.array()
     for i = 1, #value do
-      local item <const>, message <const> = check(value[i], ("%s[%d]"):format(path, i))
+      local item <const>, message <const> = check(value[i], ("%s[%d]"):format(path, i - 1))
       if message then return nil, message end
       checked[#checked + 1] = item
     end

@@ -71,7 +71,7 @@ function M.configurations(document)
   local list <const> = {}
   for i, conf in ipairs(plugins) do
     if json.kind(conf) ~= "object" then
-      return nil, ("plugins[%d]: an object is due here"):format(i)
+      return nil, ("plugins[%d]: an object is due here"):format(i - 1)
     end
     list[i] = setmetatable({}, getmetatable(conf))
     for key, value in next, conf do list[i][key] = value end

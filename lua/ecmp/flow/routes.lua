@@ -108,7 +108,7 @@ local function check_masked(routes)
     local dst <const> = assert(ip.parse(route.dst))
     if dst:family() == 4 and dst ~= dst:network() then
       return nil, ("routes[%d].dst: %s has bits of a host in it, the network is %s")
-        :format(i, route.dst, tostring(dst:network())), 7
+        :format(i - 1, route.dst, tostring(dst:network())), 7
     end
   end
   return true

@@ -129,7 +129,7 @@ local function meant(state, found)
     local wanted <const> = as_programmed(route, options, in_kernel)
     if wanted then
       local good <const>, message <const>, code <const> = identity.canonical(wanted)
-      if not good then return nil, ("prevResult.routes[%d].%s"):format(i, message), code end
+      if not good then return nil, ("prevResult.routes[%d].%s"):format(i - 1, message), code end
     end
     list[#list + 1] = wanted
     if wanted and cni_route.is_explicit(route) then complete[identity.slot(wanted)] = true end

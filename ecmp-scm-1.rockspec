@@ -262,6 +262,7 @@ build = {
     ["ecmp.plugin.bridge.ports"] = "lua/ecmp/plugin/bridge/ports.lua",
     ["ecmp.plugin.bridge.vlan"] = "lua/ecmp/plugin/bridge/vlan.lua",
     ["ecmp.plugin.ecmp"] = "lua/ecmp/plugin/ecmp.lua",
+    ["ecmp.plugin.findings"] = "lua/ecmp/plugin/findings.lua",
     ["ecmp.plugin.host-local.boot"] = "lua/ecmp/plugin/host-local/boot.lua",
     ["ecmp.plugin.host-local.index"] = "lua/ecmp/plugin/host-local/index.lua",
     ["ecmp.plugin.host-local"] = "lua/ecmp/plugin/host-local/init.lua",

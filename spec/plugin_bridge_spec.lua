@@ -1,4 +1,5 @@
 local apply = require "ecmp.flow.apply"
+local differential = require "spec.differential"
 local helper = require "spec.helper"
 local json = require "ecmp.json"
 local pod_of = require "spec.pod"
@@ -648,6 +649,52 @@ describe("ecmp-bridge #netns", function()
       assert.same({ "default via 10.0.0.254 dev eth0",
         "default via 2001:db8::fe dev eth0 metric 1024" }, pod:routes())
     end)
+
+    it("hands out no address of the routers that its routes name", function()
+      local dir <const> = helper.directory()
+      local conf <const> = conf_of({}, { ipam = { type = "ecmp-host-local", dataDir = dir,
+        ranges = { { { subnet = "10.0.0.0/24" } }, { { subnet = "2001:db8::/64" } } },
+        routes = { { dst = "0.0.0.0/0", gw = "10.0.0.2" },
+          { dst = "192.0.2.0/24", gws = { "10.0.0.1", "10.0.0.3" } },
+          { dst = "::/0", nexthops = { { gw = "2001:db8::2", weight = 2 } } } } } })
+      local result = add(conf)
+      assert.same({ "10.0.0.4/24", "2001:db8::3/64" },
+        { result.ips[1].address, result.ips[2].address })
+      pod:must("ecmp-bridge", "DEL", conf)
+      conf.runtimeConfig = { ips = { "10.0.0.3" } }
+      local outcome <const> = pod:call("ecmp-bridge", "ADD", conf)
+      assert.equal(7, outcome.json.code)
+      assert.matches("requested address 10.0.0.3 is a gateway of ipam.routes", outcome.json.msg)
+      -- As the reference plugin does, by its name or under its rule.
+      conf.runtimeConfig, conf.merge = nil, "separate"
+      conf.ipam.routes[1].gw = "10.0.0.5"
+      table.remove(conf.ipam.routes, 2)
+      result = pod:must("ecmp-bridge", "ADD", conf)
+      assert.equal("10.0.0.5/24", result.ips[1].address)
+      helper.remove(dir)
+    end)
+
+    for _, fields in ipairs { { gw = "0.0.0.0" }, { gw = "10.0.0.1", table = 255 } } do
+      it(("takes %s of a reference plugin's configuration as that one does"):format(
+        fields.table and "table 255" or "the gateway 0.0.0.0"), function()
+        local directory <const> = differential.directory()
+        local conf <const> = conf_of({ { dst = "192.0.2.0/24", gw = fields.gw,
+          table = fields.table } }, { type = "bridge" })
+        conf.ipam.type = "static"
+        local plugin <const> = directory .. "/bridge"
+        local result <const> = pod:must(plugin, "ADD", conf)
+        assert.equal(fields.table and "10.0.0.1" or nil, result.routes[1].gw)
+        pod:must(plugin, "CHECK", pod_of.after(conf, result))
+        local shown <const> = pod:ip("pod", "route show 192.0.2.0/24 table all")
+        assert.matches(fields.table and "192.0.2.0/24 via 10.0.0.1 dev eth0 table local"
+          or "192.0.2.0/24 dev eth0", shown)
+        pod:ip("pod", "route del 192.0.2.0/24 table " .. (fields.table or 254))
+        local outcome <const> = pod:call(plugin, "CHECK", pod_of.after(conf, result))
+        assert.matches("route 192.0.2.0/24 is missing", outcome.json.msg)
+        pod:must(plugin, "DEL", conf)
+        helper.remove(directory)
+      end)
+    end
 
     local function mac_of(name)
       return pod:run("host", { "sh", "-c", "ip -o link show " .. name }):match "link/ether (%S+)"

@@ -145,6 +145,13 @@ function M.read_valid(call)
   return true
 end
 
+---Whether a call is to be served as a reference plugin would: by its name, or under `separate`.
+---@param call table
+---@return boolean
+function M.is_as_reference(call)
+  return call.dropin or json.get(call.conf, "merge") == "separate"
+end
+
 ---Refuses a call whose pod is the plugin's own namespace. One that cannot be opened is not judged
 ---here: the verb will say what it needs.
 ---@param call table

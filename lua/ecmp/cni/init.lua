@@ -114,8 +114,9 @@ end
 
 ---Runs a plugin once, as the environment and stdin ask.
 ---@param verbs table|fun(): table the verbs, or what returns them: only called when one is to run
----@param options? table `{ versions, about, plugin, dropin }`: supported versions (all), the line
----that a call without CNI_COMMAND prints, the type called as, whether by a reference plugin's name
+---@param options? table `{ versions, about, plugin, dropin, before_add }`: supported versions
+---(all), the line that a call without CNI_COMMAND prints, the type called as, whether by a
+---reference plugin's name, what is to be called with the call of an ADD before that is run
 ---@return integer status 0, or 1 after printing an error object
 function M.run(verbs, options)
   local given <const> = options or {}
@@ -131,6 +132,7 @@ function M.run(verbs, options)
   end
   return require("ecmp.cni.run").run(verbs, {
     versions = supported, plugin = given.plugin, dropin = given.dropin or false,
+    before_add = given.before_add,
   })
 end
 

@@ -8,8 +8,8 @@ local errors = require "ecmp.cni.errors"
 local codes <const> = errors.codes
 local M = {}
 
--- Interface names of the kernel have room for 15 bytes.
-local IFNAME_LENGTH <const> = 15
+-- Bytes that there is room for in an interface's name, and in a second name of an interface.
+local NAME_LENGTH <const>, ALTNAME_LENGTH <const> = 15, 127
 
 ---Container ids and network names share their alphabet.
 ---@param text string
@@ -37,24 +37,42 @@ local function has_any(text, list)
   return false
 end
 
----Whether a pod's interface may be called that.
----@param value string
----@return true?, string? message, string? details
-local function check_ifname(value)
-  if #value > IFNAME_LENGTH then
-    return nil, ("CNI_IFNAME: '%s' is too long"):format(value),
-      "an interface name must be less than 16 bytes long"
-  end
+-- What no name of an interface may have; the rule is the kernel's, and in part CNI's.
+local function check_characters(value, key)
   if value == "." or value == ".." then
-    return nil, ("CNI_IFNAME: '%s' is no interface name"):format(value)
+    return nil, ("%s: '%s' is no interface name"):format(key, value)
   end
   if value:find("[/:]") or has_any(value, spaces) then
-    return nil, ("CNI_IFNAME: '%s' has a slash, a colon or white space in it"):format(value)
+    return nil, ("%s: '%s' has a slash, a colon or white space in it"):format(key, value)
   end
   return true
 end
 
-M.check_ifname = check_ifname
+---Whether a pod's interface may be called that.
+---@param value string
+---@return true?, string? message, string? details
+function M.check_ifname(value)
+  if #value <= NAME_LENGTH then return check_characters(value, "CNI_IFNAME") end
+  return nil, ("CNI_IFNAME: '%s' is too long"):format(value),
+    "an interface name must be less than 16 bytes long"
+end
+
+---Whether an interface can be called that, made by us or there already.
+---@param value string
+---@param key string what to call it in messages
+---@param is_there boolean? whether the interface exists, so that a second name of it will do
+---@return true? ok, string? message
+function M.check_interface(value, key, is_there)
+  local most <const> = is_there and ALTNAME_LENGTH or NAME_LENGTH
+  if #value > most then
+    return nil, ("%s: '%s' has %d bytes, a name has at most %d"):format(key, value, #value, most)
+  end
+  -- The kernel makes a number of `%d`.
+  if value:find("%", 1, true) then
+    return nil, ("%s: '%s' has a per cent sign in it"):format(key, value)
+  end
+  return check_characters(value, key)
+end
 
 local function set(...)
   local members <const> = {}
@@ -67,7 +85,7 @@ local variables <const> = {
   { "CNI_COMMAND", "command" },
   { "CNI_CONTAINERID", "containerid", set("ADD", "DEL", "CHECK"), check_containerid },
   { "CNI_NETNS", "netns", set("ADD", "CHECK") },
-  { "CNI_IFNAME", "ifname", set("ADD", "DEL", "CHECK"), check_ifname },
+  { "CNI_IFNAME", "ifname", set("ADD", "DEL", "CHECK"), M.check_ifname },
   { "CNI_ARGS", "args_text", set() },
   { "CNI_PATH", "path", set("ADD", "DEL", "CHECK", "GC", "STATUS") },
 }

@@ -25,7 +25,7 @@ local U32 <const> = 0xFFFFFFFF
 
 local hop <const> = schema.record {
   { "gw", schema.address },
-  { "dev", schema.string },
+  { "dev", schema.interface },
   { "weight", schema.integer(1, 256) },
   { "onlink", schema.boolean },
 }
@@ -60,6 +60,16 @@ function M.is_explicit(route)
   return not (is_empty(route.gws) and is_empty(route.nexthops))
 end
 
+-- As a gateway, the unspecified address says that there is none.
+local NOWHERE <const> = { ["0.0.0.0"] = true, ["::"] = true }
+
+---A gateway, or nil where it is the unspecified address, which says that there is none.
+---@param gw? string canonical text
+---@return string?
+function M.gateway(gw)
+  return not NOWHERE[gw] and gw or nil
+end
+
 local function hop_name(one)
   return (one.gw or "") .. "%" .. (one.dev or "")
 end
@@ -70,6 +80,9 @@ end
 function M.hops(route)
   local hops <const>, seen <const>, gateways <const> = {}, {}, {}
   local function add(one)
+    if NOWHERE[one.gw] then
+      one = { dev = one.dev, weight = one.weight, onlink = one.onlink }
+    end
     local name <const> = hop_name(one)
     if seen[name] then return end
     seen[name] = true
@@ -122,6 +135,58 @@ local function check_hops(route, path)
         :format(where, one.gw or one.dev)
     end
     seen[hop_name(one)] = one
+  end
+  return true
+end
+
+-- Words of `ip route` that a CNI route object has no meaning for: who writes them means something.
+local UNHEEDED <const> = {
+  { "type", "only unicast routes can be made" },
+  { "src", "a preferred source address cannot be chosen" },
+  { "onlink", "say it of a hop: \"nexthops\": [ { \"gw\": ..., \"onlink\": true } ]" },
+}
+
+-- The table of the host's own addresses, which the kernel fills.
+local LOCAL <const> = 255
+
+local function unheeded(route, path, say)
+  for _, row in ipairs(UNHEEDED) do
+    local key <const>, instead <const> = row[1], row[2]
+    local value <const> = json.get(route, key)
+    local is_plain <const> = value == nil or value == false
+      or key == "type" and value == "unicast"
+    if not is_plain then say(("%s.%s"):format(path, key), "is not heeded here; " .. instead) end
+  end
+end
+
+---What a route of a configuration says that means something else than it seems to. By a reference
+---plugin's name it is taken as that one takes it, by one of ours it is refused.
+---@param route table a checked route
+---@param path string "ipam.routes[0]"
+---@return table[] findings `{ key, message }`
+function M.findings(route, path)
+  local findings <const> = {}
+  local function say(key, message) findings[#findings + 1] = { key = key, message = message } end
+  unheeded(route, path, say)
+  for _, entry in ipairs(gateways(route, path)) do
+    if NOWHERE[entry[1]] then
+      say(entry[2], entry[1] .. " is no gateway; a route by the device alone has \"scope\": 253")
+    end
+  end
+  if route.table == LOCAL then
+    say(path .. ".table", "255 is the kernel's own, of the addresses of this host")
+  end
+  return findings
+end
+
+---Refuses routes of a configuration that mean something else than they seem to.
+---@param routes table[] checked routes
+---@param path string "ipam.routes"
+---@return true? ok, string? message, integer? code  nil, message, 7
+function M.refuse_findings(routes, path)
+  for i, route in ipairs(routes) do
+    local first <const> = M.findings(route, ("%s[%d]"):format(path, i - 1))[1]
+    if first then return nil, ("%s: %s"):format(first.key, first.message), MISTAKE end
   end
   return true
 end

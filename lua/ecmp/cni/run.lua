@@ -43,6 +43,12 @@ local function read_input(call)
   return nil, errors.new(codes.environment, "unknown CNI_COMMAND: " .. call.command)
 end
 
+-- Takes back an ADD: all that its attachment has, or what it took where the plugin knows.
+local function take_back(verbs, call)
+  if verbs.give_back then return verbs.give_back(call) end
+  cni.invoke(verbs, call, "DEL")
+end
+
 ---The document of an ADD's result. One that cannot be written is an ADD that failed: it is undone.
 local function document_of(call, value, verbs)
   local result <const> = require "ecmp.cni.result"
@@ -53,7 +59,7 @@ local function document_of(call, value, verbs)
     message = "the plugin's add returned no result"
   end
   if document then return document end
-  cni.invoke(verbs, call, "DEL")
+  take_back(verbs, call)
   return nil, errors.new(codes.internal, message)
 end
 
@@ -63,6 +69,7 @@ local function answer(call, source, options)
   local ok, err = read_input(call)
   if ok then ok, err = prepare(call, options.versions) end
   if not ok then return nil, err end
+  if call.command == "ADD" and options.before_add then options.before_add(call) end
   local verbs <const> = type(source) == "function" and source() or source
   local value
   value, err = cni.perform(verbs, call)
@@ -70,7 +77,7 @@ local function answer(call, source, options)
   if call.command ~= "ADD" then return "" end
   value, err = document_of(call, value, verbs)
   if not value then return nil, err end
-  local function undo() cni.invoke(verbs, call, "DEL") end
+  local function undo() take_back(verbs, call) end
   return json.encode(value, { indent = 4 }), nil, undo
 end
 
@@ -140,7 +147,7 @@ end
 
 ---Runs a plugin, but for VERSION.
 ---@param verbs table|fun(): table the verbs, or what returns them: only called when one is to run
----@param options table `{ versions, plugin, dropin }`
+---@param options table `{ versions, plugin, dropin, before_add? }`
 ---@return integer status 0, or 1 after printing an error object
 function M.run(verbs, options)
   local _ <close> = guard_stdout()

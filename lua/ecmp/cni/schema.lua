@@ -7,6 +7,7 @@
 --
 -- What a check wants can be asked of it (`describe`), in the words of JSON Schema: the reference of
 -- configuration keys is made from the very checks that refuse a mistake.
+local env = require "ecmp.cni.request"
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
 
@@ -101,6 +102,33 @@ function M.prefix(value, path)
   return read_ip(value, path, true)
 end
 M.as({ type = "string", pattern = "^[0-9A-Fa-f:.]+/[0-9]+$" }, M.prefix)
+
+local function interface_check(is_there)
+  return M.as({ type = "string" }, function(value, path)
+    local text <const>, wrong <const> = M.string(value, path)
+    if wrong then return nil, wrong end
+    if text == "" then return nil end
+    local ok <const>, message <const> = env.check_interface(text, path, is_there)
+    return ok and text, message
+  end)
+end
+
+---The name of an interface that is to be made; "" counts as absent.
+M.new_interface = interface_check(false)
+---The name of an interface that is there, by any of its names; "" counts as absent.
+M.interface = interface_check(true)
+
+-- What IPv4 works with at least, and what the kernel's interfaces take at most.
+local LEAST_MTU <const>, MOST_MTU <const> = 68, 65535
+
+local mtu_number <const> = M.integer(0, MOST_MTU)
+
+---An MTU; 0 leaves it to the kernel.
+M.mtu = M.as({ like = mtu_number }, function(value, path)
+  local mtu <const>, message <const> = mtu_number(value, path)
+  if not mtu or mtu == 0 or mtu >= LEAST_MTU then return mtu, message end
+  return nil, ("%s: %d is less than the %d that IPv4 needs"):format(path, mtu, LEAST_MTU)
+end)
 
 ---A list, each element checked. Null elements are refused by the element's check.
 ---@param check function

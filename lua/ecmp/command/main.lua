@@ -61,7 +61,10 @@ end
 
 local function run_plugin(plugin)
   local cni <const> = require "ecmp.cni"
-  local options <const> = { plugin = plugin.type, dropin = plugin.dropin }
+  local options <const> = {
+    plugin = plugin.type, dropin = plugin.dropin,
+    before_add = function(call) require("ecmp.plugin.findings").warn(call.conf, plugin) end,
+  }
   if (os.getenv("CNI_COMMAND") or "") == "" then
     options.about = ("ecmp %s plugin: %s"):format(plugin.type, require(plugin.module).about)
   end

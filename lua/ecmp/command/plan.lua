@@ -6,6 +6,7 @@ local cni_result = require "ecmp.cni.result"
 local env = require "ecmp.cni.request"
 local expect = require "ecmp.flow.expect"
 local explain = require "ecmp.flow.explain"
+local findings = require "ecmp.plugin.findings"
 local flow = require "ecmp.flow"
 local identity = require "ecmp.fib.route"
 local json = require "ecmp.json"
@@ -115,6 +116,7 @@ local function plan_one(conf, options, before)
   local prev <const>, document <const>, wrong <const> = handed_on(before, options)
   if wrong then return nil, ("%s: %s"):format(kind, wrong) end
   conf.prevResult = document
+  findings.warn(conf, program)
   local state <const> = {
     call = call_for(conf, program, options, prev),
     plugin = plugin, dry = true,

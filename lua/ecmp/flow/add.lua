@@ -20,6 +20,10 @@ end
 
 local function refuse_existing(state)
   local name <const> = state.call.ifname
+  if state.plugin.attach and name:find("%", 1, true) then
+    return nil, ("CNI_IFNAME: '%s' has a per cent sign in it, of which the kernel makes a number")
+      :format(name), 4
+  end
   if not state.plugin.attach or not state.ctx.links[name] then return true end
   return nil, ("CNI_IFNAME: an interface %s exists already in %s (EEXIST)")
     :format(name, state.call.netns), 999

@@ -20,7 +20,7 @@ function M.links(nl)
   return links
 end
 
----All routes of a namespace but those of the local table, canonical.
+---All routes of a namespace, canonical; of the local table those that are not the kernel's own.
 ---@param nl table
 ---@return table[]? routes, string? message, string? code
 function M.routes(nl)
@@ -29,7 +29,7 @@ function M.routes(nl)
   local routes <const> = {}
   for _, route in ipairs(list) do
     local held <const> = identity.held(route)
-    if held and held.table ~= LOCAL then routes[#routes + 1] = held end
+    if held and (held.table ~= LOCAL or held.proto ~= "kernel") then routes[#routes + 1] = held end
   end
   return routes
 end

@@ -7,6 +7,11 @@ local M = {}
 -- Host interface names are chosen at random; this often a taken one is no accident.
 local NAME_TRIES <const> = 10
 
+-- A frame's sender is one host: neither a group nor nobody.
+local function is_of_one_host(address)
+  return tonumber(address:sub(1, 2), 16) & 1 == 0 and address ~= "00:00:00:00:00:00"
+end
+
 ---The hardware address asked for: by the runtime, else for this pod, else in CNI_ARGS, else in the
 ---configuration.
 ---@param call table
@@ -23,9 +28,9 @@ function M.hardware_address(call, configured)
   if text == "" then return nil end
   if type(text) == "string" then
     text = text:lower():gsub("-", ":")
-    if text:find("^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$") then return text end
+    if text:find("^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$") and is_of_one_host(text) then return text end
   end
-  return nil, ("%s: '%s' is no hardware address"):format(path, tostring(text)), 7
+  return nil, ("%s: '%s' is no hardware address of an interface"):format(path, tostring(text)), 7
 end
 
 ---An interface as a CNI result lists it.

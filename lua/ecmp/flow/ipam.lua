@@ -21,6 +21,15 @@ function M.own(kind)
   return own[plugin] and require(own[plugin]), plugin
 end
 
+-- The call as an IPAM plugin of ours gets it in this process. That it is to do as a reference
+-- plugin is said by both names together.
+local function call_by_name(call, kind)
+  local named <const> = {}
+  for key, value in pairs(call) do named[key] = value end
+  named.dropin = call.dropin and not kind:find("^ecmp%-")
+  return named
+end
+
 ---Runs one verb of an IPAM plugin.
 ---@param call table the call of the plugin that asks
 ---@param kind string the configured type
@@ -29,7 +38,7 @@ end
 ---@return string? message, integer? code, string? details
 function M.ask(call, kind, command)
   local verbs <const>, plugin <const> = M.own(kind)
-  if verbs then return cni.invoke(verbs, call, command, plugin) end
+  if verbs then return cni.invoke(verbs, call_by_name(call, kind), command, plugin) end
   local delegate <const> = require "ecmp.cni.delegate"
   if command == "ADD" then return delegate.add(call, kind) end
   return delegate.run(call, kind, command)
@@ -41,19 +50,29 @@ local function preview(state, kind)
   local verbs <const> = M.own(kind)
   -- A plugin that keeps no books has nothing to reserve.
   local look <const> = verbs and (verbs.peek or kind:find("static$") and verbs.add)
-  if look then return look(state.call) end
+  if look then return look(call_by_name(state.call, kind)) end
   return nil, ("ipam.type: what '%s' would hand out cannot be known without asking it; "
     .. "give its result with --ipam-result"):format(kind), 7
 end
 
+-- What this ADD did not reserve is not its own to free: somebody living may hold it.
 local function reserve(state, kind)
-  local call <const> = state.call
-  local result, message, code, details = M.ask(call, kind, "ADD")
-  -- A delegate that failed was told DEL already.
-  if result or M.own(kind) then
-    state.undo:push("IPAM reservation by " .. kind, function() return M.ask(call, kind, "DEL") end)
+  local verbs <const>, plugin <const> = M.own(kind)
+  local call <const> = verbs and call_by_name(state.call, kind) or state.call
+  call.reserved = verbs and {} or nil
+  local result, message, code, details
+  if verbs then
+    result, message, code, details = cni.invoke(verbs, call, "ADD", plugin)
+  else
+    result, message, code, details = M.ask(call, kind, "ADD")
   end
-  return result, message, code, details
+  -- One of ours that fails has reserved nothing, and a delegate that failed was told DEL already.
+  if not result then return nil, message, code, details end
+  state.undo:push("IPAM reservation by " .. kind, function()
+    if verbs and verbs.give_back then return verbs.give_back(call) end
+    return M.ask(state.call, kind, "DEL")
+  end)
+  return result
 end
 
 ---Addresses in the form in which rules see them.

@@ -3,12 +3,16 @@
 -- The plan is the table that `ecmp plan --json` prints and that a rule script sees last:
 -- `addresses` with their interface, `routes` in iproute2's words, `sysctls` of the pod by name.
 -- `neighbours` that the kernel is to manage follow from the routes, and come behind the script.
+local cni_call = require "ecmp.cni.call"
 local conflict = require "ecmp.flow.conflict"
 local identity = require "ecmp.fib.route"
+local ip = require "ecmp.ip"
 local neighbours = require "ecmp.flow.neighbours"
 local netconf = require "ecmp.flow.netconf"
 
 local M = {}
+
+local MISTAKE <const> = 7
 
 local policy_numbers <const> = { l3 = "0", l4 = "1", inner = "2" }
 -- The policy under which the kernel looks at a list of packet fields.
@@ -72,6 +76,41 @@ local function canonical_of(routes)
   return list
 end
 
+-- Routers are others than the pod: what it sent to its own address would not leave it.
+local function refuse_own_gateway(state)
+  if cni_call.is_as_reference(state.call) then return true end
+  local own <const> = {}
+  for _, entry in ipairs(state.plan.addresses) do
+    local address <const> = ip.parse(entry.address)
+    if address then own[tostring(address:address())] = true end
+  end
+  for _, route in ipairs(state.wanted) do
+    for _, hop in ipairs(route.nexthops) do
+      if hop.via and own[hop.via] then
+        return nil, ("route %s: the next hop via %s is the pod's own address")
+          :format(route.dst, hop.via), MISTAKE
+      end
+    end
+  end
+  return true
+end
+
+-- The kernel has no IPv6 on an interface with less.
+local LEAST_IPV6_MTU <const> = 1280
+
+local function check_mtu(state)
+  local mtu <const> = state.plugin.attach and state.conf.mtu or 0
+  if mtu == 0 or mtu >= LEAST_IPV6_MTU then return true end
+  for _, entry in ipairs(state.plan.addresses) do
+    local address <const> = ip.parse(entry.address)
+    if address and address:family() == 6 then
+      return nil, ("mtu: %d is less than the %d that IPv6 needs, and the pod gets %s")
+        :format(mtu, LEAST_IPV6_MTU, entry.address), MISTAKE
+    end
+  end
+  return true
+end
+
 ---@param state table
 ---@return table? state, string? message, integer? code  7 for a refused conflict, 100 for a script
 function M.run(state)
@@ -91,6 +130,10 @@ function M.run(state)
   local timing <const> = conf.multipath.useNeigh
   if type(timing) == "table" then manage_neighbours(plan, routes, timing, dev) end
   state.plan, state.wanted = plan, routes
+  local ok
+  ok, message, code = check_mtu(state)
+  if ok then ok, message, code = refuse_own_gateway(state) end
+  if not ok then return nil, message, code end
   return state
 end
 

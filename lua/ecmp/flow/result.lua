@@ -3,6 +3,7 @@
 -- Under `separate` the routes are passed on as they were listed, as the reference plugins do. Under
 -- every other rule they say what was programmed: the gateways filled in, the metric used. Routes
 -- with several next hops list them here; how that is written is the protocol's business.
+local cni_route = require "ecmp.cni.route"
 local json = require "ecmp.json"
 
 local M = {}
@@ -43,12 +44,24 @@ function M.of_wanted(route, dev)
   }
 end
 
+-- A route as it was listed, but that 0.0.0.0 and :: are no gateways.
+local function with_real_gateway(route)
+  if not route.gw or cni_route.gateway(route.gw) then return route end
+  local bare <const> = setmetatable({}, getmetatable(route))
+  for key, value in next, route do bare[key] = value end
+  bare.gw = nil
+  return bare
+end
+
 ---The routes of the result, by what decided over them.
 ---@param state table
 ---@return table[]
 function M.routes(state)
-  if state.conf.merge == "separate" and not state.script then return state.ipam.routes end
   local routes <const> = json.array()
+  if state.conf.merge == "separate" and not state.script then
+    for i, route in ipairs(state.ipam.routes) do routes[i] = with_real_gateway(route) end
+    return routes
+  end
   for i, route in ipairs(state.wanted) do routes[i] = M.of_wanted(route, state.call.ifname) end
   return routes
 end

@@ -19,7 +19,7 @@ local LINK <const> = 253
 function M.gateways(addresses)
   local first <const> = {}
   for _, entry in ipairs(addresses) do
-    local gateway <const> = entry.gateway and ip.parse(entry.gateway)
+    local gateway <const> = cni_route.gateway(entry.gateway) and ip.parse(entry.gateway)
     local family <const> = gateway and gateway:family()
     if family and not first[family] then first[family] = tostring(gateway) end
   end
@@ -85,7 +85,8 @@ function M.translate(route, options)
   end
   wanted.dev = options.dev
   wanted.via = hops[1] and hops[1].via
-  if not wanted.via and options.gateways and wants_gateway(route, dst, options) then
+  -- A gateway of 0.0.0.0 or :: says that there is to be none.
+  if not route.gw and options.gateways and wants_gateway(route, dst, options) then
     wanted.via = options.gateways[dst:family()]
   end
   return wanted

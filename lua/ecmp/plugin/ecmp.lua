@@ -42,11 +42,17 @@ end
 function M.check_conf(conf, call)
   for _, field in ipairs(own_keys) do
     local key <const>, check <const> = field[1], field[2]
-    local value <const> = args_cni(call.conf, key)
+    local value <const>, path = args_cni(call.conf, key), key
     if value ~= nil then
-      local checked <const>, message = check(value, "args.cni." .. key)
+      path = "args.cni." .. key
+      local checked <const>, message = check(value, path)
       if message then return nil, message, 7 end
       conf[key] = checked
+    end
+    if check == cni_route.list and not call.dropin then
+      local ok <const>, message <const>, code <const> =
+        cni_route.refuse_findings(conf[key] or {}, path)
+      if not ok then return nil, message, code end
     end
   end
   return true

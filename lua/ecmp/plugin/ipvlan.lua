@@ -10,9 +10,9 @@ local stacked = require "ecmp.flow.parent_device"
 local M = {}
 
 M.fields = schema.record {
-  { "master", schema.string },
+  { "master", schema.interface },
   { "mode", schema.word { "", "l2", "l3", "l3s" } },
-  { "mtu", schema.integer(0, 65535) },
+  { "mtu", schema.mtu },
   { "linkInContainer", schema.boolean },
 }
 
@@ -29,7 +29,6 @@ end
 ---@return true? ok, string? message, integer? code
 function M.check_conf(conf, call)
   conf.mode = conf.mode and conf.mode ~= "" and conf.mode or "l2"
-  conf.master = conf.master ~= "" and conf.master or nil
   -- prevResult of CHECK is our own result, which names our interface and not the master.
   if conf.master or not call.prev or call.command ~= "ADD" then return true end
   local message, code

@@ -9,9 +9,9 @@ local M = {}
 local modes <const> = schema.word { "", "bridge", "private", "vepa", "passthru" }
 
 M.fields = schema.record {
-  { "master", schema.string },
+  { "master", schema.interface },
   { "mode", modes },
-  { "mtu", schema.integer(0, 65535) },
+  { "mtu", schema.mtu },
   { "mac", schema.string },
   { "linkInContainer", schema.boolean },
   { "bcqueuelen", schema.integer(0, 4294967295) },
@@ -25,7 +25,6 @@ function M.check_conf(conf, call)
   if message then return nil, message, code end
   conf.mac = address
   conf.mode = conf.mode ~= "" and conf.mode or "bridge"
-  conf.master = conf.master ~= "" and conf.master or nil
   return true
 end
 

@@ -18,7 +18,7 @@ M.needs_addresses = true
 M.fields = schema.record {
   { "ipMasq", schema.boolean },
   { "ipMasqBackend", masquerade.backend },
-  { "mtu", schema.integer(0, 65535) },
+  { "mtu", schema.mtu },
 }
 
 ---Stage `ipam`: the gateway is the host's end of the pair, so every address needs one.

@@ -39,7 +39,9 @@ end
 
 local function read_ipam(call)
   if call.conf.ipam == nil then cni.refuse(codes.config, "ipam: must be given") end
-  return checked(M.ipam_fields, call.conf.ipam, "ipam")
+  local ipam <const> = checked(M.ipam_fields, call.conf.ipam, "ipam")
+  if not call.dropin then cni.try(route.refuse_findings(ipam.routes or {}, "ipam.routes")) end
+  return ipam
 end
 
 -- Addresses ------------------------------------------------------------------------------------
@@ -96,6 +98,10 @@ local function addresses(call, ipam)
   end
   local configured <const> = ipam.addresses or {}
   for i, entry in ipairs(checked(schema.list(used_address), configured, "ipam.addresses")) do
+    if not call.dropin and entry.gateway and not route.gateway(entry.gateway) then
+      cni.refuse(codes.config, ("ipam.addresses[%d].gateway: %s is no gateway; leave it out")
+        :format(i - 1, entry.gateway))
+    end
     list[i] = { address = entry.address, gateway = entry.gateway }
   end
   return table.move(args, 1, #args, #list + 1, list)

@@ -26,13 +26,13 @@ local function spoofcheck() return require "ecmp.netfilter.spoofcheck" end
 local LOCK_WAIT <const>, PORT_WAIT <const> = 20, 2.5
 
 M.fields = schema.record {
-  { "bridge", schema.string },
+  { "bridge", schema.new_interface },
   { "isGateway", schema.boolean },
   { "isDefaultGateway", schema.boolean },
   { "forceAddress", schema.boolean },
   { "ipMasq", schema.boolean },
   { "ipMasqBackend", masquerade.backend },
-  { "mtu", schema.integer(0, 65535) },
+  { "mtu", schema.mtu },
   { "hairpinMode", schema.boolean },
   { "promiscMode", schema.boolean },
   { "vlan", schema.integer(0, 4094) },
@@ -57,9 +57,9 @@ function M.check_conf(conf, call)
   local address, message, code = interface.hardware_address(call)
   if message then return nil, message, code end
   conf.mac = address
-  conf.bridge = conf.bridge and conf.bridge ~= "" and conf.bridge or "cni0"
+  conf.bridge = conf.bridge or "cni0"
   conf.isGateway = conf.isGateway or conf.isDefaultGateway or false
-  return true
+  return vlan.check_gateway(conf)
 end
 
 -- Gateways -------------------------------------------------------------------------------------

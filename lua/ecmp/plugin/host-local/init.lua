@@ -5,6 +5,7 @@
 -- several requested addresses is the first listed, GC and STATUS exist, waiting has an end.
 local Pool <const> = require "ecmp.plugin.host-local.pool"
 local Store <const> = require "ecmp.plugin.host-local.store"
+local cni_call = require "ecmp.cni.call"
 local cni_route = require "ecmp.cni.route"
 local env = require "ecmp.cni.request"
 local ip = require "ecmp.ip"
@@ -30,6 +31,9 @@ end
 local function reserve_requested(store, set, address, range, call)
   if address == range.gateway then
     return nil, ("requested address %s is the gateway of its range"):format(address), MISTAKE
+  end
+  if set:is_kept_out(address) then
+    return nil, ("requested address %s is a gateway of ipam.routes"):format(address), MISTAKE
   end
   local reserved <const>, message <const>, code <const> =
     store:reserve_or_reclaim(address, call.containerid, call.ifname)
@@ -94,6 +98,7 @@ local function reserve_all(store, pool, call)
     end
     if code ~= "held" then
       reserved[#reserved + 1] = address
+      table.insert(call.reserved, address)
       local noted <const>, message <const>, why <const> = store:set_last(n - 1, address)
       if not noted then return nil, message, why end
     end
@@ -110,13 +115,30 @@ local function result_of(pool, ips)
   return { ips = ips, routes = pool.routes, dns = pool.dns }
 end
 
+-- A pod that got the address of one of its own routers would send to itself what is for that one.
+-- The reference plugin knows of no other gateway than its range's.
+local function keep_routers_out(pool)
+  local routers <const> = {}
+  for _, route in ipairs(pool.routes) do
+    for _, hop in ipairs(cni_route.hops(route)) do
+      if hop.gw then routers[hop.gw] = true end
+    end
+  end
+  for _, set in ipairs(pool.sets) do set:keep_out(routers) end
+end
+
 -- What `ipam` says beside its ranges; a file of name servers is read before anything is reserved.
-local function read_rest(pool, conf)
-  local ipam <const> = json.get(conf, "ipam")
-  local routes <const>, wrong <const>, code <const> =
-    cni_route.list(json.get(ipam, "routes"), "ipam.routes")
+local function read_rest(pool, call)
+  local ipam <const> = json.get(call.conf, "ipam")
+  local routes, wrong, code = cni_route.list(json.get(ipam, "routes"), "ipam.routes")
   if not routes then return nil, wrong, code end
+  local ok = true
+  if not call.dropin then
+    ok, wrong, code = cni_route.refuse_findings(routes, "ipam.routes")
+  end
+  if not ok then return nil, wrong, code end
   pool.routes = routes
+  if not cni_call.is_as_reference(call) then keep_routers_out(pool) end
   if not pool.resolv_conf then return pool end
   local resolv <const> = require "ecmp.plugin.host-local.resolv"
   local dns <const>, message <const> = resolv.read(pool.resolv_conf)
@@ -131,13 +153,14 @@ local function read(call)
   if not args then return nil, wrong, why end
   local pool <const>, message <const>, code <const> = Pool.read(call.conf, args.IP)
   if not pool then return nil, message, code end
-  return read_rest(pool, call.conf)
+  return read_rest(pool, call)
 end
 
 ---Reserves one address of each range set.
----@param call table
+---@param call table gets `reserved`, the addresses that this ADD took and did not find held
 ---@return table? result, string? message, integer? code
 function M.add(call)
+  call.reserved = call.reserved or {}
   local pool <const>, wrong <const>, code <const> = read(call)
   if not pool then return nil, wrong, code end
   local store <close>, message <const>, why <const> = Store.open(pool.directory, pool.network)
@@ -148,6 +171,20 @@ function M.add(call)
   local ips <const>, failure <const>, reason <const> = reserve_all(store, pool, call)
   if not ips then return nil, failure, reason end
   return result_of(pool, ips)
+end
+
+---Frees what an ADD reserved whose result nobody got; what the attachment held before stays.
+---@param call table that of the ADD
+---@return true?, string? message, integer? code
+function M.give_back(call)
+  local directory <const>, network <const> = Pool.place(call.conf)
+  local store <close>, message <const>, code <const> =
+    Store.open(directory, network, { create = false })
+  if not store then return not message or nil, message, code end
+  for _, address in ipairs(call.reserved or {}) do
+    store:undo(address, call.containerid, call.ifname)
+  end
+  return true
 end
 
 ---Says what `add` would give, and reserves nothing. Another ADD may be faster.

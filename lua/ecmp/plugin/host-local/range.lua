@@ -138,6 +138,19 @@ function Set:next(index, current)
   return index, self[index].first
 end
 
+---Keeps addresses out of what is handed out: routers of the pod's routes are taken.
+---@param addresses table<string, true> by their text
+function Set:keep_out(addresses)
+  self.kept_out = next(addresses) and addresses or nil
+end
+
+---Whether an address of the set is kept out of what is handed out.
+---@param wanted userdata
+---@return boolean
+function Set:is_kept_out(wanted)
+  return self.kept_out ~= nil and self.kept_out[tostring(wanted)] ~= nil
+end
+
 ---Every address that may be handed out, once each, in the order they are to be tried.
 ---@param last? userdata the address handed out last; it is tried last if it is in the set
 ---@return fun(): userdata?, ecmp.store.Range? iterator over address and its range
@@ -154,7 +167,7 @@ function Set:candidates(last)
       end
       if current == start then return nil end
       start = start or current
-    until current ~= self[index].gateway
+    until current ~= self[index].gateway and not self:is_kept_out(current)
     return current, self[index]
   end
 end

@@ -47,9 +47,13 @@ local function home(data_dir, network)
   return ("%s/.ecmp/%s"):format(data_dir, network)
 end
 
+-- Bytes that a file's name has room for.
+local LONGEST_NAME <const> = 255
+
 -- A network's name becomes part of a path: what CNI allows has no slash and no dot in front.
 local function is_name(network)
   return type(network) == "string" and network:find("^%w[%w_.%-]*$") ~= nil
+    and #network <= LONGEST_NAME
 end
 
 ---Opens the store of a network and takes its lock; creates the directory if it is not there.
@@ -60,7 +64,7 @@ end
 function M.open(data_dir, network, opts)
   opts = opts or {}
   if not is_name(network) then
-    return nil, ("name: '%s' is no name of a network"):format(network), MISTAKE
+    return nil, ("name: '%s' is no name of a directory for a network"):format(network), MISTAKE
   end
   local dir <const> = data_dir .. "/" .. network
   if opts.create == false and not sys.stat(dir) then return nil end

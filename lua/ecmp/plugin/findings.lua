@@ -1,0 +1,212 @@
+---What a configuration says that works, and is hardly what was meant: checks without a pod, which
+---`ADD` and `plan` warn by and a check of many configurations can list.
+--
+-- A finding is `{ key, message, refused }`: the path into the configuration, counted from 0; a
+-- sentence that says what to write instead; and whether ADD refuses it (by a name of ours it does
+-- where a reference plugin would ignore it).
+local cni_route <const> = require "ecmp.cni.route"
+local ip <const> = require "ecmp.ip"
+local json <const> = require "ecmp.json"
+local netconf <const> = require "ecmp.flow.netconf"
+local schema <const> = require "ecmp.cni.schema"
+
+local M = {}
+
+-- Keys near known ones -------------------------------------------------------------------------
+
+-- How many characters have to be put in, left out or changed between two words.
+local function distance(a, b)
+  local row <const> = {}
+  for j = 0, #b do row[j] = j end
+  for i = 1, #a do
+    local diagonal = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local same <const> = a:byte(i) == b:byte(j) and 0 or 1
+      diagonal, row[j] = row[j], math.min(row[j] + 1, row[j - 1] + 1, diagonal + same)
+    end
+  end
+  return row[#b]
+end
+
+-- Short words are near each other by chance.
+local SHORT <const> = 5
+
+local function is_near(key, known)
+  local most <const> = math.max(#key, #known) <= SHORT and 1 or 2
+  return math.abs(#key - #known) <= most and distance(key:lower(), known:lower()) <= most
+end
+
+-- Words of `ip route` by what a CNI route object has for them.
+local ROUTE_WORDS <const> = {
+  via = "gw", gateway = "gw", gateways = "gws", nexthop = "nexthops", metric = "priority",
+  prefix = "dst", dev = "nexthops[].dev", weight = "nexthops[].weight",
+}
+
+local function meant(key, properties)
+  if properties.dst and ROUTE_WORDS[key] then return ROUTE_WORDS[key] end
+  local best
+  for known in pairs(properties) do
+    if is_near(key, known) and (not best or known < best) then best = known end
+  end
+  return best
+end
+
+local function join(path, key)
+  return path == "" and key or path .. "." .. key
+end
+
+-- The keys of an object that nobody here knows and that are near one that is known.
+local function unknown_keys(object, properties, path, say)
+  local folded <const> = {}
+  for known in pairs(properties) do folded[known:lower()] = known end
+  for key, value in next, object do
+    local known <const> = type(key) == "string" and folded[key:lower()]
+    local near <const> = not known and type(key) == "string" and meant(key, properties)
+    if near then
+      say(join(path, key), ("unknown key, is not heeded (did you mean '%s'?)"):format(near))
+    end
+    local inner <const> = known and properties[known] or {}
+    local place <const> = known and join(path, known)
+    if inner.properties and json.kind(value) == "object" then
+      unknown_keys(value, inner.properties, place, say)
+    elseif inner.items and inner.items.properties and json.kind(value) == "list" then
+      for i, item in ipairs(value) do
+        if json.kind(item) == "object" then
+          unknown_keys(item, inner.items.properties, ("%s[%d]"):format(place, i - 1), say)
+        end
+      end
+    end
+  end
+end
+
+-- What CNI itself and the runtimes put into the configuration of a plugin.
+local PROTOCOL <const> = { "cniVersion", "cniVersions", "name", "type", "args", "capabilities",
+  "runtimeConfig", "prevResult", "disableCheck", "disableGC", "plugins" }
+
+local function ipam_properties(kind)
+  local bare <const> = kind:gsub("^ecmp%-", "")
+  if bare == "static" then
+    return schema.describe(require("ecmp.plugin.static").ipam_fields).properties
+  elseif bare == "host-local" then
+    local properties <const> = require("ecmp.plugin.host-local.pool").describe().properties
+    properties.type, properties.routes = {}, schema.describe(cni_route.list)
+    return properties
+  end
+end
+
+local function properties_of(plugin, ipam_kind)
+  local properties <const> = {}
+  for _, key in ipairs(PROTOCOL) do properties[key] = {} end
+  for _, fields in ipairs(plugin and { netconf.fields, plugin.fields } or {}) do
+    for key, value in pairs(schema.describe(fields).properties) do properties[key] = value end
+  end
+  properties.ipam = { properties = ipam_properties(ipam_kind) }
+  -- What is unknown there is refused.
+  properties.multipath = properties.multipath and {}
+  return properties
+end
+
+-- Routes ---------------------------------------------------------------------------------------
+
+-- The lists of route objects in a configuration, by path.
+local function route_lists(conf, ipam, is_chained)
+  local lists <const> = { ["ipam.routes"] = json.get(ipam, "routes") }
+  for _, key in ipairs(is_chained and { "routes", "addroutes", "delroutes" } or {}) do
+    lists[key] = json.get(conf, key)
+  end
+  return lists
+end
+
+local function each_route(lists, visit)
+  for path, list in pairs(lists) do
+    for i, entry in ipairs(json.kind(list) == "list" and list or {}) do
+      local where <const> = ("%s[%d]"):format(path, i - 1)
+      local route <const> = cni_route.check(entry, where)
+      if route then visit(route, where) end
+    end
+  end
+end
+
+local function gateways_of(lists)
+  local gateways <const> = {}
+  each_route(lists, function(route, where)
+    for _, hop in ipairs(cni_route.hops(route)) do
+      if hop.gw then gateways[#gateways + 1] = { address = hop.gw, key = where } end
+    end
+  end)
+  return gateways
+end
+
+local function static_takes(ipam, gateway)
+  local list <const> = json.get(ipam, "addresses")
+  for _, entry in ipairs(json.kind(list) == "list" and list or {}) do
+    local text <const> = json.get(entry, "address")
+    local address <const> = type(text) == "string" and ip.parse(text)
+    if address and address:address() == gateway then return true end
+  end
+  return false
+end
+
+-- The addresses of routers that a pod can be given, and those that it is.
+local function check_gateways(conf, ipam, lists, say)
+  local bare <const> = tostring(json.get(ipam, "type")):gsub("^ecmp%-", "")
+  local pool
+  if bare == "host-local" then pool = require("ecmp.plugin.host-local.pool").read(conf) end
+  for _, entry in ipairs(gateways_of(lists)) do
+    local gateway <const> = assert(ip.parse(entry.address))
+    for _, set in ipairs(pool and pool.sets or {}) do
+      local range <const> = set:find(gateway)
+      if range and range.gateway ~= gateway then
+        say(entry.key, ("the gateway %s is inside of %s, from which pods get their addresses; "
+          .. "leave it out of the range"):format(gateway, set))
+      end
+    end
+    if bare == "static" and static_takes(ipam, gateway) then
+      say(entry.key, ("the gateway %s is the pod's own address"):format(gateway))
+    end
+  end
+end
+
+---What is to be said of the configuration of one plugin.
+---@param conf table decoded JSON, as the plugin gets it
+---@param program table? what the plugin is, `{ dropin, module }` (`ecmp.command.main`); nil for one that is
+---none of ours
+---@return table[] findings in the order of their keys
+function M.of(conf, program)
+  local findings <const>, refused = {}, false
+  local function say(key, message)
+    findings[#findings + 1] = { key = key, message = message, refused = refused }
+  end
+  if not program then return findings end
+  local ipam = json.get(conf, "ipam")
+  if json.kind(ipam) ~= "object" then ipam = {} end
+  local named <const> = json.get(ipam, "type")
+  local ipam_kind <const> = type(named) == "string" and named or ""
+  local plugin <const> = require(program.module).plugin
+  unknown_keys(conf, properties_of(plugin, ipam_kind), "", say)
+  local lists <const> = route_lists(conf, ipam, plugin and not plugin.attach)
+  local as_reference <const> = program.dropin and not ipam_kind:find("^ecmp%-")
+  if as_reference or json.get(conf, "merge") == "separate" then
+    check_gateways(conf, ipam, lists, say)
+  end
+  refused = not as_reference
+  each_route(lists, function(route, where)
+    for _, found in ipairs(cni_route.findings(route, where)) do say(found.key, found.message) end
+  end)
+  table.sort(findings, function(a, b) return a.key < b.key end)
+  return findings
+end
+
+---Warns on stderr of what ADD goes on with.
+---@param conf table
+---@param program table?
+function M.warn(conf, program)
+  for _, finding in ipairs(M.of(conf, program)) do
+    if not finding.refused then
+      io.stderr:write(("ecmp: %s: %s\n"):format(finding.key, finding.message))
+    end
+  end
+end
+
+return M

@@ -162,6 +162,8 @@ static int nearest(lua_State *L)
 
 static const luaL_Reg functions[] = {
 	{"open", socket_open},
+	{"message", rtnl_message},
+	{"visit", rtnl_visit},
 	{"parse", parse},
 	{"check", check},
 	{"view", view},

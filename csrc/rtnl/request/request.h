@@ -27,5 +27,7 @@ int socket_dump(lua_State *L);	    /* Lua: socket:dump */
 int socket_subscribe(lua_State *L); /* Lua: socket:subscribe */
 int socket_receive(lua_State *L);   /* Lua: socket:receive */
 int socket_buffer(lua_State *L);    /* Lua: socket:buffer */
+int rtnl_message(lua_State *L);	    /* Lua: rtnl.message */
+int rtnl_visit(lua_State *L);	    /* Lua: rtnl.visit */
 
 #endif

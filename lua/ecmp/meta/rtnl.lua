@@ -432,6 +432,25 @@ function Socket:close() end
 ---@return string? code
 function rtnl.open(netns) end
 
+---A request as bytes, without a kernel; devices are numbers. Throws for wrong fields.
+---@param object ecmp.kind
+---@param verb ecmp.verb|"list" "list": a dump of what the fields filter by
+---@param value ecmp.Fields
+---@return string bytes from the netlink header on
+function rtnl.message(object, verb, value) end
+
+---Sends requests in a namespace, one after the other, which is opened and closed in one call, so that
+---nothing keeps it alive. Ends at the first that is refused.
+---@param netns string path, name under /run/netns, or pid
+---@param requests string[] made by `rtnl.message`
+---@param expected? string what the first is to be answered; otherwise nothing follows it
+---@return string[]|false|nil answers # the bytes of all messages that answered, "" for a change;
+---false where the first was answered otherwise
+---@return string? message # or, with false, what it was answered
+---@return string? code
+---@return integer? number # of the request that was refused
+function rtnl.visit(netns, requests, expected) end
+
 ---Reads the words typed after `ip OBJECT add`, or what `ip OBJECT show` printed.
 ---@param object ecmp.kind
 ---@param text string

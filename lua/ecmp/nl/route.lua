@@ -427,6 +427,69 @@ function methods:deletions(list, filter)
   return crowd.deletions(self, list, filter)
 end
 
+-- Stand-ins ---------------------------------------------------------------------------------------
+
+---Gives the share of one next hop to the others, in proportion to their weights, so that no flow of
+---theirs moves: its place in the hash is divided, theirs stay. IPv4 does so in one request; an IPv6
+---route in which a hop would stand twice refers to a temporary group of next-hop objects until the
+---hop is resumed.
+---@param key ecmp.GivenRoute|ecmp.Held as for `add_nexthop`; or what an earlier call returned, to
+---suspend one more hop of the same route
+---@param hop ecmp.Hop|string `{ via, dev }`, at least one of them
+---@return ecmp.Held|nil held for `resume`; plain data
+---@return string? message
+---@return string? code # "ESRCH": no such route, or it has no such hop; "EINVAL": no other hop is
+---left; "EBUSY": another route of its key stands beside it; "E2BIG": the stand-ins are more hops
+---than a route can have, and nothing was changed
+function methods:suspend(key, hop)
+  local suspend = require "ecmp.nl.suspend"
+  local family
+  hop, family = check_hop(hop, "suspend")
+  if suspend.is_held(key) then
+    local at = entries.find_hop({ nexthops = key.hops }, { via = hop.via, dev = hop.dev })
+    if not at then
+      return refuse("suspend", key.route, hop, "this route has no such next hop", "ESRCH")
+    end
+    return suspend.suspend(self.nl, key, at)
+  end
+  local named = place_of(key, family, "suspend")
+  local possible, list, code = possible_entries(self, named)
+  if not possible then
+    return refuse("suspend", named, hop, list, code)
+  end
+  local entry, hops, at = with_hop(self, possible, { via = hop.via, dev = hop.dev })
+  if not entry then
+    return refuse("suspend", named, hop, "No such route", "ESRCH")
+  end
+  local held, message, symbol = suspend.hold(self.nl, entry, hops, list)
+  if not held then
+    return nil, message, symbol
+  end
+  return suspend.suspend(self.nl, held, at)
+end
+
+---Gives suspended next hops their places back: every flow goes where it went.
+---@param held ecmp.Held
+---@param hop? ecmp.Hop|string one of them; all of them unless given
+---@return true|nil
+---@return string? message
+---@return string? code # "ESRCH": it has no such hop; or as the kernel refuses
+function methods:resume(held, hop)
+  local suspend = require "ecmp.nl.suspend"
+  if not suspend.is_held(held) then
+    rtnl.throw(("resume: what `suspend` returned expected, got %s"):format(type(held)))
+  end
+  local at
+  if hop ~= nil then
+    hop = check_hop(hop, "resume")
+    at = entries.find_hop({ nexthops = held.hops }, { via = hop.via, dev = hop.dev })
+    if not at then
+      return refuse("resume", held.route, hop, "this route has no such next hop", "ESRCH")
+    end
+  end
+  return suspend.resume(self.nl, held, at)
+end
+
 ---Asks which way a flow takes: the kernel's own answer.
 ---@param flow ecmp.FlowFields|string `{ dst, src, sport, dport, proto, mark, uid, iif, dev, tos,
 ---fibmatch }`, or words of `ip route get`

@@ -10,6 +10,7 @@ local collateral = require "ecmp.nl.transaction.dependents"
 local flush = require "ecmp.nl.flush"
 local restore = require "ecmp.nl.transaction.inverse"
 local rtnl = require "ecmp.rtnl"
+local suspend = require "ecmp.nl.suspend"
 local tally = require "ecmp.errors"
 
 rtnl.own()
@@ -146,6 +147,9 @@ local function recorded(tx, kind)
     __index = function(_, verb)
       if changing[verb] then
         return function(_, value, ...) return change(tx, kind, verb, value, ...) end
+      elseif verb == "suspend" or verb == "resume" then
+        check_open(tx)
+        return suspend.recorded(object, verb, function(undo) push(tx, undo) end)
       elseif verb == "flush" then
         return function(_, filter) return flush(object, filter, tx) end
       end

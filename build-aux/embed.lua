@@ -41,7 +41,7 @@ end
 -- Around a page that is read the kernel maps sixteen: what plugins load lies together, in the order
 -- in which it is loaded.
 local ROOTS <const> = { "ecmp.command.main", "ecmp.cni", "ecmp.flow", "ecmp.nl", "ecmp.nl.route",
-  "ecmp.nl.sysctl", "ecmp.rule.word", "ecmp.plugin" }
+  "ecmp.nl.sysctl", "ecmp.rule", "ecmp.plugin" }
 
 ---The modules that a source requires as it is loaded, and not in a function later.
 local function required(path)

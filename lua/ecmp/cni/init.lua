@@ -7,9 +7,9 @@
 --     }
 --
 -- Verbs are `add`, `del`, `check`, `gc` and `status`; one that is missing succeeds. Each gets the
--- call (see ecmp.cni.call). `add` returns a result (see ecmp.cni.result); the others return nothing
--- that matters. Every verb may refuse by `return nil, message, code, details`, or from any depth by
--- `cni.refuse`; anything else that is thrown is a fault of the program, code 999.
+-- call (see ecmp.cni.request). `add` returns a result (see ecmp.cni.result); the others return
+-- nothing that matters. Every verb may refuse by `return nil, message, code, details`, or from any
+-- depth by `cni.refuse`; anything else that is thrown is a fault of the program, code 999.
 --
 -- While a verb runs, `print` and `io.write` go to stderr: stdout is for one JSON object.
 --

@@ -1,11 +1,10 @@
 ---One run of a plugin as a process: from the environment and stdin to what is printed.
 --
 -- This is the only place that touches a plugin's stdin, stdout and exit status.
-local calls = require "ecmp.cni.call"
 local cni = require "ecmp.cni"
-local env = require "ecmp.cni.request"
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
+local request = require "ecmp.cni.request"
 local sys = require "ecmp.sys"
 local version = require "ecmp.cni.version"
 
@@ -14,16 +13,16 @@ local M = {}
 
 -- What is settled before a verb runs, in this order; each may refuse.
 local steps <const> = {
-  ADD = { calls.check_netns, calls.read_form, calls.read_previous },
-  DEL = { calls.check_netns, calls.read_previous },
-  CHECK = { calls.read_previous },
-  GC = { calls.read_valid },
+  ADD = { request.check_netns, request.read_form, request.read_previous },
+  DEL = { request.check_netns, request.read_previous },
+  CHECK = { request.read_previous },
+  GC = { request.read_valid },
   STATUS = {},
 }
 
 ---Makes a call that a verb may see.
 local function prepare(call, supported)
-  local ok, message, code, details = calls.negotiate(call, supported)
+  local ok, message, code, details = request.negotiate(call, supported)
   if not ok then return nil, errors.new(code, message, details) end
   for _, step in ipairs(steps[call.command]) do
     ok, message, code = step(call)
@@ -34,9 +33,9 @@ end
 
 ---Reads the input of a verb into the call.
 local function read_input(call)
-  local text <const>, message <const>, code <const> = calls.read_stdin()
+  local text <const>, message <const>, code <const> = request.read_stdin()
   if not text then return nil, errors.new(code, message) end
-  local conf <const>, wrong <const>, wrong_code <const>, details <const> = calls.parse_conf(text)
+  local conf <const>, wrong <const>, wrong_code <const>, details <const> = request.parse_conf(text)
   if not conf then return nil, errors.new(wrong_code, wrong, details) end
   call.stdin, call.conf = text, conf
   if steps[call.command] then return true end
@@ -125,9 +124,9 @@ end
 
 ---Reads the environment into a call.
 local function begin(options)
-  local call, message, code, details = env.read(os.getenv)
+  local call, message, code, details = request.read(os.getenv)
   if not call then return nil, errors.new(code, message, details) end
-  call.args = env.split_args(call.args_text)
+  call.args = request.split_args(call.args_text)
   call.plugin = options.plugin
   call.dropin = options.dropin
   return call

@@ -3,7 +3,7 @@
 -- The stages are those of a real ADD, stopped before `apply`. Of a list of plugins all of ours are
 -- run through, each finding what the ones before it have planned.
 local cni_result = require "ecmp.cni.result"
-local env = require "ecmp.cni.request"
+local request = require "ecmp.cni.request"
 local expect = require "ecmp.flow.expect"
 local explain = require "ecmp.flow.explain"
 local findings = require "ecmp.plugin.findings"
@@ -22,14 +22,14 @@ function M.setup(parser)
 end
 
 local function cni_args(text)
-  local args <const>, message <const> = env.split_args(text)
+  local args <const>, message <const> = request.split_args(text)
   if message then return nil, message end
   return { text = text, values = args }
 end
 
 -- As a runtime's would be refused by the plugin.
 local function interface(name)
-  local ok <const>, message <const> = env.check_ifname(name)
+  local ok <const>, message <const> = request.check_ifname(name)
   if not ok then return nil, (message:gsub("^CNI_IFNAME", "--ifname")) end
   return name
 end

@@ -1,5 +1,5 @@
 ---What interface plugins do alike: a veth pair, a hardware address asked for, DEL, CHECK.
-local env = require "ecmp.cni.request"
+local request = require "ecmp.cni.request"
 local sys = require "ecmp.sys"
 
 local M = {}
@@ -19,7 +19,7 @@ end
 ---@return string? address nil where none is asked for
 ---@return string? message, integer? code
 function M.hardware_address(call, configured)
-  local args, message, code = env.args(call, { "MAC" })
+  local args, message, code = request.args(call, { "MAC" })
   if not args then return nil, message, code end
   local value <const>, path = require("ecmp.cni").pod_value(call, "mac")
   local text = value

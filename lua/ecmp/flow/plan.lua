@@ -3,7 +3,7 @@
 -- The plan is the table that `ecmp plan --json` prints and that a rule script sees last:
 -- `addresses` with their interface, `routes` in iproute2's words, `sysctls` of the pod by name.
 -- `neighbours` that the kernel is to manage follow from the routes, and come behind the script.
-local cni_call = require "ecmp.cni.call"
+local request = require "ecmp.cni.request"
 local conflict = require "ecmp.flow.conflict"
 local identity = require "ecmp.fib.route"
 local ip = require "ecmp.ip"
@@ -78,7 +78,7 @@ end
 
 -- Routers are others than the pod: what it sent to its own address would not leave it.
 local function refuse_own_gateway(state)
-  if cni_call.is_as_reference(state.call) then return true end
+  if request.is_as_reference(state.call) then return true end
   local own <const> = {}
   for _, entry in ipairs(state.plan.addresses) do
     local address <const> = ip.parse(entry.address)

@@ -3,24 +3,23 @@
 local group <const> = require "ecmp.group"
 local check <const> = require "ecmp.rule.validate"
 local metrics <const> = require "ecmp.rule.metrics"
+local words <const> = require "ecmp.rule.words"
 
 ---@param rule any a word, a function with the shape of `merge`, or a table of hooks
 ---@return table hooks
 local function hooks_of(rule)
   if type(rule) == "function" then return { merge = rule } end
   if type(rule) == "table" then return rule end
-  local words <const> = require "ecmp.rule"
-  local known <const> = type(rule) == "string" and words.word(rule)
+  local known <const> = type(rule) == "string" and words.rule(rule)
   if known then return known end
   error(("rule: '%s' is no rule; known words are %s"):format(tostring(rule),
-    table.concat(words.words, ", ")), 3)
+    table.concat(words.list, ", ")), 3)
 end
 
 ---Fills in what a rule leaves out from the rule of a word.
 local function completed(hooks, word)
   if hooks.merge then return hooks end
-  local words <const> = require "ecmp.rule"
-  local stock <const> = words.word(word)
+  local stock <const> = words.rule(word)
   return { routes = hooks.routes, key = hooks.key or stock.key, merge = stock.merge }
 end
 

@@ -14,6 +14,7 @@
 local group <const> = require "ecmp.group"
 local rtnl <const> = require "ecmp.rtnl"
 local rule <const> = require "ecmp.rule"
+local sandbox <const> = require "ecmp.sandbox"
 
 local M = {}
 
@@ -63,12 +64,12 @@ end
 
 ---Loads a rule script for specs.
 ---@param path string
----@param options? table see `rule.load`
+---@param options? table see `load` of ecmp.sandbox
 ---@return fun(routes: (string|table)[], ctx?: table): string[]?, string?, integer|string|nil run
 ---returns the routes as text; nil, message, code as the ADD would. Each call is a fresh load.
 function M.rule(path, options)
   return function(list, ctx)
-    local script <close>, message, code = rule.load(path, options)
+    local script <close>, message, code = sandbox.load(path, options)
     if not script then return nil, message, code end
     local routes <const> = M.routes(list)
     local merged

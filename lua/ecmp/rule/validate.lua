@@ -1,6 +1,7 @@
 ---Checks what a rule returned before anything else sees it: names of fields, types, families, and
 ---interfaces, each mistake with the path of the field.
 local identity <const> = require "ecmp.fib.route"
+local ip <const> = require "ecmp.ip"
 local rtnl <const> = require "ecmp.rtnl"
 
 local M = {}
@@ -203,6 +204,81 @@ function M.distinct(routes, path, places)
     places[key] = other or { path = mine, route = route, marked = marked }
   end
   return true
+end
+
+-- What came out of the sandbox -------------------------------------------------------------------
+
+---Checks the routes that a script's process sent: plain values without metatables, of which nothing
+---that was checked in there counts.
+---@param value any
+---@param path string what to call it, "merge"
+---@param links table? interfaces by name; without it any name will do
+---@return table[]? routes, string? message
+function M.answer(value, path, links)
+  local routes, message = M.routes(value, path, links)
+  if not routes then return nil, message end
+  for _, of in ipairs { M.sayable, M.distinct } do
+    local right
+    right, message = of(routes, path)
+    if not right then return nil, message end
+  end
+  return routes
+end
+
+local PARTS <const> = { addresses = "table", routes = "table", sysctls = "table" }
+local ADDRESS <const> = { address = "string", gateway = "string", dev = "string" }
+
+local function check_address(item, path, links)
+  local message <const> = M.record(item, ADDRESS, path)
+  if message then return message end
+  for _, field in ipairs { "address", "gateway" } do
+    local text <const> = item[field]
+    if not (text and ip.parse(text)) and (text or field == "address") then
+      return ("%s.%s: is no address"):format(path, field)
+    end
+  end
+  return M.device(item.dev, path .. ".", links)
+end
+
+local function check_addresses(list, path, links)
+  local message = M.list(list, path, "addresses")
+  for i = 1, message and 0 or #list do
+    message = message or check_address(list[i], ("%s[%d]"):format(path, i), links)
+  end
+  return message
+end
+
+---Only the network settings of the pod may be written; a path that climbs out of them may not.
+local function check_sysctl(name, value, path)
+  local shown <const> = ("%s.%s"):format(path, tostring(name):sub(1, 64))
+  if type(name) ~= "string" or not name:find("^net[./]") or name:find("..", 1, true)
+    or name:find("%c") then
+    return ("%s: is no setting of the network"):format(shown)
+  end
+  if type(value) ~= "string" and math.type(value) ~= "integer" then
+    return ("%s: text is due here, not a %s"):format(shown, type(value))
+  end
+  if tostring(value):find("%c") then return ("%s: one line of text is due here"):format(shown) end
+end
+
+---A part that the script left out stays as it was.
+---@param value any what the hook `plan` returned
+---@param before table the plan it was given
+---@param links table? interfaces by name
+---@return table? plan, string? message
+function M.plan(value, before, links)
+  local message = M.record(value, PARTS, "plan")
+  if message then return nil, message end
+  local plan <const> = {}
+  for part in pairs(PARTS) do plan[part] = value[part] or before[part] or {} end
+  message = check_addresses(plan.addresses, "plan.addresses", links)
+  for name, setting in pairs(plan.sysctls) do
+    message = message or check_sysctl(name, setting, "plan.sysctls")
+  end
+  if message then return nil, message end
+  plan.routes, message = M.answer(plan.routes, "plan.routes", links)
+  if not plan.routes then return nil, message end
+  return plan
 end
 
 return M

@@ -2,8 +2,9 @@
 --
 -- This runs in a process of its own, a copy of the caller's state. What it changes here (the string
 -- metatable is locked, say) is changed for nobody else.
-local merge <const> = require "ecmp.rule.merge"
+local ip <const> = require "ecmp.ip"
 local rtnl <const> = require "ecmp.rtnl"
+local rule <const> = require "ecmp.rule"
 
 local M = {}
 
@@ -18,7 +19,8 @@ local BASE <const> = {
   "_VERSION",
 }
 local LIBRARIES <const> = { "coroutine", "math", "string", "table", "utf8" }
-local MODULES <const> = { ["ecmp.rule"] = true, ["ecmp.ip"] = true }
+-- What a script may require, loaded before: nothing can be from inside the sandbox.
+local MODULES <const> = { ["ecmp.rule"] = rule, ["ecmp.ip"] = ip }
 
 local function copy(from)
   local to <const> = {}
@@ -34,8 +36,7 @@ local function pure_require(name)
     error(("require '%s': rules may require ecmp.rule and ecmp.ip only"):format(tostring(name)), 2)
   end
   if not given[name] then
-    given[name] = copy(require(name))
-    given[name].load = nil -- what it loads are files
+    given[name] = copy(MODULES[name])
   end
   return given[name]
 end
@@ -118,7 +119,7 @@ end
 
 function verbs.merge(inmate, request)
   local trace <const> = request.trace and {} or nil
-  local routes, message, code = merge(request.routes, inmate.hooks, request.ctx,
+  local routes, message, code = rule.merge(request.routes, inmate.hooks, request.ctx,
     { trace = trace, nonsense = FAULT, word = inmate.word })
   local line <const> = code == FAULT and line_of(inmate, message:match "^%a*") or nil
   return { value = routes, message = message, code = code, line = line, trace = trace }

@@ -5,12 +5,11 @@
 --
 -- One process serves a script from its loading to its last hook, so that the budget is one for all:
 -- that is what a CNI verb may cost, not what a hook may.
-local process <const> = require "ecmp.sandbox.process"
-local checked <const> = require "ecmp.rule.answer"
 local inmate <const> = require "ecmp.sandbox.child"
-local rule <const> = require "ecmp.rule"
+local process <const> = require "ecmp.sandbox.process"
 local sys <const> = require "ecmp.sys"
 local trust <const> = require "ecmp.sandbox.permissions"
+local validate <const> = require "ecmp.rule.validate"
 
 local M = {}
 
@@ -109,10 +108,9 @@ local function value_of(script, answer, what)
   return nil, ("%s: %s"):format(script.path, in_words(answer.message)), code
 end
 
--- Nothing can be loaded from inside a cage, so all that a rule may come to is loaded before: words,
--- and libm, without which the executable starts, where the script's text has what calculates.
-local function preload(word, text)
-  for _, name in ipairs(word and { word } or rule.words) do rule.word(name) end
+-- Nothing can be loaded from inside the sandbox, so libm, without which the executable starts, is
+-- loaded before where the script's text has what calculates.
+local function preload(text)
   if text:find "[%^%%]" or text:find("math", 1, true) then package.loadlib("libm.so.6", "*") end
 end
 
@@ -126,7 +124,7 @@ function M.start(path, options)
   local text, message, code = trust.read(path)
   if not text then return nil, message, code end
   options = options or {}
-  preload(options.merge, text)
+  preload(text)
   local trusted <const> = options.trusted == true
   local child
   child, message = process.start(inmate.new(path, text, trusted, options.merge), {
@@ -180,7 +178,7 @@ function Script:run(routes, ctx, with_trace)
   merged, message, code = value_of(self, answer, "merge")
   if not merged then return nil, message, code end
   -- The cage has checked this, but it is the script's house.
-  merged, message = checked.routes(merged, "merge", ctx and ctx.links)
+  merged, message = validate.answer(merged, "merge", ctx and ctx.links)
   if not merged then return fault(self, answer, message) end
   return merged, nil, nil, answer.trace
 end
@@ -206,7 +204,7 @@ function Script:plan(plan, ctx)
   local changed
   changed, message, code = value_of(self, answer, "plan")
   if not changed then return nil, message, code end
-  changed, message = checked.plan(changed, plan, ctx and ctx.links)
+  changed, message = validate.plan(changed, plan, ctx and ctx.links)
   if not changed then return fault(self, answer, message) end
   return changed
 end

@@ -5,9 +5,8 @@
 -- several requested addresses is the first listed, GC and STATUS exist, waiting has an end.
 local Pool <const> = require "ecmp.plugin.host-local.pool"
 local Store <const> = require "ecmp.plugin.host-local.store"
-local cni_call = require "ecmp.cni.call"
+local request = require "ecmp.cni.request"
 local cni_route = require "ecmp.cni.route"
-local env = require "ecmp.cni.request"
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
 
@@ -138,7 +137,7 @@ local function read_rest(pool, call)
   end
   if not ok then return nil, wrong, code end
   pool.routes = routes
-  if not cni_call.is_as_reference(call) then keep_routers_out(pool) end
+  if not request.is_as_reference(call) then keep_routers_out(pool) end
   if not pool.resolv_conf then return pool end
   local resolv <const> = require "ecmp.plugin.host-local.resolv"
   local dns <const>, message <const> = resolv.read(pool.resolv_conf)
@@ -149,7 +148,7 @@ end
 
 -- Everything that the configuration and the environment say.
 local function read(call)
-  local args <const>, wrong <const>, why <const> = env.args(call, { "IP" })
+  local args <const>, wrong <const>, why <const> = request.args(call, { "IP" })
   if not args then return nil, wrong, why end
   local pool <const>, message <const>, code <const> = Pool.read(call.conf, args.IP)
   if not pool then return nil, message, code end

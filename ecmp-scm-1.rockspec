@@ -56,6 +56,7 @@ build = {
         "csrc/common/netns.c",
         "csrc/rtnl/base/buffer.c",
         "csrc/rtnl/base/error.c",
+        "csrc/rtnl/base/guard.c",
         "csrc/rtnl/base/key_index.c",
         "csrc/rtnl/base/rt_names.c",
         "csrc/rtnl/bulk/batch.c",

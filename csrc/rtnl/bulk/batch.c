@@ -302,6 +302,7 @@ int socket_batch(lua_State *L)
 	b.results = 5;
 	names_new(L, 1);
 	b.names = 6;
+	b.s->names = lua_topointer(L, b.names);
 	lua_pushnil(L);
 	b.verbs = 7;
 	b.encoder = (struct encoder){.L = L, .out = b.s->out, .names = b.names};

@@ -138,6 +138,8 @@ static void find_held(struct match *m, struct wishes *w, size_t first, size_t co
 		fetch_hops(m, &w->route[k], 2);
 		if (cell->wants++ == 0 && cell->haves == 1) {
 			lua_geti(m->L, HELD, cell->have);
+			if (!lua_istable(m->L, -1) && !view_test(m->L, -1))
+				luaL_error(m->L, "the routes changed while they were compared");
 			fetch(m->L);
 			w->held[k] = lua_gettop(m->L);
 		}
@@ -253,16 +255,7 @@ static void add_other_steps(struct match *m)
 	}
 }
 
-/*
- * rtnl.match(current, wanted, exactly) -> steps, number | nil
- * What has to change, slot by slot: those that are wanted in the order listed, then those that are
- * not. A step is the number of a held route | that of a wanted one << 31, 0 where there is none;
- * bit 62 says that the one cannot stay for the other, that the wanted one can be a route as it is
- * written, and that nobody has to look again. Where a slot holds or is to hold several routes it is
- * a table of two lists of numbers, `have` and `want`. The number is how many steps lack the bit.
- * nil: one of the slots is not written plainly, or one of the lists is kept in another way.
- */
-int match_routes(lua_State *L)
+static int match(lua_State *L)
 {
 	struct match m = {.L = L, .exactly = lua_toboolean(L, 3)};
 	lua_settop(L, 2);
@@ -299,6 +292,21 @@ int match_routes(lua_State *L)
 }
 
 /*
+ * rtnl.match(current, wanted, exactly) -> steps, number | nil
+ * What has to change, slot by slot: those that are wanted in the order listed, then those that are
+ * not. A step is the number of a held route | that of a wanted one << 31, 0 where there is none;
+ * bit 62 says that the one cannot stay for the other, that the wanted one can be a route as it is
+ * written, and that nobody has to look again. Where a slot holds or is to hold several routes it is
+ * a table of two lists of numbers, `have` and `want`. The number is how many steps lack the bit.
+ * nil: one of the slots is not written plainly, or one of the lists is kept in another way.
+ */
+int match_routes(lua_State *L)
+{
+	struct route_list *l = list_test(L, WANTED);
+	return l ? guard_call(L, &l->guard, match) : match(L);
+}
+
+/*
  * rtnl.run(steps, k, most) -> last
  * The last of the steps from the k-th on, `most` at most, that are sure and add wanted routes as
  * they are listed, one behind the other; k where it does something else.
@@ -331,12 +339,7 @@ static bool may_meet(struct match *m, size_t j)
 	return find_place(&m->x, &slot, hash_of(&slot))->cell;
 }
 
-/*
- * rtnl.near(held, list) -> numbers | nil
- * Which of a list of messages may be in the slot of one of the held routes: those that are, and
- * those not written plainly. nil: one of the held is not.
- */
-int near_routes(lua_State *L)
+static int find_near(lua_State *L)
 {
 	struct match m = {.L = L};
 	luaL_checktype(L, HELD, LUA_TTABLE);
@@ -362,4 +365,14 @@ int near_routes(lua_State *L)
 	index_close(&m.x);
 	arena_free(m.held);
 	return plain;
+}
+
+/*
+ * rtnl.near(held, list) -> numbers | nil
+ * Which of a list of messages may be in the slot of one of the held routes: those that are, and
+ * those not written plainly. nil: one of the held is not.
+ */
+int near_routes(lua_State *L)
+{
+	return guard_call(L, &list_check(L, WANTED)->guard, find_near);
 }

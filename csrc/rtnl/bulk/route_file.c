@@ -8,6 +8,7 @@
 #include "rtnl/bulk/route_list.h"
 
 #include "common/addr.h"
+#include "rtnl/base/error.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -21,7 +22,8 @@
 enum {
 	PIECE = 64 << 10, /* read at once */
 	KNOWN = 4096,	  /* ends of lines that are remembered */
-	END_MAX = 244	  /* bytes of such an end */
+	END_MAX = 244,	  /* bytes of such an end */
+	LIST = 5	  /* user value: the list that the lines go into */
 };
 
 /* What followed a destination in an earlier line, and the route that the line became. */
@@ -43,6 +45,7 @@ struct read_line {
 };
 
 struct lines {
+	struct guard guard;
 	luaL_Stream *file;	    /* user value 1; NULL: all of it is there */
 	struct arena *text;	    /* user value 2: what was read and is not done yet */
 	struct arena *whole;	    /* user value 3: the line in hand, where it had comments */
@@ -333,13 +336,22 @@ static struct lines *check_lines(lua_State *L)
 	return luaL_checkudata(L, 1, LINES);
 }
 
-/*
- * lines:next(list, learn) -> text, number | false | nil, message?
- * Adds the lines that are known to the list, and hands out the first that is not. With `learn` the
- * line handed out before has become the list's last route. false: there is more, and this is a
- * moment to tell how far it is; nil: that was all, or it cannot be read.
- */
-static int lines_next(lua_State *L)
+/* What is known are numbers of routes in one list. */
+static void check_same_list(lua_State *L)
+{
+	lua_getiuservalue(L, 1, LIST);
+	if (lua_isnil(L, -1)) {
+		lua_pushvalue(L, 2);
+		lua_setiuservalue(L, 1, LIST);
+	} else if (!lua_rawequal(L, -1, 2)) {
+		lua_pushliteral(L, "these lines go into another list");
+		throw_at_caller(L);
+	}
+	lua_pop(L, 1);
+}
+
+/* [lines, list, learn] */
+static int add_lines(lua_State *L)
 {
 	struct lines *r = check_lines(L);
 	struct route_list *l = list_check(L, 2);
@@ -383,6 +395,26 @@ static int lines_next(lua_State *L)
 	return 1;
 }
 
+static int next_line(lua_State *L)
+{
+	return guard_call(L, &list_check(L, 2)->guard, add_lines);
+}
+
+/*
+ * lines:next(list, learn) -> text, number | false | nil, message?
+ * Adds the lines that are known to the list, and hands out the first that is not. With `learn` the
+ * line handed out before has become the list's last route. false: there is more, and this is a
+ * moment to tell how far it is; nil: that was all, or it cannot be read. The list is the same at
+ * every call.
+ */
+static int lines_next(lua_State *L)
+{
+	struct lines *r = check_lines(L);
+	list_check(L, 2);
+	check_same_list(L);
+	return guard_call(L, &r->guard, next_line);
+}
+
 /* lines:done() -> bytes of the lines that were read */
 static int lines_done(lua_State *L)
 {
@@ -396,8 +428,9 @@ int lines_new(lua_State *L)
 {
 	size_t size;
 	lua_settop(L, 1);
-	struct lines *r = lua_newuserdatauv(L, sizeof(*r), 4);
+	struct lines *r = lua_newuserdatauv(L, sizeof(*r), LIST);
 	memset(r, 0, sizeof(*r));
+	r->guard.what = "this file";
 	r->text = arena_new(L);
 	lua_setiuservalue(L, 2, 2);
 	arena_grow(L, r->text, 1);

@@ -109,7 +109,7 @@ static uint32_t table_of_last(lua_State *L, struct route_list *l, int names)
  * list:add(route, line) -> there, table | there; raises where rtnl.check(route) would. `there` is
  * whether the kernel has its devices; without the number of its table, it may be no route still.
  */
-static int list_add(lua_State *L)
+static int add_route(lua_State *L)
 {
 	struct route_list *l = list_check(L, 1);
 	const struct object *o = object_by_name("route");
@@ -118,9 +118,6 @@ static int list_add(lua_State *L)
 	struct view head = {.object = o, .type = o->add};
 	lua_settop(L, 3);
 	list_names(L, 1);
-	if (lua_rawgeti(L, 4, 0) == LUA_TUSERDATA) /* it may be asked for a device */
-		check_idle(L, lua_touserdata(L, -1));
-	lua_pop(L, 1);
 	l->bytes->length = l->used;
 	arena_reserve(L, l->bytes, sizeof(head));
 	struct encoder *e = &l->encoder;
@@ -138,6 +135,11 @@ static int list_add(lua_State *L)
 		return 1;
 	lua_pushinteger(L, table);
 	return 2;
+}
+
+static int list_add(lua_State *L)
+{
+	return guard_call(L, &list_check(L, 1)->guard, add_route);
 }
 
 static size_t check_number(lua_State *L, const struct route_list *l, int index)
@@ -208,14 +210,11 @@ int list_slot(lua_State *L)
 	return 1;
 }
 
-/* rtnl.slots(list, first, last, word) -> lines of their names behind a word; nil as above */
-int list_slots(lua_State *L)
+static int push_slots(lua_State *L)
 {
-	const struct route_list *l = list_test(L, 1);
+	const struct route_list *l = list_check(L, 1);
 	char text[SLOT_MAX];
 	luaL_Buffer b;
-	if (!l)
-		return 0;
 	size_t first = check_number(L, l, 2), last = check_number(L, l, 3);
 	const char *word = luaL_checkstring(L, 4);
 	luaL_buffinit(L, &b);
@@ -231,16 +230,23 @@ int list_slots(lua_State *L)
 	return 1;
 }
 
+/* rtnl.slots(list, first, last, word) -> lines of their names behind a word; nil as above */
+int list_slots(lua_State *L)
+{
+	struct route_list *l = list_test(L, 1);
+	return l ? guard_call(L, &l->guard, push_slots) : 0;
+}
+
 static void drop(lua_State *L, const char *key)
 {
 	lua_pushnil(L);
 	lua_setfield(L, -2, key);
 }
 
-/* [] -> [table of what the route says] */
-static void push_route(lua_State *L, const struct route_list *l, size_t i)
+/* [list, number] -> [table of what the route says] */
+static int read_listed(lua_State *L)
 {
-	const struct view *v = list_view(l, i);
+	const struct view *v = list_view(list_check(L, 1), (size_t)lua_tointeger(L, 2));
 	struct stretch s = view_stretch(v);
 	list_names(L, 1);
 	push_stretch(L, &s, lua_gettop(L));
@@ -248,20 +254,21 @@ static void push_route(lua_State *L, const struct route_list *l, size_t i)
 		drop(L, "proto");
 	if (v->flags & ANY_SCOPE)
 		drop(L, "scope");
+	return 1;
 }
 
 /* list[i], or a method */
 static int list_index(lua_State *L)
 {
-	const struct route_list *l = list_check(L, 1);
+	struct route_list *l = list_check(L, 1);
 	lua_Integer i = lua_tointeger(L, 2);
 	lua_settop(L, 2);
-	if (!lua_isinteger(L, 2))
-		lua_rawget(L, lua_upvalueindex(1));
-	else if (i >= 1 && (size_t)i <= list_count(l))
-		push_route(L, l, (size_t)i);
-	else
+	if (lua_isinteger(L, 2) && i >= 1 && (size_t)i <= list_count(l))
+		return guard_call(L, &l->guard, read_listed);
+	if (lua_isinteger(L, 2))
 		lua_pushnil(L);
+	else
+		lua_rawget(L, lua_upvalueindex(1));
 	return 1;
 }
 
@@ -276,7 +283,7 @@ int list_new(lua_State *L)
 {
 	lua_settop(L, 1);
 	struct route_list *l = lua_newuserdatauv(L, sizeof(*l), 3);
-	*l = (struct route_list){.used = 0};
+	*l = (struct route_list){.guard.what = "this list"};
 	know_rows(&l->reader);
 	start_reading(&l->reader, L);
 	lua_settop(L, 2);

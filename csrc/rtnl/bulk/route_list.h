@@ -4,10 +4,12 @@
 #ifndef ECMP_RTNL_LIST_H
 #define ECMP_RTNL_LIST_H
 
+#include "rtnl/base/guard.h"
 #include "rtnl/codec/encoder.h"
 #include "rtnl/route/route.h"
 
 struct route_list {
+	struct guard guard;	/* while a route is added, read or compared */
 	struct arena *bytes;	/* user value 2: a struct view each */
 	struct arena *places;	/* user value 3: where each is, and where it comes from */
 	size_t used;		/* of the bytes; what lies behind was never finished */

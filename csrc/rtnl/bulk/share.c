@@ -6,6 +6,8 @@
 #define _GNU_SOURCE
 #include "rtnl/bulk/share.h"
 
+#include "rtnl/base/error.h"
+
 #include <lauxlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -400,9 +402,17 @@ int socket_sharing(lua_State *L)
 	return 1;
 }
 
+/* What batches over the socket at stack index 1 share; its numbers are those of one kernel. */
 struct sharing *check_sharing(lua_State *L, int index)
 {
-	return luaL_checkudata(L, index, RTNL_SHARING);
+	struct sharing *x = luaL_checkudata(L, index, RTNL_SHARING);
+	lua_getiuservalue(L, index, SOCKET);
+	if (!lua_rawequal(L, -1, 1)) {
+		lua_pushliteral(L, "sharing: it is another handle's");
+		throw_at_caller(L);
+	}
+	lua_pop(L, 1);
+	return x;
 }
 
 /* The socket, and what its batches shared. */
@@ -416,21 +426,18 @@ static int tidy_up(lua_State *L)
 
 static int sharing_close(lua_State *L)
 {
-	check_sharing(L, 1);
-	lua_pushvalue(L, lua_upvalueindex(1));
+	luaL_checkudata(L, 1, RTNL_SHARING);
+	lua_settop(L, 1);
 	lua_getiuservalue(L, 1, SOCKET);
-	const struct sock *s = lua_touserdata(L, -1);
-	lua_pushvalue(L, 1);
-	if (s->nl)
-		lua_call(L, 2, 0);
-	return 0;
+	struct sock *s = lua_touserdata(L, -1);
+	lua_insert(L, 1);
+	return s->nl ? guard_call(L, &s->guard, tidy_up) : 0;
 }
 
 void sharing_register(lua_State *L)
 {
 	luaL_newmetatable(L, RTNL_SHARING);
-	push_exclusive(L, tidy_up);
-	lua_pushcclosure(L, sharing_close, 1);
+	lua_pushcfunction(L, sharing_close);
 	lua_setfield(L, -2, "__close");
 	lua_pop(L, 1);
 }

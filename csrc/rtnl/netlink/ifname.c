@@ -141,7 +141,7 @@ static bool ask_index(struct sock *s, const char *name, uint32_t *index)
 
 /* Asks the kernel for the index of a name, or where that is empty for the name of an index; errno
  * says why there is none. */
-static bool socket_link(lua_State *L, int socket, uint32_t *index, char name[IFNAMSIZ])
+static bool socket_link(lua_State *L, int socket, int names, uint32_t *index, char name[IFNAMSIZ])
 {
 	struct sock *s = lua_touserdata(L, socket);
 
@@ -151,7 +151,11 @@ static bool socket_link(lua_State *L, int socket, uint32_t *index, char name[IFN
 	if (!*name)
 		return name_of(s, *index, name);
 	*index = known_index(s, name);
-	return *index || ask_index(s, name, index);
+	if (*index)
+		return true;
+	if (s->names != lua_topointer(L, names)) /* not for the call that is under way */
+		guard_check(L, &s->guard);
+	return ask_index(s, name, index);
 }
 
 /* --- names of one operation --------------------------------------------------------------------
@@ -160,7 +164,7 @@ static bool socket_link(lua_State *L, int socket, uint32_t *index, char name[IFN
 static bool ask(lua_State *L, int names, uint32_t *index, char name[16], bool *kernel)
 {
 	*kernel = lua_rawgeti(L, names, 0) == LUA_TUSERDATA;
-	bool found = *kernel && socket_link(L, lua_gettop(L), index, name);
+	bool found = *kernel && socket_link(L, lua_gettop(L), names, index, name);
 	lua_pop(L, 1);
 	return found;
 }

@@ -47,38 +47,20 @@ int socket_gc(lua_State *L)
 	return 0;
 }
 
-void check_idle(lua_State *L, const struct sock *s)
-{
-	if (!s->busy)
-		return;
-	lua_pushliteral(L, "this handle is at work, and no finalizer or metamethod can use it "
-			   "meanwhile");
-	throw_at_caller(L);
-}
-
 int socket_close(lua_State *L)
 {
-	check_idle(L, luaL_checkudata(L, 1, RTNL_SOCKET));
+	struct sock *s = luaL_checkudata(L, 1, RTNL_SOCKET);
+	guard_check(L, &s->guard);
 	return socket_gc(L);
 }
 
-/*
- * The methods that send and wait for answers, one at a time. Whatever allocates may run finalizers,
- * and one that came in between would take the answers, the buffer and the message of the other.
- */
+/* The methods that send and wait for answers, one at a time. */
 static int exclusively(lua_State *L)
 {
 	struct sock *s = check_socket(L);
-	check_idle(L, s);
-	lua_pushvalue(L, 1); /* so that it stays while s is used */
-	lua_pushvalue(L, lua_upvalueindex(1));
-	lua_rotate(L, 1, 2);
-	s->busy = true;
-	int failed = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0);
-	s->busy = false;
-	if (failed)
-		lua_error(L);
-	return lua_gettop(L) - 1;
+	guard_check(L, &s->guard);
+	s->names = NULL;
+	return guard_call(L, &s->guard, lua_tocfunction(L, lua_upvalueindex(1)));
 }
 
 /* [] -> [function]: one of these, made of a function of the socket and more */
@@ -175,6 +157,7 @@ int socket_open(lua_State *L)
 	luaL_argcheck(L, !ref || strlen(ref) == length, 1, "a zero byte inside");
 	struct sock *s = lua_newuserdatauv(L, sizeof(*s), 2);
 	memset(s, 0, sizeof(*s));
+	s->guard.what = "this handle";
 	s->ns = -1;
 	for (int i = 0; i < HELD_MAX; i++)
 		s->held[i] = -1;

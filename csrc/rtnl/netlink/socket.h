@@ -5,6 +5,7 @@
 #define ECMP_RTNL_NETLINK_SOCKET_H
 
 #include "rtnl/base/buffer.h"
+#include "rtnl/base/guard.h"
 
 #include <lua.h>
 #include <stdbool.h>
@@ -37,7 +38,8 @@ struct sock {
 	struct mnl_socket *watch; /* hears IPv6 route changes during dumps; NULL until needed */
 	struct mnl_socket *other; /* for a dump beside another; NULL when there is none */
 	int ns;			  /* the namespace, or -1 for the process's own */
-	bool busy;		  /* with a request, a dump or a batch; see exclusively() */
+	struct guard guard;	  /* of a request, a dump, a batch or a wait for notifications */
+	const void *names;	  /* the table of interfaces of the call that is under way */
 	uint32_t seq;
 	struct known_link known[KNOWN_LINKS];
 	unsigned int next_known; /* the oldest of them */
@@ -47,7 +49,6 @@ struct sock {
 };
 
 struct sock *check_socket(lua_State *L);
-void check_idle(lua_State *L, const struct sock *s);
 void push_exclusive(lua_State *L, lua_CFunction function);
 struct mnl_socket *open_in(int ns, bool strict);
 ssize_t receive(struct sock *s);

@@ -40,16 +40,20 @@ static bool next_part(lua_State *L, struct dump *d)
 	return d->part;
 }
 
-/* -> the next view of what a dump has told, or nothing behind the last */
+/* -> the next view of what a dump has told, or nothing behind the last. No call of its own keeps
+ * others away, as that would take as long as the view; memory that runs out here ends the list. */
 static int next_view(lua_State *L)
 {
 	struct dump *d = lua_touserdata(L, lua_upvalueindex(DUMP));
+	guard_check(L, &d->guard);
 	if ((!d->part || d->at >= d->part->length) && !next_part(L, d))
 		return 0;
 	const struct nlmsghdr *h = (const void *)(d->part->base + d->at);
 	d->at += NLMSG_ALIGN(h->nlmsg_len);
+	d->guard.busy = true;
 	view_new(L, d->object, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
 		 mnl_nlmsg_get_payload_len(h), lua_upvalueindex(KIND));
+	d->guard.busy = false;
 	return 1;
 }
 
@@ -69,8 +73,11 @@ int socket_dump(lua_State *L)
 	const struct view *like = view_test(L, 4);
 	lua_settop(L, 4);
 	names_new(L, 1);
+	s->names = lua_topointer(L, 5);
 	struct dump *d = lua_newuserdatauv(L, sizeof(*d), 0);
-	*d = (struct dump){.object = object, .like = object->schema == &schema_route ? like : NULL};
+	*d = (struct dump){.guard.what = "this list",
+			   .object = object,
+			   .like = object->schema == &schema_route ? like : NULL};
 	s->out->length = 0;
 	size_t at = begin_message(L, s, object->get, NLM_F_REQUEST | NLM_F_DUMP);
 	struct encoder e = {.L = L, .out = s->out, .names = 5, .verb = VERB_DUMP};

@@ -32,6 +32,7 @@ struct piece {
 /* What a dump has told: whole messages behind each other in parts, and how far they were handed
  * out. The parts are in a table, with the pieces at 0. */
 struct dump {
+	struct guard guard; /* of the next view that is being made */
 	const struct object *object;
 	const struct view *like; /* only routes with its destination; NULL: whatever comes */
 	struct arena *part;	 /* that is filled, later read */

@@ -95,7 +95,8 @@ int run_dump(lua_State *L, struct sock *s, struct dump *d, size_t at)
 	bool done = false;
 	lua_newtable(L);
 	int parts = lua_gettop(L);
-	*d = (struct dump){.object = d->object,
+	*d = (struct dump){.guard = d->guard,
+			   .object = d->object,
 			   .like = d->like,
 			   .watched = d->watched,
 			   .nl = d->nl ? d->nl : s->nl,

@@ -181,6 +181,7 @@ int socket_request(lua_State *L)
 		return luaL_argerror(L, 3, "unknown verb");
 	lua_settop(L, 4);
 	names_new(L, 1);
+	s->names = lua_topointer(L, 5);
 	get = verb->verb == VERB_GET;
 	/* a replaced group would be echoed with every route on it, more than any buffer holds */
 	echo = verb->verb == VERB_ADD && !(verb->flags & NLM_F_REPLACE) &&

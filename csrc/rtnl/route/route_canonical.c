@@ -150,7 +150,8 @@ static bool expires(const struct plain_route *route)
 
 /* --- the reader ------------------------------------------------------------------------------ */
 
-/* One for a Lua state, so that its rows are looked for once. */
+/* One for a Lua state, so that its rows are looked for once. Who reads takes a copy: a metamethod
+ * or a finalizer may come to read another route meanwhile. */
 static struct route_reader *reader_of(lua_State *L)
 {
 	static const char key;
@@ -173,7 +174,7 @@ static struct route_reader *reader_of(lua_State *L)
 int push_canonical(lua_State *L)
 {
 	struct plain_route route;
-	struct route_reader *r = reader_of(L);
+	struct route_reader *shared = reader_of(L), own = *shared, *r = &own;
 	bool wanted = lua_toboolean(L, 2);
 	lua_settop(L, 1);
 	if (lua_istable(L, 1) && lua_getmetatable(L, 1)) /* may say more than stands in it */
@@ -190,5 +191,6 @@ int push_canonical(lua_State *L)
 	set_place(L, &route);
 	push_hops(L, &route);
 	lua_setfield(L, -2, "nexthops");
+	shared->keys = own.keys;
 	return each_said(r, &route, set_said, &w) ? 1 : 0;
 }

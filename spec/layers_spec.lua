@@ -74,6 +74,16 @@ describe("csrc/", function()
     assert.same({}, upwards)
   end)
 
+  it("hides from host programs what each file defines", function()
+    local shown <const> = {}
+    for _, path in ipairs(files) do
+      local last
+      for line in io.lines(path) do last = line:match '^#include "([^"]+)"' or last end
+      if path:find "%.c$" and last ~= "common/export.h" then shown[#shown + 1] = path end
+    end
+    assert.same({}, shown, "these do not include common/export.h behind all other headers")
+  end)
+
   -- What the linker sees: objects by path without csrc/ and .c, what each defines, what each needs.
   local function symbols()
     local objects <const>, by_path <const>, paths <const> = {}, {}, {}

@@ -71,6 +71,13 @@ LUA
       shell [[find "$1/rock/tree/share/lua/5.4/ecmp" -name '*.lua' | wc -l]])
   end)
 
+  fact("exports the entries of its modules alone", function()
+    assert.equal("luaopen_ecmp_ip\nluaopen_ecmp_rtnl\nluaopen_ecmp_sandbox_process\n"
+      .. "luaopen_ecmp_sys\n", shell [[
+      find "$1/rock/tree/lib" -name '*.so' -exec nm -A -D -P --defined-only {} + |
+        sed 's/[^ ]* //; s/ .*//' | sort]])
+  end)
+
   fact("is tested with `make test`, and asks for nothing that is not there", function()
     local asked <const> = shell(LUAROCKS .. "-q 2>/dev/null; MAKEFLAGS=n " .. LUAROCKS
       .. [[--tree="$1/rock/tree" test ecmp-scm-1.rockspec 2>&1]])

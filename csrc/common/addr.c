@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "common/export.h"
+
 /* The digit at p, or more than 9. */
 static inline unsigned digit_at(const char *p, const char *end)
 {

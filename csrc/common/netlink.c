@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "common/export.h"
+
 int netlink_connect(int fd)
 {
 	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};

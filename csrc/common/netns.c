@@ -24,6 +24,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 enum {
 	NETNS_PATH_SIZE = 4096,
 	THREAD_STACK = 128 * 1024, /* netlink receive buffers live elsewhere; glibc needs some */

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "common/export.h"
+
 /* Pieces of one class have one size: 0 for 1 to 8 bytes, 1 for 9 to 16, ... */
 static size_t class_of(size_t size)
 {

@@ -5,6 +5,8 @@
  */
 #include <stddef.h>
 
+#include "common/export.h"
+
 void *__wrap_dlopen(const char *path, int mode);
 char *__wrap_dlerror(void);
 

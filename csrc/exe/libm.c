@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 /* As the dynamic linker ends a program that lacks a library. */
 _Noreturn static void miss(const char *name)
 {

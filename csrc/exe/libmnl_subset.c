@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 struct mnl_socket {
 	int fd;
 };

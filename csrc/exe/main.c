@@ -19,6 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 /* the address sanitizer takes for a leak what the end of the process would free */
 #ifdef __SANITIZE_ADDRESS__
 enum {

@@ -3,6 +3,8 @@
  */
 #include "ip/ip.h"
 
+#include "common/export.h"
+
 struct u128 u128_add(struct u128 a, struct u128 b)
 {
 	struct u128 sum = {a.hi + b.hi, a.lo + b.lo};

@@ -8,9 +8,11 @@
 #include <lua.h>
 #include <string.h>
 
+#include "common/export.h"
+
 #define IP "ecmp.ip"
 
-int luaopen_ecmp_ip(lua_State *L);
+EXPORT int luaopen_ecmp_ip(lua_State *L);
 
 /* [] -> [ip] */
 static int push_ip(lua_State *L, struct ip value)

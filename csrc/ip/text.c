@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "common/export.h"
+
 struct reader {
 	const char *at, *end;
 };

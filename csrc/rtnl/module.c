@@ -17,6 +17,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "common/export.h"
+
 static const struct object *check_object_name(lua_State *L, int index)
 {
 	const struct object *o = object_by_name(luaL_checkstring(L, index));
@@ -223,7 +225,7 @@ static void socket_register(lua_State *L)
 	lua_pop(L, 1);
 }
 
-int luaopen_ecmp_rtnl(lua_State *L);
+EXPORT int luaopen_ecmp_rtnl(lua_State *L);
 
 int luaopen_ecmp_rtnl(lua_State *L)
 {

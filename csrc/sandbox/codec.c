@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/export.h"
+
 enum {
 	DEPTH = 100, /* a table that contains itself ends here */
 	FIRST_SIZE = 1024,

@@ -25,9 +25,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 #define CAGE "ecmp.sandbox.process"
 
-int luaopen_ecmp_sandbox_process(lua_State *L);
+EXPORT int luaopen_ecmp_sandbox_process(lua_State *L);
 
 enum {
 	CHILD_FD = 3,

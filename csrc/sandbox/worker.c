@@ -20,6 +20,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 enum {
 	GRAIN = 1000, /* instructions between two looks at the budget; also the price of a coroutine
 		       */

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 /*
  * What a stream has given so far. It lives in a userdata that is replaced by a bigger one: two of
  * luaL_Buffer cannot grow side by side on one stack.

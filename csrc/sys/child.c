@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 #define CHILD "ecmp.child"
 
 enum {

@@ -12,6 +12,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 #define SCOPED "ecmp.fd"
 
 enum {

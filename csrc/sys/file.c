@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 enum {
 	TEMPORARY_NAME = 32,
 	TEMPORARY_TRIES = 16

@@ -6,6 +6,8 @@
 
 #include <signal.h>
 
+#include "common/export.h"
+
 /*
  * A handler can know of one Lua state only, and it is the terminal's interrupt, of
  * which a process has one, too: hence the variables here that are not constant. `running` is

@@ -7,7 +7,9 @@
 #define _GNU_SOURCE
 #include "sys/sys.h"
 
-int luaopen_ecmp_sys(lua_State *L);
+#include "common/export.h"
+
+EXPORT int luaopen_ecmp_sys(lua_State *L);
 
 int luaopen_ecmp_sys(lua_State *L)
 {

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 enum {
 	LARGEST = 1 << 17 /* bytes of a datagram */
 };

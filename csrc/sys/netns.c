@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 const char *sys_checkref(lua_State *L, int arg)
 {
 	size_t len;

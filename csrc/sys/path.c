@@ -15,6 +15,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 /* One system call on one path, the rest is the same for all. */
 static int on_path(lua_State *L, int (*call)(const char *), const char *verb)
 {

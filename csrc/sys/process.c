@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 static int sys_getpid(lua_State *L)
 {
 	lua_pushinteger(L, getpid());

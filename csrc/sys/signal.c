@@ -11,6 +11,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 #define SIGNALS "ecmp.signals"
 
 /* `blocked`: those that this handle found unblocked, and gives back when it is closed. */

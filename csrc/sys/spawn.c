@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 /* [list on top] -> [list, pointers]: a NULL-terminated array of its strings, which the list keeps
  */
 static char **check_strings(lua_State *L, const char *key, lua_Integer least)

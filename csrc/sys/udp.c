@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 enum {
 	RECEIVE_BUFFER = 4 * 1024 * 1024 /* the kernel cuts it down to what it allows */
 };

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/export.h"
+
 int sys_fail(lua_State *L, int error, const char *format, ...)
 {
 	const char *symbol = strerrorname_np(error);

@@ -8,6 +8,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "common/export.h"
+
 #define ARENA "ecmp.rtnl.arena"
 
 static int arena_gc(lua_State *L)

@@ -7,6 +7,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "common/export.h"
+
 /*
  * A wrong call is reported at the line that made it: the nearest frame that is a Lua function
  * outside this library. Library chunks register their source once (`rtnl.own()`). [message] ->

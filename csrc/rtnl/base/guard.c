@@ -7,6 +7,8 @@
 
 #include <lauxlib.h>
 
+#include "common/export.h"
+
 void guard_check(lua_State *L, const struct guard *g)
 {
 	if (!g->busy)

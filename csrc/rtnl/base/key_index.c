@@ -9,6 +9,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "common/export.h"
+
 /* [] -> [index table]; the rows of hoisted nests count for the row of the nest */
 static void index_rows(lua_State *L, const struct field *rows, int as_row)
 {

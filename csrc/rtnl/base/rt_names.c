@@ -9,6 +9,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "common/export.h"
+
 static const char registry_key[] = "ecmp.site";
 
 /* The file that names what a list of words names, or NULL. */

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 enum {
 	WINDOW_BYTES = 16 << 20, /* encoded before the first is sent: memory stays bounded */
 	WINDOW_COUNT = 1 << 17,

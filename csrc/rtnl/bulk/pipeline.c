@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 enum {
 	SEND_BYTES = 64 << 10,
 	REPLY_BYTES = 832, /* what one queued error costs of the receive buffer */

@@ -8,6 +8,8 @@
 
 #include <lauxlib.h>
 
+#include "common/export.h"
+
 enum {
 	HELD = 1,   /* stack indexes: the routes that are there */
 	WANTED = 2, /* those that are wanted */

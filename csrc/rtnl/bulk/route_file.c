@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 #define LINES "ecmp.rtnl.lines"
 
 enum {

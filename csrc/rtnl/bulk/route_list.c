@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 #define LIST "ecmp.rtnl.list"
 
 enum {

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* A key is this, then the attributes that say the next hops. */
 struct key_head {
 	uint8_t family, table; /* 0: one that is not the main one */

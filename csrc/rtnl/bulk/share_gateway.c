@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* --- gateways that the window itself moves --------------------------------------------------- */
 
 struct gateway {

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* --- keys: the message that makes an object, without its number ------------------------------ */
 
 struct single {

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "common/export.h"
+
 static void make_room(lua_State *L, struct places *p, size_t size)
 {
 	p->list->length = 0;

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* --- kinds that hold others ------------------------------------------------------------------ */
 
 static bool push_hops(lua_State *L, const struct stretch *s, const struct field *f, int names)

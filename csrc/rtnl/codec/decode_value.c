@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* --- addresses ------------------------------------------------------------------------------- */
 
 static size_t plain_text(const struct stretch *s, const struct field *f, char *text)

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* Whether the table gives the row of a key. */
 static bool has(const struct schema *schema, const struct given *g, const char *key)
 {

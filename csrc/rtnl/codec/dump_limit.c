@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 enum {
 	DUMP_BYTES = 32448, /* what the kernel leaves for messages of a buffer of 32 KiB */
 	SURE_BYTES = 8192,  /* a request shorter than this fits whatever is in it */

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* --- the family, and what iproute2 fills in -------------------------------------------------- */
 
 static int family_of_text(const struct value *v)

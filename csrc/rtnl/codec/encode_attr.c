@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "common/export.h"
+
 /* --- errors with the path of the field ------------------------------------------------------- */
 
 /* Raises "nexthops[2].via: MESSAGE"; the message is the format applied. */

@@ -8,6 +8,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "common/export.h"
+
 /* A field of the input by its key. [] -> [the value of a table] or [] */
 struct value get_value(struct encoder *e, const struct value *in, const char *key)
 {

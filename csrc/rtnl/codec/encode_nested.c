@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 static void put_fields(struct encoder *e, const struct place *p, const struct field *rows);
 
 void put_rows(struct encoder *e, const struct place *p, const struct schema *schema,

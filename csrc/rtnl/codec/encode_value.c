@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 static void store(struct encoder *e, const struct place *p, const struct field *f, uint64_t value)
 {
 	bool big = f->flags & F_BE;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* The row of an attribute; of several, one that may be sent: an IPv6 address is read by a row that
  * may not. */
 static const struct field *row_of_attr(const struct schema *schema, uint16_t type)

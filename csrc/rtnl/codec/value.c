@@ -8,6 +8,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "common/export.h"
+
 struct value lua_value(lua_State *L, int index)
 {
 	struct value v = {.index = index};

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 const struct nlattr *find_attr(const struct stretch *s, uint16_t type)
 {
 	size_t at = NLA_ALIGN(s->schema->head);

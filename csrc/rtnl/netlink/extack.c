@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/export.h"
+
 /* Finds error number and TLVs of an NLMSG_ERROR or of an NLMSG_DONE (how refused dumps end). */
 bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error)
 {

@@ -20,6 +20,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 void names_new(lua_State *L, int socket)
 {
 	socket = socket ? lua_absindex(L, socket) : 0;

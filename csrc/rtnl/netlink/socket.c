@@ -16,6 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 void drop_held(struct sock *s)
 {
 	for (int i = 0; i < HELD_MAX; i++) {

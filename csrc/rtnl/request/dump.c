@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* The collector does not count the memory of arenas: it is told, or a script that looks at the
  * beginnings of many dumps would fill the machine. */
 static void tell_collector(lua_State *L, size_t bytes)

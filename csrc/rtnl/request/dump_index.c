@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 enum {
 	SHORT = 16 << 10 /* a receive with so little has stopped at the end, not for want of room */
 };

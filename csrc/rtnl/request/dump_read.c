@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 enum {
 	PART = 16 << 20 /* larger ones malloc would map anew each time, a page fault a page */
 };

@@ -15,6 +15,8 @@
 #include <libmnl/libmnl.h>
 #include <string.h>
 
+#include "common/export.h"
+
 /* --- gaps ------------------------------------------------------------------------------------ */
 
 /* What may be missing between two receives, or behind the last of a table: from the destination on

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 int start_watch(struct sock *s)
 {
 	int group = RTNLGRP_IPV6_ROUTE;

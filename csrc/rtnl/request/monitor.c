@@ -18,6 +18,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "common/export.h"
+
 static const struct {
 	const char *object;
 	int groups[2];

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 const struct verb_row verb_rows[] = {
 	{"add", VERB_ADD, NLM_F_CREATE | NLM_F_EXCL},
 	{"replace", VERB_ADD, NLM_F_CREATE | NLM_F_REPLACE},

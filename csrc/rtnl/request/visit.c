@@ -18,6 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 enum {
 	REPLIES_SIZE = 256 * 1024, /* all that the kernel may answer to one visit */
 	MOST_REQUESTS = 4096,	   /* a group of as many hops as a route can have, and more */

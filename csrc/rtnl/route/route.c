@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 static const struct field *row_named(const struct schema *schema, const char *key)
 {
 	const struct field *f = schema->rows;

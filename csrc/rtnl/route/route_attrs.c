@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include "rtnl/route/route.h"
 
+#include "common/export.h"
+
 /* False where the value is not read here, or nobody wants to hear more. */
 static bool tell(const struct route_reader *r, const struct said *one, said_fn *fn, void *arg)
 {

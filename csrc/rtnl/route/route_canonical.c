@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 static void set_number(lua_State *L, const char *key, uint32_t n)
 {
 	lua_pushinteger(L, n);

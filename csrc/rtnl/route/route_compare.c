@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* --- next hops ------------------------------------------------------------------------------- */
 
 static bool hop_matches(const struct plain_hop *have, const struct plain_hop *want, bool alone)

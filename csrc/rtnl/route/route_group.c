@@ -6,6 +6,8 @@
 
 #include <lauxlib.h>
 
+#include "common/export.h"
+
 /* The slot of a route with its type and scope; false where it is not written plainly. */
 static bool read_key(struct route_reader *r, int list, size_t i, struct slot *key)
 {

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "common/export.h"
+
 static struct place *places_of(const struct index *x)
 {
 	return (void *)x->places->base;

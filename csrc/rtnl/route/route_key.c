@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 void mask_bytes(uint8_t *bytes, size_t size, unsigned length)
 {
 	for (size_t i = length / 8; i < size; i++)

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* --- the fields of a table ------------------------------------------------------------------- */
 
 /* [.., key] -> the same: the row of a key that is met for the first time, or -1 */

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* Views of one operation follow each other, so most are known by their metatable. */
 const struct view *known_view(struct route_reader *r, int index, int *names)
 {

@@ -7,6 +7,8 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "common/export.h"
+
 const struct word words_table[] = {
 	{"main", RT_TABLE_MAIN},
 	{"local", RT_TABLE_LOCAL},

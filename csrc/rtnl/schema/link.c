@@ -11,6 +11,8 @@
 #include <linux/veth.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* clang-format off: rows are read as a table */
 
 /* --- links ----------------------------------------------------------------------------------- */

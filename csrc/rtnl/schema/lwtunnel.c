@@ -12,6 +12,8 @@
 #include <linux/seg6_iptunnel.h>
 #include <linux/seg6_local.h>
 
+#include "common/export.h"
+
 /* clang-format off: rows are read as a table */
 
 static const struct word words_seg6_mode[] = {

@@ -12,6 +12,8 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
+#include "common/export.h"
+
 /* clang-format off: rows are read as a table */
 
 /* --- routes ---------------------------------------------------------------------------------- */

@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "common/export.h"
+
 /* Spellings of ip(8) beside the words of the rows, object by object; routes come first, as most are
  * of these. */
 struct spelling {

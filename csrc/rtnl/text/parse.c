@@ -12,6 +12,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "common/export.h"
+
 static const char not_understood[] = "'%s' is not understood";
 
 static bool same_word(const struct field *f, const char *word, const char *row)

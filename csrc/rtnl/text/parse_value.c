@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/export.h"
+
 static struct value token_value(struct scan *s)
 {
 	return part_text(&s->parts, s->token, s->length);

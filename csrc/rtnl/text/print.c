@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* --- values that ip(8) leaves out ------------------------------------------------------------ */
 
 /* What a request need not say: that a rule looks up its table, that an address is global. */

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/export.h"
+
 void print_raw(struct print *p, const char *text, size_t length)
 {
 	memcpy(arena_reserve(p->L, p->out, length), text, length);

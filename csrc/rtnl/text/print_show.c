@@ -18,6 +18,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/export.h"
+
 /* [] -> [value] and true, or [] and false */
 static bool push(struct print *p, const struct stretch *s, const char *key)
 {

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/export.h"
+
 static bool locked(const struct stretch *s, const struct field *f)
 {
 	const struct field *lock = s->schema->rows;

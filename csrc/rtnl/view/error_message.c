@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/export.h"
+
 /* "route add 10.9.0.0/16 via 10.0.0.1": the request in the words of ip(8). [] -> [text] */
 const char *push_request(lua_State *L, const struct object *object, const char *verb,
 			 const uint8_t *data, size_t length, int names)

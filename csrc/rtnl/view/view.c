@@ -7,6 +7,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "common/export.h"
+
 /*
  * The views of one operation share a metatable, which holds the names of that operation, so that a
  * view is its bytes and nothing the collector has to walk through. The mark tells these metatables

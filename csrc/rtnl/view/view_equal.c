@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "common/export.h"
+
 struct sides {
 	lua_State *L;
 	int names[2]; /* stack indices */

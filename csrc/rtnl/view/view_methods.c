@@ -11,6 +11,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "common/export.h"
+
 /* [] -> [view], with the names at stack index `names` */
 void view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
 	       const uint8_t *data, size_t length, int names)

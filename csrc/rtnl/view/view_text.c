@@ -8,6 +8,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "common/export.h"
+
 void push_text(lua_State *L, struct print p, const struct stretch *s)
 {
 	p.L = L;

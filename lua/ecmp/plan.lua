@@ -3,7 +3,7 @@
 -- A plan is a list to be read. Its changes are written out when they are looked at, since of a
 -- million of them nobody needs all at once: the lists it was made from must stay as they are.
 local difference <const> = require "ecmp.fib.diff"
-local entries <const> = require "ecmp.fib.entries"
+local entries <const> = require "ecmp.fib.entry"
 local identity <const> = require "ecmp.fib.route"
 local slot <const> = require "ecmp.fib.slot"
 

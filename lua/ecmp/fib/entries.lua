@@ -1,341 +1,404 @@
--- One entry of the kernel's routing tables: whether it is the one that is meant, and the request
--- that deletes it and nothing beside it.
-
-local identity = require "ecmp.fib.route"
-local rtnl = require "ecmp.rtnl"
-
-rtnl.own()
+---What one key of the kernel's routing table holds, and what requests make of it, by family.
+--
+-- A key is a prefix in a table at a metric, for IPv4 of one tos, for IPv6 from one prefix. What it
+-- holds, in the kernel's order, as spec/fib_spec.lua compares it with the kernel:
+--
+--   IPv4  An ordered list, of which the first takes all traffic. Nothing joins; a replace is of the
+--         first. A request to delete names type, scope, protocol, source, metrics and the first
+--         hops, and takes the first entry that has these.
+--   IPv6  One route of all hops with a gateway (they join), and beside it routes by device alone,
+--         by next-hop objects, and to nowhere. A replace is of the first that joins or of the first
+--         that does not, as its route does. A request to delete names device, gateway and
+--         protocol; a route by an object has any device and gateway.
+local nexthop <const> = require "ecmp.fib.nexthop"
+local route_of <const> = require "ecmp.fib.route"
 
 local M = {}
 
----The hops of a route as a list, whichever way it has them.
----@param route table
----@return table[]
-function M.hops(route)
-  if route.nexthops then
-    return route.nexthops
-  end
-  return { { via = route.via, dev = route.dev, onlink = route.onlink, encap = route.encap,
-             realm = route.realm } }
+---RTA_PROTOCOL value of an entry that is to be told apart from another for a moment: nobody else's,
+---we assume.
+M.MARK = 249
+
+local V4 <const> = { __name = "ecmp.Entries", family = 4 }
+local V6 <const> = { __name = "ecmp.Entries", family = 6 }
+V4.__index, V6.__index = V4, V6
+
+---Makes Entries of Routes of one key.
+---@param list ecmp.RouteValue[] in the kernel's order
+---@param family integer
+---@return ecmp.Entries
+function M.new(list, family)
+  return setmetatable(table.move(list, 1, #list, 1, {}), family == 6 and V6 or V4)
 end
 
----Whether the kernel makes one IPv6 route of this one and others of its key: of all with gateways.
----@param route table
----@return boolean
-function M.joins(route)
-  return route.type == "unicast" and not route.nhid and M.hops(route)[1].via ~= nil
-end
+-- Both families -----------------------------------------------------------------------------------
 
----The entry of the first key that can have several hops; the first where there is none. In IPv6
----routes by device alone stand beside the one of gateways.
----@param list ecmp.View[]
----@return ecmp.View
-function M.that_takes_hops(list)
-  for _, by_object in ipairs { false, true } do
-    for _, entry in ipairs(list[1].family == 6 and list or {}) do
-      if entry.metric == list[1].metric and entry.type == "unicast"
-        and (M.joins(entry) or by_object and entry.nhid) then
-        return entry
-      end
-    end
-  end
-  return list[1]
-end
+local common <const> = {}
 
-local NOWHERE <const> = { [4] = "0.0.0.0/0", [6] = "::/0" }
-
----Whether two routes to one destination are for the same packets: of one tos in IPv4, from one
----prefix in IPv6.
----@param entry ecmp.View
----@param route table
----@return boolean
-function M.same_packets(entry, route)
-  local family = entry.family
-  return identity.slot { dst = NOWHERE[family], tos = entry.tos, from = entry.from }
-    == identity.slot { dst = NOWHERE[family], tos = route.tos, from = route.from }
-end
-
----A hop in the spelling of views.
----@param hop table
----@return table
-function M.canonical_hop(hop)
-  local via = hop.via and tostring(hop.via):gsub("^inet6? ", "")
-  if via then
-    via = rtnl.view("flow", { dst = via }).dst
-  end
-  return { via = via, dev = hop.dev, weight = hop.weight, onlink = hop.onlink, encap = hop.encap,
-           realm = hop.realm }
-end
-
----The hops as a request takes them.
----@param entry table
----@return table[]
-function M.plain_hops(entry)
-  local hops = {}
-  for i, hop in ipairs(M.hops(entry)) do
-    local via = hop.via
-    if entry.family == 4 and via and via:find(":", 1, true) and not via:find "^inet6 " then
-      via = "inet6 " .. via
-    end
-    hops[i] = { via = via, dev = hop.dev, weight = hop.weight, onlink = hop.onlink,
-                encap = hop.encap, realm = hop.realm }
-  end
-  return hops
-end
-
--- Which one is meant ------------------------------------------------------------------------------
-
--- Lists and encapsulations, member by member; what is not there is the same as false.
-local function same_value(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then
-    return a == b or (a or false) == (b or false)
-  end
-  for key, value in pairs(a) do
-    if not same_value(value, b[key]) then
-      return false
-    end
-  end
-  for key in pairs(b) do
-    if a[key] == nil then
-      return false
-    end
-  end
-  return true
-end
-
--- What says where the entry is, or is compared hop by hop.
-local PLACE <const> = {
-  dst = true, family = true, table = true, metric = true, nexthops = true, via = true, dev = true,
-  onlink = true, encap = true, nhid = true, expires = true, tos = true, from = true,
-}
--- What a family takes and does not keep.
-local IGNORED <const> = {
-  [4] = { pref = true },
-  [6] = { scope = true, realm = true },
-}
-
--- Whether a hop is the one asked for: what is left out matches anything.
-local function is_hop(hop, asked)
-  return (asked.via == nil or hop.via == asked.via) and (asked.dev == nil or hop.dev == asked.dev)
-    and (asked.weight == nil or hop.weight == asked.weight or hop.weight == nil)
-    and (asked.onlink == nil or same_value(hop.onlink, asked.onlink))
-    and (asked.encap == nil or hop.encap ~= nil and same_value(hop.encap, asked.encap))
-end
-
----The place of a hop among those of a route.
----@param route table
----@param asked table canonical; what it leaves out matches anything
----@param taken? table<integer, true> hops that stand for others
----@return integer|nil
-function M.find_hop(route, asked, taken)
-  for i, hop in ipairs(M.hops(route)) do
-    if is_hop(hop, asked) and not (taken and taken[i]) then
-      return i
-    end
+---The place of the first entry that can stay for a wanted route.
+---@param want ecmp.RouteValue
+---@param exactly? boolean
+---@return integer?
+function common:find(want, exactly)
+  for i = 1, #self do
+    if route_of.fits(self[i], want, exactly) then return i end
   end
 end
 
----Whether a route has just these hops, in any order.
----@param route table
----@param asked table[]
----@return boolean
-function M.same_hops(route, asked)
-  local hops = M.hops(route)
-  if #hops ~= #asked then
-    return false
-  end
-  local taken = {}
-  for _, hop in ipairs(asked) do
-    local at = M.find_hop(route, M.canonical_hop(hop), taken)
-    if not at then
-      return false
-    end
-    taken[at] = true
-  end
-  return true
+---The entries without the one at a place.
+---@param i integer
+---@return ecmp.Entries
+function common:without(i)
+  local rest <const> = M.new(self, self.family)
+  table.remove(rest, i)
+  return rest
 end
 
----Whether an entry has what a request says beside its hops.
----@param entry table
----@param route table what is asked for
----@param request table the same as a view, in the spelling of views
----@return boolean
-function M.has(entry, route, request)
-  local ignored = IGNORED[entry.family]
-  for key in pairs(route) do
-    local any = PLACE[key] or ignored[key] or request[key] == "nowhere" -- to the kernel, any scope
-    if not any and not same_value(entry[key], request[key]) then
-      return false
-    end
-  end
-  return route.nhid == nil or entry.nhid == route.nhid
+local function with(self, i, route, instead)
+  local new <const> = M.new(self, self.family)
+  if instead then new[i] = route else table.insert(new, i, route) end
+  return new
 end
 
----Whether an entry is the one asked for, as a whole.
----@param entry table
----@param route table
----@return boolean
-function M.is(entry, route)
-  if route.nhid then
-    return true -- M.has has compared it
-  elseif route.nexthops then
-    return M.same_hops(entry, route.nexthops)
-  elseif #M.hops(entry) > 1 then
-    return not (route.via or route.dev)
-  end
-  return is_hop(M.hops(entry)[1], M.canonical_hop(route))
-end
-
--- How it is deleted -------------------------------------------------------------------------------
-
--- Scopes too narrow for a route that has a gateway.
-local NARROW <const> = { link = true, host = true }
-
--- An entry as a table for a request: a view of it, or its canonical form.
-local function copy_of(entry)
-  if rtnl.is_view(entry) then
-    return entry:copy()
-  end
-  local route = identity.plain(entry)
-  for _, key in ipairs { "table", "metric", "type", "scope" } do
-    route[key] = entry[key] -- what goes without saying is said, too
-  end
-  route.separate = nil -- the mark is ours, not the kernel's
+-- A route with other hops, those of its own object left.
+local function with_hops(entry, hops)
+  local narrow <const> = entry.scope == "link" or entry.scope == "host"
+  local gateway = false
+  for _, hop in ipairs(hops) do gateway = gateway or hop.via ~= nil end
+  -- A hop of a list has its own realm, and a gateway needs a scope that is wide enough.
+  local route <const> = route_of.with(entry, {
+    nexthops = hops, scope = narrow and gateway and "global" or entry.scope,
+  })
+  route.nhid, route.realm, route.separate = nil, nil, nil
   return route
 end
 
----A route of the kernel with other hops.
----@param entry ecmp.View|table a view, or canonical
----@param hops table[]
----@return table
-function M.with_hops(entry, hops)
-  local route = copy_of(entry)
-  route.nexthops = M.plain_hops { family = entry.family, nexthops = hops }
-  route.via, route.dev, route.encap, route.nhid, route.onlink = nil, nil, nil, nil, nil
-  route.realm = nil -- each hop has its own
-  for _, hop in ipairs(hops) do
-    if hop.via and NARROW[route.scope] then
-      route.scope = nil
-    end
-  end
-  return route
+M.with_hops = with_hops
+
+---A request for a route with other hops, written out as a list.
+---@param entry ecmp.RouteValue
+---@param hops table[] canonical
+---@return table request
+function M.request_with_hops(entry, hops)
+  local request <const>, list <const> = route_of.plain(with_hops(entry, hops)), {}
+  for i, hop in ipairs(hops) do list[i] = nexthop.plain(hop) end
+  request.nexthops, request.separate = list, nil
+  request.via, request.dev, request.encap, request.onlink = nil, nil, nil, nil
+  return request
 end
 
----The request that deletes an entry. By gateway the kernel would take a whole IPv4 multipath route
----(if it is its first hop) or nothing, and without a metric any metric; by the list of next hops in
----stored order it takes this entry.
----@param entry ecmp.View|table a view, or canonical
----@param hidden? boolean whether the kernel finds another entry first
----@return table
-function M.deletion(entry, hidden)
-  local hops = M.hops(entry)
-  local first = hops[1] or {}
-  if entry.family == 4 and not entry.nhid and (first.via or first.dev)
-    and entry.type == "unicast" then
-    return M.with_hops(entry, hops)
-  end
-  if entry.family == 4 and entry.nhid then
-    local route = identity.by_object(copy_of(entry))
-    route.type = nil -- is the object's
-    return route
-  end
-  local route = {
+-- A request that says everything, what goes without saying too.
+local function in_full(entry)
+  local request <const> = route_of.plain(entry)
+  for _, key in ipairs { "table", "metric", "type", "scope" } do request[key] = entry[key] end
+  request.separate = nil
+  return request
+end
+
+local function in_full_with_hops(entry)
+  local request <const>, list <const> = in_full(entry), {}
+  for i, hop in ipairs(entry.nexthops) do list[i] = nexthop.plain(hop) end
+  request.nexthops = list
+  request.via, request.dev, request.encap, request.onlink, request.realm = nil, nil, nil, nil, nil
+  return request
+end
+
+-- What names an entry beside its hops.
+local function named(entry)
+  return {
     dst = entry.dst, table = entry.table, metric = entry.metric, family = entry.family,
     proto = entry.proto, tos = entry.tos, from = entry.from, nhid = entry.nhid,
     type = not entry.nhid and entry.type or nil,
     scope = entry.family == 4 and entry.scope or nil,
   }
-  if entry.family == 6 and not entry.nhid then
-    if #hops <= 1 then
-      route.via, route.dev = first.via, first.dev
-    elseif hidden then
-      route.nexthops = M.plain_hops(entry) -- goes hop by hop, but without what stands before it
-      route.proto = nil -- each hop may have one of its own
+end
+
+---The request that deletes an entry where nothing that stands before it is taken for it.
+---
+--- By gateway the kernel would take a whole IPv4 multipath route (if it is its first hop) or
+--- nothing, and without a metric any metric; by the list of next hops in stored order it takes this
+--- entry.
+---@param entry ecmp.RouteValue
+---@param by_hops? boolean name all hops of an IPv6 route, which go one by one then: something may
+---stand before it
+---@return table request
+function M.deletion(entry, by_hops)
+  local hops <const> = entry.nexthops
+  if entry.family == 4 then
+    if entry.nhid then
+      local request <const> = route_of.by_object(in_full(entry))
+      request.type = nil -- is the object's
+      return request
     end
+    return hops[1] and entry.type == "unicast" and in_full_with_hops(entry) or named(entry)
   end
-  return route
+  local request <const> = named(entry)
+  if entry.nhid then return request end
+  if #hops == 1 then
+    request.via, request.dev = hops[1].via, hops[1].dev
+  elseif by_hops and hops[1] then
+    request.nexthops = in_full_with_hops(entry).nexthops
+    request.proto = nil -- each hop may have one of its own
+  end
+  return request
 end
 
----The request that deletes an entry of a place where no other is left: the view itself, but for
----routes by objects, which are named by nothing else, and for IPv6 routes of several hops, which go
----at once when none is named.
----@param entry ecmp.View
----@return ecmp.View|table
-function M.removal(entry)
-  local hops = entry.family == 6 and entry.nexthops
-  return (entry.nhid or hops and #hops > 1) and M.deletion(entry) or entry
+---The requests that delete the entry at a place and nothing beside it.
+---@param i integer
+---@param by_hops? boolean as of `deletion` above: these may not be all entries of the key
+---@return table[][]? sends requests that may travel at once, one list after the other; nil where
+---the kernel cannot be told which entry is meant
+---@return table? back the request that takes the first one back, should another be refused
+function common:deletion(i, by_hops)
+  if not self:hidden_by(i) then return { { { "route del", M.deletion(self[i], by_hops) } } } end
+  return self:deletion_of_hidden(i)
 end
 
--- Whether the hops of an entry are the first of another's, which is what the kernel compares in
--- IPv4; what a hop does not name matches anything.
-local function begins(before, entry)
-  local hops = M.hops(entry)
-  for i, hop in ipairs(M.hops(before)) do
-    local asked = hops[i]
-    if not asked or asked.via and asked.via ~= hop.via or asked.dev and asked.dev ~= hop.dev then
+-- IPv4 --------------------------------------------------------------------------------------------
+
+---Whether the kernel makes one route of this one and others of its key.
+function V4.joins()
+  return false
+end
+
+-- Is no attribute, or is compared with the hops or the key.
+local NO_ATTRIBUTE <const> = {
+  dst = true, family = true, table = true, metric = true, nexthops = true, nhid = true,
+  expires = true, tos = true, from = true, separate = true, any_scope = true, realm = true,
+}
+
+-- Whether the request that deletes `entry` fits `before`, too. What a route does not say that is
+-- yet to be made may be anything.
+local function hides4(before, entry)
+  for key, value in pairs(entry) do
+    local known <const> = route_of.is_held(before) or before[key] ~= nil
+    if known and not NO_ATTRIBUTE[key] and not nexthop.equal(before[key], value) then
       return false
     end
+  end
+  if entry.nhid then return before.nhid == entry.nhid end
+  return (before.nhid == nil or entry.type ~= "unicast")
+    and (entry.type ~= "unicast" or nexthop.begin(before.nexthops, entry.nexthops))
+end
+
+---The place of the entry that the kernel would find in place of another.
+---@param i integer
+---@return integer?
+function V4:hidden_by(i)
+  for k = 1, i - 1 do
+    if hides4(self[k], self[i]) then return k end
+  end
+end
+
+-- The ways of IPv6 are not needed: what hides an entry can go before it and come back behind it.
+function V4.deletion_of_hidden()
+  return nil
+end
+
+---Whether the kernel takes two routes for one: the order of hops counts, and each attribute.
+---@param a ecmp.RouteValue
+---@param b ecmp.RouteValue
+---@return boolean
+function V4.same(a, b)
+  if not route_of.fits(a, b, true) or #a.nexthops ~= #b.nexthops then return false end
+  for k, hop in ipairs(a.nexthops) do
+    if not nexthop.same_way(hop, b.nexthops[k]) then return false end
   end
   return true
 end
 
--- IPv6: a route by an object is found whatever hop is named.
-local function hides6(before, hops)
-  return before.nhid ~= nil or #hops > 1
-    or M.find_hop(before, { via = hops[1].via, dev = hops[1].dev }) ~= nil
-end
-
--- What the kernel says of a route and compares with nothing; and our mark.
-local FLAGS <const> = {
-  dead = true, linkdown = true, offload = true, trap = true, unresolved = true, rt_offload = true,
-  rt_trap = true, separate = true,
-}
-
--- IPv4: what the request names is compared, metrics with it. What a route does not say that is yet
--- to be made may be anything.
-local function hides4(before, entry)
-  local made = rtnl.is_view(before)
-  for key, value in pairs(entry) do
-    local known = made or before[key] ~= nil
-    local compared = known and not PLACE[key] and not FLAGS[key]
-    if compared and not same_value(before[key], value) then
-      return false
+---What a request makes of the entries.
+---@param verb "add"|"append"|"create"|"replace"
+---@param route ecmp.RouteValue
+---@return ecmp.Entries? after, string? code
+function V4:after(verb, route)
+  if verb == "add" and self[1] then return nil, "EEXIST" end
+  for i, entry in ipairs(self) do
+    if V4.same(entry, route) then
+      if verb == "replace" and i == 1 then return self end
+      return nil, "EEXIST"
     end
   end
-  if entry.nhid then
-    return before.nhid == entry.nhid
-  end
-  return before.tos == entry.tos and (before.nhid == nil or entry.type ~= "unicast")
-    and begins(before, entry)
+  if verb == "replace" and self[1] then return with(self, 1, route, true) end
+  return with(self, verb == "append" and #self + 1 or 1, route)
 end
 
----The entry that the kernel would find before this one, or before one hop of it.
----@param list (ecmp.View|table)[] all of the destination, in the kernel's order
----@param entry ecmp.View|table one of them
----@param hop? table
----@return ecmp.View|table|nil
----@return integer? place of it in the list
-function M.hidden_by(list, entry, hop)
-  for place, before in ipairs(list) do
-    local found
-    if rawequal(before, entry) then
-      return nil
-    elseif before.metric == entry.metric and before.from == entry.from then
-      found = entry.family == 4 and hides4(before, entry)
-        or entry.family == 6 and not entry.nhid
-        and hides6(before, hop and { hop } or M.hops(entry))
-    end
-    if found then
-      return before, place
-    end
+-- IPv6 --------------------------------------------------------------------------------------------
+
+---Whether the kernel makes one route of this one and others of its key: of all with gateways.
+---@param route ecmp.RouteValue
+---@return boolean
+function V6.joins(route)
+  if route.type ~= "unicast" or route.nhid or not route.nexthops[1] then return false end
+  for _, hop in ipairs(route.nexthops) do
+    if not hop.via then return false end
+  end
+  return true
+end
+
+local joins <const> = V6.joins
+
+---Whether two routes are one, whatever the order of hops.
+---@param a ecmp.RouteValue
+---@param b ecmp.RouteValue
+---@return boolean
+function V6.same(a, b)
+  return route_of.fits(a, b, true)
+end
+
+---The place of the first entry that joins others, or of the first that does not.
+---@param joining boolean
+---@return integer?
+function V6:first(joining)
+  for i, entry in ipairs(self) do
+    if joins(entry) == joining then return i end
   end
 end
 
----What entries have in common that the kernel may take for each other, as text.
----@param entry ecmp.View
----@return string
-function M.slot(entry)
-  return (identity.slot(entry))
+-- The device by which the kernel finds a route that has no gateway: those to nowhere lie on the
+-- loopback.
+local function device_of(route)
+  local hop <const> = route.nexthops[1]
+  return hop and hop.dev or not hop and "lo" or nil
+end
+
+-- Whether an entry may be found by a hop; one whose device is not known may leave by any.
+local function has_hop(entry, via, dev)
+  if entry.nhid then return true end
+  if not entry.nexthops[1] then return via == nil and dev == "lo" end
+  for _, hop in ipairs(entry.nexthops) do
+    if (via == nil or hop.via == via) and (dev == nil or hop.dev == nil or hop.dev == dev) then
+      return true
+    end
+  end
+  return false
+end
+
+---The place of the entry that the kernel would find in place of another. One of several hops is
+---named by its key alone, so that any is taken for it.
+---@param i integer
+---@return integer?
+function V6:hidden_by(i)
+  local entry <const> = self[i]
+  if entry.nhid then return nil end
+  local hops <const> = entry.nexthops
+  local hop <const> = hops[1] or { dev = "lo" }
+  for k = 1, i - 1 do
+    if #hops > 1 or has_hop(self[k], hop.via, hop.dev) then return k end
+  end
+end
+
+---Whether the kernel would find another entry by a hop of this one.
+---@param i integer
+---@param hop table
+---@return boolean
+function V6:hides_hop(i, hop)
+  for k = 1, i - 1 do
+    if has_hop(self[k], hop.via, hop.dev) then return true end
+  end
+  return false
+end
+
+local function any_hop_hidden(self, i)
+  for _, hop in ipairs(self[i].nexthops) do
+    if self:hides_hop(i, hop) then return true end
+  end
+  return false
+end
+
+local function change_to(entry)
+  return { "route change", route_of.request(entry) }
+end
+
+local function marked(entry)
+  return route_of.with(entry, { proto = M.MARK })
+end
+
+-- Replaced in its place by itself with a protocol of its own, an entry is found by that. Both
+-- requests go to the kernel at once, so that nothing comes between and none is left marked.
+local function delete_marked(self, i)
+  local entry <const> = self[i]
+  return { {
+    change_to(marked(entry)),
+    { "route del", {
+      dst = entry.dst, table = entry.table, metric = entry.metric, family = 6, from = entry.from,
+      dev = not joins(entry) and device_of(entry) or nil, proto = M.MARK,
+    } },
+  } }, change_to(entry)
+end
+
+-- The same the other way round: what is found first is marked while the entry goes by its own
+-- protocol.
+local function delete_behind(self, i, hider)
+  local entry <const> = self[i]
+  return { { change_to(marked(self[hider])) },
+    { { "route del", M.deletion(entry) }, change_to(self[hider]) } }, change_to(self[hider])
+end
+
+-- Whether the entry at `hider` alone keeps the one at `i` from being found.
+local function hides_alone(self, hider, i)
+  local rest <const> = self:without(hider)
+  return not rest:hidden_by(i - 1)
+end
+
+function V6:deletion_of_hidden(i)
+  local entry <const>, hider <const> = self[i], self:hidden_by(i)
+  if joins(entry) and not any_hop_hidden(self, i) then
+    return { { { "route del", M.deletion(entry, true) } } }
+  end
+  if self:first(joins(entry)) == i then return delete_marked(self, i) end
+  if not joins(entry) and not joins(self[hider]) and self:first(false) == hider
+    and hides_alone(self, hider, i) then
+    return delete_behind(self, i, hider)
+  end
+end
+
+---Whether the kernel takes a new route for one that is there: of those that do not join it looks at
+---the device alone.
+---@param route ecmp.RouteValue
+---@return boolean
+function V6:takes(route)
+  for _, other in ipairs(joins(route) and {} or self) do
+    if not joins(other) and (route.nhid or other.nhid) then
+      if route.nhid == other.nhid then return true end
+    elseif not joins(other) and device_of(other) == device_of(route) then
+      return true
+    end
+  end
+  return false
+end
+
+local function join(group, route)
+  local hops <const> = table.move(group.nexthops, 1, #group.nexthops, 1, {})
+  for _, hop in ipairs(route.nexthops) do
+    for _, other in ipairs(group.nexthops) do
+      if nexthop.same_way(hop, other) then return nil end
+    end
+    hops[#hops + 1] = hop
+  end
+  return route_of.with(group, { nexthops = hops })
+end
+
+---What a request makes of the entries. Hops that join a route stand at the end, and no dump lists
+---what is between them and those before: nothing may stand behind it.
+---@param verb "add"|"append"|"create"|"replace"
+---@param route ecmp.RouteValue
+---@return ecmp.Entries? after, string? code
+function V6:after(verb, route)
+  if verb == "add" and self[1] then return nil, "EEXIST" end
+  if verb == "replace" and self[1] then
+    return with(self, self:first(joins(route)) or 1, route, true)
+  end
+  if self:takes(route) then return nil, "EEXIST" end
+  local at <const> = joins(route) and self:first(true)
+  if not at then return with(self, #self + 1, route) end
+  local group <const> = join(self[at], route)
+  if not group then return nil, "EEXIST" end
+  return with(self, at, group, true)
+end
+
+for name, method in pairs(common) do
+  V4[name], V6[name] = method, method
 end
 
 return M

@@ -1,7 +1,8 @@
----Next hops as values: read, checked, named and compared.
+---Next hops as values: reads, checks, names and compares them.
 --
--- A canonical hop is `{ via?, dev?, weight = 1.., onlink = true?, encap?, realm? }` with `via` in
--- its shortest text; `inet6 ADDRESS` where an IPv4 route leaves by an IPv6 gateway.
+-- A next hop is `{ via?, dev?, weight = 1.., onlink = true?, encap?, realm? }` with `via` in its
+-- shortest text; `inet6 ADDRESS` where an IPv4 route leaves by an IPv6 gateway. All of them but the
+-- weight and the realm tell one hop from another, as in the kernel.
 local ip <const> = require "ecmp.ip"
 local rtnl <const> = require "ecmp.rtnl"
 
@@ -17,22 +18,6 @@ local function refuse(message, ...)
   return nil, message:format(...), MISTAKE
 end
 
----Gateway texts and their canonical form: a site has few gateways and many routes.
-local gateways, gateway_count = {}, 0
-
-local function gateway(text)
-  local known <const> = gateways[text]
-  if known then return known end
-  if type(text) ~= "string" then return nil end
-  local address <const> = text:match("^inet6? (.+)$") or text
-  local canonical <const> = not address:find("/", 1, true) and ip.canonical(address)
-  if not canonical then return nil end
-  -- A long-lived process must not keep every gateway it ever saw.
-  if gateway_count >= 4096 then gateways, gateway_count = {}, 0 end
-  gateways[text], gateway_count = canonical, gateway_count + 1
-  return canonical
-end
-
 ---The family of an address or a prefix.
 ---@param text string
 ---@return integer family 4 or 6
@@ -41,6 +26,33 @@ local function family_of(text)
 end
 
 M.family = family_of
+
+-- Reading -----------------------------------------------------------------------------------------
+
+---Gateway texts and their canonical form: a site has few gateways and many routes.
+local gateways, gateway_count = {}, 0
+
+-- An IPv4-mapped address stays one of IPv6, which ecmp.ip takes for IPv4.
+local function canonical_address(address)
+  if address:find("/", 1, true) then return nil end
+  local canonical <const> = ip.canonical(address)
+  if canonical and family_of(canonical) ~= family_of(address) then
+    return rtnl.view("flow", { dst = address }).dst
+  end
+  return canonical
+end
+
+local function gateway(text)
+  local known <const> = gateways[text]
+  if known then return known end
+  if type(text) ~= "string" then return nil end
+  local canonical <const> = canonical_address(text:match("^inet6? (.+)$") or text)
+  if not canonical then return nil end
+  -- A long-lived process must not keep every gateway it ever saw.
+  if gateway_count >= 4096 then gateways, gateway_count = {}, 0 end
+  gateways[text], gateway_count = canonical, gateway_count + 1
+  return canonical
+end
 
 ---What a message calls field of the hop at `i`; a route's own hop has no number.
 local function hop_field(i, field)
@@ -72,13 +84,22 @@ local function read_via(hop, family, i, from_kernel)
   return "inet6 " .. via
 end
 
+-- An encapsulation in the spelling of views.
+local function read_encap(encap, i)
+  if encap == nil then return nil end
+  local good <const>, view <const> = pcall(rtnl.view, "route", { encap = encap })
+  if good then return view.encap end
+  local message <const> = view:gsub("^.-:%d+: ", "")
+  return refuse("%s", i and ("nexthops[%d].%s"):format(i, message) or message)
+end
+
 ---@return table? hop, string? message, integer? code
 local function read_hop(hop, family, i, onlink, from_kernel)
   local kind <const> = type(hop)
   if kind ~= "table" and kind ~= "userdata" then
     return refuse("nexthops[%d]: a next hop is a table, not a %s", i, kind)
   end
-  local via, message, code
+  local via, encap, message, code
   if hop.via ~= nil then
     via, message, code = read_via(hop, family, i, from_kernel)
     if not via then return nil, message, code end
@@ -87,15 +108,102 @@ local function read_hop(hop, family, i, onlink, from_kernel)
   if dev ~= nil and type(dev) ~= "string" then
     return refuse("%s: an interface name is due here, not a %s", hop_field(i, "dev"), type(dev))
   end
+  encap, message, code = read_encap(hop.encap, i)
+  if message then return nil, message, code end
   local weight
   weight, message, code = read_weight(hop, i)
   if not weight then return nil, message, code end
   return {
-    via = via, dev = dev, weight = weight, encap = hop.encap,
+    via = via, dev = dev, weight = weight, encap = encap,
     onlink = (hop.onlink or onlink) and true or nil, realm = i and hop.realm or nil,
   }
 end
 
+---The hops of a route in canonical form, whichever way it names them.
+---@param route table
+---@param family integer
+---@return table[]? hops, string? message, integer? code
+function M.of(route, family)
+  local listed <const> = route.nexthops
+  local from_kernel <const> = type(route) == "userdata"
+  if listed == nil then
+    if route.via == nil and route.dev == nil then return {} end
+    local hop, message, code = read_hop(route, family, nil, nil, from_kernel)
+    return hop and { hop }, message, code
+  end
+  if type(listed) ~= "table" then return refuse("nexthops: a list is due here") end
+  if route.via ~= nil or route.dev ~= nil and #listed > 0 then
+    return refuse("%s: a route has nexthops or one hop of its own, not both",
+      route.via ~= nil and "via" or "dev")
+  end
+  local hops <const> = {}
+  for i, hop in ipairs(listed) do
+    local one, message, code = read_hop(hop, family, i, route.onlink, from_kernel)
+    if not one then return nil, message, code end
+    hops[i] = one
+  end
+  return hops
+end
+
+---A hop that somebody asks for or wants to add, in the spelling of canonical ones: what it leaves
+---out stays out. Its fields have been checked.
+---@param hop table
+---@param family integer of the route
+---@return table hop
+function M.asked(hop, family)
+  local via = hop.via and gateway(hop.via)
+  if via and family == 4 and family_of(via) == 6 then via = "inet6 " .. via end
+  return {
+    via = via, dev = hop.dev, weight = hop.weight, onlink = hop.onlink, realm = hop.realm,
+    encap = hop.encap and read_encap(hop.encap),
+  }
+end
+
+---A hop as a request takes it: a weight of 1 goes without saying.
+---@param hop table canonical
+---@return table
+function M.plain(hop)
+  return {
+    via = hop.via, dev = hop.dev, onlink = hop.onlink, encap = hop.encap, realm = hop.realm,
+    weight = hop.weight ~= 1 and hop.weight or nil,
+  }
+end
+
+-- Text --------------------------------------------------------------------------------------------
+
+---An encapsulation in the words of iproute2.
+---@param encap table
+---@return string
+local function encap_text(encap)
+  local said <const> = rtnl.view("route", { encap = encap }):text { line = true }
+  return (said:match "encap.*":gsub("%s+$", ""))
+end
+
+---A hop in the words of iproute2.
+---@param hop table
+---@return string
+function M.text(hop)
+  local words <const> = {}
+  if hop.encap then words[#words + 1] = encap_text(hop.encap) end
+  if hop.via then words[#words + 1] = "via " .. hop.via end
+  if hop.dev then words[#words + 1] = "dev " .. hop.dev end
+  if hop.realm then words[#words + 1] = "realm " .. hop.realm end
+  return table.concat(words, " ")
+end
+
+-- Values of fields as messages show them, which may be lists and encapsulations.
+local function value_text(field, value)
+  if value == nil then return "none" end
+  if field == "encap" then return encap_text(value) end
+  if type(value) == "table" then return table.concat(value, " ") end
+  return tostring(value)
+end
+
+M.value_text = value_text
+
+-- Comparing ---------------------------------------------------------------------------------------
+
+---Whether two values are the same, member by member.
 local function equal(a, b)
   if a == b then return true end
   if type(a) ~= "table" or type(b) ~= "table" then return false end
@@ -109,6 +217,24 @@ local function equal(a, b)
 end
 
 M.equal = equal
+
+---What tells a hop from all others of its route, as one text.
+---@param hop table
+---@return string
+function M.name(hop)
+  local name <const> = (hop.via or "") .. "%" .. (hop.dev or "")
+  return hop.encap and name .. "%" .. encap_text(hop.encap) or name
+end
+
+---Whether two hops lead the same way: such two are one to IPv6.
+---@param a table
+---@param b table
+---@return boolean
+local function same_way(a, b)
+  return a.via == b.via and a.dev == b.dev and equal(a.encap, b.encap)
+end
+
+M.same_way = same_way
 
 -- What the kernel tells of an encapsulation for which nothing was said.
 local UNSAID <const> = {
@@ -128,33 +254,23 @@ local function encap_matches(have, want)
   return true
 end
 
----A hop in the words of iproute2.
----@param hop table
----@return string
-function M.text(hop)
-  local text = hop.via and "via " .. hop.via or ""
-  if hop.dev then text = text .. (hop.via and " dev " or "dev ") .. hop.dev end
-  if hop.realm then text = text .. " realm " .. hop.realm end
-  if not hop.encap then return text end
-  local said <const> = rtnl.view("route", { encap = hop.encap }):text { line = true }
-  return said:match "encap.*" .. (text ~= "" and " " or "") .. text
-end
+-- Lists of hops -----------------------------------------------------------------------------------
 
 -- Up to here comparing each hop with those before it is cheaper than naming them.
 local FEW <const> = 8
 
----A function that finds the hop listed before that leads the same way.
+---A function that finds the hop kept before that leads the same way.
 local function finder(hops)
   if #hops <= FEW then
     return function(hop, kept)
       for i = 1, #kept do
-        if kept[i].via == hop.via and kept[i].dev == hop.dev then return kept[i] end
+        if same_way(kept[i], hop) then return kept[i] end
       end
     end
   end
   local seen <const> = {}
   return function(hop)
-    local name <const> = (hop.via or "") .. "%" .. (hop.dev or "")
+    local name <const> = M.name(hop)
     local first <const> = seen[name]
     seen[name] = first or hop
     return first
@@ -162,10 +278,9 @@ local function finder(hops)
 end
 
 local function clash(first, hop)
-  if first.weight ~= hop.weight then return "weight" end
-  if first.onlink ~= hop.onlink then return "onlink" end
-  if not equal(first.encap, hop.encap) then return "encap" end
-  if first.realm ~= hop.realm then return "realm" end
+  for _, field in ipairs { "weight", "onlink", "realm" } do
+    if first[field] ~= hop[field] then return field end
+  end
 end
 
 ---Leaves out hops that are there already; a hop listed with two weights is nobody's intention.
@@ -177,7 +292,7 @@ local function unique(hops)
     local field <const> = first and clash(first, hop)
     if field then
       return refuse("nexthops[%d].%s: %s is listed twice, with %s and %s", i, field,
-        M.text(hop), tostring(first[field]), tostring(hop[field]))
+        M.text(hop), value_text(field, first[field]), value_text(field, hop[field]))
     end
     if not first then kept[#kept + 1] = hop end
   end
@@ -224,30 +339,55 @@ function M.possible(hops, family)
   return check_hops(hops, family)
 end
 
----The hops of a route in canonical form, whichever way it names them.
----@param route table
----@param family integer
----@return table[]? hops, string? message, integer? code
-function M.of(route, family)
-  local listed <const> = route.nexthops
-  local from_kernel <const> = type(route) == "userdata"
-  if listed == nil then
-    if route.via == nil and route.dev == nil then return {} end
-    local hop, message, code = read_hop(route, family, nil, nil, from_kernel)
-    return hop and { hop }, message, code
+-- Whether a hop is the one asked for: what is left out matches anything, and so does the weight of
+-- an only hop, which the kernel does not keep.
+local function is_asked(hop, asked, alone)
+  return (asked.via == nil or hop.via == asked.via) and (asked.dev == nil or hop.dev == asked.dev)
+    and (asked.weight == nil or alone or hop.weight == asked.weight)
+    and (asked.onlink == nil or (hop.onlink or false) == asked.onlink)
+    and (asked.encap == nil or hop.encap ~= nil and encap_matches(hop.encap, asked.encap))
+end
+
+---The place of a hop in a list.
+---@param hops table[] canonical
+---@param asked table as of `asked`; what it leaves out matches anything
+---@param taken? table<integer, true> hops that stand for others
+---@return integer?
+function M.find(hops, asked, taken)
+  for i, hop in ipairs(hops) do
+    if is_asked(hop, asked, #hops == 1) and not (taken and taken[i]) then return i end
   end
-  if type(listed) ~= "table" then return refuse("nexthops: a list is due here") end
-  if route.via ~= nil or route.dev ~= nil and #listed > 0 then
-    return refuse("%s: a route has nexthops or one hop of its own, not both",
-      route.via ~= nil and "via" or "dev")
+end
+
+---Whether a list is just the hops asked for, in any order.
+---@param hops table[] canonical
+---@param asked table[] as of `asked`
+---@return boolean
+function M.are(hops, asked)
+  if #hops ~= #asked then return false end
+  local taken <const> = {}
+  for _, hop in ipairs(asked) do
+    local at <const> = M.find(hops, hop, taken)
+    if not at then return false end
+    taken[at] = true
   end
-  local hops <const> = {}
-  for i, hop in ipairs(listed) do
-    local one, message, code = read_hop(hop, family, i, route.onlink, from_kernel)
-    if not one then return nil, message, code end
-    hops[i] = one
+  return true
+end
+
+---Whether the hops of one list begin like those of another, which is what IPv4 compares when it is
+---told to delete a route by a list of hops: neither weights nor encapsulations, and what is not
+---named matches any.
+---@param hops table[] of what is there
+---@param asked table[] of the request
+---@return boolean
+function M.begin(hops, asked)
+  for i, hop in ipairs(hops) do
+    local one <const> = asked[i]
+    if not one or one.via and one.via ~= hop.via or one.dev and one.dev ~= hop.dev then
+      return false
+    end
   end
-  return hops
+  return true
 end
 
 local function hop_matches(have, want)
@@ -317,6 +457,19 @@ function M.match(have, want)
     end
   end
   return true
+end
+
+---Those of a list that are not in another, by what tells hops apart.
+---@param hops table[]
+---@param others table[]
+---@return table[]
+function M.without(hops, others)
+  local named <const>, rest <const> = {}, {}
+  for _, hop in ipairs(others) do named[M.name(hop)] = true end
+  for _, hop in ipairs(hops) do
+    if not named[M.name(hop)] then rest[#rest + 1] = hop end
+  end
+  return rest
 end
 
 return M

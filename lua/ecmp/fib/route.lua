@@ -1,24 +1,31 @@
----Routes as values: how they are named, written down in one form, and compared.
+---Routes as values: reads them into one form, names their keys, compares and prints them.
 --
--- Everything in which the kernel's two families differ as to a route's identity is settled here, so
--- that groups, rules and plans know one kind of route. The differences, as measured:
+-- A Route is made once at each border (a configuration, a file, the kernel, a script's answer) and
+-- is not checked again. Its fields: family 4 or 6, dst a masked prefix, table and metric numbers,
+-- type, tos of IPv4, scope of IPv4, nexthops a list (ecmp.fib.nexthop), and its attributes as views
+-- spell them; `hops` is that list by the name that views have too. The differences between the
+-- families, as measured:
 --
 --                        IPv4                              IPv6
 --   metric not given     0                                 1024; 0 means 1024 too
 --   host bits in dst     refused                           masked (we mask in both)
 --   scope                part of a route                   ignored
---   one key, two routes  an ordered list, the first takes  gateways merge into one route; a route
---                        all traffic ("aliases")           by device alone stays beside them
---   the same hop twice   kept, doubles its share           refused
 --   hop by device alone  may share a multipath             never
 --   hops a dump shows    2025                              1154
 --
--- A longer multipath route silently ends the kernel's dump, so it is refused here.
-local hop <const> = require "ecmp.fib.nexthop"
+-- A longer multipath route silently ends the kernel's dump, so it is refused here. What one key
+-- holds where there are several routes of it is the subject of ecmp.fib.entries.
 local ip <const> = require "ecmp.ip"
+local nexthop <const> = require "ecmp.fib.nexthop"
 local rtnl <const> = require "ecmp.rtnl"
 
 local M = {}
+
+---@class ecmp.RouteValue
+---@field hops table[]
+local Wanted <const> = { __name = "ecmp.RouteValue" }
+-- What the kernel holds: an attribute that it does not have is not there.
+local Held <const> = { __name = "ecmp.RouteValue" }
 
 -- CNI's code for a mistake in the configuration: what the routes say, not what the kernel does.
 local MISTAKE <const> = 7
@@ -37,11 +44,11 @@ local SCOPE_OF_TYPE <const> = {
   ["local"] = "host", nat = "host", broadcast = "link", multicast = "link", anycast = "link",
 }
 
--- Fields of a route that canonical() rewrites; all others are attributes and kept as they are.
+-- Fields that canonical() rewrites or adds; all others are attributes.
 local REWRITTEN <const> = {
   dst = true, family = true, table = true, metric = true, type = true, scope = true, tos = true,
   via = true, dev = true, weight = true, onlink = true, encap = true, nexthops = true,
-  separate = true,
+  separate = true, any_scope = true,
 }
 -- What the kernel says of a route or hop, and nobody asks for.
 local OWNED <const> = {
@@ -57,9 +64,12 @@ local LOCAL <const> = { ["local"] = true, broadcast = true, anycast = true, nat 
 local HOPLESS <const> = { blackhole = true, unreachable = true, prohibit = true, throw = true }
 -- Attributes whose kernel default is shown by dumps.
 local DEFAULT_ATTRIBUTE <const> = { pref = "medium" }
+
 local function refuse(message, ...)
   return nil, message:format(...), MISTAKE
 end
+
+-- The key -----------------------------------------------------------------------------------------
 
 ---The family of a default route: what it says, what its gateways are, else IPv4 as with iproute2.
 local function default_family(route)
@@ -68,7 +78,17 @@ local function default_family(route)
   local said <const> = FAMILY[route.family]
   if said or not via then return said or 4 end
   -- `via inet6` is an IPv6 gateway of an IPv4 route.
-  return tostring(via):find("^inet6 ") and 4 or hop.family(tostring(via))
+  return tostring(via):find("^inet6 ") and 4 or nexthop.family(tostring(via))
+end
+
+-- The masked form of a prefix. One in the IPv4-mapped range stays one of IPv6, which ecmp.ip takes
+-- for IPv4 as the CNI plugins do.
+---@return string? prefix, integer family
+local function mask(text)
+  local masked <const>, family = ip.mask(text)
+  if family == 6 or not text:find(":", 1, true) then return masked, family end
+  local good <const>, view <const> = pcall(rtnl.view, "route", { dst = text, family = 6 })
+  return good and view.dst or nil, 6
 end
 
 ---@return string? dst the masked prefix
@@ -80,7 +100,7 @@ local function prefix_of(route)
     return DEFAULT[family], family
   end
   if type(dst) == "string" then
-    local masked <const>, family <const> = ip.mask(dst)
+    local masked <const>, family <const> = mask(dst)
     if masked then return masked, family end
   end
   return nil, dst == nil and "dst: missing" or ("dst: '%s' is no prefix"):format(tostring(dst))
@@ -102,29 +122,29 @@ local function tos_number(value)
 end
 
 local function source_prefix(value)
-  return value and value ~= "default" and value ~= "::/0" and ip.mask(value) or nil
+  return value and value ~= "default" and value ~= "::/0" and mask(value) or nil
 end
 
 ---Whether a route says which scope it has. The header of a view always holds one: where it was made
 ---of what names no table or no type, as no route of the kernel's does, global is nobody's word.
----@param route table
----@return boolean
-function M.says_scope(route)
+local function says_scope(route)
   local scope <const> = route.scope
   if scope ~= "global" or type(route) ~= "userdata" then return scope ~= nil end
   return route.table ~= nil and route.type ~= nil
 end
 
+---The scope of a route as a word, given or implied.
+---@param route table
+---@return string|integer
 local function scope_word(route)
   local scope <const> = route.scope
-  if M.says_scope(route) then return SCOPE[scope] or SCOPE[tonumber(scope)] or scope end
+  if says_scope(route) then return SCOPE[scope] or SCOPE[tonumber(scope)] or scope end
   local kind <const> = route.type
   if kind ~= nil and kind ~= "unicast" then return SCOPE_OF_TYPE[kind] or "global" end
   if route.via or route.nexthops or route.nhid then return "global" end
   return "link"
 end
 
----The scope of a route as a word, given or implied.
 M.scope = scope_word
 
 ---The metric that a route has, which may go without saying.
@@ -134,12 +154,12 @@ function M.metric(route)
   return metric_number(route.metric, route.family)
 end
 
----The place a route takes in the kernel: routes with one slot replace, shadow or join each other.
+---The key of a route: routes of one key replace, shadow or join each other.
 ---
 --- IPv4 tos and the IPv6 source prefix are part of it, scope and type are not. The text is the
 --- prefix alone where all else is the default: that is nearly always so, and costs no string.
 ---@param route table
----@return string? slot, integer|string family 4 or 6; nil and a message where dst is no prefix
+---@return string? key, integer|string family 4 or 6; nil and a message where dst is no prefix
 function M.slot(route)
   local dst, family = prefix_of(route)
   if not dst then return nil, family end
@@ -158,7 +178,17 @@ function M.slot(route)
   return extra and ("%s %s"):format(text, extra) or text, family
 end
 
----The key by which routes are grouped: slot, type, and for IPv4 scope.
+---Whether two routes to one destination are for the same packets: of one tos in IPv4, from one
+---prefix in IPv6.
+---@param a table with its `family`
+---@param b table
+---@return boolean
+function M.same_packets(a, b)
+  if a.family == 4 then return tos_number(a.tos) == tos_number(b.tos) end
+  return source_prefix(a.from) == source_prefix(b.from)
+end
+
+---The key by which routes are grouped: that of the kernel, type, and for IPv4 scope.
 ---@param route table
 ---@return string? key, integer|string family nil and a message where dst is no prefix
 function M.key(route)
@@ -191,7 +221,22 @@ function M.without_texts(routes)
   return list or routes
 end
 
--- Canonical form ----------------------------------------------------------------------------------
+-- Making Routes -----------------------------------------------------------------------------------
+
+---Whether a value is a Route.
+---@param value any
+---@return boolean
+function M.is(value)
+  local metatable <const> = getmetatable(value)
+  return metatable == Wanted or metatable == Held
+end
+
+---Whether a Route is one that the kernel holds, all of whose attributes are known.
+---@param route ecmp.RouteValue
+---@return boolean
+function M.is_held(route)
+  return getmetatable(route) == Held
+end
 
 local function copy_attributes(from, to)
   for k, v in pairs(from) do
@@ -200,28 +245,45 @@ local function copy_attributes(from, to)
   return to
 end
 
--- Attributes that can be written in more ways than one.
-local SPELLED <const> = { "proto", "src", "realm", "pref" }
-
----Writes them as views do, so that they can be compared.
+---Writes the attributes as views do, so that they can be compared; refuses what cannot be said.
 ---@return table? route, string? message, integer? code
 local function spell(route)
-  for _, key in ipairs(SPELLED) do
-    local value <const> = route[key]
-    if value ~= nil then
-      local good <const>, view <const> = pcall(rtnl.view, "route",
-        { family = route.family, [key] = value })
-      if not good then return refuse("%s", (view:gsub("^.-:%d+: ", ""))) end
-      local spelled <const> = view[key]
-      route[key] = DEFAULT_ATTRIBUTE[key] ~= spelled and spelled or nil
-    end
+  local attributes <const> = copy_attributes(route, {})
+  if next(attributes) == nil then return route end
+  attributes.family = route.family
+  local good <const>, view <const> = pcall(rtnl.view, "route", attributes)
+  if not good then return refuse("%s", (view:gsub("^.-:%d+: ", ""))) end
+  attributes.family = nil
+  for key in pairs(attributes) do
+    local spelled <const> = view[key]
+    route[key] = DEFAULT_ATTRIBUTE[key] ~= spelled and spelled or nil
   end
   return route
 end
 
--- The mark of a route that is to be an entry of its own beside others of its slot (rule.separate).
-local function route_mark(route)
+-- The mark of a route that is to be an entry of its own beside others of its key (rule.separate).
+local function separate_mark(route)
   return type(route) == "table" and route.separate and true or nil
+end
+
+local WHOLE <const> = { mtu = true, advmss = true }
+
+local function is_unsigned(value, most)
+  return value == nil or math.type(value) == "integer" and value >= 0 and value <= most
+end
+
+---@return true? good, string? message, integer? code
+local function check_numbers(route)
+  if not is_unsigned(route.metric, 0xffffffff) then
+    return refuse("metric: %s is not a whole number from 0 to 4294967295", tostring(route.metric))
+  end
+  for field in pairs(WHOLE) do
+    local value <const> = route[field]
+    if type(value) == "number" and not is_unsigned(value, 0xffffffff) then
+      return refuse("%s: %s is not a whole number from 0", field, tostring(value))
+    end
+  end
+  return true
 end
 
 ---What the kernel holds is read as it is; what somebody wants is checked too.
@@ -234,118 +296,115 @@ local function read(route, fit)
   local dst, family = prefix_of(route)
   if not dst then return refuse("%s", family) end
   local hops, message, code = {}, nil, nil
-  if not HOPLESS[route.type] then hops, message, code = hop.of(route, family) end
+  if not HOPLESS[route.type] then hops, message, code = nexthop.of(route, family) end
   if not hops then return nil, message, code end
   if fit then
     hops, message, code = fit(hops, family)
     if not hops then return nil, message, code end
+    local good
+    good, message, code = check_numbers(route)
+    if not good then return nil, message, code end
   end
   local tos
   if family == 4 then tos = tos_number(route.tos) end
-  local canonical <const> = copy_attributes(route, {
+  local made <const> = copy_attributes(route, {
     family = family, dst = dst, table = table_number(route.table, route.type),
     metric = metric_number(route.metric, family), type = route.type or "unicast",
-    tos = tos, separate = route_mark(route),
+    tos = tos, separate = separate_mark(route),
     scope = family == 4 and scope_word(route) or nil, nexthops = hops,
   })
-  if type(route) == "userdata" then return canonical end
-  return spell(canonical)
+  if type(route) == "userdata" then return made end
+  return spell(made)
 end
 
-local WHOLE <const> = { mtu = true, advmss = true }
-
-local function is_unsigned(value, most)
-  return value == nil or math.type(value) == "integer" and value >= 0 and value <= most
-end
-
--- Whether the attributes can be said at all, which also those have to be that are only to be shown.
----@return boolean? sayable, string? message, integer? code
-local function check_attributes(canonical)
-  local attributes <const> = copy_attributes(canonical, {})
-  if next(attributes) == nil then return true end
-  attributes.family = canonical.family
-  local good <const>, message <const> = pcall(rtnl.view, "route", attributes)
-  if good then return true end
-  return refuse("%s", (message:gsub("^.-:%d+: ", "")))
-end
-
----The form in which routes are compared: architecture.md describes it.
----@param route table a route, or a view of one
----@param fit? function which lists of hops there may be: fit or possible of ecmp.fib.nexthop
----@return table? canonical, string? message, integer? code nil, message naming the field, 7
-function M.canonical(route, fit)
-  local plain <const> = rtnl.canonical(route, true)
-  if plain then return plain end
-  local canonical, message, code = read(route, fit or hop.fit)
-  if not canonical then return nil, message, code end
-  if not is_unsigned(route.metric, 0xffffffff) then
-    return refuse("metric: %s is not a whole number from 0 to 4294967295", tostring(route.metric))
-  end
-  for field, value in pairs(canonical) do
-    if WHOLE[field] and type(value) == "number" and not is_unsigned(value, 0xffffffff) then
-      return refuse("%s: %s is not a whole number from 0", field, tostring(value))
-    end
-  end
+---@return table? made, string? message, integer? code
+local function check(made, route)
   if HOPLESS[route.type] and (route.via or route.nexthops and #route.nexthops > 0) then
     return refuse("%s: a route of type %s has no next hops", route.via and "via" or "nexthops",
       route.type)
   end
-  if canonical.type == "unicast" and #canonical.nexthops == 0 and not canonical.nhid then
+  if made.type == "unicast" and #made.nexthops == 0 and not made.nhid then
     return refuse("via: missing; a route needs via, dev or nexthops")
   end
-  local sayable
-  sayable, message, code = check_attributes(canonical)
-  if not sayable then return nil, message, code end
-  return canonical
+  return made
 end
 
----The canonical form of what the kernel holds: never refused for what the kernel has accepted.
+---A Route of what somebody wants.
+---@param route table a route, or a view of one; a Route is what it is
+---@param fit? function which lists of hops there may be: ecmp.fib.nexthop's fit, or possible
+---@return ecmp.RouteValue? made, string? message, integer? code nil, message naming the field, 7
+function M.canonical(route, fit)
+  if M.is(route) then return route end
+  local made = rtnl.canonical(route, true)
+  if not made then
+    local message, code
+    made, message, code = read(route, fit or nexthop.fit)
+    if made then made, message, code = check(made, route) end
+    if not made then return nil, message, code end
+  end
+  if made.family == 4 and not says_scope(route) then made.any_scope = true end
+  return setmetatable(made, Wanted)
+end
+
+---A Route of what the kernel holds: never refused for what the kernel has accepted.
 ---@param route table
----@return table? canonical, string? message, integer? code
+---@return ecmp.RouteValue? made, string? message, integer? code
 function M.held(route)
-  local canonical <const> = rtnl.canonical(route)
-  if canonical then return canonical end
-  return read(route)
+  if M.is(route) then return route end
+  local made = rtnl.canonical(route)
+  if not made then
+    local message, code
+    made, message, code = read(route)
+    if not made then return nil, message, code end
+  end
+  return setmetatable(made, Held)
 end
 
----The scope of a canonical route where it is not the one that its plain form implies.
-local function own_scope(canonical)
-  local scope <const>, hops <const> = canonical.scope, canonical.nexthops
+---The same route with other fields.
+---@param route ecmp.RouteValue
+---@param fields table
+---@return ecmp.RouteValue
+function M.with(route, fields)
+  local new <const> = {}
+  for k, v in pairs(route) do new[k] = v end
+  for k, v in pairs(fields) do new[k] = v end
+  return setmetatable(new, getmetatable(route))
+end
+
+-- Requests ----------------------------------------------------------------------------------------
+
+---The scope of a Route where it is not the one that its plain form implies.
+local function own_scope(route)
+  local scope <const>, hops <const> = route.scope, route.nexthops
   if not scope then return nil end
   local implied <const> = scope_word {
-    type = canonical.type, nhid = canonical.nhid, via = hops[1] and hops[1].via,
+    type = route.type, nhid = route.nhid, via = hops[1] and hops[1].via,
     nexthops = hops[1] and (hops[2] or hops[1].weight ~= 1) and hops or nil,
   }
   return scope ~= implied and scope or nil
 end
 
 ---The simplest form in iproute2's words: one hop becomes via and dev, defaults are left out.
----@param canonical table
+---@param route ecmp.RouteValue
 ---@return table route a new plain table
-function M.plain(canonical)
-  local route <const> = copy_attributes(canonical, {
-    family = canonical.family, dst = canonical.dst, tos = canonical.tos,
-    separate = canonical.separate,
+function M.plain(route)
+  local plain <const> = copy_attributes(route, {
+    family = route.family, dst = route.dst, tos = route.tos, separate = route.separate,
   })
-  local hops <const> = canonical.nexthops
-  if canonical.table ~= table_number(nil, canonical.type) then route.table = canonical.table end
-  if canonical.metric ~= METRIC[canonical.family] then route.metric = canonical.metric end
-  if canonical.type ~= "unicast" then route.type = canonical.type end
-  -- One hop with a weight stays a list: it may yet become one of several.
-  if #hops > 1 or hops[1] and hops[1].weight ~= 1 then
-    route.nexthops = {}
-    for i, one in ipairs(hops) do
-      route.nexthops[i] = {
-        via = one.via, dev = one.dev, onlink = one.onlink, encap = one.encap, realm = one.realm,
-        weight = one.weight ~= 1 and one.weight or nil,
-      }
-    end
+  local hops <const> = route.nexthops
+  if route.table ~= table_number(nil, route.type) then plain.table = route.table end
+  if route.metric ~= METRIC[route.family] then plain.metric = route.metric end
+  if route.type ~= "unicast" then plain.type = route.type end
+  -- One hop with a weight or a realm of its own stays a list: it may yet become one of several.
+  if #hops > 1 or hops[1] and (hops[1].weight ~= 1 or hops[1].realm) then
+    plain.nexthops = {}
+    for i, one in ipairs(hops) do plain.nexthops[i] = nexthop.plain(one) end
   elseif hops[1] then
-    route.via, route.dev = hops[1].via, hops[1].dev
-    route.onlink, route.encap = hops[1].onlink, hops[1].encap
+    plain.via, plain.dev = hops[1].via, hops[1].dev
+    plain.onlink, plain.encap = hops[1].onlink, hops[1].encap
   end
-  route.scope = own_scope(canonical)
-  return route
+  plain.scope = own_scope(route)
+  return plain
 end
 
 ---Leaves to a next-hop object what is its own: dumps show its hops beside its number, and the
@@ -359,38 +418,76 @@ function M.by_object(route)
   return route
 end
 
----The attributes of a canonical route: what is neither its key nor its hops.
----@param canonical table
+---A Route as the kernel is asked for it: the mark of `separate` is ours.
+---@param route ecmp.RouteValue
 ---@return table
-function M.attributes(canonical)
-  return copy_attributes(canonical, {})
+function M.request(route)
+  local request <const> = M.by_object(M.plain(route))
+  request.separate = nil
+  return request
+end
+
+---The attributes of a Route: what is neither its key nor its hops.
+---@param route table
+---@return table
+function M.attributes(route)
+  return copy_attributes(route, {})
 end
 
 -- Comparing ---------------------------------------------------------------------------------------
 
-local PLACE <const> = { "family", "dst", "table", "metric", "type", "tos" }
+local KEY <const> = { "family", "dst", "table", "metric", "type", "tos" }
+
+---The first attribute, by name, in which two Routes differ.
+---@param a ecmp.RouteValue
+---@param b ecmp.RouteValue
+---@param free? table<string, true> attributes that may differ
+---@return string? field
+function M.unlike(a, b, free)
+  local first
+  for _, side in ipairs { a, b } do
+    for field in pairs(side) do
+      local compared <const> = not REWRITTEN[field] and not OWNED[field] and not VOLATILE[field]
+        and not (free and free[field])
+      if compared and not nexthop.equal(a[field], b[field]) and field < (first or "~") then
+        first = field
+      end
+    end
+  end
+  return first
+end
 
 ---Whether a route that is there is what is wanted: fields that `want` leaves out match anything,
----hops are a set. Both are canonical.
----@param have table
----@param want table
----@param stated? table the route `want` was made from: a scope it does not state matches any
+---hops are a set.
+---@param have ecmp.RouteValue
+---@param want ecmp.RouteValue
 ---@return boolean
 ---@return string? field the first that differs
-function M.matches(have, want, stated)
-  for i = 1, #PLACE do
-    local field <const> = PLACE[i]
+function M.matches(have, want)
+  for i = 1, #KEY do
+    local field <const> = KEY[i]
     if have[field] ~= want[field] then return false, field end
   end
-  local any_scope <const> = stated and not M.says_scope(stated)
-  if have.scope ~= want.scope and not any_scope then return false, "scope" end
+  if have.scope ~= want.scope and not want.any_scope then return false, "scope" end
   for k, v in pairs(want) do
-    if not REWRITTEN[k] and not VOLATILE[k] and not hop.equal(have[k], v) then return false, k end
+    if not REWRITTEN[k] and not VOLATILE[k] and not nexthop.equal(have[k], v) then
+      return false, k
+    end
   end
   -- A route by a next-hop object has its hops from there, whether they are told or not.
   if want.nhid and (#want.nexthops == 0 or #have.nexthops == 0) then return true end
-  if not hop.match(have.nexthops, want.nexthops) then return false, "nexthops" end
+  if not nexthop.match(have.nexthops, want.nexthops) then return false, "nexthops" end
   return true
+end
+
+---Whether a route that is there can stay for one that is wanted.
+---@param have ecmp.RouteValue
+---@param want ecmp.RouteValue
+---@param exactly? boolean what `want` leaves out is not there
+---@return boolean
+function M.fits(have, want, exactly)
+  if rawequal(have, want) then return true end
+  return M.matches(have, want) and (not exactly or M.matches(want, have))
 end
 
 ---Whether two routes are the same: every field, hops as a set with weights and onlink; the flags
@@ -407,15 +504,7 @@ function M.same(a, b)
   return equals, field
 end
 
----A route on one line, in the words of iproute2.
----@param route table canonical
----@return string
-function M.text(route)
-  local kind <const> = route.type ~= "unicast" and route.type .. " " or ""
-  local dst <const> = route.dst == DEFAULT[route.family] and "default" or route.dst
-  local rest <const> = M.rest(route)
-  return kind .. dst .. (rest ~= "" and " " or "") .. rest
-end
+-- Text --------------------------------------------------------------------------------------------
 
 local SHOWN <const> = { "proto", "src", "nhid" }
 local IS_SHOWN <const> = {}
@@ -436,12 +525,12 @@ local function say(words, word, value)
 end
 
 ---What `text` says after the destination.
----@param route table canonical
+---@param route ecmp.RouteValue
 ---@return string
 function M.rest(route)
   local words <const>, hops <const> = {}, route.nexthops
   if hops[1] and not hops[2] then
-    say(words, hop.text(hops[1]))
+    say(words, nexthop.text(hops[1]))
     if hops[1].onlink then say(words, "onlink") end
   end
   if route.table ~= 254 then say(words, "table", route.table) end
@@ -456,11 +545,28 @@ function M.rest(route)
   local rest <const> = others(route)
   if rest ~= "" then say(words, rest) end
   for i = 1, hops[2] and #hops or 0 do
-    say(words, "nexthop", hop.text(hops[i]))
+    say(words, "nexthop", nexthop.text(hops[i]))
     if hops[i].weight ~= 1 then say(words, "weight", hops[i].weight) end
     if hops[i].onlink then say(words, "onlink") end
   end
   return table.concat(words, " ")
+end
+
+---A Route on one line, in the words of iproute2.
+---@param route ecmp.RouteValue
+---@return string
+function M.text(route)
+  local kind <const> = route.type ~= "unicast" and route.type .. " " or ""
+  local dst <const> = route.dst == DEFAULT[route.family] and "default" or route.dst
+  local rest <const> = M.rest(route)
+  return kind .. dst .. (rest ~= "" and " " or "") .. rest
+end
+
+for _, metatable in ipairs { Wanted, Held } do
+  metatable.__tostring = M.text
+  function metatable.__index(route, key)
+    return key == "hops" and rawget(route, "nexthops") or nil
+  end
 end
 
 return M

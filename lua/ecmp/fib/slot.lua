@@ -7,7 +7,7 @@
 -- A change is `{ verb, route, old }`: `add` (refused where the slot is taken), `create` (in front
 -- in IPv4, joining in IPv6), `append` (behind), `replace` (of the first), `del`. Where the slot
 -- holds several routes it also carries `before` and `after`, what the slot holds around it.
-local entries <const> = require "ecmp.fib.entries"
+local entries <const> = require "ecmp.fib.entry"
 local hop_list <const> = require "ecmp.fib.nexthop"
 local identity <const> = require "ecmp.fib.route"
 

@@ -2,7 +2,7 @@
 -- asked what it thinks of one without anything being changed: "route try" replaces what is not
 -- there and refuses what is, so that ENOENT and EEXIST are its way to say that all is well.
 
-local entries = require "ecmp.fib.entries"
+local entries = require "ecmp.fib.entry"
 local hops_equal = require "ecmp.fib.nexthop".equal
 local rtnl = require "ecmp.rtnl"
 

@@ -1,7 +1,7 @@
 -- Routes: the verbs of every object, with one meaning for both families where the kernel has two.
 
 local crowd = require "ecmp.nl.siblings"
-local entries = require "ecmp.fib.entries"
+local entries = require "ecmp.fib.entry"
 local identity = require "ecmp.fib.route"
 local object = require "ecmp.nl.object"
 local place = require "ecmp.nl.lookup"

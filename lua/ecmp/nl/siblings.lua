@@ -1,7 +1,7 @@
 -- Flushing routes: which of a list can be deleted blindly, and which share their place with one
 -- that is to stay.
 
-local entries = require "ecmp.fib.entries"
+local entries = require "ecmp.fib.entry"
 
 local M = {}
 

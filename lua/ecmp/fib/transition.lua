@@ -1,0 +1,558 @@
+---The steps from the entries that a key holds to those that are wanted, and from each step back.
+--
+-- A step is one request, or a few that belong together, after which the kernel holds what `after`
+-- says. What each step keeps to:
+--
+--   * A prefix that has a route keeps one at every step, but for one case in IPv6 (`start_over`).
+--   * IPv4 appends what is new and then deletes what is old: a replace loses about one look-up in
+--     fifty thousand, since one that holds the old entry goes on to what stands behind it.
+--   * During a replace of an IPv6 route only its first hop is there for a moment, so that one that
+--     carries traffic already goes first; hops alone are joined and taken out one by one.
+--   * What IPv6 would take for another entry is marked by a protocol of its own while it goes.
+--   * Nothing stands behind an IPv6 route that hops join: no dump would list it.
+--
+-- Steps are `{ verb, route, old, before, after, sends?, back? }`: `add` (refused where the key is
+-- taken), `create` (in front in IPv4, joining in IPv6), `append` (behind), `replace`, `del`.
+-- `before` and `after` are lists of what the key holds around the step.
+local entries <const> = require "ecmp.fib.entries"
+local nexthop <const> = require "ecmp.fib.nexthop"
+local route_of <const> = require "ecmp.fib.route"
+
+local M = {}
+
+-- CNI's code for a mistake in what somebody wants.
+local MISTAKE <const> = 7
+
+-- Recording ---------------------------------------------------------------------------------------
+
+local Work <const> = {}
+Work.__index = Work
+
+local function work_on(have, family, exactly)
+  return setmetatable({ state = entries.new(have, family), exactly = exactly, steps = {} }, Work)
+end
+
+function Work:record(step, after)
+  step.before, step.after = self.state, after
+  self.steps[#self.steps + 1], self.state = step, after
+end
+
+function Work:put(verb, route)
+  local after <const>, code <const> = self.state:after(verb, route)
+  if not after then return nil, code end
+  self:record({ verb = verb, route = route }, after)
+  return true
+end
+
+-- Replaces the entry at `i`, by other requests than a replace where they are given.
+function Work:replace(i, route, sends)
+  local after <const> = entries.new(self.state, self.state.family)
+  after[i] = route
+  self:record({ verb = "replace", route = route, old = self.state[i], sends = sends }, after)
+end
+
+-- Deletes the entry at `i`; nil where the kernel cannot be told which it is.
+function Work:del(i)
+  local sends <const>, back <const> = self.state:deletion(i, true)
+  if not sends then return nil end
+  self:record({ verb = "del", old = self.state[i], sends = sends, back = back },
+    self.state:without(i))
+  return true
+end
+
+function Work:find(want)
+  return self.state:find(want, self.exactly)
+end
+
+function Work:fits(i, want)
+  local have <const> = self.state[i]
+  return have ~= nil and route_of.fits(have, want, self.exactly)
+end
+
+function Work:clear()
+  while self.state[1] do assert(self:del(1)) end
+end
+
+-- Into a key that holds nothing.
+function Work:fill(want, behind)
+  for i, route in ipairs(want) do
+    local verb <const> = route.separate and "create" or i == 1 and "add" or behind
+    self:put(verb, route)
+  end
+end
+
+-- IPv4 --------------------------------------------------------------------------------------------
+
+-- The order in which IPv4 will hold the routes: what is created one by one goes in front.
+local function in_order(want)
+  local list <const> = {}
+  for _, route in ipairs(want) do
+    table.insert(list, route.separate and 1 or #list + 1, route)
+  end
+  return list
+end
+
+-- Where all that is there stands among what is wanted, as it is.
+local function find_run(work, want)
+  for first = 0, #want - #work.state do
+    local all = true
+    for i = 1, #work.state do all = all and work:fits(i, want[first + i]) end
+    if all then return first end
+  end
+end
+
+local function add_around(work, want, first)
+  local count <const> = #work.state
+  for k = first, 1, -1 do work:put("create", want[k]) end
+  for k = first + count + 1, #want do work:put("append", want[k]) end
+end
+
+local function append_then_delete(work, want)
+  for _, route in ipairs(want) do
+    if not work:put("append", route) then return false end
+  end
+  return work:del(1)
+end
+
+-- Brings the wanted route to the front: by replacing the first, or, where it stands further behind,
+-- by deleting those before it (the kernel will not replace one by its equal).
+local function settle_front(work, want)
+  while not work:fits(1, want) do
+    if work:find(want) then work:del(1) else work:replace(1, want) end
+  end
+end
+
+-- Deletes one that is not wanted any more. A route that would be taken for it goes first, and comes
+-- back when the front is settled again.
+local function delete_behind(work, i)
+  local hider <const> = work.state:hidden_by(i)
+  work:del(hider or i)
+  return hider == nil
+end
+
+local function settle_list(work, want)
+  settle_front(work, want[1])
+  local i = 2
+  while work.state[i] do
+    if want[i] and work:fits(i, want[i]) then
+      i = i + 1
+    elseif not delete_behind(work, i) then
+      -- Ends: each round holds one route less than the one before.
+      return settle_list(work, want)
+    end
+  end
+  for k = i, #want do work:put("append", want[k]) end
+end
+
+local function settle4(work, want)
+  if #work.state == 0 then return work:fill(want, "append") end
+  if #want == 0 then return work:clear() end
+  want = in_order(want)
+  local first <const> = find_run(work, want)
+  if first then return add_around(work, want, first) end
+  if #work.state == 1 then
+    local kept = false
+    for _, route in ipairs(want) do kept = kept or work:fits(1, route) end
+    if not kept and append_then_delete(work, want) then return end
+  end
+  settle_list(work, want)
+end
+
+-- IPv6: what is wanted ----------------------------------------------------------------------------
+
+local joins <const> = entries.new({}, 6).joins
+
+local function refuse_unlike(a, b, field)
+  return nil, ("%s: the routes to %s differ (%s and %s), and IPv6 has one route for both"):format(
+    field, a.dst, nexthop.value_text(field, a[field]), nexthop.value_text(field, b[field])), MISTAKE
+end
+
+local function refuse_twice(route)
+  return nil, ("route add %s: listed twice: File exists (EEXIST)"):format(route_of.text(route)),
+    "EEXIST"
+end
+
+-- One route of two that the kernel joins.
+local function join(first, second)
+  local unlike <const> = route_of.unlike(first, second)
+  if unlike then return refuse_unlike(first, second, unlike) end
+  local hops <const> = table.move(first.nexthops, 1, #first.nexthops, 1, {})
+  table.move(second.nexthops, 1, #second.nexthops, #hops + 1, hops)
+  local kept <const>, message <const>, code <const> = nexthop.fit(hops, 6)
+  if not kept then return nil, message, code end
+  if #kept < #hops then return refuse_twice(second) end
+  return route_of.with(first, { nexthops = kept })
+end
+
+-- The first of a list that the kernel would take a route for.
+local function find_taken(list, route)
+  for _, other in ipairs(list) do
+    if entries.new({ other }, 6):takes(route) then return other end
+  end
+end
+
+-- Joins the routes that the kernel will join, so that each of the list is one route in the end.
+---@return table[]? list, string? message, integer|string|nil code
+local function join_all(want)
+  local list <const>, group = {}, nil
+  for _, route in ipairs(want) do
+    local taken <const> = find_taken(list, route)
+    if taken then
+      local unlike <const> = route_of.unlike(taken, route) or taken.type ~= route.type and "type"
+      if unlike then return refuse_unlike(taken, route, unlike) end
+      return refuse_twice(route)
+    elseif joins(route) and group then
+      local joined <const>, message <const>, code <const> = join(list[group], route)
+      if not joined then return nil, message, code end
+      list[group] = joined
+    else
+      list[#list + 1] = route
+      group = group or joins(route) and #list
+    end
+  end
+  return list
+end
+
+-- IPv6: hops --------------------------------------------------------------------------------------
+
+-- A hop that carries traffic already goes first.
+local function survivor_first(route, old)
+  local there <const> = {}
+  for _, hop in ipairs(old.nexthops) do there[nexthop.name(hop)] = true end
+  for i, hop in ipairs(route.nexthops) do
+    if there[nexthop.name(hop)] then
+      if i == 1 then return route end
+      local hops <const> = { hop }
+      for k, other in ipairs(route.nexthops) do
+        if k ~= i then hops[#hops + 1] = other end
+      end
+      return route_of.with(route, { nexthops = hops })
+    end
+  end
+  return route
+end
+
+-- Beyond so many hops that go, one replace costs less than their requests.
+local FEW <const> = 16
+
+-- The place of the hop that leads the way of a wanted one, which may leave its device out.
+local function find_way(hops, want, taken)
+  for i, hop in ipairs(hops) do
+    if not taken[i] and hop.via == want.via and (want.dev == nil or hop.dev == want.dev)
+      and nexthop.equal(hop.encap, want.encap) then
+      return i
+    end
+  end
+end
+
+-- Finds for each wanted hop the one that is there: what is wanted and not there, what is there and
+-- not wanted; nil where one that stays is to be otherwise.
+local function hop_changes(old, route)
+  local taken <const>, added <const>, gone <const> = {}, {}, {}
+  for _, hop in ipairs(route.nexthops) do
+    local at <const> = find_way(old.nexthops, hop, taken)
+    if at then
+      local there <const> = old.nexthops[at]
+      local weight <const> = #old.nexthops > 1 and there.weight or 1
+      local heavier <const> = #route.nexthops > 1 and weight ~= hop.weight
+      if heavier or there.onlink ~= hop.onlink then return nil end
+      taken[at] = true
+    else
+      added[#added + 1] = hop
+    end
+  end
+  for i, hop in ipairs(old.nexthops) do
+    if not taken[i] then gone[#gone + 1] = hop end
+  end
+  return added, gone
+end
+
+-- IPv6 deletes the first hop of a gateway and a device, whatever its encapsulation.
+local function has_twin(route, hop)
+  local count = 0
+  for _, other in ipairs(route.nexthops) do
+    if other.via == hop.via and other.dev == hop.dev then count = count + 1 end
+  end
+  return count > 1
+end
+
+local function hop_deletion(route, hop)
+  return { "route del", {
+    dst = route.dst, table = route.table, metric = route.metric, family = 6, from = route.from,
+    via = hop.via, dev = hop.dev,
+  } }
+end
+
+-- Takes hops out of the route at `i`. Its first one stays: each hop has attributes of its own, and
+-- those that are shown are of the first.
+local function take_hops_out(work, i, gone)
+  local old <const>, send <const> = work.state[i], {}
+  if #gone > FEW or gone[1] == old.nexthops[1] then return false end
+  for k, hop in ipairs(gone) do
+    if has_twin(old, hop) or work.state:hides_hop(i, hop) then return false end
+    send[k] = hop_deletion(old, hop)
+  end
+  local left <const> = nexthop.without(old.nexthops, gone)
+  work:replace(i, route_of.with(old, { nexthops = left }), { send })
+  return true
+end
+
+local function join_hops(work, i, added)
+  local old <const> = work.state[i]
+  local hops <const> = table.move(old.nexthops, 1, #old.nexthops, 1, {})
+  if #hops == 1 then hops[1] = { via = hops[1].via, dev = hops[1].dev, weight = 1,
+    onlink = hops[1].onlink, encap = hops[1].encap } end
+  table.move(added, 1, #added, #hops + 1, hops)
+  local request <const> = entries.request_with_hops(old, added)
+  work:replace(i, route_of.with(old, { nexthops = hops }), { { { "route append", request } } })
+end
+
+-- Joins hops to the route at `i`, or takes some out, where that is all there is to do.
+---@return boolean? done, table[]? added which are to join once nothing stands behind it
+local function edit_hops(work, i, route)
+  local old <const> = work.state[i]
+  if not (joins(old) and joins(route)) then return false end
+  if not route_of.matches(route_of.with(old, { nexthops = route.nexthops }), route)
+    or work.exactly and route_of.unlike(old, route) then
+    return false
+  end
+  local added <const>, gone <const> = hop_changes(old, route)
+  if not added or added[1] and gone[1] or not (added[1] or gone[1]) then return false end
+  if gone[1] then return take_hops_out(work, i, gone) end
+  return false, added
+end
+
+-- IPv6: entries -----------------------------------------------------------------------------------
+
+local function index_of(list, route)
+  for i, other in ipairs(list) do
+    if rawequal(other, route) then return i end
+  end
+end
+
+-- What is there and not wanted, and what is wanted and not there.
+local function differences(work, want)
+  local left <const>, missing <const> = entries.new(work.state, 6), {}
+  for _, route in ipairs(want) do
+    local i <const> = left:find(route, work.exactly)
+    if i then table.remove(left, i) else missing[#missing + 1] = route end
+  end
+  return left, missing
+end
+
+-- Takes what would be taken for the entry at `i` out of its way: it goes, while that one is there,
+-- and comes back behind.
+local function move_behind(work, i)
+  local entry <const> = work.state[i]
+  while true do
+    i = index_of(work.state, entry)
+    local hider <const> = work.state:hidden_by(i)
+    if not hider then return true end
+    local other <const> = work.state[hider]
+    if not work:del(hider) or not work:put("create", other) then return false end
+  end
+end
+
+local function delete_entry(work, i)
+  local entry <const> = work.state[i]
+  if work:del(i) then return true end
+  return move_behind(work, i) and work:del(index_of(work.state, entry))
+end
+
+-- Takes away what stands behind the route at `i`: what is to stay comes back behind its further
+-- hops.
+---@return table[]? taken nil where the kernel cannot be told which is meant
+local function take_behind(work, superfluous, i)
+  local taken <const> = {}
+  for k = #work.state, i + 1, -1 do
+    local route <const> = work.state[k]
+    local at <const> = index_of(superfluous, route)
+    if not work:del(k) then return nil end
+    if at then table.remove(superfluous, at) else table.insert(taken, 1, route) end
+  end
+  return taken
+end
+
+-- Puts the route of all gateways in the place of the one that is not wanted.
+local function replace_group(work, superfluous, old, route)
+  local i <const> = index_of(work.state, old)
+  local done <const>, added <const> = edit_hops(work, i, route)
+  if done then return true end
+  local taken <const> = #route.nexthops > 1 and take_behind(work, superfluous, i) or nil
+  if #route.nexthops > 1 and not taken then return nil end
+  if added then
+    join_hops(work, i, added)
+  else
+    work:replace(i, survivor_first(route, work.state[i]))
+  end
+  for _, other in ipairs(taken or {}) do work:put("create", other) end
+  return true
+end
+
+-- Brings in one route: that of all gateways in the place of the one that is not wanted, another
+-- beside what is there.
+---@return boolean? done nil where it cannot be beside another that is to go, or to stay
+local function bring_in(work, superfluous, route)
+  for k, old in ipairs(joins(route) and superfluous or {}) do
+    if joins(old) then
+      table.remove(superfluous, k)
+      return replace_group(work, superfluous, old, route)
+    end
+  end
+  return work:put("create", route)
+end
+
+-- Brings in what is missing, gateways first: the further ones go behind all that is there, and no
+-- dump lists what stands between two of them.
+local function bring_in_all(work, superfluous, missing)
+  for _, joining in ipairs { true, false } do
+    for _, route in ipairs(missing) do
+      if joins(route) == joining and not bring_in(work, superfluous, route) then return nil end
+    end
+  end
+  return true
+end
+
+local function delete_all(work, superfluous)
+  for _, route in ipairs(superfluous) do
+    if not delete_entry(work, index_of(work.state, route)) then return nil end
+  end
+  return true
+end
+
+-- How many of the wanted routes, from the first on, stand one behind the other already.
+local function count_in_order(state, want)
+  local at = 0
+  for k, route in ipairs(want) do
+    local i <const> = state:find(route, true)
+    if not i or i < at then return k - 1 end
+    at = i
+  end
+  return #want
+end
+
+-- Brings entries into an order, of which the first is used: those out of it go, while others stay,
+-- and come back behind.
+local function put_in_order(work, want)
+  for k = count_in_order(work.state, want) + 1, #want do
+    local i <const> = work:find(want[k])
+    local route <const> = work.state[i]
+    if not work:del(i) then return end
+    work:put("create", route)
+  end
+end
+
+-- Steps by which the key holds a route all the time; nil where there are none.
+local function keep_one(have, superfluous, missing, exactly)
+  local work <const> = work_on(have, 6, exactly)
+  superfluous = table.move(superfluous, 1, #superfluous, 1, {})
+  return bring_in_all(work, superfluous, missing) and delete_all(work, superfluous) and work
+end
+
+-- The same where a new route cannot stand beside one that is to go: that goes first, while others
+-- stay.
+local function delete_first(have, superfluous, missing, exactly)
+  if #superfluous == #have then return nil end
+  local work <const> = work_on(have, 6, exactly)
+  return delete_all(work, superfluous) and bring_in_all(work, {}, missing) and work
+end
+
+local function settle6(work, want)
+  if #work.state == 0 then return work:fill(want, "create") end
+  if #want == 0 then return work:clear() end
+  local superfluous <const>, missing <const> = differences(work, want)
+  if not missing[1] and not superfluous[1] then
+    if work.exactly then put_in_order(work, want) end
+    return
+  end
+  if #work.state == 1 and #want == 1 then
+    local done <const>, added = edit_hops(work, 1, want[1])
+    if done then return end
+    if added then return join_hops(work, 1, added) end
+    return work:replace(1, survivor_first(want[1], work.state[1]))
+  end
+  local done <const> = keep_one(work.state, superfluous, missing, work.exactly)
+    or delete_first(work.state, superfluous, missing, work.exactly)
+  if done then
+    work.state, work.steps = done.state, done.steps
+    if work.exactly then put_in_order(work, want) end
+    return
+  end
+  -- The kernel cannot tell apart what is to go and what is to stay: this is the case in which the
+  -- prefix is without a route for a moment.
+  work:clear()
+  work:fill(want, "create")
+end
+
+-- Both --------------------------------------------------------------------------------------------
+
+---A list without routes that are there before, as the kernel tells routes apart.
+---@param routes ecmp.RouteValue[] of one key
+---@return ecmp.RouteValue[] list the same where there are none
+---@return table<integer, integer>? repeated by the place of such a route, that of the first
+function M.distinct(routes)
+  local list, repeated = routes, nil
+  local same <const> = routes[1] and entries.new({}, routes[1].family).same
+  for i = 2, #routes do
+    for k = 1, i - 1 do
+      if same(routes[k], routes[i]) then
+        repeated = repeated or {}
+        repeated[i] = repeated[k] or k
+        break
+      end
+    end
+  end
+  if not repeated then return list end
+  list = {}
+  for i, route in ipairs(routes) do
+    if not repeated[i] then list[#list + 1] = route end
+  end
+  return list, repeated
+end
+
+---Finds the steps for one key.
+---@param have ecmp.RouteValue[] as the kernel lists them
+---@param want ecmp.RouteValue[] in the order listed; those marked `separate` are created one by
+---one, as the reference plugins do
+---@param exactly? boolean what a wanted route leaves out is not there, instead of matching anything
+---@return table[]? steps, string? message, integer|string|nil code nil, message naming the field, 7
+---for what cannot be in one key; "EEXIST" for what IPv6 would hold twice
+function M.between(have, want, exactly)
+  local family <const> = (want[1] or have[1] or {}).family
+  local work <const> = work_on(have, family, exactly)
+  want = M.distinct(want)
+  if family ~= 6 then
+    settle4(work, want)
+    return work.steps
+  end
+  local list <const>, message <const>, code <const> = join_all(want)
+  if not list then return nil, message, code end
+  -- Into an empty key every route goes as it was listed, and the kernel joins them.
+  settle6(work, #have == 0 and want[1] and want[1].separate and want or list)
+  return work.steps
+end
+
+---The steps that take steps back: from what their key holds after the last to what it held before
+---the first. One by one they could not be, as what comes back may stand elsewhere.
+---@param first table
+---@param last table of the same key
+---@return table[] steps
+function M.inverse(first, last)
+  return assert(M.between(last.after, first.before, true))
+end
+
+local VERB <const> = {
+  add = "route add", append = "route append", create = "route prepend",
+  replace = "route replace",
+}
+
+---What a step asks of the kernel.
+---@param step table
+---@return table[][] sends requests of a batch that may travel at once, one list after the other
+---@return table? back the request that takes the first of them back, should a later one be refused
+function M.requests(step)
+  if step.sends then return step.sends, step.back end
+  return { { { VERB[step.verb], route_of.request(step.route) } } }
+end
+
+return M

@@ -216,6 +216,7 @@ build = {
     ["ecmp.flow.parent_device"] = "lua/ecmp/flow/parent_device.lua",
     ["ecmp.flow.plan"] = "lua/ecmp/flow/plan.lua",
     ["ecmp.flow.record"] = "lua/ecmp/flow/record.lua",
+    ["ecmp.flow.record_format"] = "lua/ecmp/flow/record_format.lua",
     ["ecmp.flow.result"] = "lua/ecmp/flow/result.lua",
     ["ecmp.flow.routes"] = "lua/ecmp/flow/routes.lua",
     ["ecmp.flow.status"] = "lua/ecmp/flow/status.lua",

@@ -1,6 +1,33 @@
 local delegate = require "ecmp.cni.delegate"
+local helper = require "spec.helper"
 local json = require "ecmp.json"
+local runtime = require "spec.runtime"
 local sys = require "ecmp.sys"
+
+describe("plugins that call each other", function()
+  it("come to an end", function()
+    local dir <const> = helper.directory()
+    local count <const> = dir .. "/count"
+    local path <const> = dir .. "/loop"
+    -- Each run writes a line and asks itself; a bound of its own keeps a failing spec small.
+    assert(sys.create(path, ([[#!/bin/sh
+echo x >>%s
+[ $(wc -l <%s) -lt 40 ] || exit 9
+exec lua5.4 -e '%s
+  require("ecmp.cni").main { add = function(call)
+    return require("ecmp.cni.delegate").run(call, "loop")
+  end }'
+]]):format(count, count, helper.paths():gsub("'", "'\\''")), 493))
+    assert(sys.chmod(path, 493))
+    local outcome <const> = runtime.run({ path }, { cniVersion = "1.0.0", name = "n" },
+      { CNI_COMMAND = "ADD", CNI_PATH = dir })
+    assert.same({ 1, 7 }, { outcome.status, outcome.json.code })
+    assert.matches("plugins have called each other 8 times over", outcome.json.msg)
+    local _, lines <const> = assert(sys.read(count)):gsub("x", "")
+    assert.equal(9, lines)
+    helper.remove(dir)
+  end)
+end)
 
 describe("a delegate", function()
   local dir, call
@@ -193,7 +220,6 @@ describe("a delegate", function()
   end)
 
   it("leaves no descriptor behind, however it ends", function()
-    local helper <const> = require "spec.helper"
     plugin("good", "echo '{}'")
     plugin("slow", "sleep 60")
     delegate.timeout = 0.1

@@ -3,7 +3,7 @@ local sys = require "ecmp.sys"
 
 describe("examples/demo.lua #netns", function()
   -- other pods' records are none of its business
-  local DIR <const>, OTHER <const> = "/run/cni/ecmp", { "pods-c1-eth0.json", "pods-c2-eth0.json" }
+  local DIR <const>, OTHER <const> = "/run/cni/ecmp", { "pods:c1:eth0.json", "pods:c2:eth0.json" }
   local outcome
 
   setup(function()

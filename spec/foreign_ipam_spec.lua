@@ -87,7 +87,7 @@ describe("an IPAM plugin of somebody else #netns", function()
           assert.matches(case[3], err.msg)
           assert.equal(before, pod:snapshot())
           assert.equal("ADD DEL", verbs())
-          assert.is_nil(sys.stat(record.directory .. "/lab-c1-eth0.json"))
+          assert.is_nil(sys.stat(record.directory .. "/lab:c1:eth0.json"))
         end)
       end
 

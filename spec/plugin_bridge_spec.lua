@@ -475,11 +475,29 @@ describe("ecmp-bridge #netns", function()
 
     it("takes interface and record away, and the bridge stays", function()
       add(conf)
-      assert.is_truthy(sys.stat(record.directory .. "/lab-c1-eth0.json"))
+      assert.is_truthy(sys.stat(record.directory .. "/lab:c1:eth0.json"))
       pod:must("ecmp-bridge", "DEL", conf)
-      assert.is_nil(sys.stat(record.directory .. "/lab-c1-eth0.json"))
+      assert.is_nil(sys.stat(record.directory .. "/lab:c1:eth0.json"))
       assert.is_falsy(pod:ip("host", "-o link"):find("veth"))
       assert.is_truthy(pod:ip("host", "-o link"):find("br0"))
+    end)
+
+    it("removes interface and addresses of a record that a later version made, and leaves that", function()
+      local dir <const> = helper.directory()
+      local pool <const> = conf_of({}, { ipam = { type = "ecmp-host-local", dataDir = dir,
+        subnet = "10.0.0.0/24" } })
+      local result <const> = add(pool)
+      local path <const> = record.directory .. "/lab:c1:eth0.json"
+      assert(sys.replace(path, '{"format":2,"steps":{}}', tonumber("600", 8)))
+      local checked <const> = pod:call("ecmp-bridge", "CHECK", pod_of.after(pool, result))
+      assert.matches("record .*/lab:c1:eth0.json: is of format 2", checked.json.msg)
+      local deleted <const> = pod:call("ecmp-bridge", "DEL", pool)
+      assert.same({ 0, "" }, { deleted.status, deleted.stdout })
+      assert.is_falsy(pod:ip("pod", "-o link"):find("eth0"))
+      assert.is_nil(sys.lstat(dir .. "/lab/10.0.0.2"))
+      assert.is_truthy(sys.lstat(path))
+      assert(sys.unlink(path))
+      helper.remove(dir)
     end)
 
     it("succeeds twice, without an ADD, without a namespace, and for nonsense", function()
@@ -776,16 +794,74 @@ describe("ecmp-bridge #netns", function()
     end)
   end)
 
+  it("leaves an attachment that lives as it is, when it is to be made once more elsewhere", function()
+    local dir <const>, other <const> = helper.directory(), pod_of.new()
+    local conf <const> = conf_of({}, { ipam = { type = "ecmp-host-local", dataDir = dir,
+      ranges = { { { subnet = "10.0.0.0/24" } } } } })
+    local result <const> = add(conf)
+    local function twice(changes)
+      local again <const> = pod:call("ecmp-bridge", "ADD", changes or conf, { CNI_NETNS = other.path })
+      assert.equal(1, again.status)
+      assert.is_falsy(other:ip("pod", "-o link"):find("eth0"))
+      assert.is_truthy(sys.lstat(dir .. "/lab/10.0.0.2"))
+      pod:must("ecmp-bridge", "CHECK", pod_of.after(conf, result))
+      return again.json.msg
+    end
+    assert.matches("CNI_CONTAINERID: c1 has an interface eth0 of network lab already, in ", twice())
+    -- The same where nothing tells of the first but its reservation.
+    local path <const> = record.directory .. "/lab:c1:eth0.json"
+    local text <const> = assert(sys.read(path))
+    assert(sys.unlink(path))
+    local again <const> = pod:call("ecmp-bridge", "ADD", conf, { CNI_NETNS = other.path })
+    assert.matches("duplicate allocation", again.json.msg)
+    assert.is_truthy(sys.lstat(dir .. "/lab/10.0.0.2"))
+    -- And an address that was held before an ADD stays so when that ADD fails.
+    conf.ipam.idempotent, conf.ipam.routes = true, { { dst = "0.0.0.0/0", gw = "172.31.0.1" } }
+    again.json = pod:call("ecmp-bridge", "ADD", conf, { CNI_NETNS = other.path }).json
+    assert.matches("ENETUNREACH", again.json.msg)
+    assert.is_truthy(sys.lstat(dir .. "/lab/10.0.0.2"))
+    conf.ipam.idempotent, conf.ipam.routes = nil, nil
+    assert(sys.create(path, text, tonumber("600", 8)))
+    pod:must("ecmp-bridge", "DEL", conf)
+    assert.is_nil(sys.lstat(dir .. "/lab/10.0.0.2"))
+    other:close()
+    helper.remove(dir)
+  end)
+
+  it("CHECK looks at its own port, whatever plugins behind it list on the host", function()
+    local conf <const> = conf_of {}
+    local result <const> = add(conf)
+    pod:ip("host", "link add bwp0 type veth peer name bwp1")
+    table.insert(result.interfaces, { name = "bwp0", mac = "02:00:00:00:00:77" })
+    pod:must("ecmp-bridge", "CHECK", pod_of.after(conf, result))
+    local path <const> = record.directory .. "/lab:c1:eth0.json"
+    assert(sys.unlink(path))
+    pod:must("ecmp-bridge", "CHECK", pod_of.after(conf, result))
+    pod:ip("host", ("link set %s nomaster"):format(result.interfaces[2].name))
+    assert.matches("is no port of bridge br0",
+      pod:call("ecmp-bridge", "CHECK", pod_of.after(conf, result)).json.msg)
+  end)
+
+  for _, kind in ipairs { "ecmp-ptp", "ecmp-bridge", "ptp", "ecmp", "macvlan" } do
+    it("asks no plugin for addresses that asks for them itself: " .. kind, function()
+      local conf <const> = conf_of({}, { ipam = { type = kind } })
+      local outcome <const> = pod:call("ecmp-bridge", "ADD", conf)
+      assert.same({ 7, ("ipam.type: '%s' hands out no addresses, it asks for them"):format(kind) },
+        { outcome.json.code, outcome.json.msg })
+      pod:must("ecmp-bridge", "DEL", conf)
+    end)
+  end
+
   it("GC drops the records of attachments that are not valid, and frees their addresses", function()
     local conf <const> = conf_of {}
     conf.ipam = { type = "ecmp-host-local", dataDir = "/run/gc", subnet = "10.0.0.0/24" }
     add(conf)
     conf["cni.dev/valid-attachments"] = json.array { { containerID = "c1", ifname = "eth0" } }
     pod:must("ecmp-bridge", "GC", conf)
-    assert.is_truthy(sys.stat(record.directory .. "/lab-c1-eth0.json"))
+    assert.is_truthy(sys.stat(record.directory .. "/lab:c1:eth0.json"))
     conf["cni.dev/valid-attachments"] = json.array()
     pod:must("ecmp-bridge", "GC", conf)
-    assert.is_nil(sys.stat(record.directory .. "/lab-c1-eth0.json"))
+    assert.is_nil(sys.stat(record.directory .. "/lab:c1:eth0.json"))
     assert.is_nil(sys.stat("/run/gc/lab/10.0.0.2"))
   end)
 

@@ -147,7 +147,7 @@ describe("a preview and an ADD #netns", function()
         assert.equal(0, status, err)
         local result = pod:must(conf.type, "ADD", conf, { CNI_ARGS = args })
         local carried = assert(json.decode(assert(sys.read(
-          ("/run/cni/ecmp/%s-c1-eth0.json"):format(conf.name)))))
+          ("/run/cni/ecmp/%s:c1:eth0.json"):format(conf.name)))))
         local planned, done = assert(json.decode(out)), (carried.steps or { carried })[1].plan
         for _, part in ipairs { "addresses", "routes", "sysctls" } do
           assert.same(planned[part], done[part], stem)

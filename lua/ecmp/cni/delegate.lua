@@ -33,11 +33,19 @@ function M.find(name, path)
     codes.internal
 end
 
+-- Tells how many of our plugins have called each other, so that a loop of them has an end.
+local DEPTH <const>, DEEPEST <const> = "ECMP_DELEGATIONS", 8
+
+local function depth()
+  return math.tointeger(tonumber(os.getenv(DEPTH))) or 0
+end
+
 -- What the call says goes before what the environment says: a call may have been made by hand.
 local function environment(call, command)
   local ours <const> = {
     CNI_COMMAND = command, CNI_CONTAINERID = call.containerid, CNI_NETNS = call.netns,
     CNI_IFNAME = call.ifname, CNI_ARGS = call.args_text, CNI_PATH = call.path,
+    [DEPTH] = tostring(depth() + 1),
   }
   local list <const> = {}
   for _, entry in ipairs(sys.environ()) do
@@ -74,6 +82,10 @@ end
 
 ---Runs one executable; true and its stdout, or what it failed with.
 local function execute(file, call, name, command)
+  if depth() >= DEEPEST then
+    return nil, ("plugin %s, %s: plugins have called each other %d times over; does one name "
+      .. "itself?"):format(name, command, DEEPEST), codes.config
+  end
   local outcome <const>, message <const> = sys.spawn {
     argv = { file }, env = environment(call, command), stdin = call.stdin,
     timeout = M.timeout, stderr = "capture",

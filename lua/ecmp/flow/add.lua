@@ -2,6 +2,7 @@
 local ecmp = require "ecmp"
 local expect = require "ecmp.flow.expect"
 local flow = require "ecmp.flow"
+local record = require "ecmp.flow.record"
 local undo_list = require "ecmp.flow.undo"
 
 local M = {}
@@ -16,6 +17,17 @@ function M.open(call)
   local nl <const>, message = ecmp.open { netns = call.netns }
   if not nl then return nil, ("CNI_NETNS: %s"):format(message), BAD_NETNS end
   return nl
+end
+
+-- A pod that is attached under this name lives on, with its addresses and its record.
+local function refuse_living(state)
+  local call <const> = state.call
+  local was <const> = state.nl and state.plugin.attach and record.read(call)
+  if not was or not was.netns or was.netns == call.netns then return true end
+  local opened <const>, nl <close> = pcall(ecmp.open, { netns = was.netns })
+  if not opened or not nl or not nl.link:get { dev = call.ifname } then return true end
+  return nil, ("CNI_CONTAINERID: %s has an interface %s of network %s already, in %s (EEXIST)")
+    :format(call.containerid, call.ifname, was.network, was.netns), 999
 end
 
 local function refuse_existing(state)
@@ -55,7 +67,7 @@ end
 ---@param state table with call, plugin, undo, and nl unless nothing is to be read
 ---@return table? state, string? message, string|integer? code
 function M.prepare(state)
-  for _, step in ipairs { start_script, read_context, refuse_existing, expect.links,
+  for _, step in ipairs { start_script, read_context, refuse_existing, refuse_living, expect.links,
     await_script } do
     local ok, message, code = step(state)
     if not ok then return nil, message, code end
@@ -82,6 +94,7 @@ function M.run(call, plugin)
   state.nl, state.undo = nl, undo
   ok, message, code, details = M.prepare(state)
   if ok then ok, message, code, details = flow.run(state, "apply", "result") end
+  if ok then ok, message, code = record.add(call, { result = state.result }) end
   if not ok then return nil, message, code, details end
   undo:commit()
   return state.result

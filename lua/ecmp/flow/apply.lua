@@ -61,8 +61,10 @@ local function remember(state)
   for key, value in pairs(state.plugin.remember and state.plugin.remember(state) or {}) do
     state.record[key] = value
   end
-  state.undo:push("record", function() return record.remove(call) end)
-  return record.save(call, state.record, state.plugin.attach ~= nil)
+  local undo, message, code = record.save(call, state.record, state.plugin.attach ~= nil)
+  if not undo then return nil, message, code end
+  state.undo:push("record", undo)
+  return true
 end
 
 local function attach(state)

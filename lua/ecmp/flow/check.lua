@@ -94,12 +94,14 @@ local function all_differences(state, planned, later)
 end
 
 local function compare_all(state)
-  local planned, later = record.load(state.call)
+  local planned, later, newer = record.load(state.call)
+  if newer then return nil, newer, 999 end
   local message, code
   if not planned then
     planned, message, code = from_result(state)
     if not planned then return nil, message, code end
   end
+  state.was = planned
   local differences
   differences, message, code = all_differences(state, planned, later or {})
   if not differences then return nil, message, code end

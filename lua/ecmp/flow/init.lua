@@ -30,7 +30,8 @@
 --     detach(call, nl, record)  takes the interface away; what is missing is fine
 --     sweep(call, stale)    what GC is to drop beside records and reservations, by call.valid;
 --                       stale are the records that it dropped
---     inspect(state)    what CHECK is to look at beside addresses and routes: a list of sentences
+--     inspect(state)    what CHECK is to look at beside addresses and routes: a list of sentences;
+--                       state.was is the record of the ADD, or what the configuration comes to
 --
 -- A plugin's `attach` marks one that makes an interface, and so an interface that exists already is
 -- refused before any address is handed out.

@@ -21,6 +21,17 @@ function M.own(kind)
   return own[plugin] and require(own[plugin]), plugin
 end
 
+-- Plugins that ask for addresses themselves.
+local INTERFACE_PLUGINS <const> = {
+  ecmp = true, ptp = true, bridge = true, macvlan = true, ipvlan = true, loopback = true,
+  ["route-override"] = true,
+}
+
+local function refuse_interface_plugin(kind)
+  if not INTERFACE_PLUGINS[(kind:gsub("^ecmp%-", ""))] then return true end
+  return nil, ("ipam.type: '%s' hands out no addresses, it asks for them"):format(kind), 7
+end
+
 -- The call as an IPAM plugin of ours gets it in this process. That it is to do as a reference
 -- plugin is said by both names together.
 local function call_by_name(call, kind)
@@ -37,6 +48,13 @@ end
 ---@return any result of ADD; true for the others
 ---@return string? message, integer? code, string? details
 function M.ask(call, kind, command)
+  local ok <const>, message <const>, code <const> = refuse_interface_plugin(kind)
+  -- There is nothing to free by such a plugin.
+  if not ok and command == "DEL" then
+    io.stderr:write(("ecmp: DEL goes on: %s\n"):format(message))
+    return true
+  end
+  if not ok then return nil, message, code end
   local verbs <const>, plugin <const> = M.own(kind)
   if verbs then return cni.invoke(verbs, call_by_name(call, kind), command, plugin) end
   local delegate <const> = require "ecmp.cni.delegate"
@@ -47,6 +65,8 @@ end
 ---What an IPAM plugin would hand out, with nothing reserved.
 local function preview(state, kind)
   if state.ipam_result then return state.ipam_result end
+  local ok <const>, message <const>, code <const> = refuse_interface_plugin(kind)
+  if not ok then return nil, message, code end
   local verbs <const> = M.own(kind)
   -- A plugin that keeps no books has nothing to reserve.
   local look <const> = verbs and (verbs.peek or kind:find("static$") and verbs.add)

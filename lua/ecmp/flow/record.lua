@@ -1,8 +1,10 @@
----What an ADD carried out, kept until DEL: `/run/cni/ecmp/NETWORK-CONTAINERID-IFNAME.json`.
+---What an ADD carried out, kept until DEL: `/run/cni/ecmp/NETWORK:CONTAINERID:IFNAME.json`.
 --
 -- prevResult cannot carry weights, replaced routes or old sysctls, so CHECK and DEL read them here.
--- Each of our plugins in a chain adds its step. A record is there whole or not at all, and gone
--- after a reboot, as the pod is.
+-- Each of our plugins in a chain adds its step (ecmp.flow.record_format). A record is there whole
+-- or not at all, and gone after a reboot, as the pod is. A file that is no record is told of and
+-- counts as absent; one that only a later version can read is not touched.
+local format <const> = require "ecmp.flow.record_format"
 local json = require "ecmp.json"
 local sys = require "ecmp.sys"
 
@@ -20,30 +22,55 @@ local function digest(text)
   return ("%016x"):format(hash)
 end
 
----Where the record of an attachment is.
----@param call table `{ conf = { name }, containerid, ifname }`
----@return string path
-function M.path(call)
-  local name = ("%s-%s-%s"):format(json.get(call.conf, "name"), call.containerid, call.ifname)
+local function path_with(separator, call)
+  local name = table.concat({ json.get(call.conf, "name"), call.containerid, call.ifname },
+    separator)
   if #name > LONGEST then name = name:sub(1, LONGEST - 17) .. "-" .. digest(name) end
   return ("%s/%s.json"):format(M.directory, name)
 end
 
--- "a-b" + "c" and "a" + "b-c" share a file name, so a record says whose it is.
+---Where the record of an attachment is.
+---@param call table `{ conf = { name }, containerid, ifname }`
+---@return string path
+function M.path(call)
+  -- No part of the name can have a colon in it.
+  return path_with(":", call)
+end
+
+-- Where records were once: "a-b" + "c" and "a" + "b-c" share such a name.
+local function old_path(call) return path_with("-", call) end
+
 local function is_of(record, call)
   return record.network == json.get(call.conf, "name") and record.containerid == call.containerid
     and record.ifname == call.ifname
 end
 
-local function parse(path)
-  local text <const> = sys.read(path)
-  local record <const> = text and json.decode(text)
-  return type(record) == "table" and record or nil
+local function log(path, message)
+  io.stderr:write(("ecmp: record %s: %s\n"):format(path, message))
 end
 
-local function read(call)
-  local record <const> = parse(M.path(call))
-  return record and is_of(record, call) and record or nil
+-- One file: the record in it; nil where there is none, or none that can be read.
+local function parse(path)
+  local text <const> = sys.read(path)
+  if not text then return nil end
+  local record <const>, message <const>, newer <const> = format.read(text)
+  if record then return record end
+  if not newer then log(path, message .. "; it counts as absent") end
+  return nil, newer and ("record %s: %s"):format(path, message)
+end
+
+---The record of an attachment.
+---@param call table
+---@return table? record nil where there is none
+---@return string? newer why one that is there cannot be read: it is a later version's
+function M.read(call)
+  local newer
+  for _, path in ipairs { M.path(call), old_path(call) } do
+    local record <const>, message <const> = parse(path)
+    if record and is_of(record, call) then return record end
+    newer = newer or message
+  end
+  return nil, newer
 end
 
 -- What a runtime puts into a configuration, other things at each call.
@@ -78,10 +105,11 @@ end
 ---What this plugin did for an attachment; nil where that is not known.
 ---@param call table
 ---@return table? step, table[]? later what plugins behind it in the chain did
+---@return string? newer why a record that is there cannot be read: it is a later version's
 function M.load(call)
-  local record <const> = read(call)
+  local record <const>, newer <const> = M.read(call)
   local i <const> = find(record, call)
-  if not i then return nil end
+  if not i then return nil, nil, newer end
   return record.steps[i], table.move(record.steps, i + 1, #record.steps, 1, {})
 end
 
@@ -90,8 +118,7 @@ local MODE <const> = tonumber("600", 8)
 -- What takes the place of a record for a moment; who is killed in that moment leaves it behind.
 local function temporary(path) return path .. ".new" end
 
-local function write(path, record)
-  local text <const> = json.encode(record)
+local function write(path, text)
   local ok, message, code = sys.create(path, text, MODE)
   if ok or code ~= "EEXIST" then return ok, message, code end
   sys.unlink(temporary(path))
@@ -100,45 +127,134 @@ local function write(path, record)
   return sys.rename(temporary(path), path)
 end
 
+local function remove_file(path)
+  local ok, message, code = sys.unlink(path)
+  if not ok and code ~= "ENOENT" then return nil, message, code end
+  sys.unlink(temporary(path))
+  return true
+end
+
+-- Whose record a file of the old name holds, if anybody's.
+local function is_old_of(call)
+  local old <const> = parse(old_path(call))
+  return old ~= nil and is_of(old, call)
+end
+
+local function write_record(call, record)
+  local ok, message, code = write(M.path(call), json.encode(record))
+  if ok and is_old_of(call) then ok, message, code = remove_file(old_path(call)) end
+  return ok, message, code
+end
+
+-- The configuration that a step was made from, for later; what the runtime says at each call is not
+-- part of it.
+local function own_conf(call)
+  local own <const> = {}
+  for key, value in next, call.conf do
+    local folded <const> = key:lower()
+    if folded == "cniversion" or not told[folded] then own[key] = value end
+  end
+  return own
+end
+
+local function begin(call, first)
+  local old, newer
+  if not first then
+    old, newer = M.read(call)
+    if newer then return nil, newer, "EEXIST" end
+  end
+  local record <const> = old and old.netns == call.netns and old or { steps = {} }
+  record.format = format.format
+  record.network, record.containerid = json.get(call.conf, "name"), call.containerid
+  record.ifname, record.netns, record.path = call.ifname, call.netns, call.path
+  for _, key in ipairs { "K8S_POD_NAMESPACE", "K8S_POD_NAME" } do
+    record[key] = call.args and call.args[key] or record[key]
+  end
+  return record
+end
+
 ---Notes what this plugin is about to do, whole or not at all.
 ---@param call table
 ---@param step table what to keep
 ---@param first boolean whether the plugin makes the interface, so that what is there is outlived
----@return true? ok, string? message, string? code
+---@return fun()? undo puts back what was there; nil, message, code where nothing could be written
+---@return string? message, string? code
 function M.save(call, step, first)
-  local path <const> = M.path(call)
   local ok, message, code = sys.mkdir(M.directory, tonumber("755", 8))
   if not ok then return nil, message, code end
-  local old <const> = parse(path)
-  if old and not is_of(old, call) then
-    return nil, ("write %s: it belongs to container %s of network %s (EEXIST)")
-      :format(path, tostring(old.containerid), tostring(old.network)), "EEXIST"
-  end
-  local record = old and not first and old.netns == call.netns and old or { steps = {} }
-  record.network, record.containerid = json.get(call.conf, "name"), call.containerid
-  record.ifname, record.netns = call.ifname, call.netns
-  step.plugin, step.mark = call.plugin, mark_of(call)
+  local record
+  record, message, code = begin(call, first)
+  if not record then return nil, message, code end
+  local before <const> = sys.read(M.path(call)) or is_old_of(call) and sys.read(old_path(call))
+  step.plugin, step.dropin, step.mark = call.plugin, call.dropin or false, mark_of(call)
+  step.conf = own_conf(call)
   record.steps[#record.steps + 1] = step
-  return write(path, record)
+  ok, message, code = write_record(call, record)
+  if not ok then return nil, message, code end
+  return function()
+    if before then return write(M.path(call), before) end
+    return remove_file(M.path(call))
+  end
+end
+
+---Adds to the step that this plugin made last: what it gave, when it was done.
+---@param call table
+---@param fields table
+---@return true? ok, string? message, string? code
+function M.add(call, fields)
+  local record <const> = M.read(call)
+  local i <const> = find(record, call)
+  if not i then return nil, ("record %s: is gone"):format(M.path(call)), "ENOENT" end
+  for key, value in pairs(fields) do record.steps[i][key] = value end
+  return write_record(call, record)
 end
 
 ---Forgets what this plugin did; what is gone already is fine. The file goes with its last step.
 ---@param call table
 ---@return true? ok, string? message, string? code
 function M.remove(call)
-  local path <const> = M.path(call)
-  local record <const> = parse(path)
-  if record and not is_of(record, call) then return true end
+  local record <const>, newer <const> = M.read(call)
+  if newer then
+    log(M.path(call), "left as it is, a later version made it")
+    return true
+  end
   local i <const> = find(record, call)
   if i then table.remove(record.steps, i) end
-  if record and #(record.steps or {}) > 0 then
-    return write(path, record)
+  if record and #record.steps > 0 then return write_record(call, record) end
+  local ok, message, code = remove_file(M.path(call))
+  -- A file of the old name may be another attachment's.
+  local old <const> = ok and parse(old_path(call))
+  if ok and (not old or is_of(old, call)) then ok, message, code = remove_file(old_path(call)) end
+  return ok, message, code
+end
+
+-- Whose record a file is by its name, which has to do where it cannot be read.
+local function attachment_of(name)
+  local network <const>, id <const>, ifname <const> = name:match("^([^:]+):([^:]+):([^:]+)%.json$")
+  return network and { network = network, containerid = id, ifname = ifname }
+end
+
+---The records there are.
+---@param network? string those of one network alone
+---@return fun(): string?, table? each path and record; for a file that is none what its name tells
+function M.each(network)
+  local names <const>, i = sys.list(M.directory) or {}, 0
+  table.sort(names)
+  return function()
+    while true do
+      i = i + 1
+      local name <const> = names[i]
+      if not name then return nil end
+      local path <const> = M.directory .. "/" .. name
+      local may_be <const> = name:find("%.json$")
+        and (not network or name:find(network, 1, true) == 1)
+      local record, newer
+      if may_be then record, newer = parse(path) end
+      if newer then log(path, "left as it is, a later version made it") end
+      if may_be and not newer then record = record or attachment_of(name) end
+      if record and (not network or record.network == network) then return path, record end
+    end
   end
-  -- Half of a record, which makes no sense to anybody, goes too.
-  local ok, message, code = sys.unlink(path)
-  if not ok and code ~= "ENOENT" then return nil, message, code end
-  sys.unlink(temporary(path))
-  return true
 end
 
 ---Removes the records of a network whose attachment `keep` does not want.
@@ -148,10 +264,8 @@ end
 ---@return table[] dropped the records
 function M.sweep(network, keep)
   local problems <const>, dropped <const> = {}, {}
-  for _, name in ipairs(sys.list(M.directory) or {}) do
-    local path <const> = M.directory .. "/" .. name
-    local record <const> = name:find(network, 1, true) == 1 and parse(path)
-    if record and record.network == network and not keep(record) then
+  for path, record in M.each(network) do
+    if not keep(record) then
       local ok, message, code = sys.unlink(path)
       if not ok and code ~= "ENOENT" then problems[#problems + 1] = message end
       dropped[#dropped + 1] = record

@@ -306,11 +306,15 @@ function M.sweep(call, stale)
   return nil, why or because
 end
 
--- The interfaces of prevResult that are on the host.
-local function listed(prev)
+-- The ports that an ADD lists: on the host, and before the pod's interface. What plugins behind
+-- this one in the chain make on the host (bandwidth does) they list behind it.
+local function ports_of(state)
   local list <const> = {}
-  for _, entry in ipairs(prev.interfaces or {}) do
-    if (entry.sandbox or "") == "" then list[#list + 1] = entry.name end
+  local result <const> = state.was and state.was.result or state.call.prev
+  for _, entry in ipairs(result.interfaces or {}) do
+    local is_ours <const> = (entry.sandbox or "") == ""
+    if not is_ours and entry.name == state.call.ifname then break end
+    if is_ours and entry.name ~= state.conf.bridge then list[#list + 1] = entry.name end
   end
   return list
 end
@@ -331,12 +335,10 @@ local function inspect_host(host, state, say)
   local bridge <const> = get(host, conf.bridge)
   if not bridge then return say(("bridge %s is missing"):format(conf.bridge)) end
   if bridge.type ~= "bridge" then say(("interface %s is no bridge"):format(conf.bridge)) end
-  for _, name in ipairs(listed(state.call.prev)) do
-    if name == vlan.gateway_name(conf) then
-      if not get(host, name) then say(("interface %s on the host is missing"):format(name)) end
-    elseif name ~= conf.bridge then
-      inspect_port(host, name, state, say)
-    end
+  for _, name in ipairs(ports_of(state)) do inspect_port(host, name, state, say) end
+  local gateway <const> = conf.isGateway and vlan.gateway_name(conf)
+  if gateway and not get(host, gateway) then
+    say(("interface %s on the host is missing"):format(gateway))
   end
 end
 

@@ -9,12 +9,14 @@ link add a0 type veth peer name a1
 link set a0 alias hello group 5 up
 link set a1 up
 link property add dev a0 altname other
+link set a1 trailers off
 nexthop add id 1 via 10.0.1.2 dev v1
 nexthop add id 2 via 10.0.2.2 dev v2 onlink proto static
 nexthop add id 3 blackhole
 nexthop add id 10 group 1,5/2,3 proto bird
 nexthop add id 14 encap ip id 5 dst 10.9.9.9 dev v1
 nexthop add id 15 via 10.0.1.7 fdb
+nexthop add id 16 group 1/2 type resilient buckets 8 idle_timer 7
 route add 10.11.0.0/16 dev v1 tos EF mtu lock 1300 rtt 100ms congctl reno features ecn realms 3/5
 route add 10.12.0.0/16 nexthop via 10.0.1.2 realm 3 nexthop via inet6 fe80::1 dev v2 weight 3
 route add 10.13.0.0/16 nhid 10

@@ -1,7 +1,28 @@
---- One table for every kind of row: what it encodes to stands in cases.hex, under the same name.
+--- Every field of every object, in tables: what they encode to stands in cases.hex, under the same name.
+--- Cases that are `told` hold what the kernel tells, which no request says. What can be read alone has its
+--- `bytes`: a function that makes them, without the field that is to be left out.
 --- Interfaces are called by numbers of our own, so that no kernel is asked: the first that is met
 --- is if1073741825.
 local ONE <const>, TWO <const> = "if1073741825", "if1073741826"
+
+local function attribute(number, payload)
+  return string.pack("=I2I2", #payload + 4, number) .. payload .. ("\0"):rep(-#payload % 4)
+end
+
+-- The `bytes` of a link, { KEY, number, payload } each; `nest` puts them where they belong.
+local function link(index, fields, nest)
+  return function(left_out)
+    local list <const> = {}
+    for _, field in ipairs(fields) do
+      if field[1] ~= left_out then list[#list + 1] = attribute(field[2], field[3]) end
+    end
+    return string.pack("=BBI2i4I4I4", 0, 0, 0, index, 0, 0) .. nest(table.concat(list))
+  end
+end
+
+local function hundredths(count)
+  return string.pack("=I8", count)
+end
 
 return {
   { "route plain", "route", { dst = "10.9.0.0/16", via = "10.0.0.1", dev = ONE,
@@ -151,4 +172,70 @@ return {
                         proto = "static" } },
   { "neigh managed", "neigh", { dst = "10.0.0.2", dev = ONE, managed = true } },
   { "neigh proxy", "neigh", { family = 6, dst = "fd01::2", dev = ONE, proxy = true } },
+  { "link bridge timing", "link", { name = "b1", type = "bridge", max_age = 2000, nf_call_arptables = 1,
+    mcast_vlan_snooping = 1, no_linklocal_learn = 0,
+    vlan_stats_enabled = 1, vlan_stats_per_port = 0, mcast_router = 1, mcast_query_use_ifaddr = 1,
+    mcast_querier = 1, mcast_hash_elasticity = 16, mcast_hash_max = 4096, mcast_last_member_count = 2,
+    mcast_startup_query_count = 3, mcast_last_member_interval = 100, mcast_membership_interval = 26000,
+    mcast_querier_interval = 25500, mcast_query_response_interval = 1000,
+    mcast_startup_query_interval = 3125, mcast_stats_enabled = 1, mcast_igmp_version = 3,
+    mcast_mld_version = 2 } },
+  { "link port floods", "link", { dev = ONE, port = "bridge", bcast_flood = false, mcast_to_unicast = true,
+    neigh_suppress = true, proxy_arp_wifi = true, vlan_tunnel = true } },
+  { "link vxlan link", "link", { name = "x1", type = "vxlan", id = 77, link = ONE, ["local"] = "10.0.0.1" } },
+  { "link queues", "link", { dev = ONE, mtu = 9000, carrier = true, gso_max_segs = 100, gro_max_size = 70000,
+    notrailers = true } },
+  { "link by number", "link", { index = 9, mtu = 1400 } },
+  { "addr anycast", "addr", { family = 6, address = "fd01::9/64", anycast = "fd01::", dev = ONE,
+    scope = "link" } },
+  { "rule that refuses", "rule", { family = 4, priority = 6, action = "prohibit" } },
+  { "route hop pervasive", "route", { dst = "10.9.0.0/16", nexthops = {
+    { via = "10.0.0.1", dev = ONE, weight = 1, pervasive = true }, { dev = TWO, weight = 1 } } } },
+  { "encap ip6 flags", "route", { dst = "10.9.0.0/16", dev = ONE, scope = "link", encap = {
+    type = "ip6", id = 1, dst = "fd01::2", key = true, csum = true, seq = true } } },
+  { "flow v6", "flow", { family = 6, uid = 0 } },
+  { "addr told", "addr", { family = 6, address = "fd01::9/64", dev = ONE, scope = "global", secondary = true,
+    dadfailed = true, deprecated = true, permanent = true, tentative = true, stable_privacy = true },
+    told = true },
+  { "link told", "link", { dev = ONE, name = "w1", link_type = "ether", broadcasting = true, loopback = true,
+    pointopoint = true, up = true, running = true, lower_up = true, qdisc = "noqueue", operstate = "UP", carrier = true,
+    link = TWO, link_netnsid = 3, promiscuity = 1, allmulti = 2, minmtu = 68,
+    maxmtu = 65535, permaddr = "02:00:00:00:00:09", tso_max_size = 65536, tso_max_segs = 65535,
+    address = "02:00:00:00:00:08" }, told = true },
+  { "link flags told", "link", { dev = ONE, name = "w1", flags = { "MASTER", "SLAVE" } },
+    told = true },
+  { "link names told", "link", { index = 7, dev = "if7", altnames = { "one", "other" } }, told = true,
+    bytes = link(7, { { "altnames", 52, attribute(53, "one\0") .. attribute(53, "other\0") } },
+      function(names) return names end) },
+  { "link bridge told", "link", { type = "bridge", root_port = 1, root_path_cost = 2, topology_change = 1,
+    topology_change_detected = 1 }, told = true },
+  { "link bridge identities told", "link", { type = "bridge", bridge_id = "8000.2:0:0:0:1:1",
+    designated_root = "8001.2:0:0:0:1:2", hello_timer = 1.5, tcn_timer = 2.5, topology_change_timer = 3.5,
+    gc_timer = 4.5 }, told = true, bytes = link(0, {
+      { "bridge_id", 11, "\x80\0\2\0\0\0\1\1" }, { "designated_root", 10, "\x80\1\2\0\0\0\1\2" },
+      { "hello_timer", 16, hundredths(150) }, { "tcn_timer", 17, hundredths(250) },
+      { "topology_change_timer", 18, hundredths(350) }, { "gc_timer", 19, hundredths(450) },
+    }, function(data) return attribute(18, attribute(1, "bridge\0") .. attribute(2, data)) end) },
+  { "link port told", "link", { dev = ONE, port = "bridge", port_id = 32769, port_no = 1, designated_port = 2,
+    designated_cost = 3, topology_change_ack = 1, config_pending = 1 }, told = true },
+  { "link port identities told", "link", { index = 7, dev = "if7", port = "bridge",
+    designated_bridge = "8000.2:0:0:0:1:1", designated_root = "8000.2:0:0:0:1:2", hold_timer = 1.5,
+    message_age_timer = 2.5, forward_delay_timer = 3.5 }, told = true, bytes = link(7, {
+      { "designated_bridge", 14, "\x80\0\2\0\0\0\1\1" }, { "designated_root", 13, "\x80\0\2\0\0\0\1\2" },
+      { "hold_timer", 23, hundredths(150) }, { "message_age_timer", 21, hundredths(250) },
+      { "forward_delay_timer", 22, hundredths(350) },
+    }, function(data) return attribute(18, attribute(4, "bridge\0") .. attribute(5, data)) end) },
+  { "link macvlan told", "link", { name = "m1", type = "macvlan", usedbcqueuelen = 1000 }, told = true },
+  { "neigh told", "neigh", { family = 4, dst = "10.0.0.2", dev = ONE, state = "REACHABLE", probes = 3 },
+    told = true },
+  { "nexthop told", "nexthop", { family = 4, id = 6, via = "10.0.0.1", dev = ONE, scope = "link", dead = true,
+    pervasive = true, offload = true, trap = true, linkdown = true, unresolved = true }, told = true },
+  { "nexthop resilient told", "nexthop", { id = 7, group = { { id = 1, weight = 1 } }, type = "resilient",
+    buckets = 8, idle_timer = 7, unbalanced_timer = 0, unbalanced_time = 2.5 }, told = true },
+  { "bucket told", "bucket", { family = 4, id = 4, index = 3, nhid = 1, idle_time = 1.5 }, told = true },
+  { "route told", "route", { dst = "10.9.0.0/16", via = "10.0.0.1", dev = ONE, dead = true, offload = true,
+    trap = true, linkdown = true, unresolved = true, rt_offload = true, rt_trap = true, cloned = true,
+    mark = 7, uid = 1000, error = 113, iif = TWO }, told = true },
+  { "route hops told", "route", { dst = "10.9.0.0/16", nexthops = { { via = "10.0.0.1", dev = ONE, weight = 1,
+    dead = true, offload = true, trap = true, linkdown = true, unresolved = true } } }, told = true },
 }

@@ -319,8 +319,8 @@ bool push_row(lua_State *L, const struct stretch *s, int row, int key, int names
 static bool read_all(void *arg, const struct stretch *s, const struct field *f)
 {
 	struct reading *r = arg;
-	if (f->flags & F_VOLATILE && f->kind == K_IFINDEX)
-		return false;
+	if (f->flags & F_VOLATILE && f->flags & F_HEADER && f->kind == K_IFINDEX)
+		return false; /* a link's own number under a second name */
 	if ((r->key && same_text(r->key, f->key)) || !push_field(r->L, s, f, r->names))
 		return false;
 	r->key = f->key; /* of rows with one key, which stand together, the first that is there */

@@ -265,22 +265,39 @@ static void show_lifetime(struct print *p, const struct stretch *s, const char *
 	print_value(p, lua_isinteger(p->L, -1) ? "sec" : NULL);
 }
 
-/* Flags stand in the order of their rows; one that is not permanent is called dynamic. */
-static void show_addr_flags(struct print *p, const struct stretch *s)
+/* A flag; an address that is not permanent is called dynamic. */
+static void show_addr_flag(struct print *p, const struct stretch *s, const struct field *f)
 {
-	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++) {
-		if (f->kind != K_BIT)
-			continue;
-		bool set = push_field(p->L, s, f, p->names);
-		if (set)
-			lua_pop(p->L, 1);
-		if (f->mask == IFA_F_PERMANENT) {
-			if (!set)
-				print_word(p, "dynamic");
-		} else if (set) {
-			bool temporary = f->mask == IFA_F_SECONDARY && s->family == AF_INET6;
-			print_word(p, temporary ? "temporary" : f->show ? f->show : f->key);
-		}
+	bool set = push_field(p->L, s, f, p->names);
+	if (set)
+		lua_pop(p->L, 1);
+	if (f->mask == IFA_F_PERMANENT) {
+		if (!set)
+			print_word(p, "dynamic");
+	} else if (set) {
+		bool temporary = f->mask == IFA_F_SECONDARY && s->family == AF_INET6;
+		print_word(p, temporary ? "temporary" : f->show ? f->show : f->key);
+	}
+}
+
+/* What stands behind the address: everything but its interface, which `ip addr` prints above it,
+ * and the lifetimes, which get a line of their own. */
+static void show_addr_row(struct print *p, const struct stretch *s, const struct field *f)
+{
+	switch (f->kind) {
+	case K_FAMILY:
+	case K_PREFIX:
+	case K_IFINDEX:
+	case K_MEMBER:
+		return;
+	case K_BIT:
+		show_addr_flag(p, s, f);
+		return;
+	case K_STRING:
+		say(p, s, NULL, f->key); /* the label, without its word */
+		return;
+	default:
+		print_field(p, s, f);
 	}
 }
 
@@ -306,12 +323,8 @@ static void show_addr(struct print *p, const struct stretch *s)
 {
 	print_text(p, s->family == AF_INET6 ? "    inet6" : "    inet");
 	show_prefix(p, s);
-	say(p, s, "metric", "metric");
-	say(p, s, "brd", "broadcast");
-	say(p, s, "any", "anycast");
-	show_row(p, s, "scope");
-	show_addr_flags(p, s);
-	say(p, s, NULL, "label");
+	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++)
+		show_addr_row(p, s, f);
 	if (!find_attr(s, IFA_CACHEINFO))
 		return;
 	line(p, "      ");

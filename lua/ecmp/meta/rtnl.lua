@@ -119,6 +119,8 @@ local rtnl = {}
 ---@field uid? integer read only
 ---@field iif? string read only
 ---@field error? integer read only
+---@field rt_offload? boolean read only
+---@field rt_trap? boolean read only
 
 ---@class ecmp.FlowFields what `ip route get` asks
 ---@field family? 4|6
@@ -157,14 +159,152 @@ local rtnl = {}
 ---@field scope? string read only
 ---@field dead? boolean read only
 ---@field linkdown? boolean read only
+---@field pervasive? boolean read only
+---@field offload? boolean read only
+---@field trap? boolean read only
+---@field unresolved? boolean read only
 
 ---@class ecmp.BucketFields
 ---@field id? integer the group
 ---@field index? integer
 ---@field nhid? integer the member it leads to
 ---@field idle_time? number read only, seconds
+---@field family? 4|6
 
----@class ecmp.LinkFields beside these, the fields of the link's `type` (`ip link help TYPE`) and `port`
+---@class ecmp.LinkVeth a link of type veth
+---@field peer? ecmp.LinkFields the other end
+
+---@class ecmp.LinkBridge a link of type bridge; times are hundredths of a second, timers are seconds
+---@field forward_delay? integer
+---@field hello_time? integer
+---@field max_age? integer
+---@field ageing_time? integer
+---@field stp_state? integer
+---@field priority? integer
+---@field vlan_filtering? integer
+---@field vlan_protocol? "802.1Q"|"802.1ad"
+---@field bridge_id? string read only
+---@field designated_root? string read only
+---@field root_port? integer read only
+---@field root_path_cost? integer read only
+---@field topology_change? integer read only
+---@field topology_change_detected? integer read only
+---@field hello_timer? number read only
+---@field tcn_timer? number read only
+---@field topology_change_timer? number read only
+---@field gc_timer? number read only
+---@field vlan_default_pvid? integer
+---@field vlan_stats_enabled? integer
+---@field vlan_stats_per_port? integer
+---@field group_fwd_mask? integer|string
+---@field group_address? string
+---@field mcast_snooping? integer
+---@field no_linklocal_learn? 0|1
+---@field mcast_vlan_snooping? 0|1
+---@field mcast_router? integer
+---@field mcast_query_use_ifaddr? integer
+---@field mcast_querier? integer
+---@field mcast_hash_elasticity? integer
+---@field mcast_hash_max? integer
+---@field mcast_last_member_count? integer
+---@field mcast_startup_query_count? integer
+---@field mcast_last_member_interval? integer
+---@field mcast_membership_interval? integer
+---@field mcast_querier_interval? integer
+---@field mcast_query_interval? integer
+---@field mcast_query_response_interval? integer
+---@field mcast_startup_query_interval? integer
+---@field mcast_stats_enabled? integer
+---@field mcast_igmp_version? integer
+---@field mcast_mld_version? integer
+---@field nf_call_iptables? integer
+---@field nf_call_ip6tables? integer
+---@field nf_call_arptables? integer
+---@field fdb_flush? boolean
+
+---@class ecmp.LinkVlan a link of type vlan
+---@field protocol? "802.1Q"|"802.1ad"
+---@field id? integer
+
+---@class ecmp.LinkMacvlan a link of type macvlan or macvtap
+---@field mode? "private"|"vepa"|"bridge"|"passthru"|"source"
+---@field nopromisc? boolean
+---@field nodst? boolean
+---@field bcqueuelen? integer
+---@field usedbcqueuelen? integer read only
+
+---@class ecmp.LinkIpvlan a link of type ipvlan
+---@field mode? "l2"|"l3"|"l3s"
+---@field flag? "bridge"|"private"|"vepa"
+
+---@class ecmp.LinkVrf a link of type vrf
+---@field table? string|integer
+
+---@class ecmp.LinkVxlan a link of type vxlan
+---@field external? boolean
+---@field vnifilter? boolean
+---@field id? integer
+---@field remote? string peer or group
+---@field local? string
+---@field link? string|integer
+---@field srcport? string
+---@field dstport? integer
+---@field learning? boolean
+---@field proxy? boolean
+---@field rsc? boolean
+---@field l2miss? boolean
+---@field l3miss? boolean
+---@field tos? string|integer
+---@field ttl? integer|"inherit"
+---@field df? string|integer
+---@field flowlabel? integer|string
+---@field ageing? string|integer
+---@field maxaddress? string|integer
+---@field udpcsum? boolean
+---@field udp6zerocsumtx? boolean
+---@field udp6zerocsumrx? boolean
+---@field remcsumtx? boolean
+---@field remcsumrx? boolean
+---@field gbp? boolean
+---@field gpe? boolean
+
+---@class ecmp.PortBridge a link whose `port` is bridge: what a bridge knows of it
+---@field state? "disabled"|"listening"|"learning"|"forwarding"|"blocking"
+---@field priority? integer
+---@field cost? integer
+---@field hairpin? boolean
+---@field guard? boolean
+---@field root_block? boolean
+---@field fastleave? boolean
+---@field learning? boolean
+---@field flood? boolean
+---@field port_id? integer|string read only
+---@field port_no? integer|string read only
+---@field designated_port? integer read only
+---@field designated_cost? integer read only
+---@field designated_bridge? string read only
+---@field designated_root? string read only
+---@field hold_timer? number read only
+---@field message_age_timer? number read only
+---@field forward_delay_timer? number read only
+---@field topology_change_ack? integer read only
+---@field config_pending? integer read only
+---@field proxy_arp? boolean
+---@field proxy_arp_wifi? boolean
+---@field mcast_router? integer
+---@field mcast_flood? boolean
+---@field bcast_flood? boolean
+---@field mcast_to_unicast? boolean
+---@field neigh_suppress? boolean
+---@field group_fwd_mask? integer|string
+---@field vlan_tunnel? boolean
+---@field isolated? boolean
+---@field locked? boolean
+---@field backup_port? string|integer
+---@field fdb_flush? boolean
+
+---A link, with the fields of its `type` and `port`.
+---@class ecmp.LinkFields: ecmp.LinkVeth, ecmp.LinkBridge, ecmp.LinkVlan, ecmp.LinkMacvlan, ecmp.LinkIpvlan, ecmp.LinkVrf, ecmp.LinkVxlan, ecmp.PortBridge
 ---@field index? integer
 ---@field dev? string|integer which link is meant
 ---@field name? string its name, or with `dev` its new one
@@ -194,15 +334,6 @@ local rtnl = {}
 ---@field gso_max_size? integer
 ---@field gso_max_segs? integer
 ---@field gro_max_size? integer
----@field peer? ecmp.LinkFields veth: the other end
----@field id? integer vlan, vxlan
----@field protocol? "802.1Q"|"802.1ad" vlan
----@field mode? string macvlan, ipvlan
----@field flag? string ipvlan
----@field table? string|integer vrf
----@field remote? string vxlan: peer or group
----@field local? string vxlan
----@field dstport? integer vxlan
 ---@field port? "bridge" the fields of the port it is: state, priority, cost, hairpin, guard, ...
 ---@field flags? string[] read only
 ---@field link_type? string|integer read only
@@ -214,6 +345,14 @@ local rtnl = {}
 ---@field lower_up? boolean read only
 ---@field minmtu? integer read only
 ---@field maxmtu? integer read only
+---@field allmulti? integer read only: how often it was asked for
+---@field promiscuity? integer read only: how often it was asked for
+---@field broadcasting? boolean read only
+---@field loopback? boolean read only
+---@field pointopoint? boolean read only
+---@field permaddr? string read only: the address it was made with
+---@field tso_max_size? integer read only
+---@field tso_max_segs? integer read only
 
 ---@class ecmp.AddrFields
 ---@field family? 4|6

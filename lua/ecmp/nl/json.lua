@@ -135,7 +135,7 @@ local function route(view, options)
     scope = unless(named("rt_scopes", view.scope), "global"),
     prefsrc = view.src, metric = view.metric, flags = flags(view, flags_of_routes),
     expires = view.expires, error = view.error, flow = flow(view), metrics = metrics(view),
-    pref = view.pref, nexthops = hops(view),
+    pref = view.pref, nexthops = hops(view), mark = view.mark, uid = view.uid, iif = view.iif,
     table = options and options.table and unless(named("rt_tables", view.table), "main")
       or nil,
   }
@@ -153,10 +153,15 @@ local function marked(object, view, words)
   return object
 end
 
+local function resilient(view)
+  return view.buckets and { buckets = view.buckets, idle_timer = view.idle_timer,
+    unbalanced_timer = view.unbalanced_timer, unbalanced_time = view.unbalanced_time }
+end
+
 local function nexthop(view)
   local object <const> = {
     id = view.id, dev = view.dev, protocol = unless(named("rt_protos", view.proto), "unspec"),
-    type = view.type, flags = flags(view),
+    type = view.type, flags = flags(view), resilient_args = resilient(view),
     scope = unless(named("rt_scopes", view.scope), "global"),
   }
   add_gateway(object, view.via, view.family)
@@ -170,27 +175,26 @@ local function nexthop(view)
   return marked(object, view, { blackhole = "blackhole", fdb = "fdb" })
 end
 
-local link_flags <const> = {
-  { "loopback", "LOOPBACK" }, { "broadcasting", "BROADCAST" }, { "pointopoint", "POINTOPOINT" },
-  { "multicast", "MULTICAST" }, { "noarp", "NOARP" }, { "allmulticast", "ALLMULTI" },
-  { "promisc", "PROMISC" }, { "up", "UP" }, { "lower_up", "LOWER_UP" },
-}
-
-local function link(view)
+local function link_flags(view)
   local list <const> = json.array {}
   if view.up and not view.running then list[1] = "NO-CARRIER" end
-  for _, pair in ipairs(link_flags) do
-    if view[pair[1]] then list[#list + 1] = pair[2] end
+  for _, flag in ipairs(view.flags or {}) do
+    if flag ~= "RUNNING" then list[#list + 1] = flag end
   end
+  return list
+end
+
+local function link(view)
   return {
-    ifindex = view.index, ifname = view.name, flags = list, mtu = view.mtu, qdisc = view.qdisc,
-    master = view.master, operstate = view.operstate, txqlen = view.txqueuelen,
-      address = view.address,
+    ifindex = view.index, ifname = view.name, flags = link_flags(view), mtu = view.mtu,
+    qdisc = view.qdisc, master = view.master, operstate = view.operstate, txqlen = view.txqueuelen,
+    address = view.address,
     linkmode = view.linkmode, group = view.group and named("group", view.group),
     ifalias = view.alias, altnames = view.altnames and json.array(view.altnames),
     broadcast = view.broadcast,
     link = view.type ~= "vxlan" and not view.link_netnsid and view.link or nil,
-    link_netnsid = view.link_netnsid, link_type = view.loopback and "loopback" or "ether",
+    link_netnsid = view.link_netnsid, link_type = tostring(view.link_type),
+    permaddr = unless(view.permaddr, view.address), proto_down = view.protodown or nil,
     linkinfo = view.type and { info_kind = view.type } or nil,
   }
 end
@@ -217,7 +221,8 @@ local function addr(view)
   local object <const> = {
     dev = view.dev, family = is_inet6(address) and "inet6" or "inet", ["local"] = address,
     prefixlen = length, address = view.peer and parts(view.peer) or nil,
-    metric = view.metric, broadcast = view.broadcast, scope = named("rt_scopes", view.scope),
+    metric = view.metric, broadcast = view.broadcast, anycast = view.anycast,
+    scope = named("rt_scopes", view.scope),
     label = view.label, valid_life_time = lifetime(view.valid_lft),
     preferred_life_time = lifetime(view.preferred_lft), dynamic = not view.permanent or nil,
   }
@@ -227,6 +232,7 @@ local function addr(view)
       object[temporary and "temporary" or flag] = true
     end
   end
+  if view.stable_privacy then object["stable-privacy"] = true end
   return object
 end
 

@@ -22,13 +22,23 @@ DEV_PACKAGES := lua-check clang clang-format clang-tidy cppcheck shellcheck lua-
 CC := gcc
 CFLAGS := -O2 -g
 STRIP := -s
+# against what an attacker makes of a mistake in C; `HARDEN=` leaves it out. Fortified functions want
+# optimisation, and whoever packages may have chosen a level
+comma := ,
+MACHINE_TYPE := $(shell $(CC) -dumpmachine)
+FORTIFY = $(if $(filter -O0,$(CFLAGS))$(findstring _FORTIFY_SOURCE,$(CFLAGS)),,\
+	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+HARDEN = -fstack-protector-strong -fstack-clash-protection $(FORTIFY) \
+	$(if $(filter x86_64-% i%86-%,$(MACHINE_TYPE)),-fcf-protection) \
+	$(if $(filter aarch64-%,$(MACHINE_TYPE)),-mbranch-protection=standard)
+HARDEN_LINK = $(if $(strip $(HARDEN)),-Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wformat=2 -Wnull-dereference -Werror
 CPPFLAGS := -I/usr/include/lua5.4 -Icsrc $(MNL_DIR:%=-I%/include)
 MNL_LIB := $(MNL_DIR:%=-L%/lib -Wl,-rpath,%/lib) -lmnl
 # no path of the machine goes into what is built: two clones give the same bytes
-COMPILE = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(CFLAGS) -fPIC -pthread -ffile-prefix-map=$(CURDIR)=. \
-	-MMD -MP
+COMPILE = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(HARDEN) $(CFLAGS) -fPIC -pthread \
+	-ffile-prefix-map=$(CURDIR)=. -MMD -MP
 
 # `make V=1` shows the commands, `make -s` nothing
 Q := $(if $(V),,@)
@@ -67,11 +77,11 @@ define module
 $(B)/lua/5.4/ecmp/$(1).so: $(call OBJECTS,$($(1)_SRC))
 	@mkdir -p $$(@D)
 	$$(call say,LINK  $$@)
-	$(Q)$(CC) -shared $(CFLAGS) -pthread -o $$@.new $$^ $($(1)_LIBS) && mv $$@.new $$@
+	$(Q)$(CC) -shared $(HARDEN_LINK) $(CFLAGS) -pthread -o $$@.new $$^ $($(1)_LIBS) && mv $$@.new $$@
 endef
 $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 
-$(OBJ)/%.o: csrc/%.c
+$(OBJ)/%.o: csrc/%.c $(OBJ)/how
 	@mkdir -p $(@D)
 	$(call say,CC    $@)
 	$(Q)$(COMPILE) -c -o $@ $<
@@ -95,21 +105,24 @@ CJSON_LIB := -l:liblua5.4-cjson.a
 # a static executable can load none
 ifdef STATIC
 LATER += $(OBJ)/exe/dl.o
-LINKED := -static -Wl,-z,noseparate-code -Wl,--wrap=dlopen,--wrap=dlerror -Wl,-T,build-aux/static.ld
+LINKED := $(if $(HARDEN_LINK),-static-pie -Wl$(comma)-z$(comma)pack-relative-relocs,-static -no-pie) \
+	-Wl,-z,noseparate-code -Wl,--wrap=dlopen,--wrap=dlerror -Wl,-T,build-aux/static.ld
 LUA_LINKED := $(LUA_LIB) -lc
 else
 LATER += $(OBJ)/exe/libm.o
 LINKED := -Wl,--as-needed -Wl,-z,pack-relative-relocs -Wl,--dynamic-list=build-aux/exported.list
 LUA_LINKED := -Wl,--whole-archive $(LUA_LIB) -Wl,--no-whole-archive
 endif
-LINKED += $(START) $(LUA_LINKED) $(LATER) $(CJSON_LIB) $(OBJ)/embedded.o $(if $(STATIC),-lm)
+LINKED += $(HARDEN_LINK) $(START) $(LUA_LINKED) $(LATER) $(CJSON_LIB) $(OBJ)/embedded.o \
+	$(if $(STATIC),-lm)
 
 all: lua-modules $(B)/bin/ecmp $(LINKS)
 
-# made anew when a source is added or taken away, too, and when it is to be linked otherwise
+# made anew when a source is added or taken away, too, and with other flags
 $(OBJ)/embedded.list: TEXT = $(EMBEDDED)
+$(OBJ)/how: TEXT = $(COMPILE)
 $(B)/link/how: TEXT = $(LINKED)
-$(OBJ)/embedded.list $(B)/link/how: FORCE
+$(OBJ)/embedded.list $(OBJ)/how $(B)/link/how: FORCE
 	@mkdir -p $(@D)
 	@echo '$(TEXT)' | cmp -s - $@ || echo '$(TEXT)' >$@
 FORCE:
@@ -118,7 +131,7 @@ $(OBJ)/embedded.c: build-aux/embed.lua build-aux/bytecode.lua $(OBJ)/embedded.li
 	$(call say,EMBED $@)
 	$(Q)$(LUA) build-aux/embed.lua $@ $(OBJ)/embedded.list
 
-$(OBJ)/embedded.o: $(OBJ)/embedded.c csrc/exe/embed.h
+$(OBJ)/embedded.o: $(OBJ)/embedded.c csrc/exe/embed.h $(OBJ)/how
 	$(call say,CC    $@)
 	$(Q)$(COMPILE) -c -o $@ $<
 
@@ -232,6 +245,8 @@ CLOCK :=
 QUICK :=
 bench: all ## Measures, and prints ratios to the peers that are installed.
 	@$(MAKE) --no-print-directory -s STATIC=1 B=$(B)/static OBJ=$(OBJ) all
+	@$(MAKE) --no-print-directory -s HARDEN= B=$(B)/unhardened all
+	@$(MAKE) --no-print-directory -s HARDEN= STATIC=1 B=$(B)/unhardened/static OBJ=$(B)/unhardened/obj all
 	@$(MAKE) --no-print-directory -s -C bench B=$(abspath $(B))/bench
 	@LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$(B)/lua/5.4/?.so;;" ECMP_BENCH=$(B)/bench ECMP_CLOCK=$(CLOCK) \
 		sh build-aux/sandbox.sh $(LUA) bench/run.lua \
@@ -239,7 +254,7 @@ bench: all ## Measures, and prints ratios to the peers that are installed.
 
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 asan: needs ## Runs all specs under the address and undefined-behaviour sanitizers.
-	@$(MAKE) --no-print-directory -s all B=build/asan STRIP= CFLAGS="$(SANITIZE)"
+	@$(MAKE) --no-print-directory -s all B=build/asan HARDEN= STRIP= CFLAGS="$(SANITIZE)"
 	@ECMP_BUILD=build/asan LUA=$(LUA) \
 		ASAN_OPTIONS=detect_leaks=0:alloc_dealloc_mismatch=0:suppressions=$(CURDIR)/build-aux/asan.supp \
 		LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" sh build-aux/test.sh
@@ -346,5 +361,6 @@ help: ## Lists these targets.
 	@echo
 	@printf '%s\t%s\n' V=1 'shows the commands' B=DIR 'builds into DIR instead of build' \
 		STATIC=1 'links an executable with nothing but the kernel underneath' \
+		HARDEN= 'leaves out what hardens the C code' \
 		MNL_DIR=DIR 'takes libmnl from DIR/include and DIR/lib' \
 		'PREFIX= DESTDIR=' 'where install puts things' | expand -t 18

@@ -8,6 +8,9 @@ local M = {}
 
 local STATIC <const> = "build/static"
 
+-- The same without the flags that harden the C code (`make HARDEN=`).
+local UNHARDENED <const> = "build/unhardened"
+
 local function version(directory, plugin)
   return function()
     local ms <const>, mb <const> = plugins.call(directory, plugin, "VERSION",
@@ -27,7 +30,21 @@ local function sizes()
   end
 end
 
+-- What hardening costs at start: at most a twentieth.
+local function hardening(directory, title, options)
+  local rows <const> = {
+    { name = "not hardened", run = version((directory:gsub("build", UNHARDENED, 1)), "ecmp-static") },
+    { name = "hardened", run = version(directory, "ecmp-static"),
+      target = { of = "not hardened", most = 1.05 } },
+  }
+  local values <const>, ms <const> = measure.rounds(rows, options.quick and 21 or 201), {}
+  for name, of in pairs(values) do ms[name] = of.ms end
+  measure.print(title, "ms", rows, ms)
+end
+
 function M.run(_, options)
+  hardening(plugins.OURS, "VERSION: what hardening costs", options)
+  hardening(STATIC .. "/cni", "VERSION: what hardening costs, all of it static", options)
   if not sys.stat(plugins.STOCK .. "/static") then
     measure.say("\nno stock plugins: apt-get install containernetworking-plugins")
     return

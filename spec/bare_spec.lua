@@ -103,6 +103,12 @@ for _, kind in ipairs(KINDS) do
       assert.equal(kind.files, select(2, needed:gsub("%(NEEDED%)", "")))
     end)
 
+    fact("lies at another address each time, and is not written to where it links", function()
+      local told <const> = succeed([[readelf -hldW "$0"]], program)
+      for _, sign in ipairs { "Type:%s+DYN", "BIND_NOW", "GNU_RELRO" } do assert.matches(sign, told) end
+      assert.equal(kind.files, select(2, told:gsub("%[Requesting program interpreter", "")))
+    end)
+
     fact("is enough for version and plan #netns", function()
       local version <const> = inside(nil, { "/bin/ecmp", "version" })
       assert.same({ "ecmp " .. require "ecmp.version", "" },

@@ -20,12 +20,13 @@ end
 
 local function family_of(r) return dst_of(r):find(":", 1, true) and 6 or 4 end
 
-local function hops_of(r)
+local function hops_of(r, family)
   local list = {}
   for i, h in ipairs(r.nexthops or ((r.via or r.dev) and { r } or {})) do
     list[i] = { via = h.via, dev = h.dev, weight = h.weight or 1, onlink = h.onlink }
   end
-  if #list == 1 then list[1].weight = 1 end
+  -- IPv4 drops the weight of an only hop; IPv6 keeps it for when another joins.
+  if #list == 1 and (family == 4 or not r.nexthops) then list[1].weight = 1 end
   return list
 end
 
@@ -42,7 +43,7 @@ local function entry_of(r)
   return {
     family = family, dst = dst_of(r), table = r.table or 254, metric = metric, proto = r.proto,
     mtu = r.mtu, type = r.type or "unicast", scope = family == 4 and scope_of(r) or nil,
-    nexthops = hops_of(r),
+    nexthops = hops_of(r, family),
   }
 end
 
@@ -105,8 +106,13 @@ local function join6(group, e, verb)
   return true
 end
 
+-- What has no gateway is told by its device alone.
+local function device_of(e) return e.nexthops[1] and e.nexthops[1].dev or "lo" end
+
 local function new6(slot, e, verb)
   if verb == "add" and slot[1] then return fail("route add", "EEXIST") end
+  if verb == "change" and not slot[1] then return fail("route change", "ENOENT") end
+  verb = verb == "change" and "replace" or verb
   for i, h in ipairs(e.nexthops) do
     if #e.nexthops > 1 and not h.via then return fail("device only", "EINVAL") end
     for k = 1, i - 1 do
@@ -125,7 +131,7 @@ local function new6(slot, e, verb)
       first_other = first_other or i
     elseif is_gateway(there) and is_gateway(e) then
       return join6(there, e, verb)
-    elseif not is_gateway(there) and name_of(there) == name_of(e) then
+    elseif not is_gateway(there) and not is_gateway(e) and device_of(there) == device_of(e) then
       return fail("route " .. verb, "EEXIST")
     end
   end
@@ -137,12 +143,13 @@ local function new6(slot, e, verb)
   return true
 end
 
-local function copy(e)
+local function copy(e, shown)
   local new = {}
   for k, v in pairs(e) do new[k] = v end
   new.nexthops = {}
   for i, h in ipairs(e.nexthops) do
-    new.nexthops[i] = { via = h.via, dev = h.dev, weight = h.weight, onlink = h.onlink }
+    local weight = shown and #e.nexthops == 1 and 1 or h.weight
+    new.nexthops[i] = { via = h.via, dev = h.dev, weight = weight, onlink = h.onlink }
   end
   return new
 end
@@ -159,7 +166,7 @@ local function write(verb)
 end
 
 Route.add, Route.prepend = write "add", write "prepend"
-Route.append, Route.replace = write "append", write "replace"
+Route.append, Route.replace, Route.change = write "append", write "replace", write "change"
 
 local function hop_fits(asked, h)
   return (not asked.via or asked.via == h.via) and (not asked.dev or asked.dev == h.dev)
@@ -231,9 +238,14 @@ local function del6(kernel, r)
     end
   elseif r.via or r.dev then
     done = del_member(slot, r)
-  elseif slot[1] then
-    table.remove(slot, 1)
-    done = true
+  else
+    for i, e in ipairs(slot) do
+      if not r.proto or r.proto == e.proto then
+        table.remove(slot, i)
+        done = true
+        break
+      end
+    end
   end
   if not done then return fail("route del", "ESRCH") end
   return true
@@ -260,7 +272,7 @@ end
 function M:list()
   local list = {}
   for _, key in ipairs(self.order) do
-    for _, e in ipairs(self.slots[key]) do list[#list + 1] = copy(e) end
+    for _, e in ipairs(self.slots[key]) do list[#list + 1] = copy(e, true) end
   end
   return list
 end
@@ -271,7 +283,7 @@ function M:text()
   for key, slot in pairs(self.slots) do
     for i, e in ipairs(slot) do
       local hops = {}
-      for k, h in ipairs(e.nexthops) do hops[k] = hop_name(h, true) end
+      for k, h in ipairs(copy(e, true).nexthops) do hops[k] = hop_name(h, true) end
       -- In IPv6 neither the order of hops nor that of routes in a slot means anything.
       if e.family == 6 then table.sort(hops) end
       lines[#lines + 1] = ("%s [%d] %s %s %s %s %s"):format(key, e.family == 4 and i or 0, e.type,

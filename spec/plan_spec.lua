@@ -472,7 +472,7 @@ describe("carrying out a plan", function()
     local done, message, code = changes:apply(kernel)
     assert.is_nil(done)
     assert.equal("no such luck (ENOBUFS); taking back what was done failed too: "
-      .. "route del: no (EPERM)", message)
+      .. "route del: no (EPERM); and 1 more", message)
     assert.equal("ENOBUFS", code)
     kernel.route.del = del
   end)

@@ -46,9 +46,10 @@ end
 
 -- Replaces the entry at `i`, by other requests than a replace where they are given.
 function Work:replace(i, route, sends)
-  local after <const> = entries.new(self.state, self.state.family)
+  local after <const>, old <const> = entries.new(self.state, self.state.family), self.state[i]
   after[i] = route
-  self:record({ verb = "replace", route = route, old = self.state[i], sends = sends }, after)
+  local back <const> = sends and { "route replace", route_of.request(old) }
+  self:record({ verb = "replace", route = route, old = old, sends = sends, back = back }, after)
 end
 
 -- Deletes the entry at `i`; nil where the kernel cannot be told which it is.
@@ -167,7 +168,7 @@ local function refuse_unlike(a, b, field)
     field, a.dst, nexthop.value_text(field, a[field]), nexthop.value_text(field, b[field])), MISTAKE
 end
 
-local function refuse_twice(route)
+local function refuse_twice(_, route)
   return nil, ("route add %s: listed twice: File exists (EEXIST)"):format(route_of.text(route)),
     "EEXIST"
 end
@@ -180,7 +181,7 @@ local function join(first, second)
   table.move(second.nexthops, 1, #second.nexthops, #hops + 1, hops)
   local kept <const>, message <const>, code <const> = nexthop.fit(hops, 6)
   if not kept then return nil, message, code end
-  if #kept < #hops then return refuse_twice(second) end
+  if #kept < #hops then return refuse_twice(first, second) end
   return route_of.with(first, { nexthops = kept })
 end
 
@@ -192,19 +193,37 @@ local function find_taken(list, route)
 end
 
 -- Joins the routes that the kernel will join, so that each of the list is one route in the end.
----@return table[]? list, string? message, integer|string|nil code
+---@return table[]? list, string? message, integer|string|nil code, table? culprit
 local function join_all(want)
   local list <const>, group = {}, nil
   for _, route in ipairs(want) do
     local taken <const> = find_taken(list, route)
     if taken then
       local unlike <const> = route_of.unlike(taken, route) or taken.type ~= route.type and "type"
-      if unlike then return refuse_unlike(taken, route, unlike) end
-      return refuse_twice(route)
+      local refuse <const> = unlike and refuse_unlike or refuse_twice
+      local _, message <const>, code <const> = refuse(taken, route, unlike)
+      return nil, message, code, route
     elseif joins(route) and group then
       local joined <const>, message <const>, code <const> = join(list[group], route)
-      if not joined then return nil, message, code end
+      if not joined then return nil, message, code, route end
       list[group] = joined
+    else
+      list[#list + 1] = route
+      group = group or joins(route) and #list
+    end
+  end
+  return list
+end
+
+-- What is there, as the kernel holds it: a list may have come from elsewhere.
+local function joined_as_held(have)
+  local list <const>, group = {}, nil
+  for _, route in ipairs(have) do
+    if joins(route) and group then
+      local more <const> = nexthop.without(route.nexthops, list[group].nexthops)
+      local hops <const> = table.move(list[group].nexthops, 1, #list[group].nexthops, 1, {})
+      list[group] = route_of.with(list[group],
+        { nexthops = table.move(more, 1, #more, #hops + 1, hops) })
     else
       list[#list + 1] = route
       group = group or joins(route) and #list
@@ -517,16 +536,17 @@ end
 ---@param exactly? boolean what a wanted route leaves out is not there, instead of matching anything
 ---@return table[]? steps, string? message, integer|string|nil code nil, message naming the field, 7
 ---for what cannot be in one key; "EEXIST" for what IPv6 would hold twice
+---@return ecmp.RouteValue? culprit the wanted route that is refused
 function M.between(have, want, exactly)
   local family <const> = (want[1] or have[1] or {}).family
-  local work <const> = work_on(have, family, exactly)
   want = M.distinct(want)
+  local work <const> = work_on(family == 6 and joined_as_held(have) or have, family, exactly)
   if family ~= 6 then
     settle4(work, want)
     return work.steps
   end
-  local list <const>, message <const>, code <const> = join_all(want)
-  if not list then return nil, message, code end
+  local list <const>, message <const>, code <const>, culprit <const> = join_all(want)
+  if not list then return nil, message, code, culprit end
   -- Into an empty key every route goes as it was listed, and the kernel joins them.
   settle6(work, #have == 0 and want[1] and want[1].separate and want or list)
   return work.steps

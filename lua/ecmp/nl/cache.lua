@@ -12,7 +12,7 @@ local function link_of(view)
   return (("=I4"):unpack(view:bytes(), 5))
 end
 
--- What objects are known by. Several routes may have one place (ecmp.fib.slot).
+-- What objects are known by. Several routes may have one key (ecmp.fib.entries).
 local identities <const> = {
   link = function(v) return v.index end,
   nexthop = function(v) return v.id end,

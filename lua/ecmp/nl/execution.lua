@@ -1,0 +1,361 @@
+---Carries changes to routes out, all of them or none, in batches and in an order that the kernel
+---takes.
+--
+-- What cannot be made yet, since what leads to its gateway is not there, is tried again when the
+-- rest is. Each batch leaves behind how it is taken back; the batches are taken back newest first,
+-- and one refusal keeps nothing else from it.
+local diff <const> = require "ecmp.fib.diff"
+local entries <const> = require "ecmp.fib.entries"
+local errors <const> = require "ecmp.errors"
+local order <const> = require "ecmp.fib.order"
+local route_of <const> = require "ecmp.fib.route"
+local transition <const> = require "ecmp.fib.transition"
+
+local M = {}
+
+-- How many changes travel in one batch; between batches progress is told. The more there are at
+-- once, the better the order that the kernel can be given them in.
+local CHUNK <const> = 1 << 15
+-- How many are taken back at once, each of which is written out for it.
+local UNDO_CHUNK <const> = 4096
+
+-- Refused for now: a gateway is not reached yet, a source is no address yet.
+local LATER <const> = { ENETUNREACH = true, EHOSTUNREACH = true, EINVAL = true }
+
+local VERB <const> = {
+  add = "route add", append = "route append", create = "route prepend", replace = "route replace",
+}
+
+local Execution <const> = { __name = "ecmp.Execution" }
+Execution.__index = Execution
+
+-- Requests ----------------------------------------------------------------------------------------
+
+-- A request of an item that has a batch in common with others.
+local function request_of(lists, item)
+  local k <const>, half <const> = item >> 2, item & 3
+  if half == order.DELETE then
+    local _, old <const> = diff.routes(lists, k)
+    return { "route del", entries.deletion(assert(route_of.held(old)), true) }
+  end
+  local verb <const> = half == order.APPEND and "append" or diff.verb(lists, k)
+  local route <const>, j <const> = diff.as_listed(lists, k)
+  if route then return { VERB[verb], route, j } end
+  local change <const> = diff.change(lists, k)
+  -- Others may hold the key whose changes come in their turn.
+  if verb == "del" then return { "route del", entries.deletion(change.old, true) } end
+  if change.sends then return change.sends[1][1] end
+  return { VERB[verb], route_of.request(change.route) }
+end
+
+-- Requests of items from `first` to `last`, each made when its turn comes: one table does for all.
+local function requests_of(lists, items, first, last)
+  return setmetatable({}, {
+    __len = function() return last - first + 1 end,
+    __index = function(_, i)
+      local item <const> = items[first + i - 1]
+      return first + i - 1 <= last and request_of(lists, item) or nil
+    end,
+  })
+end
+
+-- Sends a batch, where a value may be wrong that is looked at only now: nothing of the batch is
+-- sent then, but batches before it may have been.
+---@return table[]? results, string? message, integer|string|nil code
+local function send(nl, requests, place)
+  local good <const>, results <const>, message, code = pcall(nl.batch, nl, requests,
+    { order = "apart" })
+  if good then return results, message, code end
+  local i <const>, rest <const> = tostring(results):match "%[(%d+)%](.*)$"
+  if not i then error(results, 0) end
+  return nil, place(tonumber(i)) .. rest, 7
+end
+
+-- Carries a step out that takes several requests, or one that stands for itself.
+---@return true?, string? message, integer|string|nil code
+local function carry_out_step(nl, step)
+  local sends <const>, back <const> = transition.requests(step)
+  local begun = false
+  for _, requests in ipairs(sends) do
+    local failed
+    for _, result in ipairs(nl:batch(requests)) do
+      if result ~= true then failed = failed or result else begun = true end
+    end
+    if failed then
+      if begun and back then nl:batch { back } end
+      return nil, failed.message, failed.code
+    end
+  end
+  return true
+end
+
+-- Taking back -------------------------------------------------------------------------------------
+
+-- The steps that take an item back which was alone in its key, given what the key holds now.
+local function inverse_steps(lists, item)
+  local change <const>, half <const> = diff.change(lists, item >> 2), item & 3
+  local old <const>, new <const> = { change.old }, { change.route }
+  local both <const> = { change.old, change.route }
+  if half == order.APPEND then return transition.between(both, old, true) end
+  if half == order.DELETE then return transition.between(new, both, true) end
+  if change.verb == "replace" then return transition.between(new, old, true) end
+  if change.verb == "del" then return { { verb = "add", route = change.old } } end
+  return { { verb = "del", old = change.route,
+    sends = { { { "route del", entries.deletion(change.route, true) } } } } }
+end
+
+local function take_step_back(self, step)
+  local ok <const>, message <const>, code <const> = carry_out_step(self.nl, step)
+  if not ok and LATER[code] then
+    table.insert(self.later_back, step)
+  else
+    self.refused:note(ok, message, code)
+  end
+end
+
+-- Of items that share a batch, newest first: those that take one request share one again.
+local function take_back_chunk(self, items, first, last)
+  local shared <const> = {}
+  for n = last, first, -1 do
+    local steps <const> = assert(inverse_steps(self.lists, items[n]))
+    local sends <const> = steps[1] and not steps[2] and transition.requests(steps[1])
+    if sends and #sends == 1 and #sends[1] == 1 then
+      shared[#shared + 1] = { step = steps[1], request = sends[1][1] }
+    else
+      for _, step in ipairs(steps) do take_step_back(self, step) end
+    end
+  end
+  local requests <const> = {}
+  for i, one in ipairs(shared) do requests[i] = one.request end
+  for i, result in ipairs(requests[1] and self.nl:batch(requests, { order = "apart" }) or {}) do
+    if result ~= true and LATER[result.code] then
+      table.insert(self.later_back, shared[i].step)
+    elseif result ~= true then
+      self.refused:note(nil, result.message, result.code)
+    end
+  end
+end
+
+local function take_back_batch(self, items)
+  for last = #items, 1, -UNDO_CHUNK do
+    take_back_chunk(self, items, math.max(1, last - UNDO_CHUNK + 1), last)
+    self.left = self.left - (last - math.max(1, last - UNDO_CHUNK + 1) + 1)
+    if self.undoing then self.undoing(self.total - self.left, self.total) end
+  end
+end
+
+local function take_back_steps(self, first, last)
+  for _, step in ipairs(transition.inverse(first, last)) do take_step_back(self, step) end
+  self.left = self.left - 1
+  if self.undoing then self.undoing(self.total - self.left, self.total) end
+end
+
+-- What could not be taken back before what led to its gateways was.
+local function take_back_later(self)
+  local count
+  repeat
+    local steps <const> = self.later_back
+    count, self.later_back = #steps, {}
+    for _, step in ipairs(steps) do take_step_back(self, step) end
+  until #self.later_back == count or count == 0
+  for _, step in ipairs(self.later_back) do
+    self.refused:note(carry_out_step(self.nl, step))
+  end
+end
+
+---Takes back what is not committed, newest first; twice is fine.
+---@return true?, string? message, integer|string|nil code
+function Execution:rollback()
+  local done <const> = self.done
+  self.done, self.refused, self.later_back = {}, errors.new(), {}
+  self.left = 0
+  for _, one in ipairs(done) do self.left = self.left + (one.items and #one.items or 1) end
+  self.total = self.left
+  for i = #done, 1, -1 do
+    local one <const> = done[i]
+    if one.items then take_back_batch(self, one.items) else
+      take_back_steps(self, one.first, one.last)
+    end
+  end
+  take_back_later(self)
+  return self.refused:result()
+end
+
+Execution.close = Execution.rollback
+
+---Lets the changes stand.
+---@return true
+function Execution:commit()
+  self.done = {}
+  return true
+end
+
+function Execution:__close()
+  self:rollback()
+end
+
+-- Carrying out ------------------------------------------------------------------------------------
+
+-- Notes a refusal: true where it may be made later, or does not keep the rest out.
+local function refuse(self, item, message, code)
+  if LATER[code] and self.building then
+    table.insert(self.later, { item = item, message = message, code = code })
+    return true
+  end
+  local new, old <const> = diff.routes(self.lists, item >> 2)
+  new = new or old
+  table.insert(self.failed, { change = item >> 2, route = new, message = message, code = code })
+  return self.each
+end
+
+local function carry_out_batch(self, items, first, last)
+  local function place(i) return diff.place(self.lists, items[first + i - 1] >> 2) end
+  local results <const>, message <const>, code <const> =
+    send(self.nl, requests_of(self.lists, items, first, last), place)
+  if not results then return nil, message, code end
+  local done <const>, failed = {}, nil
+  for i, result in ipairs(results) do
+    local item <const> = items[first + i - 1]
+    if result == true then
+      done[#done + 1] = item
+    elseif not refuse(self, item, result.message, result.code) then
+      failed = failed or result
+    end
+  end
+  if done[1] then table.insert(self.done, { items = done }) end
+  if failed then return nil, failed.message, failed.code end
+  return true
+end
+
+-- A step of a key of several: taken back with those before it.
+local function carry_out_alone(self, item)
+  local step <const>, top <const> = diff.change(self.lists, item >> 2), self.done[#self.done]
+  local ok <const>, message <const>, code <const> = carry_out_step(self.nl, step)
+  if not ok then
+    if refuse(self, item, message, code) then return true end
+    return nil, message, code
+  end
+  if top and top.last and step.before and top.last.after == step.before then
+    top.last = step
+  elseif step.before then
+    table.insert(self.done, { first = step, last = step })
+  else
+    table.insert(self.done, { items = { item } })
+  end
+  return true
+end
+
+-- Whether a change takes a batch of its own: one of several of its key, or of several requests.
+local function stands_alone(lists, item)
+  local change <const> = lists.found[item >> 2]
+  if type(change) == "number" then return false end
+  return change.before ~= nil or change.sends ~= nil and (#change.sends > 1 or #change.sends[1] > 1)
+end
+
+local function end_of_batch(lists, items, first, most)
+  local last = first
+  while last < most and last - first + 1 < CHUNK and not stands_alone(lists, items[last + 1]) do
+    last = last + 1
+  end
+  return last
+end
+
+-- Tries what was refused again as long as some of it succeeds.
+local function try_later(self)
+  local count
+  repeat
+    local later <const> = self.later
+    count, self.later = #later, {}
+    local items <const> = {}
+    for i, one in ipairs(later) do items[i] = one.item end
+    local first = 1
+    while first <= #items do
+      local last = first
+      local ok, message, code
+      if stands_alone(self.lists, items[first]) then
+        ok, message, code = carry_out_alone(self, items[first])
+      else
+        last = end_of_batch(self.lists, items, first, #items)
+        ok, message, code = carry_out_batch(self, items, first, last)
+      end
+      if not ok then return nil, message, code end
+      first = last + 1
+    end
+  until #self.later == count or count == 0
+  self.building = false
+  for _, one in ipairs(self.later) do
+    if not refuse(self, one.item, one.message, one.code) then return nil, one.message, one.code end
+  end
+  self.later = {}
+  return true
+end
+
+local function tell(self, last, items, progress)
+  local total <const> = #self.lists.found
+  local done <const> = last == #items and total or last * total // #items
+  if progress and progress(done, total) == false then
+    return nil, ("stopped after %d of %d changes"):format(done, total), "EINTR"
+  end
+  return true
+end
+
+local function carry_out_all(self, progress)
+  local items <const>, to_go <const> = order.of(self.lists)
+  local ok, message, code
+  local first = 1
+  self.building = true
+  while first <= #items do
+    if first == to_go then
+      ok, message, code = try_later(self)
+      if not ok then return nil, message, code end
+    end
+    local last = first
+    if stands_alone(self.lists, items[first]) then
+      ok, message, code = carry_out_alone(self, items[first])
+    else
+      last = end_of_batch(self.lists, items, first, first < to_go and to_go - 1 or #items)
+      ok, message, code = carry_out_batch(self, items, first, last)
+    end
+    if ok then ok, message, code = tell(self, last, items, progress) end
+    if not ok then return nil, message, code end
+    first = last + 1
+  end
+  return try_later(self)
+end
+
+---Carries changes out, to be taken back unless `commit` is called.
+---@param nl ecmp.Handle
+---@param lists table as of ecmp.fib.diff.find; of steps alone, `{ found = steps }`
+---@param options? table `progress`: called with the changes done and their number after each batch,
+---false from it stops; `undoing`: the same while it is taken back; `each`: what is refused does not
+---keep the rest out, and is in `failed`
+---@return ecmp.Execution? done, string? message, integer|string|nil code after a refusal everything
+---is as before
+function M.begin(nl, lists, options)
+  local self <const> = setmetatable({ nl = nl, lists = lists, done = {}, later = {}, failed = {},
+    each = options and options.each, undoing = options and options.undoing }, Execution)
+  local good <const>, ok <const>, message, code = pcall(carry_out_all, self,
+    options and options.progress)
+  if good and ok then return self end
+  local undone <const>, why <const> = self:rollback()
+  if not good then error(ok, 0) end
+  if not undone then
+    message = ("%s; taking back what was done failed too: %s"):format(message, why)
+  elseif code == "EINTR" then
+    message = message .. ", which are taken back (EINTR)"
+  end
+  return nil, message, code
+end
+
+---Carries changes out, all of them or none.
+---@param nl ecmp.Handle
+---@param lists table
+---@param options? table as of `begin`
+---@return true?, string? message, integer|string|nil code
+function M.apply(nl, lists, options)
+  local execution <const>, message <const>, code <const> = M.begin(nl, lists, options)
+  if not execution then return nil, message, code end
+  return execution:commit()
+end
+
+return M

@@ -38,12 +38,10 @@ local files <const> = {
 
 local function commands()
   local list <const> = {}
-  for _, file in ipairs(assert(sys.list "lua/ecmp/command")) do
-    local name <const> = file:gsub("%.lua$", "")
-    if name ~= "init" and name ~= "main" then
-      list[#list + 1] = require("ecmp.command." .. name)
-    end
+  for i, name in ipairs(require("ecmp.command").names) do
+    list[i] = require("ecmp.command." .. name)
   end
+  table.sort(list, function(a, b) return a.name < b.name end)
   return list
 end
 

@@ -6,7 +6,7 @@
 --     lua5.4 build-aux/netconf.lua schema | md
 local json <const> = require "ecmp.json"
 local pool <const> = require "ecmp.plugin.host-local.pool"
-local programs <const> = require "ecmp.command.main"
+local programs <const> = require "ecmp.command.programs"
 local route <const> = require "ecmp.cni.route"
 local schema <const> = require "ecmp.cni.schema"
 local version <const> = require "ecmp.cni.version"

@@ -388,14 +388,14 @@ describe("the program", function()
   end
 
   it("tells a drop-in replacement from a plugin of our own", function()
-    local main <const> = require "ecmp.command.main"
+    local programs <const> = require "ecmp.command.programs"
     assert.same({ type = "host-local", dropin = true, module = "ecmp.plugin.host-local" },
-      main.plugin "host-local")
+      programs.plugin "host-local")
     assert.same({ type = "host-local", dropin = false, module = "ecmp.plugin.host-local" },
-      main.plugin "ecmp-host-local")
-    assert.same({ type = "ecmp", dropin = false, module = "ecmp.plugin.ecmp" }, main.plugin "ecmp")
+      programs.plugin "ecmp-host-local")
+    assert.same({ type = "ecmp", dropin = false, module = "ecmp.plugin.ecmp" }, programs.plugin "ecmp")
     assert.same({ type = "route-override", dropin = true, module = "ecmp.plugin.ecmp" },
-      main.plugin "route-override")
+      programs.plugin "route-override")
   end)
 
   describe("called as ecmp", function()

@@ -4,14 +4,14 @@ local ecmp <const> = require("spec.commandline").ecmp
 local findings <const> = require "ecmp.plugin.findings"
 local helper <const> = require "spec.helper"
 local json <const> = require "ecmp.json"
-local main <const> = require "ecmp.command.main"
+local programs <const> = require "ecmp.command.programs"
 local runtime <const> = require "spec.runtime"
 local sys <const> = require "ecmp.sys"
 
 local function found_in(text)
   local conf <const> = assert(json.decode(text))
   local texts <const> = {}
-  for i, finding in ipairs(findings.of(conf, main.plugin(conf.type))) do
+  for i, finding in ipairs(findings.of(conf, programs.plugin(conf.type))) do
     texts[i] = ("%s: %s"):format(finding.key, finding.message)
   end
   return texts

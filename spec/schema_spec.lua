@@ -3,7 +3,7 @@ local flow <const> = require "ecmp.flow"
 local helper <const> = require "spec.helper"
 local json <const> = require "ecmp.json"
 local json_schema <const> = require "spec.json_schema"
-local programs <const> = require "ecmp.command.main"
+local programs <const> = require "ecmp.command.programs"
 local sys <const> = require "ecmp.sys"
 
 local reference <const> = assert(json.decode(assert(sys.read "docs/netconf.schema.json")))

@@ -2,7 +2,7 @@
  * The lines of a file of routes. Most lines of a long one differ from an earlier line in nothing
  * but the destination, so what became of that line becomes of this one with another destination,
  * and nobody need read its words again. The others are handed out, to be understood and added; see
- * lua/ecmp/command/apply/file.lua.
+ * lua/ecmp/repl/file.lua.
  */
 #define _GNU_SOURCE
 #include "rtnl/bulk/route_list.h"

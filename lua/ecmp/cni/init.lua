@@ -77,22 +77,6 @@ end
 
 -- Running verbs --------------------------------------------------------------------------------
 
-local function settle(called, value, message, code, details)
-  if not called then return nil, value end
-  if value or message == nil then return value or true end
-  return nil, errors.new(code, message, details)
-end
-
----Runs one verb of a table.
----@param verbs table
----@param call table
----@return any value true where the verb returns none, table? err  nil and an error object
-function M.perform(verbs, call)
-  local verb <const> = verbs[call.command:lower()]
-  if not verb then return true end
-  return settle(xpcall(verb, errors.caught, call))
-end
-
 ---Runs a verb of another of our plugins in this process, with the same input.
 ---@param verbs table the plugin's table
 ---@param call table the caller's own call
@@ -101,13 +85,23 @@ end
 ---@return any result what the verb returned, true where it returned nothing
 ---@return string? message, integer? code, string? details
 function M.invoke(verbs, call, command, plugin)
-  local inner <const> = {}
-  for key, value in pairs(call) do inner[key] = value end
-  inner.command = command or call.command
-  inner.plugin = plugin or call.plugin
-  local value <const>, err <const> = M.perform(verbs, inner)
-  if not err then return value end
-  return nil, err.msg, err.code, err.details
+  return require("ecmp.cni.run").invoke(verbs, call, command, plugin)
+end
+
+local provided <const> = {}
+
+---Makes a plugin known that others may run in this process. Who starts the process does so.
+---@param plugin string the type, without a prefix
+---@param load fun(): table returns its verbs
+function M.provide(plugin, load)
+  provided[plugin] = load
+end
+
+---The verbs of a plugin that was made known.
+---@param plugin string the type, without a prefix
+---@return table? verbs
+function M.provided(plugin)
+  return provided[plugin] and provided[plugin]()
 end
 
 -- A plugin --------------------------------------------------------------------------------------

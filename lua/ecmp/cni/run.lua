@@ -1,7 +1,6 @@
 ---One run of a plugin as a process: from the environment and stdin to what is printed.
 --
 -- This is the only place that touches a plugin's stdin, stdout and exit status.
-local cni = require "ecmp.cni"
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
 local request = require "ecmp.cni.request"
@@ -10,6 +9,39 @@ local version = require "ecmp.cni.version"
 
 local codes <const> = errors.codes
 local M = {}
+
+local function settle(called, value, message, code, details)
+  if not called then return nil, value end
+  if value or message == nil then return value or true end
+  return nil, errors.new(code, message, details)
+end
+
+---Runs one verb of a table.
+---@param verbs table
+---@param call table
+---@return any value true where the verb returns none, table? err  nil and an error object
+function M.perform(verbs, call)
+  local verb <const> = verbs[call.command:lower()]
+  if not verb then return true end
+  return settle(xpcall(verb, errors.caught, call))
+end
+
+---Runs a verb of another of our plugins in this process, with the same input.
+---@param verbs table the plugin's table
+---@param call table the caller's own call
+---@param command? string the verb, the call's own when left out
+---@param plugin? string the type to call it as
+---@return any result what the verb returned, true where it returned nothing
+---@return string? message, integer? code, string? details
+function M.invoke(verbs, call, command, plugin)
+  local inner <const> = {}
+  for key, value in pairs(call) do inner[key] = value end
+  inner.command = command or call.command
+  inner.plugin = plugin or call.plugin
+  local value <const>, err <const> = M.perform(verbs, inner)
+  if not err then return value end
+  return nil, err.msg, err.code, err.details
+end
 
 -- What is settled before a verb runs, in this order; each may refuse.
 local steps <const> = {
@@ -45,7 +77,7 @@ end
 -- Takes back an ADD: all that its attachment has, or what it took where the plugin knows.
 local function take_back(verbs, call)
   if verbs.give_back then return verbs.give_back(call) end
-  cni.invoke(verbs, call, "DEL")
+  M.invoke(verbs, call, "DEL")
 end
 
 ---The document of an ADD's result. One that cannot be written is an ADD that failed: it is undone.
@@ -71,7 +103,7 @@ local function answer(call, source, options)
   if call.command == "ADD" and options.before_add then options.before_add(call) end
   local verbs <const> = type(source) == "function" and source() or source
   local value
-  value, err = cni.perform(verbs, call)
+  value, err = M.perform(verbs, call)
   if err then return nil, err end
   if call.command ~= "ADD" then return "" end
   value, err = document_of(call, value, verbs)

@@ -7,9 +7,9 @@
 --
 -- What a check wants can be asked of it (`describe`), in the words of JSON Schema: the reference of
 -- configuration keys is made from the very checks that refuse a mistake.
-local request = require "ecmp.cni.request"
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
+local names = require "ecmp.cni.names"
 
 local M = {}
 
@@ -108,7 +108,7 @@ local function interface_check(is_there)
     local text <const>, wrong <const> = M.string(value, path)
     if wrong then return nil, wrong end
     if text == "" then return nil end
-    local ok <const>, message <const> = request.check_interface(text, path, is_there)
+    local ok <const>, message <const> = names.check_interface(text, path, is_there)
     return ok and text, message
   end)
 end

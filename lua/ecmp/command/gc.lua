@@ -6,7 +6,7 @@
 -- nuisance, one used twice an outage. Runtimes write the cache at the end of an ADD, so this is for
 -- times when none is under way.
 local Store <const> = require "ecmp.plugin.host-local.store"
-local request = require "ecmp.cni.request"
+local cni_names = require "ecmp.cni.names"
 local json = require "ecmp.json"
 local pool = require "ecmp.plugin.host-local.pool"
 local sys = require "ecmp.sys"
@@ -20,7 +20,7 @@ local namespaces <const> = { [0x6e736673] = true, [0x9fa0] = true }
 
 local function attachment(text)
   local id <const>, ifname <const> = text:match("^([^/]+)/([^/]+)$")
-  if id and request.is_identifier(id) then return { containerid = id, ifname = ifname } end
+  if id and cni_names.is_identifier(id) then return { containerid = id, ifname = ifname } end
   return nil, ("--valid: '%s' is not of the form CONTAINERID/IFNAME"):format(text)
 end
 

@@ -11,7 +11,8 @@ local argparse = require "argparse"
 
 local M = {}
 
-local names <const> = {
+---The commands in the order of `--help`.
+M.names = {
   "plan", "rule", "show", "spread", "monitor", "apply", "repl", "run", "gc", "install", "version",
 }
 
@@ -52,10 +53,10 @@ end
 -- The commands to tell the parser of: the one that is meant, where it is clear which.
 local function candidates(word)
   local found <const> = {}
-  for _, name in ipairs(names) do
+  for _, name in ipairs(M.names) do
     if word == name and is_there(name) then return { load_command(name) } end
   end
-  for _, name in ipairs(names) do
+  for _, name in ipairs(M.names) do
     if is_there(name) then found[#found + 1] = load_command(name) end
   end
   return found

@@ -4,7 +4,7 @@
 -- Every name changes from the old file to the new one in one step, and what is being executed is
 -- never written to. The executable comes first, then the links that lead to it.
 local json = require "ecmp.json"
-local programs = require "ecmp.command.main"
+local programs = require "ecmp.command.programs"
 local sys = require "ecmp.sys"
 
 local M = { name = "install", summary = "copy itself and the plugin links into a CNI directory" }
@@ -172,7 +172,7 @@ end
 -- Whether the modules come out of the running program: then that is what there is to install.
 local function is_self_contained()
   for _, search in ipairs(package.searchers) do
-    local _, where <const> = search("ecmp.command.main")
+    local _, where <const> = search("ecmp.command.programs")
     if where == "(embedded)" then return true end
   end
   return false

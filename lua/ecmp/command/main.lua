@@ -4,47 +4,9 @@
 -- plugin makes it a drop-in replacement for that. "ecmp" alone is the command line, and the chained
 -- plugin when a runtime calls it. Plugins are loaded only when one of their verbs is to run, so
 -- VERSION, which runtimes ask often, costs no more than reading the environment.
+local programs <const> = require "ecmp.command.programs"
+
 local M = {}
-
--- The types we provide; `reference` where there is a reference plugin of that name, `module` where
--- the file has another name.
-local types <const> = {
-  ecmp = {},
-  lua = {},
-  ptp = { reference = true },
-  bridge = { reference = true },
-  macvlan = { reference = true },
-  ipvlan = { reference = true },
-  static = { reference = true },
-  ["host-local"] = { reference = true },
-  ["route-override"] = { reference = true, module = "ecmp" },
-}
-
----The plugin types in order, without prefix: what `ecmp install` makes links for.
----@return table[] list `{ type, reference: boolean }`
-function M.types()
-  local list <const> = {}
-  for name, row in pairs(types) do
-    list[#list + 1] = { type = name, reference = row.reference or false }
-  end
-  table.sort(list, function(a, b) return a.type < b.type end)
-  return list
-end
-
----Which plugin a name stands for.
----@param name string the base name of a program or an IPAM `type`
----@return table? plugin `{ type, module, dropin }`; nil for a name that is none of ours
-function M.plugin(name)
-  local bare <const> = name:match("^ecmp%-(.+)$")
-  local row <const> = types[bare or name]
-  if not row then return nil end
-  -- Without the prefix only the reference plugins' names are ours, and our own.
-  if not bare and not row.reference and name ~= "ecmp" then return nil end
-  return {
-    type = bare or name, dropin = not bare and row.reference or false,
-    module = "ecmp.plugin." .. (row.module or bare or name),
-  }
-end
 
 -- KiB that a verb may take before it has to collect what it leaves.
 local FREE <const> = 4096
@@ -86,7 +48,7 @@ function M.main(argv0, args)
     collectgarbage("restart")
     return require("ecmp.command").run(args)
   end
-  local plugin <const> = M.plugin(name)
+  local plugin <const> = programs.plugin(name)
   if plugin then return run_plugin(plugin) end
   io.stderr:write(("ecmp: called as '%s', which is neither 'ecmp' nor a plugin type of ours\n")
     :format(name))

@@ -3,6 +3,7 @@
 -- The stages are those of a real ADD, stopped before `apply`. Of a list of plugins all of ours are
 -- run through, each finding what the ones before it have planned.
 local cni_result = require "ecmp.cni.result"
+local names = require "ecmp.cni.names"
 local request = require "ecmp.cni.request"
 local expect = require "ecmp.flow.expect"
 local explain = require "ecmp.flow.explain"
@@ -10,7 +11,7 @@ local findings = require "ecmp.plugin.findings"
 local flow = require "ecmp.flow"
 local identity = require "ecmp.fib.route"
 local json = require "ecmp.json"
-local programs = require "ecmp.command.main"
+local programs = require "ecmp.command.programs"
 local sys = require "ecmp.sys"
 
 local M = { name = "plan", summary = "show what a pod would get from a configuration" }
@@ -29,7 +30,7 @@ end
 
 -- As a runtime's would be refused by the plugin.
 local function interface(name)
-  local ok <const>, message <const> = request.check_ifname(name)
+  local ok <const>, message <const> = names.check_ifname(name)
   if not ok then return nil, (message:gsub("^CNI_IFNAME", "--ifname")) end
   return name
 end

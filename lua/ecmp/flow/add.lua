@@ -1,5 +1,5 @@
 ---The verb ADD: all stages, or nothing at all.
-local ecmp = require "ecmp"
+local netlink = require "ecmp.nl"
 local expect = require "ecmp.flow.expect"
 local flow = require "ecmp.flow"
 local record = require "ecmp.flow.record"
@@ -14,7 +14,7 @@ local BAD_NETNS <const> = 8
 ---@param call table
 ---@return table? nl, string? message, integer? code
 function M.open(call)
-  local nl <const>, message = ecmp.open { netns = call.netns }
+  local nl <const>, message = netlink.open { netns = call.netns }
   if not nl then return nil, ("CNI_NETNS: %s"):format(message), BAD_NETNS end
   return nl
 end

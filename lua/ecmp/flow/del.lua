@@ -5,7 +5,7 @@
 -- on, after all else is done, because then an address is still held.
 local changes = require "ecmp.flow.changes"
 local context = require "ecmp.flow.context"
-local ecmp = require "ecmp"
+local netlink = require "ecmp.nl"
 local ecmp_plan = require "ecmp.plan"
 local identity = require "ecmp.fib.route"
 local ipam = require "ecmp.flow.ipam"
@@ -86,7 +86,7 @@ end
 -- The namespace may be gone, or be none any more; then so is what was in it.
 local function open(call)
   if not call.netns or call.netns == "" then return nil end
-  local opened, nl, message = pcall(ecmp.open, { netns = call.netns })
+  local opened, nl, message = pcall(netlink.open, { netns = call.netns })
   if opened and nl then return nl end
   log("namespace " .. call.netns, opened and message or nl)
   return nil

@@ -1,24 +1,21 @@
 ---Stage 2: addresses and routes from the IPAM plugin; `state.ipam` and `state.addresses`.
 --
--- Our own IPAM plugins run inside this process; any other type is an executable on CNI_PATH. Either
--- way what was handed out is given back when a later step fails, and also when handing out itself
--- failed: half an answer may have left a reservation behind.
+-- IPAM plugins that this process was started with run inside it; any other type is an executable on
+-- CNI_PATH. Either way what was handed out is given back when a later step fails, and also when
+-- handing out itself failed: half an answer may have left a reservation behind.
 local cni = require "ecmp.cni"
 local ip = require "ecmp.ip"
 local version = require "ecmp.cni.version"
 
 local M = {}
 
--- IPAM plugins of ours by type, without the prefix.
-local own <const> = { static = "ecmp.plugin.static", ["host-local"] = "ecmp.plugin.host-local" }
-
----An IPAM plugin of ours.
+---An IPAM plugin that runs in this process.
 ---@param kind string the configured type
----@return table? verbs nil for a type that is not ours
+---@return table? verbs nil for an executable
 ---@return string plugin the type without the prefix
 function M.own(kind)
   local plugin <const> = kind:gsub("^ecmp%-", "")
-  return own[plugin] and require(own[plugin]), plugin
+  return cni.provided(plugin), plugin
 end
 
 -- Plugins that ask for addresses themselves.

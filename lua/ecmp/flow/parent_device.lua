@@ -1,5 +1,5 @@
 ---What macvlan and ipvlan share: a pod's interface that sits on one that exists, its master.
-local ecmp = require "ecmp"
+local netlink = require "ecmp.nl"
 local identity = require "ecmp.fib.route"
 local interface = require "ecmp.flow.interface"
 
@@ -24,7 +24,7 @@ end
 -- The namespace where the master is: the host's, or with `linkInContainer` the pod's own.
 local function lower_space(state)
   if state.conf.linkInContainer then return state.nl end
-  local host, message, code = ecmp.open()
+  local host, message, code = netlink.open()
   if not host then return nil, message, code end
   state.undo:push("host", function() host:close() end, function() host:close() end)
   return host

@@ -7,7 +7,7 @@
 -- With a shared segment the pod has one device, eth0, and the gateways are 10.0.0.1, 10.0.0.2, ...
 -- The server answers for a whole prefix, so that flows can differ in their destinations too.
 
-local ecmp <const> = require "ecmp"
+local netlink <const> = require "ecmp.nl"
 local ip <const> = require "ecmp.ip"
 local netns <const> = require "ecmp.netns"
 local sys <const> = require "ecmp.sys"
@@ -46,7 +46,7 @@ local function add_space(lab, role)
   end
   if not space then return nil, message, code end
   lab.spaces[role] = space
-  return ecmp.open { netns = netns.path(space) }
+  return netlink.open { netns = netns.path(space) }
 end
 
 -- A namespace begins with what the machine's own has for these, so none is taken for granted. A

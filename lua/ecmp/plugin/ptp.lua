@@ -2,12 +2,12 @@
 --
 -- The host's end has the gateway's address alone and no subnet behind it, so that many pods of one
 -- subnet can each have their own pair. In the pod the subnet is reached through the gateway too.
-local ecmp = require "ecmp"
+local netlink = require "ecmp.nl"
 local flow = require "ecmp.flow"
 local interface = require "ecmp.flow.interface"
 local ip = require "ecmp.ip"
 local ipam = require "ecmp.flow.ipam"
-local masquerade = require "ecmp.netfilter.masquerade"
+local masquerade = require "ecmp.plugin.masquerade"
 local plan = require "ecmp.flow.plan"
 local schema = require "ecmp.cni.schema"
 
@@ -67,7 +67,7 @@ end
 ---@param state table
 ---@return true? ok, string? message, string|integer? code
 function M.attach(state)
-  local host, message, code = ecmp.open()
+  local host, message, code = netlink.open()
   if not host then return nil, message, code end
   -- Whatever becomes of the ADD, the handle is closed after the last undo step has used it.
   state.undo:push("host", function() host:close() end, function() host:close() end)
@@ -201,7 +201,7 @@ function M.inspect(state)
   local differences <const> = {}
   local function say(text) differences[#differences + 1] = text end
   interface.inspect(state, "veth", say)
-  local host <close>, message = ecmp.open()
+  local host <close>, message = netlink.open()
   if not host then return { message } end
   inspect_host(host, state, say)
   masquerade.inspect(state, say)

@@ -3,7 +3,7 @@
 local changes <const> = require "ecmp.repl.journal"
 local help <const> = require "ecmp.repl.help"
 local identity <const> = require "ecmp.fib.route"
-local routefile <const> = require "ecmp.command.apply.file"
+local routefile <const> = require "ecmp.repl.file"
 local rtnl <const> = require "ecmp.rtnl"
 local snapshot <const> = require "ecmp.repl.snapshot"
 local terminal <const> = require "ecmp.repl.terminal"

@@ -3,14 +3,14 @@
 -- What has to be so because others share the bridge: it is made once and reused, its own address is
 -- added only if it is not there, and taking back a failed ADD removes the bridge only if this ADD
 -- made it and nobody uses it meanwhile. A lock for each bridge keeps those two apart.
-local ecmp = require "ecmp"
+local netlink = require "ecmp.nl"
 local bridge_gateway = require "ecmp.plugin.bridge.gateway"
 local flow = require "ecmp.flow"
 local interface = require "ecmp.flow.interface"
 local ip = require "ecmp.ip"
 local ipam = require "ecmp.flow.ipam"
 local json = require "ecmp.json"
-local masquerade = require "ecmp.netfilter.masquerade"
+local masquerade = require "ecmp.plugin.masquerade"
 local record = require "ecmp.flow.record"
 local ports = require "ecmp.plugin.bridge.ports"
 local schema = require "ecmp.cni.schema"
@@ -221,7 +221,7 @@ end
 ---@param state table
 ---@return true? ok, string? message, string|integer? code
 function M.attach(state)
-  local host, message, code = ecmp.open()
+  local host, message, code = netlink.open()
   if not host then return nil, message, code end
   -- Whatever becomes of the ADD, the handle is closed after the last undo step has used it.
   state.host = host
@@ -349,7 +349,7 @@ function M.inspect(state)
   local differences <const> = {}
   local function say(text) differences[#differences + 1] = text end
   interface.inspect(state, "veth", say)
-  local host <close>, message = ecmp.open()
+  local host <close>, message = netlink.open()
   if not host then return { message } end
   inspect_host(host, state, say)
   masquerade.inspect(state, say)

@@ -3,7 +3,7 @@
 -- A pod's port is in its VLAN without tags, in those of the trunk with them. A bridge that is made
 -- for a configuration with VLANs filters by them; one that was there is left as it is, as with the
 -- reference plugin, which is told of because the pods are then not kept apart.
-local request = require "ecmp.cni.request"
+local names = require "ecmp.cni.names"
 local interface = require "ecmp.flow.interface"
 local ports = require "ecmp.plugin.bridge.ports"
 local schema = require "ecmp.cni.schema"
@@ -138,7 +138,7 @@ end
 ---@return true? ok, string? message, integer? code
 function M.check_gateway(conf)
   local name <const> = conf.isGateway and M.gateway_name(conf)
-  if not name or request.check_interface(name, "bridge") then return true end
+  if not name or names.check_interface(name, "bridge") then return true end
   return nil, ("bridge: '%s' leaves no room for the name of its interface in the VLAN, %s")
     :format(conf.bridge, name), 7
 end

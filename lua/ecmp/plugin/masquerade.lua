@@ -1,7 +1,7 @@
 ---Masquerading: what a pod sends beyond its own subnet leaves with the host's address. All plugins
 ---that offer `ipMasq` share this module.
 --
--- A backend is a module of this folder with `add`, `remove`, `sweep` and `count`. Which one took an
+-- A backend is a module of netfilter/ with `add`, `remove`, `sweep` and `count`. Which one took an
 -- attachment is in the record of its ADD; where there is no record (the reference plugin made the
 -- pod, or the machine lost it) all backends are asked to forget it.
 local json = require "ecmp.json"

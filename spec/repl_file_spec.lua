@@ -1,6 +1,6 @@
 local helper <const> = require "spec.helper"
 local random <const> = require "spec.random_route"
-local routefile <const> = require "ecmp.command.apply.file"
+local routefile <const> = require "ecmp.repl.file"
 local rtnl <const> = require "ecmp.rtnl"
 local sys <const> = require "ecmp.sys"
 

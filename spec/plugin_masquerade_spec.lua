@@ -276,7 +276,7 @@ describe("ipMasq #netns", function()
           remove = refuse, sweep = refuse, available = refuse,
         }
       end
-      local masquerade = require "ecmp.netfilter.masquerade"
+      local masquerade = require "ecmp.plugin.masquerade"
       local call = { containerid = "c1", ifname = "eth0", valid = {},
         conf = { name = "lab", ipMasq = true } }
       print(masquerade.detach(call, nil))

@@ -109,10 +109,10 @@ end }]])
   it("exits 1 on a fault, after the other configurations, with file and line", function()
     local script <const> = file("f.lua", [[
 return { merge = function(group, ctx)
-  if ctx.conf.bad then error "no idea" end
+  if ctx.conf.faulty then error "no idea" end
   return group[1]
 end }]])
-    local bad <const> = file("bad.json", CONF:format '"bad": true,')
+    local bad <const> = file("bad.json", CONF:format '"faulty": true,')
     local good <const> = file("good.json", CONF:format "")
     local status <const>, out <const>, err <const> = ecmp("rule", "check", script, bad, good)
     assert.equal(1, status)

@@ -2,7 +2,7 @@ local ecmp = require "ecmp"
 local json = require "ecmp.json"
 local neighbours = require "ecmp.flow.neighbours"
 local pod_of = require "spec.pod"
-local undo_list = require "ecmp.flow.undo"
+local undo_stack = require "ecmp.undo"
 
 describe("multipath.useNeigh", function()
   local function read(text)
@@ -134,7 +134,7 @@ describe("managed neighbours #netns", function()
       end,
       list = function(_, filter) return real.neigh:list(filter) end,
     }, { __index = real.neigh }) }, { __index = real })
-    local undo <const> = undo_list.new()
+    local undo <const> = undo_stack.new()
     local ok <const>, message <const>, code <const> = neighbours.manage {
       nl = old_kernel, undo = undo,
       plan = { neighbours = { { dst = lab:gateway(1).via[4], dev = "eth0" } } } }
@@ -142,7 +142,7 @@ describe("managed neighbours #netns", function()
     assert.equal(7, code)
     assert.matches("^multipath.useNeigh: the neighbour 10.0.0.1 on eth0: this kernel does not "
       .. "manage neighbours", message)
-    assert.is_true(undo:run())
+    assert.is_true(undo:rollback())
   end)
 
   it("are in what `ecmp plan` shows", function()

@@ -51,7 +51,7 @@ describe("the stage netconf", function()
     ['{"dad":"never"}'] = "dad: must be one of wait, skip, optimistic",
     ['{"multipath":[]}'] = "multipath: must be an object",
     ['{"multipath":{"hash":"l5"}}'] = "multipath.hash: must be one of l3, l4, inner",
-    ['{"multipath":{"hash":["colour"]}}'] = "multipath.hash[1]: must be one of src, dst",
+    ['{"multipath":{"hash":["colour"]}}'] = "multipath.hash[0]: must be one of src, dst",
     ['{"multipath":{"hash":[]}}'] = "multipath.hash: must name at least one packet field",
     ['{"multipath":{"useNeigh":1}}'] = "multipath.useNeigh: must be true, false",
     ['{"multipath":{"nexthops":"objects"}}'] = "multipath.nexthops: must be one of inline, group",

@@ -6,6 +6,8 @@ local pod_of = require "spec.pod"
 local record = require "ecmp.flow.record"
 local sys = require "ecmp.sys"
 
+require "ecmp.command.programs" -- so that host-local runs in this process
+
 local function conf_of(routes, changes)
   local conf <const> = {
     cniVersion = "1.1.0", name = "lab", type = "ecmp-bridge", bridge = "br0",

@@ -47,10 +47,10 @@ end
 ---@param code integer|string|nil a CNI number, or a symbol to be turned into one
 ---@param message string complete in itself
 ---@param details? string
----@return table object `{ code, msg, details }`
+---@return table object `{ code, msg, details, symbol }`, `symbol` being the code as it was given
 function M.new(code, message, details)
   return setmetatable({
-    code = M.code(code), msg = tostring(message),
+    code = M.code(code), symbol = code, msg = tostring(message),
     details = details ~= nil and tostring(details) or nil,
   }, object)
 end
@@ -69,6 +69,18 @@ end
 function M.caught(thrown)
   if M.is(thrown) then return thrown end
   return M.new(M.codes.internal, "internal error: " .. tostring(thrown), debug.traceback("", 2))
+end
+
+---A function that returns a refusal which the given one throws, and throws anything else.
+---@param f function
+---@return function f returns nil, message, code, details for a refusal
+function M.returning(f)
+  local function results(called, value, ...)
+    if called then return value, ... end
+    if M.is(value) then return nil, value.msg, value.symbol or value.code, value.details end
+    return error(value, 0)
+  end
+  return function(...) return results(pcall(f, ...)) end
 end
 
 ---What is printed for an error object.

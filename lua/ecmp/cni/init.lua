@@ -43,6 +43,17 @@ function M.try(value, message, code, details, ...)
   M.refuse(code, message or "unknown error", details)
 end
 
+---`try` for what a plugin says about itself: a function of its that returns nothing has succeeded.
+---@param value any
+---@param message? string
+---@param code? integer|string
+---@param details? string
+---@return any value
+function M.done(value, message, code, details)
+  if value or message == nil then return value end
+  return M.refuse(code, message, details)
+end
+
 ---CNI_ARGS by key, for a plugin that knows these; see `ecmp.cni.request`.
 ---@param call table
 ---@param keys string[]

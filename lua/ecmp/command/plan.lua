@@ -8,11 +8,11 @@ local request = require "ecmp.cni.request"
 local expect = require "ecmp.flow.expect"
 local explain = require "ecmp.flow.explain"
 local findings = require "ecmp.plugin.findings"
-local flow = require "ecmp.flow"
 local identity = require "ecmp.fib.route"
 local json = require "ecmp.json"
 local programs = require "ecmp.command.programs"
 local sys = require "ecmp.sys"
+local verbs = require "ecmp.flow.verbs"
 
 local M = { name = "plan", summary = "show what a pod would get from a configuration" }
 
@@ -124,10 +124,8 @@ local function plan_one(conf, options, before)
     planned = before.wanted and expect.routes(before) or options.current,
     ipam_result = options.handed_out,
   }
-  local ok, message, code = flow.run(state, "netconf", "netconf")
-  if ok then ok, message, code = require("ecmp.flow.add").prepare(state) end
-  if ok then ok, message, code = flow.run(state, "result", "result") end
-  if not ok then return nil, ("%s: %s"):format(kind, message), code end
+  local ok <const>, why <const>, code <const> = verbs.preview(state)
+  if not ok then return nil, ("%s: %s"):format(kind, why), code end
   return state
 end
 

@@ -4,12 +4,15 @@
 -- duplicate address detection, routes. Each step notes how to take itself back; what hangs on a
 -- link of ours (addresses, routes by it alone) goes with the link and needs no note of its own.
 local changes = require "ecmp.flow.changes"
+local done = require("ecmp.cni").done
 local dad = require "ecmp.flow.dad"
 local ecmp_plan = require "ecmp.plan"
+local errors = require "ecmp.cni.errors"
 local ip = require "ecmp.ip"
 local neighbours = require "ecmp.flow.neighbours"
 local objects = require "ecmp.flow.nexthop_objects"
 local record = require "ecmp.flow.record"
+local try = require("ecmp.cni").try
 
 local M = {}
 
@@ -22,19 +25,16 @@ local function sorted_keys(map)
   return keys
 end
 
----Sets one sysctl of the pod if it differs, and notes its old value.
+---Sets one sysctl of the pod if it differs, and notes its old value. A refusal is thrown.
 ---@param state table
 ---@param key string
 ---@param value string
----@return true? ok, string? message, string? code
 function M.set_sysctl(state, key, value)
   local nl <const> = state.nl
-  local old, message, code = nl.sysctl:get(key)
-  if not old then return nil, message, code end
-  old = old:gsub("%s+$", "")
-  if old == value then return true end
+  local old <const> = try(nl.sysctl:get(key)):gsub("%s+$", "")
+  if old == value then return end
   state.undo:push("sysctl " .. key, function() return nl.sysctl:set(key, old) end)
-  return nl.sysctl:set(key, value)
+  try(nl.sysctl:set(key, value))
 end
 
 -- The values that the pod's sysctls have before we set them; those of an interface that does not
@@ -61,24 +61,17 @@ local function remember(state)
   for key, value in pairs(state.plugin.remember and state.plugin.remember(state) or {}) do
     state.record[key] = value
   end
-  local undo, message, code = record.save(call, state.record, state.plugin.attach ~= nil)
-  if not undo then return nil, message, code end
-  state.undo:push("record", undo)
-  return true
+  state.undo:push("record", try(record.save(call, state.record, state.plugin.attach ~= nil)))
 end
 
 local function attach(state)
-  if not state.plugin.attach then return true end
-  return state.plugin.attach(state)
+  if state.plugin.attach then done(state.plugin.attach(state)) end
 end
 
 local function sysctls(state)
   for _, key in ipairs(sorted_keys(state.plan.sysctls)) do
-    local value <const> = tostring(state.plan.sysctls[key])
-    local ok, message, code = M.set_sysctl(state, key, value)
-    if not ok then return nil, message, code end
+    M.set_sysctl(state, key, tostring(state.plan.sysctls[key]))
   end
-  return true
 end
 
 -- IPv6 may be switched off for new interfaces; an address asked for is reason to switch it on. The
@@ -87,17 +80,15 @@ local function enable_ipv6(state, dev)
   for _, name in ipairs { "lo", dev } do
     local key <const> = ("net/ipv6/conf/%s/disable_ipv6"):format(name)
     -- Unreadable means a kernel without IPv6; the address itself then says so better.
-    if state.nl.sysctl:get(key) then
-      local ok, message, code = M.set_sysctl(state, key, "0")
-      if not ok then return nil, message, code end
-    end
+    if state.nl.sysctl:get(key) then M.set_sysctl(state, key, "0") end
   end
   if state.conf.dad == "optimistic" then
     local key <const> = ("net/ipv6/conf/%s/optimistic_dad"):format(dev)
-    local ok, message, code = M.set_sysctl(state, key, "1")
-    if not ok then return nil, "dad: optimistic: this kernel cannot: " .. message, code end
+    local _, message <const>, code <const> = state.nl.sysctl:get(key)
+    try(not message, message and "dad: optimistic: this kernel cannot: " .. message, code)
+    M.set_sysctl(state, key, "1")
   end
-  return M.set_sysctl(state, ("net/ipv6/conf/%s/keep_addr_on_down"):format(dev), "1")
+  M.set_sysctl(state, ("net/ipv6/conf/%s/keep_addr_on_down"):format(dev), "1")
 end
 
 -- With a broadcast address, as those of the reference plugins have.
@@ -116,25 +107,23 @@ local function addresses(state)
   for _, entry in ipairs(state.plugin.attach and state.plan.addresses or {}) do
     if dad.is_ipv6(entry.address) and not enabled then
       enabled = true
-      local ok, message, code = enable_ipv6(state, entry.dev)
-      if not ok then return nil, message, code end
+      enable_ipv6(state, entry.dev)
     end
-    local ok, message, code = state.nl.addr:add(address_of(entry, state.conf.dad))
-    if not ok then return nil, message, code end
+    try(state.nl.addr:add(address_of(entry, state.conf.dad)))
   end
   state.has_ipv6 = enabled
-  return true
 end
 
 local function up(state)
   local plugin <const> = state.plugin
-  if not plugin.attach or plugin.stays_down and plugin.stays_down(state.conf) then return true end
-  return state.nl.link:set { dev = state.call.ifname, up = true }
+  if not plugin.attach or plugin.stays_down and plugin.stays_down(state.conf) then return end
+  try(state.nl.link:set { dev = state.call.ifname, up = true })
 end
 
 local function await_addresses(state)
-  if not state.has_ipv6 or state.conf.dad ~= "wait" then return true end
-  return dad.wait(state.nl, state.call.ifname)
+  if state.has_ipv6 and state.conf.dad == "wait" then
+    try(dad.wait(state.nl, state.call.ifname))
+  end
 end
 
 -- The subnets to which the kernel makes a route with the address, by their text.
@@ -170,39 +159,32 @@ end
 local function plan_routes(state, wanted)
   local before <const>, after <const> =
     changes.of(state.current, state.found or {}, wanted, state.call.ifname)
-  local plan, message, code = ecmp_plan(before, after)
-  if not plan then return nil, message, code end
+  local plan <const> = try(ecmp_plan(before, after))
   state.changed = #plan > 0
-  local tx
-  tx, message, code = plan:begin(state.nl)
-  if not tx then return nil, message, code end
+  local tx <const> = try(plan:begin(state.nl))
   state.undo:push("routes", function() return tx:close() end, function() tx:commit() end)
-  return true
 end
 
 local function routes(state)
-  local made, message, code = objects.make(state)
-  if not made then return nil, message, code end
-  return plan_routes(state, beside_connected(state, objects.use(state, state.wanted)))
+  objects.make(state)
+  plan_routes(state, beside_connected(state, objects.use(state, state.wanted)))
 end
 
 local function settle(state)
-  if not state.plugin.settle then return true end
-  return state.plugin.settle(state)
+  if state.plugin.settle then done(state.plugin.settle(state)) end
 end
 
+local function manage_neighbours(state) try(neighbours.manage(state)) end
+
 M.steps = {
-  remember, attach, sysctls, addresses, up, await_addresses, routes, neighbours.manage, settle,
+  remember, attach, sysctls, addresses, up, await_addresses, routes, manage_neighbours, settle,
 }
 
 ---@param state table
 ---@return table? state, string? message, string|integer? code
-function M.run(state)
-  for _, step in ipairs(M.steps) do
-    local ok, message, code = step(state)
-    if not ok then return nil, message, code end
-  end
+M.run = errors.returning(function(state)
+  for _, step in ipairs(M.steps) do done(step(state)) end
   return state
-end
+end)
 
 return M

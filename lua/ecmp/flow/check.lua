@@ -1,19 +1,19 @@
----The verb CHECK: is everything still as the ADD left it?
+---What CHECK compares: is everything still as the ADD left it?
 --
 -- The kernel is compared with the record of the ADD, and no rule is run: the answer does not depend
 -- on a script that was changed since. Without a record, the configuration and prevResult say what
 -- was meant.
-local add = require "ecmp.flow.add"
 local compare = require "ecmp.flow.verify"
 local context = require "ecmp.flow.context"
-local expect = require "ecmp.flow.expect"
-local flow = require "ecmp.flow"
 local identity = require "ecmp.fib.route"
-local ipam = require "ecmp.flow.ipam"
 local neighbours = require "ecmp.flow.neighbours"
 local record = require "ecmp.flow.record"
+local stages = require "ecmp.flow.stages"
+local try = require("ecmp.cni").try
 
 local M = {}
+
+local FAILED <const> = 999
 
 -- What a plugin behind this one in the chain has rearranged is that one's to check.
 local function still_ours(wanted, later)
@@ -36,10 +36,7 @@ local function from_result(asked)
     call = asked.call, plugin = asked.plugin, conf = asked.conf, dry = true,
     ipam_result = asked.call.prev,
   }
-  local ok, message, code = flow.run(state, "context", "context")
-  if ok then ok, message, code = expect.links(state) end
-  if ok then ok, message, code = flow.run(state, "ipam", "plan") end
-  if not ok then return nil, message, code end
+  stages.run(state, "context", "plan")
   return { wanted = state.wanted, plan = state.plan }
 end
 
@@ -80,12 +77,9 @@ local function all_differences(state, planned, later)
   local found <const> = link_differences(state, nl, call.ifname)
   if #found > 0 then return found end
   if state.plugin.inspect then append(found, state.plugin.inspect(state)) end
-  local current, message, code = nl.addr:list { dev = call.ifname }
-  if not current then return nil, message, code end
+  local current <const> = try(nl.addr:list { dev = call.ifname })
   append(found, compare.addresses(wanted_addresses(state, planned), current))
-  local routes
-  routes, message, code = context.routes(nl)
-  if not routes then return nil, message, code end
+  local routes <const> = try(context.routes(nl))
   append(found, compare.routes(still_ours(planned.wanted, later), routes))
   append(found, compare.deleted(still_ours(planned.found or {}, later), planned.wanted, routes))
   append(found, sysctl_differences(nl, planned))
@@ -93,39 +87,16 @@ local function all_differences(state, planned, later)
   return found
 end
 
-local function compare_all(state)
-  local planned, later, newer = record.load(state.call)
-  if newer then return nil, newer, 999 end
-  local message, code
-  if not planned then
-    planned, message, code = from_result(state)
-    if not planned then return nil, message, code end
-  end
+---Compares; a refusal that says all that differs is thrown.
+---@param state table with call, plugin, conf and nl
+function M.run(state)
+  local planned, later <const>, newer <const> = record.load(state.call)
+  try(not newer, newer, FAILED)
+  if not planned then planned = from_result(state) end
   state.was = planned
-  local differences
-  differences, message, code = all_differences(state, planned, later or {})
-  if not differences then return nil, message, code end
-  if #differences == 0 then return true end
-  return nil, ("CHECK %s: %s"):format(state.call.ifname, table.concat(differences, "; ")), 999
-end
-
----@param call table
----@param plugin table
----@return true? ok, string? message, string|integer? code  the message says all that differs
-function M.run(call, plugin)
-  local state <const> = { call = call, plugin = plugin }
-  local ok, message, code = flow.run(state, "netconf", "netconf")
-  if not ok then return nil, message, code end
-  if not call.prev then return nil, "prevResult: must be given for CHECK", 7 end
-  if state.conf.skipcheck then return true end
-  local nl <close>, why, number = add.open(call)
-  if not nl then return nil, why, number end
-  state.nl = nl
-  ok, message, code = compare_all(state)
-  if not ok then return nil, message, code end
-  local kind <const> = state.conf.ipam.type
-  if kind == "" or not plugin.attach then return true end
-  return ipam.ask(call, kind, "CHECK")
+  local differences <const> = all_differences(state, planned, later or {})
+  try(#differences == 0, ("CHECK %s: %s"):format(state.call.ifname,
+    table.concat(differences, "; ")), FAILED)
 end
 
 return M

@@ -8,7 +8,9 @@
 --
 --     stage     needs            adds                                      touches
 --     netconf   call, plugin     conf                                      nothing
+--     script    conf             script        (begins to load)            nothing
 --     context   nl               ctx, current                              reads the kernel
+--     pod       ctx, script      nothing       (waits for the script)      nothing
 --     ipam      conf             ipam, addresses                           the IPAM plugin
 --     routes    ipam             routes        (iproute2's words)          nothing
 --     group     routes, ctx      merged        (canonical)                 nothing
@@ -35,32 +37,20 @@
 --
 -- A plugin's `attach` marks one that makes an interface, and so an interface that exists already is
 -- refused before any address is handed out.
+local errors <const> = require "ecmp.cni.errors"
+local stages <const> = require "ecmp.flow.stages"
+
 local M = {}
 
-M.stages = { "netconf", "context", "ipam", "routes", "group", "plan", "apply", "result" }
-
-local function stage(state, name)
-  local own <const> = state.plugin.stages
-  return own and own[name] or require("ecmp.flow." .. name).run
-end
+---The stages in their order.
+M.stages = stages.order
 
 ---Runs a part of the stages.
 ---@param state table
 ---@param first string
 ---@param last string
 ---@return table? state, string? message, string|integer? code, string? details
-function M.run(state, first, last)
-  local running = false
-  for _, name in ipairs(M.stages) do
-    running = running or name == first
-    if running then
-      local ok, message, code, details = stage(state, name)(state)
-      if not ok then return nil, message, code, details end
-    end
-    if name == last then break end
-  end
-  return state
-end
+M.run = errors.returning(stages.run)
 
 ---Makes a plugin's verbs out of what it says about itself.
 ---@param plugin table see above
@@ -68,7 +58,9 @@ end
 function M.verbs(plugin)
   local verbs <const> = {}
   for _, name in ipairs { "add", "del", "check", "gc", "status" } do
-    verbs[name] = function(call) return require("ecmp.flow." .. name).run(call, plugin) end
+    verbs[name] = errors.returning(function(call)
+      return require("ecmp.flow.verbs")[name](call, plugin)
+    end)
   end
   -- For `ecmp plan`, and for authors who add a step to the stock flow.
   verbs.plugin = plugin

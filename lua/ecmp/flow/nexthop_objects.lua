@@ -4,6 +4,8 @@
 -- routes at once; a resilient group keeps flows where they are when it changes. The price is that
 -- the kernel deletes such objects silently when the carrier of their device goes, and the routes
 -- with them, so whoever asks for them is told so.
+local try = require("ecmp.cni").try
+
 local M = {}
 
 -- Buckets of a resilient group: flows move in steps of one bucket, so a hop needs a good number.
@@ -68,24 +70,21 @@ function M.choose(state)
   return { hops = chosen.hops, groups = chosen.groups }
 end
 
----Makes the chosen objects.
+---Makes the chosen objects; a refusal is thrown.
 ---@param state table
----@return true? ok, string? message, string? code
 function M.make(state)
   local chosen <const> = state.record.objects
-  if not chosen or #chosen.groups == 0 then return true end
+  if not chosen or #chosen.groups == 0 then return end
   io.stderr:write("ecmp: multipath.nexthops: routes by next-hop objects vanish when their "
     .. "interface loses its carrier, and do not return by themselves\n")
   for _, list in ipairs { chosen.hops, chosen.groups } do
     for _, object in ipairs(list) do
-      local ok, message, code = state.nl.nexthop:add(object)
-      if not ok then return nil, message, code end
+      try(state.nl.nexthop:add(object))
       state.undo:push("nexthop " .. object.id, function()
         return state.nl.nexthop:del { id = object.id }
       end)
     end
   end
-  return true
 end
 
 ---The wanted routes as they are to be programmed: by group number where there is a group.

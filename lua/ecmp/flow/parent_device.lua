@@ -2,8 +2,11 @@
 local netlink = require "ecmp.nl"
 local identity = require "ecmp.fib.route"
 local interface = require "ecmp.flow.interface"
+local try = require("ecmp.cni").try
 
 local M = {}
+
+local MISTAKE <const> = 7
 
 local DEFAULT <const> = { ["0.0.0.0/0"] = true, ["::/0"] = true }
 
@@ -18,14 +21,13 @@ function M.default_interface(nl)
     local hop <const> = held and DEFAULT[held.dst] and held.nexthops[1]
     if hop and hop.dev then return hop.dev end
   end
-  return nil, "master: must be given, there is no default route to take it from", 7
+  return nil, "master: must be given, there is no default route to take it from", MISTAKE
 end
 
 -- The namespace where the master is: the host's, or with `linkInContainer` the pod's own.
 local function lower_space(state)
   if state.conf.linkInContainer then return state.nl end
-  local host, message, code = netlink.open()
-  if not host then return nil, message, code end
+  local host <const> = try(netlink.open())
   state.undo:push("host", function() host:close() end, function() host:close() end)
   return host
 end
@@ -33,44 +35,34 @@ end
 -- An ipvlan may have a larger MTU than its master, as far as the kernel and the reference plugin
 -- are concerned.
 local function check_master(lower, conf, kind)
-  local master, message, code = lower.link:get { dev = conf.master }
-  if not master then
-    return nil, ("master: %s"):format(message), code == "ENODEV" and 7 or code
-  end
-  if kind == "ipvlan" or (conf.mtu or 0) <= master.mtu then return true end
-  return nil, ("mtu: %d is more than the %d of the master %s"):format(
-    conf.mtu, master.mtu, conf.master), 7
+  local master <const>, message <const>, code <const> = lower.link:get { dev = conf.master }
+  try(master, master or "master: " .. message, code == "ENODEV" and MISTAKE or code)
+  try(kind == "ipvlan" or (conf.mtu or 0) <= master.mtu,
+    ("mtu: %d is more than the %d of the master %s"):format(conf.mtu or 0, master.mtu,
+      conf.master), MISTAKE)
 end
 
----Makes the interface in the pod. The kernel takes back all of it by the link alone.
+---Makes the interface in the pod; a refusal is thrown. The kernel takes back all of it by the link
+---alone.
 ---@param state table
 ---@param kind "macvlan"|"ipvlan"
 ---@param attributes table what the link is made with, beside name, master and mtu
----@return true? ok, string? message, string|integer? code
+---@return true ok
 function M.attach(state, kind, attributes)
   local conf <const>, call <const> = state.conf, state.call
-  local lower, ok, message, code
-  lower, message, code = lower_space(state)
-  if not lower then return nil, message, code end
-  if not conf.master then
-    conf.master, message, code = M.default_interface(lower)
-    if not conf.master then return nil, message, code end
-  end
-  ok, message, code = check_master(lower, conf, kind)
-  if not ok then return nil, message, code end
+  local lower <const> = lower_space(state)
+  conf.master = conf.master or try(M.default_interface(lower))
+  check_master(lower, conf, kind)
   local link <const> = {
     name = call.ifname, type = kind, link = conf.master, netns = call.netns,
     mtu = conf.mtu ~= 0 and conf.mtu or nil,
   }
   for key, value in pairs(attributes) do link[key] = value end
-  ok, message, code = lower.link:add(link)
-  if not ok then return nil, message, code end
+  try(lower.link:add(link))
   state.undo:push("interface " .. call.ifname, function()
     return state.nl.link:del { dev = call.ifname }
   end)
-  local own
-  own, message, code = interface.describe(state.nl, call.ifname, call.netns)
-  if not own then return nil, message, code end
+  local own <const> = try(interface.describe(state.nl, call.ifname, call.netns))
   state.interfaces, state.interface = { own }, 0
   return true
 end

@@ -1,6 +1,7 @@
----What has been done so far and how to take it back: the list behind "ADD is all or nothing".
+---What has been done so far and how to take it back: "all or nothing" for whoever changes several
+---things.
 --
---     local undo <close> = require("ecmp.flow.undo").new()
+--     local undo <close> = require("ecmp.undo").new()
 --     undo:push("link eth0", function() return nl.link:del("eth0") end)
 --     ...
 --     undo:commit()          -- nothing is taken back any more
@@ -8,24 +9,31 @@
 -- Leaving the scope without `commit`, by return or by error, takes everything back, newest first.
 local M = {}
 
-local list <const> = {}
-list.__index = list
+local Stack <const> = { __name = "ecmp.undo" }
+Stack.__index = Stack
 
----@return table undo an empty list
-function M.new()
-  return setmetatable({ steps = {} }, list)
+local function to_stderr(what, message)
+  io.stderr:write(("ecmp: undo %s: %s\n"):format(what, message))
+end
+
+---An empty stack.
+---@param report? fun(what: string, message: string) told what could not be taken back; absent:
+---a line on stderr
+---@return table undo
+function M.new(report)
+  return setmetatable({ steps = {}, report = report or to_stderr }, Stack)
 end
 
 ---Notes how to take one thing back.
----@param what string for the log, should taking it back fail
+---@param what string for the report, should taking it back fail
 ---@param step fun(): any, string? what to call; nil, message is a failure, and so is an error
 ---@param keep? fun() what to call at `commit`
-function list:push(what, step, keep)
+function Stack:push(what, step, keep)
   self.steps[#self.steps + 1] = { what = what, step = step, keep = keep }
 end
 
 ---Keeps everything done so far.
-function list:commit()
+function Stack:commit()
   local steps <const> = self.steps
   self.steps = {}
   for _, entry in ipairs(steps) do
@@ -33,10 +41,10 @@ function list:commit()
   end
 end
 
----Takes everything back, newest first. One step that fails is logged and stops no other: what is
+---Takes everything back, newest first. One step that fails is reported and stops no other: what is
 ---left behind must be as little as possible.
 ---@return boolean clean whether every step succeeded
-function list:run()
+function Stack:rollback()
   local steps <const> = self.steps
   self.steps = {}
   local clean = true
@@ -45,12 +53,12 @@ function list:run()
     if not called then done, message = nil, done end
     if done == nil and message then
       clean = false
-      io.stderr:write(("ecmp: undo %s: %s\n"):format(steps[i].what, message))
+      self.report(steps[i].what, message)
     end
   end
   return clean
 end
 
-list.__close = list.run
+function Stack:__close() self:rollback() end
 
 return M

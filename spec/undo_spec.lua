@@ -1,6 +1,6 @@
-local undo_list = require "ecmp.flow.undo"
+local undo_stack = require "ecmp.undo"
 
-describe("an undo list", function()
+describe("an undo stack", function()
   local done
   local function step(name)
     return function()
@@ -13,7 +13,7 @@ describe("an undo list", function()
 
   it("takes everything back, newest first, when its scope ends", function()
     do
-      local undo <close> = undo_list.new()
+      local undo <close> = undo_stack.new()
       undo:push("one", step "one")
       undo:push("two", step "two")
     end
@@ -22,7 +22,7 @@ describe("an undo list", function()
 
   it("takes everything back when an error ends the scope", function()
     pcall(function()
-      local undo <close> = undo_list.new()
+      local undo <close> = undo_stack.new()
       undo:push("one", step "one")
       error "late"
     end)
@@ -31,7 +31,7 @@ describe("an undo list", function()
 
   it("takes nothing back after commit, and tells each step that it stays", function()
     do
-      local undo <close> = undo_list.new()
+      local undo <close> = undo_stack.new()
       undo:push("one", step "one", step "kept")
       undo:commit()
     end
@@ -41,11 +41,11 @@ describe("an undo list", function()
   it("goes on after a step that fails or throws", function()
     local stderr <const>, log = io.stderr, {}
     rawset(io, "stderr", { write = function(_, text) log[#log + 1] = text end })
-    local undo <const> = undo_list.new()
+    local undo <const> = undo_stack.new()
     undo:push("one", step "one")
     undo:push("two", function() return nil, "no such thing" end)
     undo:push("three", function() error "boom" end)
-    local clean <const> = undo:run()
+    local clean <const> = undo:rollback()
     rawset(io, "stderr", stderr)
     assert.is_false(clean)
     assert.same({ "one" }, done)

@@ -1,0 +1,20 @@
+---Stage: begins to load the rule script of the site, in a process of its own, while the pod is
+---looked at; `state.script`.
+local sandbox <const> = require "ecmp.sandbox"
+
+local M = {}
+
+---@param state table
+---@return table? state, string? message, integer? code  100 for a script that may not be run
+function M.run(state)
+  local conf <const> = state.conf
+  if not conf.script then return state end
+  local script, message, code = sandbox.start(conf.script, {
+    trusted = conf.trusted, merge = conf.merge,
+  })
+  if not script then return nil, message, code end
+  state.script = script
+  return state
+end
+
+return M

@@ -1,33 +1,31 @@
--- What was refused of several things that do not depend on each other: all are tried, and what is
--- said is the first refusal and how many more there are.
-
-local Tally = {}
-Tally.__index = Tally
-
+---Collects the errors of operations that do not depend on each other: all are tried, and what is
+---reported is the first refusal and how many more there are.
 local M = {}
 
+local Collector <const> = { __name = "ecmp.errors" }
+Collector.__index = Collector
+
+---An empty collector.
+---@return table collector
 function M.new()
-  return setmetatable({ count = 0 }, Tally)
+  return setmetatable({ count = 0 }, Collector)
 end
 
----Takes an outcome.
+---Takes the outcome of one operation.
 ---@param ok any
 ---@param message? string
 ---@param code? string
-function Tally:note(ok, message, code)
-  if not ok then
-    self.count = self.count + 1
-    self.message, self.code = self.message or message, self.code or code
-  end
+function Collector:note(ok, message, code)
+  if ok then return end
+  self.count = self.count + 1
+  self.message, self.code = self.message or message, self.code or code
 end
 
----@return true|nil, string? message, string? code
-function Tally:result()
-  if self.count == 0 then
-    return true
-  elseif self.count == 1 then
-    return nil, self.message, self.code
-  end
+---What came of all of them.
+---@return true|nil ok, string? message, string? code
+function Collector:result()
+  if self.count == 0 then return true end
+  if self.count == 1 then return nil, self.message, self.code end
   return nil, ("%s; and %d more"):format(self.message, self.count - 1), self.code
 end
 

@@ -1,5 +1,7 @@
 ---What rules are told about the attachment and the pod: the kernel read once, before any decision.
+local errors = require "ecmp.cni.errors"
 local identity = require "ecmp.fib.route"
+local try = require("ecmp.cni").try
 
 local M = {}
 
@@ -38,21 +40,15 @@ local function read(state)
   local nl <const> = state.nl
   -- A pod that does not exist, for `ecmp plan`, has what plugins before this one have planned.
   if not nl then return {}, state.planned or {} end
-  local links, message, code = M.links(nl)
-  if not links then return nil, message, code end
-  local routes
-  routes, message, code = M.routes(nl)
-  if not routes then return nil, message, code end
-  return links, routes
+  return try(M.links(nl)), try(M.routes(nl))
 end
 
 ---Reads the pod's namespace and makes the context; `state.ctx`, `state.current`.
 ---@param state table
 ---@return table? state, string? message, string? code
-function M.run(state)
+M.run = errors.returning(function(state)
   local call <const> = state.call
-  local links, current, code = read(state)
-  if not links then return nil, current, code end
+  local links <const>, current <const> = read(state)
   local plain <const> = {}
   for i, route in ipairs(current) do plain[i] = identity.plain(route) end
   state.current = current
@@ -62,6 +58,6 @@ function M.run(state)
     addresses = {}, links = links, current = plain,
   }
   return state
-end
+end)
 
 return M

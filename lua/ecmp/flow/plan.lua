@@ -3,16 +3,21 @@
 -- The plan is the table that `ecmp plan --json` prints and that a rule script sees last:
 -- `addresses` with their interface, `routes` in iproute2's words, `sysctls` of the pod by name.
 -- `neighbours` that the kernel is to manage follow from the routes, and come behind the script.
-local request = require "ecmp.cni.request"
+local cni = require "ecmp.cni"
 local conflict = require "ecmp.flow.conflict"
+local errors = require "ecmp.cni.errors"
 local identity = require "ecmp.fib.route"
 local ip = require "ecmp.ip"
 local neighbours = require "ecmp.flow.neighbours"
 local netconf = require "ecmp.flow.netconf"
+local request = require "ecmp.cni.request"
 
 local M = {}
 
-local MISTAKE <const> = 7
+local refuse <const>, try <const> = cni.refuse, cni.try
+
+-- CNI's codes for a mistake in the configuration, and for a script that is at fault.
+local MISTAKE <const>, SCRIPT <const> = 7, 100
 
 local policy_numbers <const> = { l3 = "0", l4 = "1", inner = "2" }
 -- The policy under which the kernel looks at a list of packet fields.
@@ -69,16 +74,15 @@ end
 local function canonical_of(routes)
   local list <const> = {}
   for i, route in ipairs(routes) do
-    local canonical <const>, message = identity.canonical(route)
-    if not canonical then return nil, ("plan.routes[%d].%s"):format(i, message), 100 end
-    list[i] = canonical
+    local canonical <const>, message <const> = identity.canonical(route)
+    list[i] = canonical or refuse(SCRIPT, ("plan.routes[%d].%s"):format(i, message))
   end
   return list
 end
 
 -- Routers are others than the pod: what it sent to its own address would not leave it.
 local function refuse_own_gateway(state)
-  if request.is_as_reference(state.call) then return true end
+  if request.is_as_reference(state.call) then return end
   local own <const> = {}
   for _, entry in ipairs(state.plan.addresses) do
     local address <const> = ip.parse(entry.address)
@@ -87,12 +91,11 @@ local function refuse_own_gateway(state)
   for _, route in ipairs(state.wanted) do
     for _, hop in ipairs(route.nexthops) do
       if hop.via and own[hop.via] then
-        return nil, ("route %s: the next hop via %s is the pod's own address")
-          :format(route.dst, hop.via), MISTAKE
+        refuse(MISTAKE, ("route %s: the next hop via %s is the pod's own address")
+          :format(route.dst, hop.via))
       end
     end
   end
-  return true
 end
 
 -- The kernel has no IPv6 on an interface with less.
@@ -100,41 +103,35 @@ local LEAST_IPV6_MTU <const> = 1280
 
 local function check_mtu(state)
   local mtu <const> = state.plugin.attach and state.conf.mtu or 0
-  if mtu == 0 or mtu >= LEAST_IPV6_MTU then return true end
+  if mtu == 0 or mtu >= LEAST_IPV6_MTU then return end
   for _, entry in ipairs(state.plan.addresses) do
     local address <const> = ip.parse(entry.address)
     if address and address:family() == 6 then
-      return nil, ("mtu: %d is less than the %d that IPv6 needs, and the pod gets %s")
-        :format(mtu, LEAST_IPV6_MTU, entry.address), MISTAKE
+      refuse(MISTAKE, ("mtu: %d is less than the %d that IPv6 needs, and the pod gets %s")
+        :format(mtu, LEAST_IPV6_MTU, entry.address))
     end
   end
-  return true
 end
 
 ---@param state table
 ---@return table? state, string? message, integer? code  7 for a refused conflict, 100 for a script
-function M.run(state)
+M.run = errors.returning(function(state)
   local conf <const>, dev <const> = state.conf, state.call.ifname
-  local routes, message, code = conflict.settle(state.merged, state.current, conf.conflict, dev)
-  if not routes then return nil, message, code end
+  local routes = try(conflict.settle(state.merged, state.current, conf.conflict, dev))
   local plan = {
     addresses = state.addresses, routes = words_of(routes),
     sysctls = M.sysctls(conf.multipath, dev),
   }
   if state.script then
-    plan, message, code = state.script:plan(plan, state.ctx)
-    if not plan then return nil, message, code end
-    routes, message, code = canonical_of(plan.routes)
-    if not routes then return nil, message, code end
+    plan = try(state.script:plan(plan, state.ctx))
+    routes = canonical_of(plan.routes)
   end
   local timing <const> = conf.multipath.useNeigh
   if type(timing) == "table" then manage_neighbours(plan, routes, timing, dev) end
   state.plan, state.wanted = plan, routes
-  local ok
-  ok, message, code = check_mtu(state)
-  if ok then ok, message, code = refuse_own_gateway(state) end
-  if not ok then return nil, message, code end
+  check_mtu(state)
+  refuse_own_gateway(state)
   return state
-end
+end)
 
 return M

@@ -292,7 +292,7 @@ describe("the hook plan", function()
         .. "dev eth0 has the destination, table and metric of plan.routes[2], default via "
         .. "2001:db8::1 dev eth0; join them or give each a metric",
       ["plan.routes = { { dst = '::/0', dev = 'eth0', encap = {} } } return plan"] =
-        "plan.routes.encap.type: missing: one of mpls, ip, ip6, seg6, seg6local, rpl, ioam6, bpf, xfrm",
+        "plan.routes[1].encap.type: missing: one of mpls, ip, ip6, seg6, seg6local, rpl, ioam6, bpf, xfrm",
       ["plan.addresses.x = 1 return plan"] =
         "plan.addresses.x: a list of addresses has no such entry",
       ["plan.addresses[1] = 5 return plan"] = "plan.addresses[1]: a table is due here, not a number",

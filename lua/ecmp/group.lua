@@ -2,9 +2,9 @@
 --
 -- What makes two routes the same, in either family, is the subject of ecmp.fib.route, whose
 -- functions are offered here too: a script needs one module.
-local hop <const> = require "ecmp.fib.nexthop"
-local identity <const> = require "ecmp.fib.route"
-local rtnl <const> = require "ecmp.rtnl"
+local hop = require "ecmp.fib.nexthop"
+local identity = require "ecmp.fib.route"
+local rtnl = require "ecmp.rtnl"
 
 local M = {
   canonical = identity.canonical, held = identity.held, plain = identity.plain,

@@ -1,5 +1,5 @@
--- The public face: what README and the examples use. Parts are loaded when first touched, so that a
--- plugin that only parses JSON pays for nothing else.
+---The public face: what README and the examples use. Parts are loaded when first touched, so that a
+---plugin that only parses JSON pays for nothing else.
 
 local M = {}
 

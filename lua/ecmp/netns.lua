@@ -1,7 +1,7 @@
 --- Network namespaces by name, as `ip netns` keeps them: bind mounts under /run/netns.
 ---
 --- Nothing here leaves the caller elsewhere: a namespace is made on the way and entered by a child.
-local sys <const> = require "ecmp.sys"
+local sys = require "ecmp.sys"
 
 local M = {}
 

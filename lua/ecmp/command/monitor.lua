@@ -1,9 +1,9 @@
 ---ecmp monitor: what happens to routes, next hops, links and addresses, as it happens.
-local ecmp <const> = require "ecmp"
-local iproute2 <const> = require "ecmp.nl.json"
-local json <const> = require "ecmp.json"
-local sys <const> = require "ecmp.sys"
-local terminal <const> = require "ecmp.repl.terminal"
+local ecmp = require "ecmp"
+local iproute2 = require "ecmp.nl.json"
+local json = require "ecmp.json"
+local sys = require "ecmp.sys"
+local terminal = require "ecmp.repl.terminal"
 
 local M = { name = "monitor", summary = "print route, next hop, link and address events" }
 

@@ -2,7 +2,7 @@
 --
 -- Whoever loads this makes our IPAM plugins known to the flow, which runs them in this process; the
 -- flow itself knows no plugin and looks for executables on CNI_PATH.
-local cni <const> = require "ecmp.cni"
+local cni = require "ecmp.cni"
 
 local M = {}
 

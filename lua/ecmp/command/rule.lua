@@ -2,14 +2,14 @@
 --
 -- The script is loaded into its cage, after the check of who may write it, and the stages are those
 -- of a real ADD: what passes here passes on a node.
-local explain <const> = require "ecmp.flow.explain"
-local identity <const> = require "ecmp.fib.route"
-local json <const> = require "ecmp.json"
-local plan <const> = require "ecmp.command.plan"
-local programs <const> = require "ecmp.command.programs"
-local sandbox <const> = require "ecmp.sandbox"
-local samples <const> = require "ecmp.rule.samples"
-local sys <const> = require "ecmp.sys"
+local explain = require "ecmp.flow.explain"
+local identity = require "ecmp.fib.route"
+local json = require "ecmp.json"
+local plan = require "ecmp.command.plan"
+local programs = require "ecmp.command.programs"
+local sandbox = require "ecmp.sandbox"
+local samples = require "ecmp.rule.samples"
+local sys = require "ecmp.sys"
 
 local M = { name = "rule", summary = "try a rule script on configurations" }
 

@@ -1,11 +1,11 @@
 ---ecmp show: the routes of a namespace, as `ip route` prints them.
-local ecmp <const> = require "ecmp"
-local iproute2 <const> = require "ecmp.nl.json"
-local json <const> = require "ecmp.json"
-local lists <const> = require "ecmp.nl.text"
-local rtnl <const> = require "ecmp.rtnl"
-local site <const> = require "ecmp.nl.names"
-local terminal <const> = require "ecmp.repl.terminal"
+local ecmp = require "ecmp"
+local iproute2 = require "ecmp.nl.json"
+local json = require "ecmp.json"
+local lists = require "ecmp.nl.text"
+local rtnl = require "ecmp.rtnl"
+local site = require "ecmp.nl.names"
+local terminal = require "ecmp.repl.terminal"
 
 local M = { name = "show", summary = "show routes with their next hops, as ip route prints them" }
 

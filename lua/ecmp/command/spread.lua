@@ -1,10 +1,10 @@
 ---ecmp spread: which share of flows takes which next hop, by the kernel's own answer.
-local bars <const> = require "ecmp.nl.bars"
-local ecmp <const> = require "ecmp"
-local ip <const> = require "ecmp.ip"
-local json <const> = require "ecmp.json"
-local sys <const> = require "ecmp.sys"
-local terminal <const> = require "ecmp.repl.terminal"
+local bars = require "ecmp.nl.bars"
+local ecmp = require "ecmp"
+local ip = require "ecmp.ip"
+local json = require "ecmp.json"
+local sys = require "ecmp.sys"
+local terminal = require "ecmp.repl.terminal"
 
 local M = { name = "spread", summary = "show which share of flows takes which next hop" }
 

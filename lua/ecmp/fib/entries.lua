@@ -10,8 +10,8 @@
 --         by next-hop objects, and to nowhere. A replace is of the first that joins or of the first
 --         that does not, as its route does. A request to delete names device, gateway and
 --         protocol; a route by an object has any device and gateway.
-local nexthop <const> = require "ecmp.fib.nexthop"
-local route_of <const> = require "ecmp.fib.route"
+local nexthop = require "ecmp.fib.nexthop"
+local route_of = require "ecmp.fib.route"
 
 local M = {}
 

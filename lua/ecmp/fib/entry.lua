@@ -1,5 +1,5 @@
--- One entry of the kernel's routing tables: whether it is the one that is meant, and the request
--- that deletes it and nothing beside it.
+---One entry of the kernel's routing tables: whether it is the one that is meant, and the request
+---that deletes it and nothing beside it.
 
 local identity = require "ecmp.fib.route"
 local rtnl = require "ecmp.rtnl"

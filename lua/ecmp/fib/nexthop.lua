@@ -3,8 +3,8 @@
 -- A next hop is `{ via?, dev?, weight = 1.., onlink = true?, encap?, realm? }` with `via` in its
 -- shortest text; `inet6 ADDRESS` where an IPv4 route leaves by an IPv6 gateway. All of them but the
 -- weight and the realm tell one hop from another, as in the kernel.
-local ip <const> = require "ecmp.ip"
-local rtnl <const> = require "ecmp.rtnl"
+local ip = require "ecmp.ip"
+local rtnl = require "ecmp.rtnl"
 
 local M = {}
 

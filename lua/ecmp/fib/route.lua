@@ -15,9 +15,9 @@
 --
 -- A longer multipath route silently ends the kernel's dump, so it is refused here. What one key
 -- holds where there are several routes of it is the subject of ecmp.fib.entries.
-local ip <const> = require "ecmp.ip"
-local nexthop <const> = require "ecmp.fib.nexthop"
-local rtnl <const> = require "ecmp.rtnl"
+local ip = require "ecmp.ip"
+local nexthop = require "ecmp.fib.nexthop"
+local rtnl = require "ecmp.rtnl"
 
 local M = {}
 

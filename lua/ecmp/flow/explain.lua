@@ -3,9 +3,9 @@
 --
 -- A decision is `{ rule, came, goes }`: the rule in words ("merge ecmp", "script PATH", "conflict
 -- yield", "script PATH: plan"), and two lists of routes in iproute2's words.
-local conflict <const> = require "ecmp.flow.conflict"
-local identity <const> = require "ecmp.fib.route"
-local json <const> = require "ecmp.json"
+local conflict = require "ecmp.flow.conflict"
+local identity = require "ecmp.fib.route"
+local json = require "ecmp.json"
 
 local M = {}
 

@@ -37,10 +37,12 @@
 --
 -- A plugin's `attach` marks one that makes an interface, and so an interface that exists already is
 -- refused before any address is handed out.
-local errors <const> = require "ecmp.cni.errors"
-local stages <const> = require "ecmp.flow.stages"
+local errors = require "ecmp.cni.errors"
+local stages = require "ecmp.flow.stages"
 
 local M = {}
+
+local run <const> = errors.returning(stages.run)
 
 ---The stages in their order.
 M.stages = stages.order
@@ -50,7 +52,9 @@ M.stages = stages.order
 ---@param first string
 ---@param last string
 ---@return table? state, string? message, string|integer? code, string? details
-M.run = errors.returning(stages.run)
+function M.run(state, first, last)
+  return run(state, first, last)
+end
 
 ---Makes a plugin's verbs out of what it says about itself.
 ---@param plugin table see above

@@ -1,9 +1,9 @@
 ---Stage: whether the pod is as an ADD needs it, before anything is handed out.
-local cni <const> = require "ecmp.cni"
-local errors <const> = require "ecmp.cni.errors"
-local expect <const> = require "ecmp.flow.expect"
-local netlink <const> = require "ecmp.nl"
-local record <const> = require "ecmp.flow.record"
+local cni = require "ecmp.cni"
+local errors = require "ecmp.cni.errors"
+local expect = require "ecmp.flow.expect"
+local netlink = require "ecmp.nl"
+local record = require "ecmp.flow.record"
 
 local M = {}
 

@@ -1,6 +1,6 @@
 ---Stage: begins to load the rule script of the site, in a process of its own, while the pod is
 ---looked at; `state.script`.
-local sandbox <const> = require "ecmp.sandbox"
+local sandbox = require "ecmp.sandbox"
 
 local M = {}
 

@@ -1,5 +1,5 @@
 ---The stages of the flow, in the order in which they run.
-local done <const> = require("ecmp.cni").done
+local done = require("ecmp.cni").done
 
 local M = {}
 

@@ -1,13 +1,13 @@
 ---The verbs of an interface plugin: which stages each runs, and on what.
 --
 -- A refusal, from any depth, is thrown (`cni.try`) and caught by who runs the verb.
-local errors <const> = require "ecmp.cni.errors"
-local ipam <const> = require "ecmp.flow.ipam"
-local netlink <const> = require "ecmp.nl"
-local record <const> = require "ecmp.flow.record"
-local stages <const> = require "ecmp.flow.stages"
-local try <const> = require("ecmp.cni").try
-local undo_stack <const> = require "ecmp.undo"
+local errors = require "ecmp.cni.errors"
+local ipam = require "ecmp.flow.ipam"
+local netlink = require "ecmp.nl"
+local record = require "ecmp.flow.record"
+local stages = require "ecmp.flow.stages"
+local try = require("ecmp.cni").try
+local undo_stack = require "ecmp.undo"
 
 local M = {}
 

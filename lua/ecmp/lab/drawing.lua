@@ -1,4 +1,4 @@
--- The lab as a picture: text for a terminal, SVG for a page.
+---The lab as a picture: text for a terminal, SVG for a page.
 
 local M = {}
 

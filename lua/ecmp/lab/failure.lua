@@ -1,7 +1,7 @@
--- The ways in which a gateway can fail, and their mending.
+---Failures of a lab's gateways, and how each is mended.
 
-local sys <const> = require "ecmp.sys"
-local topology <const> = require "ecmp.lab.topology"
+local sys = require "ecmp.sys"
+local topology = require "ecmp.lab.topology"
 
 local M = {}
 

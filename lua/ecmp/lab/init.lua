@@ -1,5 +1,5 @@
--- A scratch network to try routes in: a pod, routers, and a server behind them, wired with real
--- veths.
+---A scratch network to try routes in: a pod, routers, and a server behind them, wired with real
+---veths.
 --
 --     local lab <close> = assert(ecmp.lab { gateways = 3 })
 --     lab.pod.route:add { dst = "default", nexthops = lab:hops(4) }
@@ -8,8 +8,8 @@
 -- Every part is a namespace that nothing but this process holds, by a descriptor: whatever ends the
 -- process, SIGKILL too, takes the lab with it.
 
-local failure <const> = require "ecmp.lab.failure"
-local topology <const> = require "ecmp.lab.topology"
+local failure = require "ecmp.lab.failure"
+local topology = require "ecmp.lab.topology"
 
 ---@class ecmp.Lab
 ---@field pod ecmp.Handle

@@ -1,4 +1,4 @@
--- What a lab is made of: namespaces, wires, addresses, and the routes of everybody but the pod.
+---What a lab is made of: namespaces, wires, addresses, and the routes of everybody but the pod.
 --
 --              eth1  10.0.1.2 -- 10.0.1.1  lan gw1 wan  10.1.1.1 -- 10.1.1.2  gw1
 --   pod        eth2  10.0.2.2 -- 10.0.2.1  lan gw2 wan  10.1.2.1 -- 10.1.2.2  gw2     server
@@ -7,10 +7,10 @@
 -- With a shared segment the pod has one device, eth0, and the gateways are 10.0.0.1, 10.0.0.2, ...
 -- The server answers for a whole prefix, so that flows can differ in their destinations too.
 
-local netlink <const> = require "ecmp.nl"
-local ip <const> = require "ecmp.ip"
-local netns <const> = require "ecmp.netns"
-local sys <const> = require "ecmp.sys"
+local netlink = require "ecmp.nl"
+local ip = require "ecmp.ip"
+local netns = require "ecmp.netns"
+local sys = require "ecmp.sys"
 
 local M = {}
 

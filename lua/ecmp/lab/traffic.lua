@@ -1,9 +1,9 @@
--- Real packets: flows from the pod to the server, counted at the gateways they take.
+---Real packets: flows from the pod to the server, counted at the gateways they take.
 
-local bars <const> = require "ecmp.nl.bars"
-local ip <const> = require "ecmp.ip"
-local netns <const> = require "ecmp.netns"
-local sys <const> = require "ecmp.sys"
+local bars = require "ecmp.nl.bars"
+local ip = require "ecmp.ip"
+local netns = require "ecmp.netns"
+local sys = require "ecmp.sys"
 
 local M = {}
 

@@ -1,4 +1,4 @@
--- Shares as bars: one line for each next hop, its gateway, device, percentage and bar.
+---Shares as bars: one line for each next hop, its gateway, device, percentage and bar.
 
 local M = {}
 

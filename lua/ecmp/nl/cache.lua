@@ -1,6 +1,6 @@
--- What is known of the kernel's objects of one kind: what a notification makes of it, and what a
--- list tells that no notification did. Whoever applies the events to the list they begin with holds
--- what the kernel holds.
+---What is known of the kernel's objects of one kind: what a notification makes of it, and what a
+---list tells that no notification did. Whoever applies the events to the list they begin with holds
+---what the kernel holds.
 
 local Known = {}
 Known.__index = Known

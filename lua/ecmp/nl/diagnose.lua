@@ -1,6 +1,6 @@
--- Why the kernel refuses a route. It does not say which next hop of several it minds, but it can be
--- asked what it thinks of one without anything being changed: "route try" replaces what is not
--- there and refuses what is, so that ENOENT and EEXIST are its way to say that all is well.
+---Why the kernel refuses a route. It does not say which next hop of several it minds, but it can be
+---asked what it thinks of one without anything being changed: "route try" replaces what is not
+---there and refuses what is, so that ENOENT and EEXIST are its way to say that all is well.
 
 local entries = require "ecmp.fib.entry"
 local hops_equal = require "ecmp.fib.nexthop".equal

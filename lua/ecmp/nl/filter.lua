@@ -1,4 +1,4 @@
--- Filters of lists: which words there are, what the kernel is asked, and what is compared here.
+---Filters of lists: which words there are, what the kernel is asked, and what is compared here.
 
 local rtnl = require "ecmp.rtnl"
 

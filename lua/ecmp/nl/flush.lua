@@ -1,4 +1,4 @@
--- Deleting whatever a filter finds: in batches, and one by one what needs a closer look.
+---Deleting whatever a filter finds: in batches, and one by one what needs a closer look.
 
 local filters = require "ecmp.nl.filter"
 local rtnl = require "ecmp.rtnl"

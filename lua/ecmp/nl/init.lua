@@ -1,4 +1,4 @@
--- A handle on one namespace: `nl.route`, `nl.link`, `nl.addr`, ... and what concerns all of them.
+---A handle on one namespace: `nl.route`, `nl.link`, `nl.addr`, ... and what concerns all of them.
 
 local rtnl = require "ecmp.rtnl"
 local object = require "ecmp.nl.object"

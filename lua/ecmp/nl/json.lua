@@ -1,7 +1,7 @@
--- Views in the words of `ip -j`: the same names and shapes, for programs that read those already.
+---Views in the words of `ip -j`: the same names and shapes, for programs that read those already.
 
-local json <const> = require "ecmp.json"
-local site <const> = require "ecmp.nl.names"
+local json = require "ecmp.json"
+local site = require "ecmp.nl.names"
 
 local M = {}
 

@@ -1,5 +1,5 @@
--- The entries of one destination in one table: which there are, which is used, how one goes, and
--- how one is changed where it is. How the families differ in that is here and in ecmp.fib.entries.
+---The entries of one destination in one table: which there are, which is used, how one goes, and
+---how one is changed where it is. How the families differ in that is here and in ecmp.fib.entries.
 
 local entries = require "ecmp.fib.entry"
 local identity = require "ecmp.fib.route"

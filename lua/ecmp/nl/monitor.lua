@@ -1,4 +1,4 @@
--- Events as they happen: `for event in nl:monitor { "route", "link" } do ... end`.
+---Events as they happen: `for event in nl:monitor { "route", "link" } do ... end`.
 --
 -- A monitor has a socket of its own; names of interfaces are asked over the handle's. When the
 -- kernel drops events (ENOBUFS) the loop gets one event of verb "overrun", and then what changed

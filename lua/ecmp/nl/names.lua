@@ -1,5 +1,5 @@
--- Names that a site gives to tables, protocols, realms and the like in /etc/iproute2, as `ip` reads
--- and prints them; newer releases of iproute2 have their own in /usr/share/iproute2.
+---Names that a site gives to tables, protocols, realms and the like in /etc/iproute2, as `ip` reads
+---and prints them; newer releases of iproute2 have their own in /usr/share/iproute2.
 
 local sys = require "ecmp.sys"
 

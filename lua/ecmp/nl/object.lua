@@ -1,4 +1,4 @@
--- One kind of kernel object as a set of verbs: `nl.link:add { ... }`, `nl.addr:list()`.
+---One kind of kernel object as a set of verbs: `nl.link:add { ... }`, `nl.addr:list()`.
 
 local filters = require "ecmp.nl.filter"
 local flush = require "ecmp.nl.flush"

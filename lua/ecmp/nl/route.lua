@@ -1,4 +1,4 @@
--- Routes: the verbs of every object, with one meaning for both families where the kernel has two.
+---Routes: the verbs of every object, with one meaning for both families where the kernel has two.
 
 local crowd = require "ecmp.nl.siblings"
 local entries = require "ecmp.fib.entry"

@@ -1,5 +1,5 @@
--- Flushing routes: which of a list can be deleted blindly, and which share their place with one
--- that is to stay.
+---Flushing routes: which of a list can be deleted blindly, and which share their place with one
+---that is to stay.
 
 local entries = require "ecmp.fib.entry"
 

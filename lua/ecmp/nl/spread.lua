@@ -1,4 +1,4 @@
--- Where flows go: the kernel is asked for each of a number of flows which next hop it would take.
+---Where flows go: the kernel is asked for each of a number of flows which next hop it would take.
 
 local rtnl = require "ecmp.rtnl"
 local object = require "ecmp.nl.object"

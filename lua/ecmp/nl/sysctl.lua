@@ -1,4 +1,4 @@
--- Sysctls of the handle's namespace: `nl.sysctl:get "net.ipv4.ip_forward"`.
+---Sysctls of the handle's namespace: `nl.sysctl:get "net.ipv4.ip_forward"`.
 
 local rtnl = require "ecmp.rtnl"
 local sys = require "ecmp.sys"

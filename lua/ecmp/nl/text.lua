@@ -1,4 +1,4 @@
--- Lists of views: what `ip OBJECT show` prints of them, line for line.
+---Lists of views: what `ip OBJECT show` prints of them, line for line.
 
 local filters = require "ecmp.nl.filter"
 local rtnl = require "ecmp.rtnl"

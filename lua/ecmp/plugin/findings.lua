@@ -4,11 +4,11 @@
 -- A finding is `{ key, message, refused }`: the path into the configuration, counted from 0; a
 -- sentence that says what to write instead; and whether ADD refuses it (by a name of ours it does
 -- where a reference plugin would ignore it).
-local cni_route <const> = require "ecmp.cni.route"
-local ip <const> = require "ecmp.ip"
-local json <const> = require "ecmp.json"
-local netconf <const> = require "ecmp.flow.netconf"
-local schema <const> = require "ecmp.cni.schema"
+local cni_route = require "ecmp.cni.route"
+local ip = require "ecmp.ip"
+local json = require "ecmp.json"
+local netconf = require "ecmp.flow.netconf"
+local schema = require "ecmp.cni.schema"
 
 local M = {}
 

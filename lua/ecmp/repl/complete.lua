@@ -1,7 +1,7 @@
--- Completion: names as far as they can be followed without running anything, fields of the object
--- whose verb is being called, devices, and files.
+---Completion: names as far as they can be followed without running anything, fields of the object
+---whose verb is being called, devices, and files.
 
-local sys <const> = require "ecmp.sys"
+local sys = require "ecmp.sys"
 
 local M = {}
 

@@ -1,5 +1,5 @@
--- Reading the routes somebody wants from a file: lines as `ip route` prints and takes them, or a
--- script that returns a list. Every mistake names its line, and one mistake refuses the whole file.
+---Reading the routes somebody wants from a file: lines as `ip route` prints and takes them, or a
+---script that returns a list. Every mistake names its line, and one mistake refuses the whole file.
 --
 -- A file may have a million lines, so no route is kept as a table, and few lines are read word by
 -- word: see rtnl.list and rtnl.lines.

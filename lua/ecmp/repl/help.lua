@@ -1,4 +1,4 @@
--- What `help()` says.
+---What `help()` prints.
 
 local M = {}
 

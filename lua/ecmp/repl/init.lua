@@ -1,4 +1,4 @@
--- The prompt: reads a statement, runs it, prints what it returns, and goes on whatever happens.
+---The prompt: reads a statement, runs it, prints what it returns, and goes on whatever happens.
 
 local changes <const> = require "ecmp.repl.journal"
 local complete <const> = require "ecmp.repl.complete"

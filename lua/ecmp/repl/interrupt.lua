@@ -1,7 +1,7 @@
--- What an interrupt from the terminal stops: the coroutine that runs, not the one that waits for
--- it.
+---What an interrupt from the terminal stops: the coroutine that runs, not the one that waits for
+---it.
 
-local sys <const> = require "ecmp.sys"
+local sys = require "ecmp.sys"
 
 local M = {}
 

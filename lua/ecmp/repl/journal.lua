@@ -1,10 +1,10 @@
--- What was changed at the prompt, so that it can be taken back and done again: the handle whose
--- changing verbs are noted down, and the journal of the statements that used them. An interrupt
--- comes when a change is made and noted, or not at all: nothing is left half done.
+---What was changed at the prompt, so that it can be taken back and done again: the handle whose
+---changing verbs are noted down, and the journal of the statements that used them. An interrupt
+---comes when a change is made and noted, or not at all: nothing is left half done.
 
-local rtnl <const> = require "ecmp.rtnl"
-local sys <const> = require "ecmp.sys"
-local transaction <const> = require "ecmp.nl.transaction"
+local rtnl = require "ecmp.rtnl"
+local sys = require "ecmp.sys"
+local transaction = require "ecmp.nl.transaction"
 
 rtnl.own()
 

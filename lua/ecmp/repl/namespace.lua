@@ -1,6 +1,6 @@
--- Where the prompt works: in a namespace of its own unless told otherwise.
+---Where the prompt works: in a namespace of its own unless told otherwise.
 
-local sys <const> = require "ecmp.sys"
+local sys = require "ecmp.sys"
 
 local M = {}
 

@@ -1,9 +1,9 @@
--- How results look: what has a text of its own prints as that, lists of hops as bars, plain tables
--- as columns, and anything else as Lua.
+---How results look: what has a text of its own prints as that, lists of hops as bars, plain tables
+---as columns, and anything else as Lua.
 
-local bars <const> = require "ecmp.nl.bars"
-local rtnl <const> = require "ecmp.rtnl"
-local terminal <const> = require "ecmp.repl.terminal"
+local bars = require "ecmp.nl.bars"
+local rtnl = require "ecmp.rtnl"
+local terminal = require "ecmp.repl.terminal"
 
 local M = {}
 

@@ -1,11 +1,11 @@
--- Lines from a terminal, with editing, history and completion where lua-readline is installed; from
--- anything else as they come.
+---Lines from a terminal, with editing, history and completion where lua-readline is installed; from
+---anything else as they come.
 --
 -- While a line is read signals are something to be read too: SIGINT ends the line and not the
 -- program; SIGTERM and SIGHUP are the end of input, so that all is tidied up and the terminal is as
 -- it was; SIGTSTP stops with the terminal as it was, and drops the line.
 
-local sys <const> = require "ecmp.sys"
+local sys = require "ecmp.sys"
 
 local M = {}
 

@@ -1,12 +1,12 @@
--- What is at hand at the prompt: the library, the open handle, and words that are short to type.
+---What is at hand at the prompt: the library, the open handle, and words that are short to type.
 
-local changes <const> = require "ecmp.repl.journal"
-local help <const> = require "ecmp.repl.help"
-local identity <const> = require "ecmp.fib.route"
-local routefile <const> = require "ecmp.repl.file"
-local rtnl <const> = require "ecmp.rtnl"
-local snapshot <const> = require "ecmp.repl.snapshot"
-local terminal <const> = require "ecmp.repl.terminal"
+local changes = require "ecmp.repl.journal"
+local help = require "ecmp.repl.help"
+local identity = require "ecmp.fib.route"
+local routefile = require "ecmp.repl.file"
+local rtnl = require "ecmp.rtnl"
+local snapshot = require "ecmp.repl.snapshot"
+local terminal = require "ecmp.repl.terminal"
 
 local M = {}
 

@@ -1,7 +1,7 @@
--- The state of a namespace as a value: to be looked at, compared, and planned against.
+---The state of a namespace as a value: to be looked at, compared, and planned against.
 
-local lists <const> = require "ecmp.nl.text"
-local plan <const> = require "ecmp.plan"
+local lists = require "ecmp.nl.text"
+local plan = require "ecmp.plan"
 
 local M = {}
 

@@ -1,6 +1,6 @@
--- What depends on somebody looking: colour, and progress of long work.
+---Colour, and progress of long work, where the output is a terminal.
 
-local sys <const> = require "ecmp.sys"
+local sys = require "ecmp.sys"
 
 local M = {}
 

@@ -6,7 +6,7 @@
 --
 -- What is left is a group again, so that other blocks can follow; a route whose hops are all left
 -- out is gone.
-local group <const> = require "ecmp.group"
+local group = require "ecmp.group"
 
 ---@param routes table[] a group
 ---@param ctx table?

@@ -2,8 +2,8 @@
 --
 -- Counts up from the group's metric by one, skipping metrics in use. A route that lists its next
 -- hops is one step of the ladder.
-local group <const> = require "ecmp.group"
-local metrics <const> = require "ecmp.rule.metrics"
+local group = require "ecmp.group"
+local metrics = require "ecmp.rule.metrics"
 
 ---@param routes table[] a group
 ---@param ctx table?

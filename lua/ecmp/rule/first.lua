@@ -1,5 +1,5 @@
 ---The block `first`: the route listed first; the others are left out.
-local group <const> = require "ecmp.group"
+local group = require "ecmp.group"
 
 ---@param routes table[] a group
 ---@return table? route, string? message, integer? code nil, message, 7

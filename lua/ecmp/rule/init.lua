@@ -4,15 +4,15 @@
 -- list of routes, or nil, message, code. A route that lists its next hops (`nexthops`; `gws` in a
 -- configuration) is one route to every block: it joins a multipath with all its hops, is one step
 -- of a failover, one entry of `separate`, and rejected only beside others.
-local drop <const> = require "ecmp.rule.drop"
-local failover <const> = require "ecmp.rule.failover"
-local first <const> = require "ecmp.rule.first"
-local merge <const> = require "ecmp.rule.merge"
-local multipath <const> = require "ecmp.rule.multipath"
-local reject <const> = require "ecmp.rule.reject"
-local separate <const> = require "ecmp.rule.separate"
-local weighted <const> = require "ecmp.rule.weighted"
-local words <const> = require "ecmp.rule.words"
+local drop = require "ecmp.rule.drop"
+local failover = require "ecmp.rule.failover"
+local first = require "ecmp.rule.first"
+local merge = require "ecmp.rule.merge"
+local multipath = require "ecmp.rule.multipath"
+local reject = require "ecmp.rule.reject"
+local separate = require "ecmp.rule.separate"
+local weighted = require "ecmp.rule.weighted"
+local words = require "ecmp.rule.words"
 
 return {
   multipath = multipath,

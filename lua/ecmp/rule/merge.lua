@@ -1,9 +1,9 @@
 ---Runs a rule on a list of routes: `routes` on the whole list, `key` to group it, `merge` on each
 ---group. What the rule returns is checked before anything else sees it.
-local group <const> = require "ecmp.group"
-local check <const> = require "ecmp.rule.validate"
-local metrics <const> = require "ecmp.rule.metrics"
-local words <const> = require "ecmp.rule.words"
+local group = require "ecmp.group"
+local check = require "ecmp.rule.validate"
+local metrics = require "ecmp.rule.metrics"
+local words = require "ecmp.rule.words"
 
 ---@param rule any a word, a function with the shape of `merge`, or a table of hooks
 ---@return table hooks

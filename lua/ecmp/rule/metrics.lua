@@ -2,7 +2,7 @@
 --
 -- In use are the metrics of routes on other interfaces of the pod, those of other groups, and those
 -- given out before. Routes of our own interface are about to be planned anew and do not count.
-local group <const> = require "ecmp.group"
+local group = require "ecmp.group"
 
 local M = {}
 M.__index = M

@@ -2,7 +2,7 @@
 --
 -- Fields in `options` are set on the route, so what the routes disagree on can be settled:
 -- `rule.multipath(group, ctx, { mtu = 1400 })`.
-local group <const> = require "ecmp.group"
+local group = require "ecmp.group"
 
 ---A copy of a route, or of a view, with some fields set.
 local function overlaid(route, fields)

@@ -1,6 +1,6 @@
 ---The block `reject`: a group of several routes is refused, and the routes named.
-local group <const> = require "ecmp.group"
-local first <const> = require "ecmp.rule.first"
+local group = require "ecmp.group"
+local first = require "ecmp.rule.first"
 
 ---@param routes table[] a group
 ---@return table? route, string? message, integer? code nil, message, 7

@@ -1,4 +1,4 @@
----Configurations on which a rule can be tried before there is one of one's own.
+---Sample configurations, on which `ecmp rule check` tries a script that comes without one.
 --
 -- Each shows something that rules have to decide, in both families.
 local M = {}

@@ -7,7 +7,7 @@
 --
 -- A route that lists its next hops stays one route with these hops; its mark tells the plan to
 -- create it beside what is there instead of replacing it.
-local group <const> = require "ecmp.group"
+local group = require "ecmp.group"
 
 local function name_of(route)
   return ("%s scope %s %s"):format(group.key(route), route.scope or "", group.text(route))

@@ -11,10 +11,10 @@
 --
 -- The script runs in its cage, with its budget, after the check of who may write it: what passes
 -- here passes on a node.
-local group <const> = require "ecmp.group"
-local rtnl <const> = require "ecmp.rtnl"
-local rule <const> = require "ecmp.rule"
-local sandbox <const> = require "ecmp.sandbox"
+local group = require "ecmp.group"
+local rtnl = require "ecmp.rtnl"
+local rule = require "ecmp.rule"
+local sandbox = require "ecmp.sandbox"
 
 local M = {}
 

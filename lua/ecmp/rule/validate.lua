@@ -1,8 +1,8 @@
 ---Checks what a rule returned before anything else sees it: names of fields, types, families, and
 ---interfaces, each mistake with the path of the field.
-local identity <const> = require "ecmp.fib.route"
-local ip <const> = require "ecmp.ip"
-local rtnl <const> = require "ecmp.rtnl"
+local identity = require "ecmp.fib.route"
+local ip = require "ecmp.ip"
+local rtnl = require "ecmp.rtnl"
 
 local M = {}
 

@@ -5,8 +5,8 @@
 -- A name in the options is a gateway, a prefix that gateways lie in (the longest that fits counts),
 -- or an interface. Weight 0 leaves a hop out; a hop that no name fits keeps the weight it has.
 -- In place of the table stands a function of (hop, ctx) that returns a weight or nil.
-local group <const> = require "ecmp.group"
-local ip <const> = require "ecmp.ip"
+local group = require "ecmp.group"
+local ip = require "ecmp.ip"
 
 local function refuse(message, ...)
   return nil, message:format(...), 7

@@ -1,10 +1,10 @@
 ---The rules that have a word in a configuration's `merge`, each as a rule script returns it.
 -- What a site's script leaves out is filled in from one of these.
-local failover <const> = require "ecmp.rule.failover"
-local first <const> = require "ecmp.rule.first"
-local multipath <const> = require "ecmp.rule.multipath"
-local reject <const> = require "ecmp.rule.reject"
-local separate <const> = require "ecmp.rule.separate"
+local failover = require "ecmp.rule.failover"
+local first = require "ecmp.rule.first"
+local multipath = require "ecmp.rule.multipath"
+local reject = require "ecmp.rule.reject"
+local separate = require "ecmp.rule.separate"
 
 local M = {}
 

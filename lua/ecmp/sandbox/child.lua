@@ -1,4 +1,4 @@
----A rule script inside its cage: the environment it sees, and the answers its hooks give.
+---The sandbox's child: the environment that a rule script sees, and the answers of its hooks.
 --
 -- This runs in a process of its own, a copy of the caller's state. What it changes here (the string
 -- metatable is locked, say) is changed for nobody else.

@@ -1,4 +1,4 @@
----Rule scripts of a site: loaded into a cage, run there, and believed only after a check.
+---Loads and runs a site's rule scripts in a sandbox process, and checks what they return.
 --
 --     local script <close> = assert(sandbox.load("/etc/cni/ecmp/rack.lua"))
 --     local routes = assert(rule.merge(routes, script, ctx))

@@ -2,7 +2,7 @@
 --
 -- Whoever may write a directory can put another file in its place, and whoever owns a symbolic link
 -- decides what is read, so every step of the path is looked at, links followed by hand.
-local sys <const> = require "ecmp.sys"
+local sys = require "ecmp.sys"
 
 local M = {}
 

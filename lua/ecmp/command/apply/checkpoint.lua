@@ -1,15 +1,15 @@
--- What it takes to bring routes back after the process that changed them is gone: a journal on
--- disk, and restoring from it.
+---What it takes to bring routes back after the process that changed them is gone: a journal on
+---disk, and restoring from it.
 --
 -- A journal lies in files of one name, `BASE.lock`, `BASE.undo`, `BASE.state`, `BASE.verdict`,
 -- `BASE.last`, in a directory of the user's own; the name is that of the network namespace. The
 -- lock is held by whoever is responsible for the routes: the process that changes them, and after
 -- its death the guardian. Whether the change stays is decided once, by whoever creates the verdict.
 
-local identity <const> = require "ecmp.fib.route"
-local plan <const> = require "ecmp.plan"
-local rtnl <const> = require "ecmp.rtnl"
-local sys <const> = require "ecmp.sys"
+local identity = require "ecmp.fib.route"
+local plan = require "ecmp.plan"
+local rtnl = require "ecmp.rtnl"
+local sys = require "ecmp.sys"
 
 local M = {}
 

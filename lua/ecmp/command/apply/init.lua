@@ -3,16 +3,16 @@
 -- What it does in which order: read and check the whole file; read the kernel's tables; plan; write
 -- down what will be changed and start a guardian; change; wait for the confirmation. Whatever ends
 -- it on the way, SIGKILL too, the routes are then either the new ones or the old ones.
-local ecmp <const> = require "ecmp"
-local guardian <const> = require "ecmp.command.apply.watchdog"
-local identity <const> = require "ecmp.fib.route"
-local json <const> = require "ecmp.json"
-local rollback <const> = require "ecmp.command.apply.checkpoint"
-local routefile <const> = require "ecmp.repl.file"
-local rtnl <const> = require "ecmp.rtnl"
-local site <const> = require "ecmp.nl.names"
-local sys <const> = require "ecmp.sys"
-local terminal <const> = require "ecmp.repl.terminal"
+local ecmp = require "ecmp"
+local guardian = require "ecmp.command.apply.watchdog"
+local identity = require "ecmp.fib.route"
+local json = require "ecmp.json"
+local rollback = require "ecmp.command.apply.checkpoint"
+local routefile = require "ecmp.repl.file"
+local rtnl = require "ecmp.rtnl"
+local site = require "ecmp.nl.names"
+local sys = require "ecmp.sys"
+local terminal = require "ecmp.repl.terminal"
 
 local M = { name = "apply", summary = "make routes those of a file, undone unless confirmed" }
 

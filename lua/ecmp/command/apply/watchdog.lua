@@ -1,9 +1,9 @@
--- The guardian: a process of a session of its own that brings routes back when the one that changed
--- them was killed, in the middle or before the change was confirmed.
+---The guardian: a process of a session of its own that brings routes back when the one that changed
+---them was killed, in the middle or before the change was confirmed.
 
-local ecmp <const> = require "ecmp"
-local rollback <const> = require "ecmp.command.apply.checkpoint"
-local sys <const> = require "ecmp.sys"
+local ecmp = require "ecmp"
+local rollback = require "ecmp.command.apply.checkpoint"
+local sys = require "ecmp.sys"
 
 local M = {}
 

@@ -1,11 +1,11 @@
--- What else goes when something is changed: the kernel takes routes away with an address, IPv6
--- addresses with a link that goes down, routes with a next-hop object. Taking the change back
--- brings them back, too.
+---What else goes when something is changed: the kernel takes routes away with an address, IPv6
+---addresses with a link that goes down, routes with a next-hop object. Taking the change back
+---brings them back, too.
 
-local identity <const> = require "ecmp.fib.route"
-local lists <const> = require "ecmp.nl.text"
-local plan <const> = require "ecmp.plan"
-local tally <const> = require "ecmp.errors"
+local identity = require "ecmp.fib.route"
+local lists = require "ecmp.nl.text"
+local plan = require "ecmp.plan"
+local tally = require "ecmp.errors"
 
 local M = {}
 

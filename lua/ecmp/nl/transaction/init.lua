@@ -1,4 +1,4 @@
--- Changes that are undone at scope exit unless committed: `local tx <close> = nl:begin()`.
+---Changes that are undone at scope exit unless committed: `local tx <close> = nl:begin()`.
 --
 -- While it is open, whatever is changed through the handle belongs to it; `tx.route` and `nl.route`
 -- are the same. Before each change the transaction reads what the kernel holds under the same

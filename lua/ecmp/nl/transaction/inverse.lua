@@ -1,6 +1,6 @@
--- Undoing: what the kernel holds under some identities (a route's destination and table, an address
--- on its link, ...), and how it comes to hold that again. A refusal keeps nothing else from being
--- put back; what is reported is the first.
+---Undoing: what the kernel holds under some identities (a route's destination and table, an address
+---on its link, ...), and how it comes to hold that again. A refusal keeps nothing else from being
+---put back; what is reported is the first.
 
 local rtnl = require "ecmp.rtnl"
 local tally = require "ecmp.errors"

@@ -186,9 +186,10 @@ describe("lua/ecmp/", function()
   local PROMPT <const> = above(ROUTES, "nl", "netns")
   local LAYERS <const> = {
     version = {}, json = { "csrc" }, errors = LOW, undo = LOW, log = LOW,
-    fib = LOW, group = ROUTES, plan = ROUTES, rule = ROUTES, netns = LOW,
-    -- a plan is made of lists and applied to whatever handle it is given
-    nl = above(LOW, "fib", "plan"),
+    fib = LOW, group = ROUTES, rule = ROUTES, netns = LOW,
+    -- nl/execution.lua carries plans out, and transactions take changes back by plans: a layer of
+    -- two, among whose modules there is no loop either
+    plan = above(ROUTES, "nl"), nl = above(LOW, "fib", "plan"),
     sandbox = ROUTES, ["rule.spec"] = above(ROUTES, "sandbox"),
     cni = LOW, store = LOW, netfilter = LOW,
     flow = FLOW, plugin = above(FLOW, "flow", "netfilter", "store"),

@@ -1,5 +1,6 @@
 --- Wrong calls: thrown at the caller's line, naming the field by its path and what may have been
 --- meant. No kernel is asked.
+local ip <const> = require "ecmp.ip"
 local rtnl <const> = require "ecmp.rtnl"
 
 -- The message of a call that must throw, without the position, which must be this file's.
@@ -127,6 +128,34 @@ describe("a wrong field", function()
   } do
     it("throws " .. wanted, function() assert.are.equal(wanted, of(table.unpack(case))) end)
   end
+end)
+
+describe("the length of a prefix", function()
+  -- 010 is 8 for those that read it as octal, 10 for others
+  for _, length in ipairs { "010", "00", "08", "024", "", "8x", "+8", "-1", "0x8", " 8", "1000" } do
+    it(("is not '%s'"):format(length), function()
+      for address, most in pairs { ["10.0.0.0"] = 32, ["fd00::"] = 128 } do
+        local prefix <const> = address .. "/" .. length
+        local wanted <const> = ("%s: '%s': the length after '/' must be 0..%d")
+        for object, key in pairs { route = "dst", rule = "from", addr = "address" } do
+          assert.equal(wanted:format(key, prefix, most), of(object, { [key] = prefix }))
+        end
+        assert.is_nil(rtnl.canonical({ dst = prefix, via = "10.0.0.1" }, true))
+        assert.is_nil((ip.parse(prefix)))
+      end
+    end)
+  end
+
+  it("is any number there is", function()
+    for address, most in pairs { ["10.0.0.0"] = 32, ["fd00::"] = 128 } do
+      for length = 0, most do
+        local prefix <const> = ("%s/%d"):format(address, length)
+        assert(rtnl.view("route", { dst = prefix, dev = "lo" }))
+        assert(rtnl.canonical({ dst = prefix, dev = "lo" }, true))
+        assert.equal(length, ip.parse(prefix):length())
+      end
+    end
+  end)
 end)
 
 describe("a wrong word", function()

@@ -117,6 +117,20 @@ int text_to_ip6(const char *text, size_t length, uint8_t out[16])
 	return (int)at;
 }
 
+int text_to_length(const char *text, size_t length, int most)
+{
+	int value = 0;
+	if (length == 0 || length > 3 || (*text == '0' && length > 1))
+		return -1;
+	for (size_t i = 0; i < length; i++) {
+		unsigned digit = digit_at(text + i, text + length);
+		if (digit > 9)
+			return -1;
+		value = 10 * value + (int)digit;
+	}
+	return value > most ? -1 : value;
+}
+
 static size_t ip4_to_text(const uint8_t *bytes, char *out)
 {
 	char *p = out;

@@ -4,6 +4,8 @@
  */
 #include "ip/ip.h"
 
+#include "common/addr.h"
+
 #include <string.h>
 
 #include "common/export.h"
@@ -168,15 +170,14 @@ static const char *read_v6(struct reader *in, struct u128 *bits)
 
 static const char *read_length(struct reader *in, struct ip *ip)
 {
-	unsigned length = 0;
-	const char *wrong;
+	int length;
 
 	if (in->at == in->end)
 		return NULL;
 	if (!skip_char(in, '/'))
 		return "unexpected text after the address";
-	wrong = read_decimal(in, ip_width(ip), &length);
-	if (wrong || in->at != in->end)
+	length = text_to_length(in->at, (size_t)(in->end - in->at), (int)ip_width(ip));
+	if (length < 0)
 		return "bad prefix length";
 	ip->length = (uint8_t)length;
 	ip->bare = false;

@@ -287,11 +287,8 @@ void put_address(struct encoder *e, const struct place *p, const struct field *f
 static int check_length(struct encoder *e, const struct field *f, const char *text,
 			const char *slash, int bits)
 {
-	int length = 0;
-	const char *p = slash + 1;
-	while (*p >= '0' && *p <= '9' && length <= 128)
-		length = length * 10 + (*p++ - '0');
-	if (p == slash + 1 || *p || length > bits)
+	int length = text_to_length(slash + 1, strlen(slash + 1), bits);
+	if (length < 0)
 		fail(e, f->key, "'%s': the length after '/' must be 0..%d", text, bits);
 	return length;
 }

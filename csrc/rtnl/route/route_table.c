@@ -80,14 +80,9 @@ void fields_of_table(struct route_reader *r, struct plain_route *route)
 /* "/24" behind an address; -1 where it is something else */
 static int read_length(const char *text, int most)
 {
-	int length = 0;
 	if (*text == '\0')
 		return most;
-	if (text[0] != '/' || !text[1] || (text[1] == '0' && text[2]))
-		return -1;
-	while (*++text >= '0' && *text <= '9' && length <= most)
-		length = 10 * length + (*text - '0');
-	return *text || length > most ? -1 : length;
+	return *text == '/' ? text_to_length(text + 1, strlen(text + 1), most) : -1;
 }
 
 /* An address to the end of the text or to a slash; where it ends, or NULL. */

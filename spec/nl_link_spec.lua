@@ -1,5 +1,6 @@
 --- Links against the kernel: every kind, changed, moved between namespaces, and deleted.
 local ecmp <const> = require "ecmp"
+local helper <const> = require "spec.helper"
 local scratch <const> = require "spec.scratch"
 
 -- Per kind: what to ask for, and what to read back (the same where nothing is said).
@@ -77,6 +78,30 @@ describe("links #netns", function()
     assert.is_nil(ok)
     assert.are.equal("ENOENT", code)
     assert(message:find "namespace", message)
+  end)
+
+  it("move between namespaces in a batch, many of them, and hold no descriptor afterwards", function()
+    local other <close> = scratch.new()
+    local before <const> = helper.descriptors()
+    local changes <const> = {}
+    for n = 1, 150 do
+      changes[n] = { "link add", n % 2 == 0 and ("a%d type veth peer name b%d netns %s"):format(n, n,
+        other.path) or { name = "a" .. n, type = "bridge", netns = other.path } }
+    end
+    changes[151] = { "link set", { dev = "v1", netns = other.path, name = "c0" } }
+    changes[152] = { "link set", { dev = "p1", netns = "/nowhere" } }
+    local results <const> = nl:batch(changes)
+    for n = 1, 151 do assert.is_true(results[n]) end
+    assert.equal("ENOENT", results[152].code)
+    assert.match("namespace '/nowhere'", results[152].message, 1, true)
+    assert.equal(before, helper.descriptors())
+    assert(other.nl.link:get "a149" and other.nl.link:get "b150" and other.nl.link:get "c0")
+    assert(nl.link:get "a150" and nl.link:get "p1")
+    assert.has_error(function()
+      nl:batch { { "link set", { dev = "p1", netns = other.path } }, { "link set", { dev = 5.5 } } }
+    end)
+    assert.same({ true }, nl:batch { { "link set", { dev = "p1", up = true } } })
+    assert.equal(before, helper.descriptors())
   end)
 
   it("are changed field by field, and nothing else of them", function()

@@ -219,8 +219,10 @@ static void read_ahead(struct batch *b, size_t from, size_t total)
 {
 	size_t window = b->s->out->length, changes = b->changes->length;
 	uint32_t seq = b->s->seq;
+	int held = count_held(b->s);
 	for (size_t i = from; i < total; i++) {
 		encode_change(b, i);
+		drop_held(b->s, held);
 		b->s->out->length = window;
 		b->changes->length = changes;
 		b->s->seq = seq;
@@ -307,7 +309,8 @@ int socket_batch(lua_State *L)
 	b.s->names = lua_topointer(L, b.names);
 	lua_pushnil(L);
 	b.verbs = 7;
-	b.encoder = (struct encoder){.L = L, .out = b.s->out, .names = b.names};
+	b.encoder = (struct encoder){.L = L, .out = b.s->out, .names = b.names, .held = b.s->held};
+	drop_held(b.s, 0);
 	b.changes = arena_new(L);
 	pipe_open(L, &b.pipe, b.s, take_refusal, &b);
 	b.order = arena_new(L);
@@ -317,7 +320,8 @@ int socket_batch(lua_State *L)
 		b.seq = b.s->seq + 1;
 		b.tied = false;
 		while (i < (size_t)total && i - b.first < WINDOW_COUNT &&
-		       b.s->out->length < WINDOW_BYTES) {
+		       b.s->out->length < WINDOW_BYTES &&
+		       count_held(b.s) <= HELD_MAX - HELD_CHANGE) {
 			lua_pushboolean(L, 1);
 			set_result(&b, i);
 			encode_change(&b, i++);
@@ -328,6 +332,7 @@ int socket_batch(lua_State *L)
 		if (b.sharing)
 			share_window(&b);
 		send_window(&b);
+		drop_held(b.s, 0);
 	}
 	b.s->out->length = 0;
 	arena_free(b.changes);

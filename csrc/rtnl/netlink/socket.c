@@ -18,11 +18,18 @@
 
 #include "common/export.h"
 
-void drop_held(struct sock *s)
+int count_held(const struct sock *s)
 {
-	for (int i = 0; i < HELD_MAX; i++) {
-		if (s->held[i] >= 0)
-			close(s->held[i]);
+	int n = 0;
+	while (n < HELD_MAX && s->held[n] >= 0)
+		n++;
+	return n;
+}
+
+void drop_held(struct sock *s, int from)
+{
+	for (int i = from; i < HELD_MAX && s->held[i] >= 0; i++) {
+		close(s->held[i]);
 		s->held[i] = -1;
 	}
 }
@@ -43,7 +50,7 @@ int socket_gc(lua_State *L)
 	shut(&s->nl);
 	shut(&s->watch);
 	shut(&s->other);
-	drop_held(s);
+	drop_held(s, 0);
 	if (ns >= 0)
 		close(ns);
 	return 0;

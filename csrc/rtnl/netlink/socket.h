@@ -18,7 +18,8 @@ enum {
 }; /* the largest notification is 65 632 bytes (kernel.md 2.1) */
 
 enum {
-	HELD_MAX = 4
+	HELD_MAX = 64,	 /* descriptors that messages in hand refer to */
+	HELD_CHANGE = 16 /* of them, what one message of a batch may need */
 };
 
 struct mnl_socket;
@@ -43,7 +44,7 @@ struct sock {
 	uint32_t seq;
 	struct known_link known[KNOWN_LINKS];
 	unsigned int next_known; /* the oldest of them */
-	int held[HELD_MAX];	 /* descriptors the request in hand refers to */
+	int held[HELD_MAX];	 /* descriptors that messages in hand refer to, then -1 */
 	struct arena *out;	 /* user value 1 */
 	uint8_t *buffer;	 /* user value 2 */
 };
@@ -55,7 +56,8 @@ ssize_t receive(struct sock *s);
 ssize_t receive_from(struct mnl_socket *nl, uint8_t *buffer, size_t room);
 int warm(struct mnl_socket *nl, uint8_t *buffer, size_t room);
 void shut(struct mnl_socket **nl);
-void drop_held(struct sock *s);
+int count_held(const struct sock *s);
+void drop_held(struct sock *s, int from); /* closes all but so many */
 size_t begin_message(lua_State *L, struct sock *s, uint16_t type, uint16_t flags);
 void end_message(struct sock *s, size_t at);
 const struct nlmsghdr *answer_to(struct sock *s, uint32_t seq);

@@ -191,7 +191,7 @@ int socket_request(lua_State *L)
 	uint16_t type = get ? object->get : verb->verb == VERB_DEL ? object->del : object->add;
 	if (strcmp(object->name, "flow") == 0)
 		answer = object_by_name("route");
-	drop_held(s);
+	drop_held(s, 0);
 	s->out->length = 0;
 	size_t at = begin_message(L, s, type,
 				  (uint16_t)(NLM_F_REQUEST | (get ? 0 : NLM_F_ACK | verb->flags) |
@@ -211,7 +211,7 @@ int socket_request(lua_State *L)
 	if (get)
 		return take_answer(L, s, &e, object, answer);
 	int failed = await(L, s, seq, answer, 5, &x, &error, &answered);
-	drop_held(s);
+	drop_held(s, 0);
 	if (failed)
 		return refusal(L, &x, error, object, verb->name, s->out->base + e.start,
 			       s->out->length - e.start, 5);

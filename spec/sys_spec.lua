@@ -339,7 +339,76 @@ describe("ecmp.sys", function()
     end)
   end)
 
+  -- An interrupt comes while this text waits for something; what became of that.
+  local function interrupted(script)
+    return helper.lua(([[
+      local sys = require "ecmp.sys"
+      local path = %q
+      print(sys.interruptible(function()
+        local kill = io.popen("sleep 0.1; kill -INT " .. sys.getpid())
+        %s
+      end))]]):format(at "file", script), { timeout = 20, stderr = "capture" })
+  end
+
+  describe("an interrupt", function()
+    for what, script in pairs {
+      ["a lock"] = "local one = sys.lock(path, { create = true }) sys.lock(path)",
+      ["what a pipe gives"] = "sys.read_fd(%PIPE%)",
+      ["some of what a pipe gives"] = "sys.read_some(%PIPE%)",
+      ["somebody at a pipe's other end"] = "os.execute('mkfifo ' .. path) sys.read_stream(path)",
+    } do
+      it("ends the wait for " .. what, function()
+        local pipe <const> = [[(function()
+          os.execute("mkfifo " .. path)
+          PIPE = io.open(path, "r+")
+          for _, name in ipairs(sys.list "/proc/self/fd") do
+            if sys.readlink("/proc/self/fd/" .. name) == path then return tonumber(name) end
+          end
+        end)()]]
+        local done <const> = interrupted((script:gsub("%%PIPE%%", (pipe:gsub("%%", "%%%%")))))
+        assert.is_false(done.timedout)
+        assert.match("^false\t.*interrupted", done.stdout)
+      end)
+    end
+  end)
+
   describe("files", function()
+    it("with a pipe in their place are refused, and nobody waits", function()
+      assert(os.execute("mkfifo " .. at "file"))
+      local done <const> = helper.lua(([[
+        local sys, path = require "ecmp.sys", %q
+        for _, call in ipairs { sys.read, sys.lock, function(p) return sys.write(p, "x") end,
+          function(p) return sys.lock(p, { create = true }) end } do
+          print(select(2, call(path)))
+        end]]):format(at "file"), { timeout = 20 })
+      assert.is_false(done.timedout)
+      local line <const> = ": this is no file: Operation not supported (EOPNOTSUPP)\tEOPNOTSUPP\n"
+      local lines <const> = {}
+      for i, verb in ipairs { "read", "lock", "write", "lock" } do
+        lines[i] = verb .. " " .. at "file" .. line
+      end
+      assert.equal(table.concat(lines), done.stdout)
+    end)
+
+    it("may be /dev/null, and may not be directories but for a lock", function()
+      assert.equal("", sys.read "/dev/null")
+      assert.equal("EOPNOTSUPP", (select(3, sys.read "/dev/zero")))
+      assert.equal("EISDIR", (select(3, sys.read(directory))))
+      assert.equal("EISDIR", (select(3, sys.write(directory, "x"))))
+      assert(sys.lock(directory)):close()
+    end)
+
+    it("say how much of a text was taken", function()
+      assert(sys.create(at "file", ""))
+      local done <const> = assert(sys.spawn { timeout = 20, argv = { "sh", "-c", "ulimit -f 1; exec \"$@\"",
+        "sh", "lua5.4", "-e", helper.paths() .. ([[
+        print(select(2, require "ecmp.sys".write(%q, ("x"):rep(5000))))]]):format(at "file") } })
+      local taken <const> = #sys.read(at "file")
+      assert(taken > 0 and taken < 5000)
+      assert.equal(("write %s: %d of 5000 bytes were taken: Input/output error (EIO)\tEIO\n"):format(
+        at "file", taken), done.stdout)
+    end)
+
     it("are created whole and never twice", function()
       assert.is_true(sys.create(at "file", "text", octal "600"))
       assert.equal(octal "600", sys.stat(at "file").mode)

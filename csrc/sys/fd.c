@@ -108,12 +108,13 @@ ssize_t sys_read_once(int fd, void *buffer, size_t size)
 	return n;
 }
 
-/* Waits until a descriptor that somebody else made non-blocking is ready. */
-static void await(int fd, short events)
+/* Waits until a descriptor that somebody else made non-blocking is ready; false where an interrupt
+ * ends the wait, with errno set. */
+static bool await(int fd, short events)
 {
 	struct pollfd item = {.fd = fd, .events = events};
 
-	poll(&item, 1, -1);
+	return poll(&item, 1, -1) >= 0 || errno != EINTR || !sys_stopped();
 }
 
 static int write_loop(int fd, const char *text, size_t len)
@@ -125,8 +126,9 @@ static int write_loop(int fd, const char *text, size_t len)
 			text += n;
 			len -= (size_t)n;
 		} else if (errno == EAGAIN) {
-			await(fd, POLLOUT);
-		} else if (errno != EINTR) {
+			if (!await(fd, POLLOUT))
+				return -1;
+		} else if (errno != EINTR || sys_stopped()) {
 			return -1;
 		}
 	}
@@ -164,13 +166,12 @@ int sys_slurp(lua_State *L, int fd, size_t limit, const char *what)
 
 	luaL_buffinit(L, &text);
 	for (;;) {
-		ssize_t n = sys_read_once(fd, luaL_prepbuffsize(&text, size), size);
+		ssize_t n = read(fd, luaL_prepbuffsize(&text, size), size);
 		int error = errno;
 
-		if (n < 0 && error == EAGAIN) {
-			await(fd, POLLIN);
+		if (n < 0 &&
+		    (error == EAGAIN ? await(fd, POLLIN) : error == EINTR && !sys_stopped()))
 			continue;
-		}
 		if (n < 0)
 			return sys_fail(L, error, "%s", what);
 		if (n == 0)
@@ -221,7 +222,10 @@ static int sys_read_some(lua_State *L)
 	ssize_t n;
 
 	luaL_argcheck(L, limit > 0, 2, "limit must be positive");
-	n = sys_read_once(fd, luaL_buffinitsize(L, &text, (size_t)limit), (size_t)limit);
+	luaL_buffinitsize(L, &text, (size_t)limit);
+	do
+		n = read(fd, luaL_buffaddr(&text), (size_t)limit);
+	while (n < 0 && errno == EINTR && !sys_stopped());
 	error = errno;
 	if (n < 0)
 		return sys_fail(L, error, "read descriptor %d", fd);

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "common/export.h"
@@ -22,20 +23,85 @@ enum {
 	TEMPORARY_TRIES = 16
 };
 
-/* read(path [, limit]) -> text; longer than limit bytes is refused */
+/* Whether it gives what it has at once: a file, or /dev/null in the place of one. */
+static bool is_file(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) || (S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3));
+}
+
+/*
+ * Opens a file; of a directory too where `or_directory`. Where something else has its name nobody
+ * waits for whoever may be at a pipe's other end. -1 with errno set: EISDIR, EOPNOTSUPP for the rest.
+ */
+static int open_file(const char *path, int flags, mode_t mode, bool or_directory)
+{
+	int fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode);
+	struct stat st;
+	int error = 0;
+
+	if (fd < 0) {
+		if (errno == ENXIO) /* a pipe that nobody reads, a socket */
+			errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (fstat(fd, &st) < 0)
+		error = errno;
+	else if (S_ISDIR(st.st_mode))
+		error = or_directory ? 0 : EISDIR;
+	else if (!is_file(&st))
+		error = EOPNOTSUPP;
+	if (!error)
+		return fd;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* [] -> [nil, message, code] for what open_file said of a path; returns 3 */
+static int no_file(lua_State *L, const char *verb, const char *path)
+{
+	int error = errno;
+
+	if (error == EOPNOTSUPP)
+		return sys_fail(L, error, "%s %s: this is no file", verb, path);
+	return sys_fail(L, error, "%s %s", verb, path);
+}
+
+static size_t read_limit(lua_State *L)
+{
+	lua_Integer limit = luaL_optinteger(L, 2, SYS_LIMIT);
+
+	luaL_argcheck(L, limit >= 0, 2, "limit must not be negative");
+	return (size_t)limit;
+}
+
+/* read(path [, limit]) -> text; longer than limit bytes is refused, and what is no file */
 static int sys_read(lua_State *L)
 {
 	const char *path = sys_checkpath(L, 1);
-	lua_Integer limit = luaL_optinteger(L, 2, SYS_LIMIT);
+	size_t limit = read_limit(L);
 	int *fd = sys_fd_scoped(L);
-	int error;
 
-	luaL_argcheck(L, limit >= 0, 2, "limit must not be negative");
-	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	error = errno;
+	*fd = open_file(path, O_RDONLY, 0, false);
 	if (*fd < 0)
-		return sys_fail(L, error, "read %s", path);
-	return sys_slurp(L, *fd, (size_t)limit, lua_pushfstring(L, "read %s", path));
+		return no_file(L, "read", path);
+	return sys_slurp(L, *fd, limit, lua_pushfstring(L, "read %s", path));
+}
+
+/* read_stream(path [, limit]) -> text; of what a person named, which may be a pipe or a terminal,
+ * to its end */
+static int sys_read_stream(lua_State *L)
+{
+	const char *path = sys_checkpath(L, 1);
+	size_t limit = read_limit(L);
+	int *fd = sys_fd_scoped(L);
+
+	do
+		*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	while (*fd < 0 && errno == EINTR && !sys_stopped());
+	if (*fd < 0)
+		return sys_fail(L, errno, "read %s", path);
+	return sys_slurp(L, *fd, limit, lua_pushfstring(L, "read %s", path));
 }
 
 /* write(path, text) -> true; into a file that is there, in one write(2), as sysctls want it */
@@ -45,15 +111,15 @@ static int sys_write(lua_State *L)
 	size_t len;
 	const char *text = luaL_checklstring(L, 2, &len);
 	int *fd = sys_fd_scoped(L);
-	ssize_t n = -1;
+	ssize_t n;
 
-	*fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
-	if (*fd >= 0)
-		n = write(*fd, text, len);
-	if (n >= 0 && (size_t)n < len) {
-		errno = ENOSPC;
-		n = -1;
-	}
+	*fd = open_file(path, O_WRONLY | O_TRUNC, 0, false);
+	if (*fd < 0)
+		return no_file(L, "write", path);
+	n = write(*fd, text, len);
+	if (n >= 0 && (size_t)n < len)
+		return sys_fail(L, EIO, "write %s: %d of %d bytes were taken", path, (int)n,
+				(int)len);
 	return sys_done(L, n < 0 ? -1 : 0, "write", path);
 }
 
@@ -284,10 +350,12 @@ static int flock_until(int fd, double deadline)
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		int left = sys_remaining(deadline);
 
-		if (errno == EINTR && !sys_stopped())
-			continue;
-		if (errno != EWOULDBLOCK)
+		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -1;
+		if (sys_stopped()) {
+			errno = EINTR;
+			return -1;
+		}
 		if (left == 0) {
 			errno = EAGAIN;
 			return -1;
@@ -321,15 +389,17 @@ static int sys_lock(lua_State *L)
 	if (mode < 0 || mode > 07777)
 		return luaL_error(L, "mode: out of range");
 	fd = sys_fd_handle(L, SYS_LOCK);
-	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (create ? O_CREAT : 0), (mode_t)mode);
-	if (*fd >= 0 && flock_until(*fd, sys_deadline(timeout)) == 0)
+	*fd = open_file(path, O_RDONLY | (create ? O_CREAT : 0), (mode_t)mode, true);
+	if (*fd < 0)
+		return no_file(L, "lock", path);
+	if (flock_until(*fd, sys_deadline(timeout)) == 0)
 		return 1;
 	return sys_done(L, -1, "lock", path);
 }
 
 const luaL_Reg sys_file_functions[] = {
-	{"read", sys_read},	{"write", sys_write},
-	{"create", sys_create}, {"replace", sys_replace},
-	{"fsync", sys_fsync},	{"lock", sys_lock},
-	{NULL, NULL},
+	{"read", sys_read},	  {"read_stream", sys_read_stream},
+	{"write", sys_write},	  {"create", sys_create},
+	{"replace", sys_replace}, {"fsync", sys_fsync},
+	{"lock", sys_lock},	  {NULL, NULL},
 };

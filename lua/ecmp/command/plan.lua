@@ -47,7 +47,7 @@ end
 
 local function read_file(path)
   if path == "-" then return io.read("a") end
-  return sys.read(path)
+  return sys.read_stream(path)
 end
 
 ---Reads a JSON object from a file; `-` is standard input.

@@ -57,13 +57,23 @@ function Signals:read() end
 
 -- Files -------------------------------------------------------------------------------------------
 
----Reads a file whole.
+---Reads a file whole. A pipe, a device or a socket in its place is refused with EOPNOTSUPP, and
+---nobody waits for it; /dev/null is an empty file.
 ---@param path string
 ---@param limit? integer bytes; a longer file is refused
 ---@return string|nil text
 ---@return string? message
 ---@return string? code
 function sys.read(path, limit) end
+
+---Reads what a person named to its end: a file, a pipe such as the shell's `<(command)`, a
+---terminal.
+---@param path string
+---@param limit? integer bytes; what is longer is refused
+---@return string|nil text
+---@return string? message
+---@return string? code
+function sys.read_stream(path, limit) end
 
 ---Writes into a file that is there, in one write(2), as sysctls want it.
 ---@param path string

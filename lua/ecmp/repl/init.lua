@@ -169,7 +169,7 @@ end
 ---@return string? message
 ---@return string? code
 function Session:source(path)
-  local text <const>, message <const>, code <const> = sys.read(path)
+  local text <const>, message <const>, code <const> = sys.read_stream(path)
   if not text then return nil, message, code end
   local lines <const>, count, well = text:gmatch "([^\n]*)\n?", 0, true
   local current <const> = self.journal.current

@@ -74,8 +74,7 @@ end
 
 -- No fsync: after a crash of the machine the boot differs and nothing here is believed.
 local function write_file(path, text)
-  local file <close> = io.open(path, "wb")
-  return file and file:write(text) and file:close()
+  return sys.write(path, text) or sys.create(path, text)
 end
 
 function Index:path(name)

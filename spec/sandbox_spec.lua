@@ -311,6 +311,14 @@ describe("the hook plan", function()
 end)
 
 describe("a trusted script", function()
+  it("hands down no descriptor of its own", function()
+    local script <close> = assert(load([[
+      local R = {}
+      function R.merge() error(os.execute "test -e /proc/self/fd/3" and "has one" or "has none", 0) end
+      return R]], { trusted = true }))
+    assert.match("has none", (refused(script:run(both, {}))))
+  end)
+
   setup(function() directory = helper.directory() end)
   teardown(function() helper.remove(directory) end)
 

@@ -85,7 +85,7 @@ static bool open_stdio(void)
 /* No lock or socket of the caller's is to outlive the caller in here. */
 static bool keep_descriptors(int fd, bool quiet)
 {
-	if (dup2(fd, CHILD_FD) < 0)
+	if (fd == CHILD_FD ? fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 : dup3(fd, CHILD_FD, O_CLOEXEC) < 0)
 		return false;
 	close_range_of(CHILD_FD + 1, INT_MAX);
 	if (!quiet)
@@ -109,7 +109,7 @@ _Noreturn static void child(lua_State *L, struct budget *budget, pid_t parent)
 	limit(RLIMIT_CORE, 0);
 	if (budget->quiet) {
 		block_signals();
-		cage_filter();
+		budget->bare = !cage_filter();
 	} else {
 		reset_signals();
 	}
@@ -254,18 +254,20 @@ static enum outcome exchange(int fd, bool is_write, char *bytes, size_t length, 
 	return DONE;
 }
 
-/* [] -> [bytes of the answer from its tag on] */
-static enum outcome receive(lua_State *L, int fd, double deadline, size_t *size)
+/* [] -> [bytes of the answer from its tag on]; a finalizer may close the cage meanwhile */
+static enum outcome receive(lua_State *L, struct cage *cage, double deadline, size_t *size)
 {
 	uint64_t length;
-	enum outcome outcome = exchange(fd, false, (char *)&length, sizeof(length), deadline);
+	enum outcome outcome = exchange(cage->fd, false, (char *)&length, sizeof(length), deadline);
+	char *bytes;
 
 	if (outcome != DONE)
 		return outcome;
 	if (length < 1 || length > CAGE_ANSWER)
 		return GONE;
 	*size = (size_t)length;
-	return exchange(fd, false, lua_newuserdatauv(L, *size, 0), *size, deadline);
+	bytes = lua_newuserdatauv(L, *size, 0);
+	return exchange(cage->fd, false, bytes, *size, deadline);
 }
 
 /* [..] -> [nil, message or nil, what] */
@@ -312,7 +314,10 @@ static int cage_tell(lua_State *L)
 }
 
 /*
- * cage:hear(seconds) -> answer | nil, message, "fault" | nil, nil, "late" | nil, nil, "gone"
+ * cage:hear(seconds) -> answer, nil, nil or "unfiltered" | nil, message, "fault"
+ *	| nil, nil, "late" | nil, nil, "gone"
+ *
+ * "unfiltered": the process was to be left hardly a system call, and this kernel took none away.
  */
 static int cage_hear(lua_State *L)
 {
@@ -321,16 +326,21 @@ static int cage_hear(lua_State *L)
 	enum outcome outcome = GONE;
 	size_t length = 0;
 	const char *bytes;
+	bool bare;
 
 	if (cage->fd >= 0)
-		outcome = receive(L, cage->fd, deadline, &length);
+		outcome = receive(L, cage, deadline, &length);
 	if (outcome != DONE)
 		return ended(L, cage, outcome);
 	bytes = lua_touserdata(L, -1);
 	if (bytes[0] == 'F')
 		return refuse(L, bytes + 1, length - 1, "fault");
-	if (bytes[0] == 'R' && cage_decode(L, bytes + 1, length - 1, CAGE_ANSWER))
-		return 1;
+	bare = bytes[0] == 'U';
+	if ((bytes[0] == 'R' || bare) && cage_decode(L, bytes + 1, length - 1, CAGE_ANSWER)) {
+		lua_pushnil(L);
+		lua_pushstring(L, bare ? "unfiltered" : NULL);
+		return 3;
+	}
 	return ended(L, cage, GONE);
 }
 

@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 /*
- * A message: eight bytes that say how many follow, a tag ('R' a value, 'F' what went wrong in
- * words), and the value or the words. It is written at once, because each write wakes the other
- * end.
+ * A message: eight bytes that say how many follow, a tag ('R' a value, 'U' one of a process whose
+ * system calls nobody filters, 'F' what went wrong in words), and the value or the words. It is
+ * written at once, because each write wakes the other end.
  */
 enum {
 	CAGE_LENGTH = sizeof(uint64_t),
@@ -34,8 +34,9 @@ void cage_encode(lua_State *L, int index, size_t room);
 /* [] -> [value], or false and [] where the bytes behind the tag are none of ours */
 bool cage_decode(lua_State *L, const char *bytes, size_t length, size_t room);
 
-/* Leaves the calling process nothing of the system but memory, its open descriptors and its end. */
-void cage_filter(void);
+/* Leaves the calling process nothing of the system but memory, its open descriptors and its end;
+ * false where the kernel cannot. */
+bool cage_filter(void);
 
 /* What a process in a cage may use. It belongs to the child; hooks find it by the allocator. */
 struct budget {
@@ -47,6 +48,7 @@ struct budget {
 	lua_Integer left;    /* instructions */
 	const char *path;    /* of the script: where a fault is to be found */
 	int fd;
+	bool bare;  /* the kernel took no system call away, and ought to have */
 	bool quiet; /* nothing is printed: there is no library that could */
 };
 

@@ -49,22 +49,24 @@ static const struct sock_filter rules[] = {
 	RETURN(SECCOMP_RET_ERRNO | EPERM),
 };
 
-/* A kernel without filters leaves the first wall; that is no reason to refuse a site its rule. */
-void cage_filter(void)
+/* A kernel without filters leaves the first wall; that is no reason to refuse a site its rule, and
+ * one to say so. */
+bool cage_filter(void)
 {
 	struct sock_fprog program = {
 		.len = sizeof(rules) / sizeof(rules[0]),
 		.filter = (struct sock_filter *)(void *)rules,
 	};
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
-		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 #else
 
-void cage_filter(void)
+bool cage_filter(void)
 {
+	return false;
 }
 
 #endif

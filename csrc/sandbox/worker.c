@@ -77,9 +77,19 @@ static void answer_fault(int fd, const char *text, size_t length)
 		_exit(EXIT_FAILURE);
 }
 
-static void answer_value(int fd, const char *message, size_t length)
+static void answer_value(const struct budget *budget, const char *message, size_t length)
 {
-	if (!write_all(fd, message, length))
+	char head[CAGE_HEAD];
+
+	if (budget->bare) {
+		memcpy(head, message, CAGE_LENGTH);
+		head[CAGE_LENGTH] = 'U';
+		if (!write_all(budget->fd, head, CAGE_HEAD))
+			_exit(EXIT_FAILURE);
+		message += CAGE_HEAD;
+		length -= CAGE_HEAD;
+	}
+	if (!write_all(budget->fd, message, length))
 		_exit(EXIT_FAILURE);
 }
 
@@ -302,7 +312,7 @@ static void serve(lua_State *L, const struct budget *budget, char *bytes, size_t
 		fflush(stdout);
 	text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
 	if (text && status == LUA_OK)
-		answer_value(budget->fd, text, size);
+		answer_value(budget, text, size);
 	else if (text && status == LUA_ERRRUN)
 		answer_fault(budget->fd, text, size);
 	else

@@ -20,7 +20,12 @@ int start_watch(struct sock *s)
 		return 0;
 	if (!(s->watch = open_in(s->ns, false)))
 		return -1;
-	return mnl_socket_setsockopt(s->watch, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
+	if (mnl_socket_setsockopt(s->watch, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == 0)
+		return 0;
+	int error = errno;
+	shut(&s->watch);
+	errno = error;
+	return -1;
 }
 
 static void hear_message(lua_State *L, struct changes *c, const struct nlmsghdr *h)

@@ -72,6 +72,10 @@ local function hear(script)
   local answer <const>, message <const>, what <const> = script.cage:hear(script.seconds)
   script.seconds = script.seconds - (sys.monotonic() - started)
   if type(answer) ~= "table" then return failed(script, message, what) end
+  if what == "unfiltered" and not script.hooks then
+    io.stderr:write(("ecmp: %s: this kernel filters no system calls (seccomp): the script is "
+      .. "confined by its environment alone\n"):format(script.path))
+  end
   return answer
 end
 

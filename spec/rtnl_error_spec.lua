@@ -69,8 +69,9 @@ describe("a wrong field", function()
     ["via: 'fe80::1' is IPv6, the route is IPv4"] = { dst = "fd00::/8", via = "10.0.0.1" },
     ["src: 'fd00::1' is IPv6, IPv4 expected"] = { dst = "10.0.0.0/8", src = "fd00::1" },
     ["family: 4 or 6 expected, got 5"] = { family = 5 },
-    ["dev: 'a-name-that-is-too-long' is no name of an interface"] = {
-      dev = "a-name-that-is-too-long" },
+    [("dev: '%s' is no name of an interface: 1 to 127 bytes"):format(("n"):rep(128))] = {
+      dev = ("n"):rep(128) },
+    ["dev: '' is no name of an interface: 1 to 127 bytes"] = { dev = "" },
     ["offload: only the kernel sets this"] = { offload = true },
     ["a route has no field of type number"] = { "10.0.0.0/8" },
   } do

@@ -233,15 +233,27 @@ void put_boolean(struct encoder *e, const struct place *p, const struct field *f
 	store(e, p, f, check_bool(e, f, v));
 }
 
+/* Whether a name is one that a link has, which may be a long one, and not one that it gets. */
+static bool finds_link(const struct encoder *e, const struct field *f)
+{
+	return (e->verb == VERB_GET || e->verb == VERB_DEL) && e->depth == 0 &&
+	       f->attr == IFLA_IFNAME && same_text(f->key, "name");
+}
+
 void put_string(struct encoder *e, const struct place *p, const struct field *f,
 		const struct value *v)
 {
 	(void)p;
 	expect(e, f, v, VALUE_TEXT, "string");
 	size_t room = f->size ? f->size : 256;
+	uint16_t attr = f->attr;
+	if (v->length + 1 > room && finds_link(e, f)) {
+		attr = IFLA_ALT_IFNAME;
+		room = ALT_NAME_SIZE;
+	}
 	if (v->length + 1 > room)
 		fail(e, f->key, "'%s' is longer than %d bytes", v->text, (int)room - 1);
-	put(e, f->attr, v->text, v->length + 1);
+	put(e, attr, v->text, v->length + 1);
 }
 
 /* Text of an address -> family and bytes; raises. `size` 4 or 16 demands that family. */
@@ -393,8 +405,9 @@ void put_ifindex(struct encoder *e, const struct place *p, const struct field *f
 		index = (uint32_t)check_uint(e, f, v, INT32_MAX);
 	} else {
 		expect(e, f, v, VALUE_TEXT, "name of an interface");
-		if (v->length == 0 || v->length > 15)
-			fail(e, f->key, "'%s' is no name of an interface", v->text);
+		if (v->length == 0 || v->length >= ALT_NAME_SIZE)
+			fail(e, f->key, "'%s' is no name of an interface: 1 to %d bytes", v->text,
+			     ALT_NAME_SIZE - 1);
 		index = names_index(e->L, e->names, v->text, &found);
 	}
 	if (!found && !e->refused) {

@@ -86,7 +86,7 @@ static bool ask_link(struct sock *s, const char *name, uint32_t *index)
 	h->nlmsg_flags = NLM_F_REQUEST;
 	h->nlmsg_seq = s->seq ^ 0x80000000U;
 	mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(h, IFLA_IFNAME, name);
+	mnl_attr_put_strz(h, strlen(name) < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name);
 	mnl_attr_put_u32(h, IFLA_EXT_MASK, 1 << 3); /* RTEXT_FILTER_SKIP_STATS */
 	if (mnl_socket_sendto(s->nl, h, h->nlmsg_len) < 0)
 		return false;
@@ -135,15 +135,18 @@ static bool ask_index(struct sock *s, const char *name, uint32_t *index)
 
 	if (!ask_link(s, name, index))
 		return false;
-	memcpy(known->name, name, IFNAMSIZ);
-	known->index = *index;
-	s->next_known = (s->next_known + 1) % KNOWN_LINKS;
+	if (strlen(name) < IFNAMSIZ) { /* a longer one is no link's first name */
+		memcpy(known->name, name, strlen(name) + 1);
+		known->index = *index;
+		s->next_known = (s->next_known + 1) % KNOWN_LINKS;
+	}
 	return true;
 }
 
 /* Asks the kernel for the index of a name, or where that is empty for the name of an index; errno
  * says why there is none. */
-static bool socket_link(lua_State *L, int socket, int names, uint32_t *index, char name[IFNAMSIZ])
+static bool socket_link(lua_State *L, int socket, int names, uint32_t *index,
+			char name[ALT_NAME_SIZE])
 {
 	struct sock *s = lua_touserdata(L, socket);
 
@@ -163,7 +166,7 @@ static bool socket_link(lua_State *L, int socket, int names, uint32_t *index, ch
 /* --- names of one operation --------------------------------------------------------------------
  */
 
-static bool ask(lua_State *L, int names, uint32_t *index, char name[16], bool *kernel)
+static bool ask(lua_State *L, int names, uint32_t *index, char name[ALT_NAME_SIZE], bool *kernel)
 {
 	*kernel = lua_rawgeti(L, names, 0) == LUA_TUSERDATA;
 	bool found = *kernel && socket_link(L, lua_gettop(L), names, index, name);
@@ -173,7 +176,7 @@ static bool ask(lua_State *L, int names, uint32_t *index, char name[16], bool *k
 
 uint32_t names_index(lua_State *L, int names, const char *name, bool *found)
 {
-	char text[IFNAMSIZ];
+	char text[ALT_NAME_SIZE];
 	uint32_t index = 0;
 	bool kernel;
 
@@ -207,7 +210,7 @@ static _Noreturn void nobody_to_ask(lua_State *L, uint32_t index)
 /* [] -> [name] */
 const char *names_name(lua_State *L, int names, uint32_t index)
 {
-	char text[IFNAMSIZ] = "";
+	char text[ALT_NAME_SIZE] = "";
 	bool kernel;
 
 	if (lua_rawgeti(L, names, (lua_Integer)index) == LUA_TSTRING)

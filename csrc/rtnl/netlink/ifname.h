@@ -13,6 +13,10 @@
 #include <stdint.h>
 
 enum {
+	ALT_NAME_SIZE = 128 /* ALTIFNAMSIZ, whose header does not go with net/if.h */
+};
+
+enum {
 	INVENTED = 0x40000000 /* no kernel has reached these */
 };
 

@@ -1,6 +1,6 @@
 /*
  * Addresses as text. Own parsers because a table of a million routes is mostly addresses: four
- * times faster than inet_pton and inet_ntop, and the output is RFC 5952 in every case.
+ * times faster than inet_pton and inet_ntop, and the output is that of ip(8).
  */
 #include "common/addr.h"
 
@@ -176,9 +176,11 @@ static size_t ip6_to_text(const uint8_t *bytes, char *out)
 	for (size_t i = 0; i < 8; i++)
 		groups[i] = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
 	int start = longest_run(groups, &run);
-	if (start == 0 && run == 5 && groups[5] == 0xffff) { /* IPv4-mapped (RFC 5952 5) */
-		memcpy(p, "::ffff:", 7);
-		return 7 + ip4_to_text(bytes + 12, p + 7);
+	/* IPv4-mapped and IPv4-compatible, as ip(8) prints them */
+	if (start == 0 && ((run == 5 && groups[5] == 0xffff) || run == 6)) {
+		size_t n = run == 6 ? 2 : 7;
+		memcpy(p, "::ffff:", n);
+		return n + ip4_to_text(bytes + 12, p + n);
 	}
 	for (int i = 0; i < 8; i++) {
 		if (i == start) {

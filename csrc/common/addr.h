@@ -19,7 +19,7 @@ int text_to_ip6(const char *text, size_t length, uint8_t out[16]);
 /* What stands behind the slash of a prefix, up to `most`; -1 where it is no such number, or has a
  * leading zero, which some read as octal. */
 int text_to_length(const char *text, size_t length, int most);
-size_t ip_to_text(int family, const uint8_t *bytes, char out[48]); /* RFC 5952 */
+size_t ip_to_text(int family, const uint8_t *bytes, char out[48]); /* as ip(8) prints it */
 int text_to_lladdr(const char *text, size_t length, uint8_t *out,
 		   size_t room); /* bytes written, or -1 */
 

@@ -5,78 +5,111 @@
 #include "rtnl/text/lexer.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "common/export.h"
 
-/* Spellings of ip(8) beside the words of the rows, object by object; routes come first, as most are
- * of these. */
+/*
+ * Keywords of ip(8), object by object; routes come first, as most are of these. `least` is how many
+ * characters are enough for the keyword where ip(8) takes a beginning of it (seen with iproute2
+ * 6.1), 0 where it does not; a beginning that two have in common is the first one's.
+ */
 struct spelling {
 	const char *word, *row;
+	size_t least;
 };
 
 static const struct spelling of_route[] = {
-	{"protocol", "proto"}, {"preference", "metric"}, {"priority", "metric"}, {"oif", "dev"},
-	{"dsfield", "tos"},    {"realms", "realm"},	 {NULL, NULL},
+	{"protocol", "proto", 3},
+	{"preference", "metric", 0},
+	{"priority", "metric", 1},
+	{"metric", "metric", 1},
+	{"oif", "dev", 0},
+	{"dsfield", "tos", 1},
+	{"realms", "realm", 3},
+	{"table", "table", 1},
+	{"pref", "pref", 3},
+	{"reordering", "reordering", 1},
+	{"rttvar", "rttvar", 2},
+	{"window", "window", 1},
+	{"cwnd", "cwnd", 1},
+	{"initcwnd", "initcwnd", 1},
+	{"initrwnd", "initrwnd", 5},
+	{"features", "features", 1},
+	{"quickack", "quickack", 1},
+	{"congctl", "congctl", 2},
+	{"ssthresh", "ssthresh", 1},
+	{"fastopen_no_cookie", "fastopen_no_cookie", 2},
+	{NULL, NULL, 0},
 };
 static const struct spelling of_next_hop[] = {
-	{"oif", "dev"},
-	{"realms", "realm"},
-	{NULL, NULL},
+	{"oif", "dev", 0},
+	{"realms", "realm", 1},
+	{NULL, NULL, 0},
 };
 static const struct spelling of_flow[] = {
-	{"to", "dst"},	{"dev", "dev"},	 {"dsfield", "tos"},
-	{"oif", "dev"}, {"from", "src"}, {NULL, NULL},
+	{"to", "dst", 0},  {"dev", "dev", 0},  {"dsfield", "tos", 0},
+	{"oif", "dev", 0}, {"from", "src", 0}, {NULL, NULL, 0},
 };
 static const struct spelling of_nexthop[] = {
-	{"protocol", "proto"},
-	{"oif", "dev"},
-	{NULL, NULL},
+	{"protocol", "proto", 1},
+	{"oif", "dev", 0},
+	{NULL, NULL, 0},
 };
 static const struct spelling of_link[] = {
-	{"arp", "noarp"},	    {"txqlen", "txqueuelen"}, {"qlen", "txqueuelen"},
-	{"ifname", "name"},	    {"brd", "broadcast"},     {"addr", "address"},
-	{"trailers", "notrailers"}, {"vrf", "master"},	      {NULL, NULL},
+	{"arp", "noarp", 0},	       {"txqlen", "txqueuelen", 0}, {"qlen", "txqueuelen", 0},
+	{"ifname", "name", 0},	       {"brd", "broadcast", 0},	    {"addr", "address", 0},
+	{"trailers", "notrailers", 0}, {"vrf", "master", 0},	    {NULL, NULL, 0},
 };
 static const struct spelling of_address[] = {
-	{"local", "address"},	{"broadcast", "broadcast"},
-	{"brd", "broadcast"},	{"remote", "peer"},
-	{"anycast", "anycast"}, {"preference", "metric"},
-	{"priority", "metric"}, {NULL, NULL},
+	{"local", "address", 0},
+	{"broadcast", "broadcast", 1},
+	{"brd", "broadcast", 1},
+	{"remote", "peer", 0},
+	{"anycast", "anycast", 0},
+	{"metric", "metric", 1},
+	{"priority", "metric", 1},
+	{"preference", "metric", 1},
+	{"preferred_lft", "preferred_lft", 7},
+	{NULL, NULL, 0},
 };
 static const struct spelling of_rule[] = {
-	{"table", "table"},
-	{"pref", "priority"},
-	{"preference", "priority"},
-	{"order", "priority"},
-	{"dsfield", "tos"},
-	{"dev", "iif"},
-	{"type", "action"},
-	{"realm", "realm"},
-	{"sup_group", "suppress_ifgroup"},
-	{"sup_pl", "suppress_prefixlength"},
-	{"suppress_prefix", "suppress_prefixlength"},
-	{"protocol", "proto"},
-	{NULL, NULL},
+	{"table", "table", 2},
+	{"pref", "priority", 1},
+	{"preference", "priority", 1},
+	{"priority", "priority", 1},
+	{"order", "priority", 1},
+	{"dsfield", "tos", 1},
+	{"dev", "iif", 0},
+	{"type", "action", 0},
+	{"realms", "realm", 1},
+	{"realm", "realm", 0},
+	{"sup_group", "suppress_ifgroup", 0},
+	{"sup_pl", "suppress_prefixlength", 0},
+	{"suppress_prefixlength", "suppress_prefixlength", 1},
+	{"suppress_ifgroup", "suppress_ifgroup", 10},
+	{"protocol", "proto", 3},
+	{"goto", "goto", 1},
+	{"tun_id", "tun_id", 1},
+	{NULL, NULL, 0},
 };
 static const struct spelling of_neighbour[] = {
-	{"to", "dst"},
-	{"state", "state"},
-	{"protocol", "proto"},
-	{NULL, NULL},
+	{"to", "dst", 0},      {"state", "state", 0},	 {"lladdr", "lladdr", 1},
+	{"proxy", "proxy", 1}, {"protocol", "proto", 4}, {NULL, NULL, 0},
 };
 static const struct spelling of_bridge_port[] = {
-	{"mcast_fast_leave", "fastleave"},
-	{NULL, NULL},
+	{"mcast_fast_leave", "fastleave", 0},
+	{NULL, NULL, 0},
 };
 static const struct spelling of_vxlan[] = {
-	{"dsfield", "tos"},	{"hoplimit", "ttl"},
-	{"label", "flowlabel"}, {"maxaddress", "maxaddress"},
-	{"group", "remote"},	{"port", "srcport"},
-	{"vni", "id"},		{NULL, NULL},
+	{"dsfield", "tos", 0},	   {"hoplimit", "ttl", 0},
+	{"label", "flowlabel", 0}, {"maxaddress", "maxaddress", 0},
+	{"group", "remote", 0},	   {"port", "srcport", 0},
+	{"vni", "id", 0},	   {NULL, NULL, 0},
 };
 static const struct spelling of_ioam6_encap[] = {
-	{"trace", "trace"},
-	{NULL, NULL},
+	{"trace", "trace", 0},
+	{NULL, NULL, 0},
 };
 
 static const struct {
@@ -96,14 +129,31 @@ static const struct {
 	{"ioam6 encap", of_ioam6_encap},
 };
 
+/* Whether a field has the word itself, which is no beginning of another then. */
+static bool is_keyword(const struct field *f, const char *word)
+{
+	for (; f->kind != K_NONE; f++) {
+		if (f->kind == K_NEST && (f->flags & F_HOIST) && is_keyword(f->sub->rows, word))
+			return true;
+		if (f->key && same_text(f->show ? f->show : f->key, word))
+			return true;
+	}
+	return false;
+}
+
 const char *spelled(const struct schema *schema, const char *word)
 {
-	const struct spelling *x = NULL;
-	for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]) && !x; i++)
+	const struct spelling *list = NULL;
+	size_t length = strlen(word);
+	for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]) && !list; i++)
 		if (same_text(spellings[i].object, schema->name))
-			x = spellings[i].list;
-	for (; x && x->word; x++)
+			list = spellings[i].list;
+	const struct spelling *begun = NULL;
+	for (const struct spelling *x = list; x && x->word; x++) {
 		if (same_text(x->word, word))
 			return x->row;
-	return NULL;
+		if (!begun && x->least && length >= x->least && strncmp(x->word, word, length) == 0)
+			begun = x;
+	}
+	return begun && !is_keyword(schema->rows, word) ? begun->row : NULL;
 }

@@ -19,6 +19,7 @@ local M = {}
 ---we assume.
 M.MARK = 249
 
+---@class ecmp.Entries
 local V4 <const> = { __name = "ecmp.Entries", family = 4 }
 local V6 <const> = { __name = "ecmp.Entries", family = 6 }
 V4.__index, V6.__index = V4, V6

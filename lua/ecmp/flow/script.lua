@@ -1,7 +1,5 @@
 ---Stage: begins to load the rule script of the site, in a process of its own, while the pod is
 ---looked at; `state.script`.
-local sandbox = require "ecmp.sandbox"
-
 local M = {}
 
 ---@param state table
@@ -9,7 +7,8 @@ local M = {}
 function M.run(state)
   local conf <const> = state.conf
   if not conf.script then return state end
-  local script, message, code = sandbox.start(conf.script, {
+  -- loaded by those alone who have a script
+  local script, message, code = require("ecmp.sandbox").start(conf.script, {
     trusted = conf.trusted, merge = conf.merge,
   })
   if not script then return nil, message, code end

@@ -26,6 +26,7 @@ local VERB <const> = {
   add = "route add", append = "route append", create = "route prepend", replace = "route replace",
 }
 
+---@class ecmp.Execution
 local Execution <const> = { __name = "ecmp.Execution" }
 Execution.__index = Execution
 

@@ -118,18 +118,25 @@ LINKED += $(HARDEN_LINK) $(START) $(LUA_LINKED) $(LATER) $(CJSON_LIB) $(OBJ)/emb
 
 all: lua-modules $(B)/bin/ecmp $(LINKS)
 
+# what is built: of a checkout git says it, of `make dist` a file that git filled in
+COMMIT = $(shell if [ -e .git ]; then \
+	git --no-optional-locks describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null; \
+	else sed '/Format/d' build-aux/commit; fi)
+
 # made anew when a source is added or taken away, too, and with other flags
 $(OBJ)/embedded.list: TEXT = $(EMBEDDED)
 $(OBJ)/how: TEXT = $(COMPILE)
+$(OBJ)/commit: TEXT = $(COMMIT)
 $(B)/link/how: TEXT = $(LINKED)
-$(OBJ)/embedded.list $(OBJ)/how $(B)/link/how: FORCE
+$(OBJ)/embedded.list $(OBJ)/how $(OBJ)/commit $(B)/link/how: FORCE
 	@mkdir -p $(@D)
 	@echo '$(TEXT)' | cmp -s - $@ || echo '$(TEXT)' >$@
 FORCE:
 
-$(OBJ)/embedded.c: build-aux/embed.lua build-aux/bytecode.lua $(OBJ)/embedded.list $(ARGPARSE) $(LUA_SOURCES)
+$(OBJ)/embedded.c: build-aux/embed.lua build-aux/bytecode.lua $(OBJ)/embedded.list $(OBJ)/commit \
+		$(ARGPARSE) $(LUA_SOURCES)
 	$(call say,EMBED $@)
-	$(Q)$(LUA) build-aux/embed.lua $@ $(OBJ)/embedded.list
+	$(Q)$(LUA) build-aux/embed.lua $@ $(OBJ)/embedded.list $(OBJ)/commit
 
 $(OBJ)/embedded.o: $(OBJ)/embedded.c csrc/exe/embed.h $(OBJ)/how
 	$(call say,CC    $@)
@@ -317,6 +324,7 @@ deb: ## Builds the Debian packages lua-ecmp and ecmp below build/deb, and runs l
 	rm -rf $(B)/deb && mkdir -p $(B)/deb/ecmp-$(VERSION)
 	{ git ls-files -z 2>/dev/null || find . \( -name build -o -name dist \) -prune -o -type f -print0; } | \
 		tar -cf - --null -T - | tar -xf - -C $(B)/deb/ecmp-$(VERSION)
+	echo '$(COMMIT)' >$(B)/deb/ecmp-$(VERSION)/build-aux/commit
 	cd $(B)/deb/ecmp-$(VERSION) && dpkg-buildpackage -us -uc -b
 	lintian --allow-root --fail-on error,warning $(B)/deb/*.changes
 

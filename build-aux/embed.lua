@@ -1,6 +1,8 @@
 --- Turns Lua sources into one C file, for the executable that needs no Lua on the machine.
 ---
----   lua5.4 build-aux/embed.lua OUT.c LIST        LIST has MODULE=PATH, separated by blanks
+---   lua5.4 build-aux/embed.lua OUT.c LIST COMMIT
+---
+--- LIST has MODULE=PATH, separated by blanks; COMMIT the commit that is built, or nothing.
 ---
 --- Sources become bytecode, with line numbers kept so that a fault can still be found, under names
 --- that say nothing about where it was built: two builds give the same bytes.
@@ -89,3 +91,5 @@ for _, module in ipairs(modules) do
   out:write(("\t{ \"%s\", %d, %d },\n"):format(module.name, module.offset, module.size))
 end
 out:write("};\n\nconst size_t embedded_count = ", #modules, ";\n")
+local commit <close> = assert(io.open(arg[3]))
+out:write(("const char embedded_commit[] = %q;\n"):format(commit:read "l"))

@@ -113,6 +113,8 @@ for _, kind in ipairs(KINDS) do
       local version <const> = inside(nil, { "/bin/ecmp", "version" })
       assert.same({ "ecmp " .. require "ecmp.version", "" },
         { version.stdout:match "^[^\n]*", version.stderr })
+      local told <const> = inside(nil, { "/bin/ecmp", "version", "--json" }).stdout
+      assert.equal(kind.files == 0, json.decode(told).static)
       local plan <const> = inside(nil, { "/bin/ecmp", "plan", "/net.conf" })
       assert.same({ 0, "" }, { plan.status, plan.stderr })
       assert.matches("nexthop via 10%.0%.0%.1 dev eth0 weight 3", plan.stdout)

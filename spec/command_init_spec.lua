@@ -106,6 +106,8 @@ describe("the command line", function()
     local told <const> = json.decode((select(2, ecmp { "version", "--json" })))
     assert.equal(out, ("ecmp %s\nLua %s\nCNI %s\n"):format(told.version, told.lua,
       table.concat(told.cni, ", ")))
+    assert.equal(require("cjson")._VERSION, told.cjson)
+    assert.is_nil(told.commit) -- which only the executable knows
     assert.equal(2, (ecmp { "version", "--x" }))
   end)
 

@@ -1,4 +1,5 @@
 local helper <const> = require "spec.helper"
+local json <const> = require "ecmp.json"
 local sys <const> = require "ecmp.sys"
 
 describe("the executable", function()
@@ -65,6 +66,16 @@ describe("the executable", function()
         require(name)
       end ]]):format(table.concat(names, ", ")))
     assert.same({ 0, "" }, { result.status, result.stderr })
+  end)
+
+  it("tells in JSON what it was built of", function()
+    local told <const> = json.decode(sys.spawn({ argv = { program, "version", "--json" } }).stdout)
+    assert.matches("^5%.4%.%d+$", told.lua)
+    assert.matches("^%d+%.%d+%.%d+$", told.cjson)
+    assert.matches("^glibc %d+%.%d+", told.libc or "glibc 0.0")
+    assert.is_false(told.static)
+    if sys.stat ".git" then assert.is_string(told.commit) end
+    if told.commit then assert.matches("^" .. ("%x"):rep(40), told.commit) end
   end)
 
   it("calculates as any Lua does, in a cage as well #netns", function()

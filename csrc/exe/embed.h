@@ -5,6 +5,7 @@
 #ifndef ECMP_EMBED_H
 #define ECMP_EMBED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct embedded {
@@ -15,5 +16,8 @@ struct embedded {
 extern const unsigned char embedded_code[];
 extern const struct embedded embedded[];
 extern const size_t embedded_count;
+extern const char embedded_commit[]; /* what was built; empty where nobody knows */
+
+extern const bool is_static; /* whether the executable has the C library inside */
 
 #endif

@@ -4,12 +4,16 @@
  * time and a sixth of the memory that it takes to start one.
  */
 #define _GNU_SOURCE
+#include "exe/embed.h"
+
 #include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "common/export.h"
+
+const bool is_static = false;
 
 /* As the dynamic linker ends a program that lacks a library. */
 _Noreturn static void miss(const char *name)

@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -38,10 +41,33 @@ int luaopen_ecmp_rtnl(lua_State *L);
 int luaopen_ecmp_sandbox_process(lua_State *L);
 int luaopen_ecmp_sys(lua_State *L);
 
+/* ecmp.build: what `ecmp version` tells of this executable */
+static int open_build(lua_State *L)
+{
+	lua_newtable(L);
+	if (*embedded_commit) {
+		lua_pushstring(L, embedded_commit);
+		lua_setfield(L, -2, "commit");
+	}
+	lua_pushstring(L, LUA_RELEASE + sizeof("Lua"));
+	lua_setfield(L, -2, "lua");
+	lua_pushboolean(L, is_static);
+	lua_setfield(L, -2, "static");
+#ifdef __GLIBC__
+	lua_pushfstring(L, "glibc %s", gnu_get_libc_version());
+	lua_setfield(L, -2, "libc");
+#endif
+	return 1;
+}
+
 static const luaL_Reg c_modules[] = {
-	{"cjson", luaopen_cjson},	{"ecmp.sandbox.process", luaopen_ecmp_sandbox_process},
-	{"ecmp.ip", luaopen_ecmp_ip},	{"ecmp.rtnl", luaopen_ecmp_rtnl},
-	{"ecmp.sys", luaopen_ecmp_sys}, {NULL, NULL},
+	{"ecmp.build", open_build},
+	{"cjson", luaopen_cjson},
+	{"ecmp.sandbox.process", luaopen_ecmp_sandbox_process},
+	{"ecmp.ip", luaopen_ecmp_ip},
+	{"ecmp.rtnl", luaopen_ecmp_rtnl},
+	{"ecmp.sys", luaopen_ecmp_sys},
+	{NULL, NULL},
 };
 
 static int by_name(const void *name, const void *module)

@@ -1,8 +1,11 @@
----ecmp version: what this is.
+---ecmp version: what this is, for reports of faults.
+--
+-- What only the executable knows of itself (its commit, the C library, whether it is static) is in
+-- ecmp.build, a module inside it; by Lua modules alone it is not told.
 local M = { name = "version", summary = "say which version this is" }
 
 function M.setup(parser)
-  parser:flag("--json", "print JSON")
+  parser:flag("--json", "print JSON, with the commit, the libraries and whether it is static")
 end
 
 ---@param args table as `setup` asked for
@@ -10,7 +13,11 @@ end
 function M.run(args)
   local version <const>, cni <const> = require "ecmp.version", require("ecmp.cni.version").all
   if args.json then
-    print(require("ecmp.json").encode { version = version, lua = _VERSION:match "%S+$", cni = cni })
+    local inside <const> = package.preload["ecmp.build"]
+    local build <const> = inside and inside() or {}
+    print(require("ecmp.json").encode { version = version, commit = build.commit,
+      lua = build.lua or _VERSION:match "%S+$", cjson = require("cjson")._VERSION,
+      libc = build.libc, static = build.static, cni = cni })
     return 0
   end
   print("ecmp " .. version)

@@ -106,13 +106,17 @@ static inline int known_row(struct encoder *e, const struct schema *schema, cons
 	return known->key == key && known->schema == schema ? known->row : -1;
 }
 
-/* Sees to it that forty values can be pushed above `top`, whatever was asked for before. */
+enum {
+	ROOM = 120 /* values above the input's: each of 64 fields may leave one */
+};
+
+/* Sees to it that values can be pushed above `top`, whatever was asked for before. */
 static inline void have_room(struct encoder *e, int top)
 {
-	if (top + 40 <= e->room)
+	if (top + ROOM <= e->room)
 		return;
-	luaL_checkstack(e->L, 80, "too many values");
-	e->room = top + 80;
+	luaL_checkstack(e->L, 2 * ROOM, "too many values");
+	e->room = top + 2 * ROOM;
 }
 
 /* The values stay on the stack, so that each is looked up once. [] -> [key, value, ...] */

@@ -24,7 +24,6 @@ static void put_fields(struct encoder *e, const struct place *p, const struct fi
 void put_rows(struct encoder *e, const struct place *p, const struct schema *schema,
 	      const struct given *g)
 {
-	int top = lua_gettop(e->L);
 	for (uint64_t left = g->rows & ~((uint64_t)1 << SELECTOR); left; left &= left - 1) {
 		int i = __builtin_ctzll(left);
 		const struct field *f = &schema->rows[i];
@@ -34,7 +33,6 @@ void put_rows(struct encoder *e, const struct place *p, const struct schema *sch
 		else if (f->key)
 			v = given_value(e, &p->in, g, i);
 		put_field(e, p, f, &v);
-		lua_settop(e->L, top);
 	}
 }
 

@@ -89,7 +89,8 @@ void put_scaled(struct encoder *e, const struct place *p, const struct field *f,
 {
 	if (v->type != VALUE_INTEGER)
 		expect(e, f, v, VALUE_NUMBER, "number");
-	lua_Number n = v->number * f->mask;
+	lua_Number n = v->type == VALUE_INTEGER ? (lua_Number)v->integer : v->number;
+	n *= f->mask;
 	if (!(n >= 0 && n <= 4294967295.0))
 		fail(e, f->key, "%s is out of range", shown(e, v));
 	store(e, p, f, (uint64_t)(n + 0.5));
@@ -376,17 +377,26 @@ void put_lladdr(struct encoder *e, const struct place *p, const struct field *f,
 	put(e, f->attr, bytes, (size_t)n);
 }
 
-/* The number of a link whose name was met before in this operation, or 0. */
-static uint32_t met_before(struct encoder *e, const struct value *v)
+/* The number of the link that the message before named, or the field before, or 0. */
+static inline uint32_t same_link(const struct encoder *e, const struct value *v)
 {
-	if (v->index)
-		lua_pushvalue(e->L, v->index);
-	else
-		lua_pushlstring(e->L, v->text, v->length);
-	uint32_t index = 0;
-	if (lua_rawget(e->L, e->names) == LUA_TNUMBER)
-		index = (uint32_t)lua_tointeger(e->L, -1);
-	lua_pop(e->L, 1);
+	bool same = v->length < sizeof(e->link) && memcmp(e->link, v->text, v->length + 1) == 0;
+	return same ? e->link_index : 0;
+}
+
+/* Asks for the number of a link, once for names in a row. */
+static uint32_t find_link(struct encoder *e, const struct value *v)
+{
+	bool found;
+	uint32_t index = names_index(e->L, e->names, v->text, &found);
+	if (!found && !e->refused) {
+		e->refused = errno;
+		e->lacking = "device";
+	}
+	if (found && v->length < sizeof(e->link)) {
+		memcpy(e->link, v->text, v->length + 1);
+		e->link_index = index;
+	}
 	return index;
 }
 
@@ -394,8 +404,7 @@ void put_ifindex(struct encoder *e, const struct place *p, const struct field *f
 		 const struct value *v)
 {
 	uint32_t index = 0;
-	bool found = true;
-	if (is_text(v) && (index = met_before(e, v))) {
+	if (is_text(v) && (index = same_link(e, v))) {
 		store(e, p, f, index);
 		return;
 	}
@@ -408,11 +417,7 @@ void put_ifindex(struct encoder *e, const struct place *p, const struct field *f
 		if (v->length == 0 || v->length >= ALT_NAME_SIZE)
 			fail(e, f->key, "'%s' is no name of an interface: 1 to %d bytes", v->text,
 			     ALT_NAME_SIZE - 1);
-		index = names_index(e->L, e->names, v->text, &found);
-	}
-	if (!found && !e->refused) {
-		e->refused = errno;
-		e->lacking = "device";
+		index = find_link(e, v);
 	}
 	store(e, p, f, index);
 }

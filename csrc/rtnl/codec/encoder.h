@@ -28,9 +28,11 @@ struct step {
 struct encoder {
 	lua_State *L;
 	struct arena *out;
-	size_t start; /* of the message's fixed header in the arena */
-	int room;     /* stack index up to which values may be pushed */
-	int names;    /* absolute stack index */
+	size_t start;  /* of the message's fixed header in the arena */
+	int room;      /* stack index up to which values may be pushed */
+	int names;     /* absolute stack index */
+	char link[16]; /* the name asked for last, and its number among these */
+	uint32_t link_index;
 	enum verb verb;
 	bool held_only; /* what is sent changes what is there and makes nothing */
 	int base;	/* number of the change in a batch, for errors; 0: a single request */

@@ -10,38 +10,9 @@
 
 #include "common/export.h"
 
-struct value lua_value(lua_State *L, int index)
-{
-	struct value v = {.index = index};
-	switch (lua_type(L, index)) {
-	case LUA_TNONE:
-	case LUA_TNIL:
-		break;
-	case LUA_TBOOLEAN:
-		v.type = VALUE_BOOLEAN;
-		v.integer = lua_toboolean(L, index);
-		break;
-	case LUA_TNUMBER:
-		v.type = lua_isinteger(L, index) ? VALUE_INTEGER : VALUE_NUMBER;
-		v.number = lua_tonumber(L, index);
-		v.integer = v.type == VALUE_INTEGER ? lua_tointeger(L, index) : 0;
-		break;
-	case LUA_TSTRING:
-		v.type = VALUE_TEXT;
-		v.text = lua_tolstring(L, index, &v.length);
-		break;
-	case LUA_TTABLE:
-		v.type = VALUE_TABLE;
-		break;
-	default:
-		v.type = VALUE_OTHER;
-	}
-	return v;
-}
-
 struct value integer_value(lua_Integer n)
 {
-	return (struct value){.type = VALUE_INTEGER, .integer = n, .number = (lua_Number)n};
+	return (struct value){.type = VALUE_INTEGER, .integer = n};
 }
 
 struct value boolean_value(bool on)
@@ -139,7 +110,6 @@ static struct value value_of(const struct arena *a, const struct item *item)
 		break;
 	default:
 		v.integer = item->integer;
-		v.number = (lua_Number)item->integer;
 	}
 	return v;
 }

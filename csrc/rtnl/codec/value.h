@@ -25,15 +25,47 @@ enum value_type {
 
 struct value {
 	enum value_type type;
-	int index;	     /* stack index of a Lua value; 0: of a text */
-	lua_Integer integer; /* of integers; of booleans 0 or 1 */
-	lua_Number number;   /* of numbers that are no integers */
-	const char *text;    /* zero terminated; of a part's value good until the buffer grows */
-	size_t length;	     /* of the text */
-	uint32_t part;	     /* where it lies in the buffer; of a text of a part's value as well */
+	int index;     /* stack index of a Lua value; 0: of a text */
+	uint32_t part; /* where it lies in the buffer of parts; so does a text that is no Lua value
+			*/
+	union {
+		lua_Integer integer; /* of booleans 0 or 1 */
+		lua_Number number;
+		const char *text; /* zero terminated; of a part's value good until the buffer grows
+				   */
+	};
+	size_t length; /* of the text */
 };
 
-struct value lua_value(lua_State *L, int index);
+static inline struct value lua_value(lua_State *L, int index)
+{
+	struct value v = {.index = index};
+	switch (lua_type(L, index)) {
+	case LUA_TSTRING:
+		v.type = VALUE_TEXT;
+		v.text = lua_tolstring(L, index, &v.length);
+		break;
+	case LUA_TTABLE:
+		v.type = VALUE_TABLE;
+		break;
+	case LUA_TNUMBER:
+		v.type = lua_isinteger(L, index) ? VALUE_INTEGER : VALUE_NUMBER;
+		if (v.type == VALUE_INTEGER)
+			v.integer = lua_tointeger(L, index);
+		else
+			v.number = lua_tonumber(L, index);
+		break;
+	case LUA_TBOOLEAN:
+		v.type = VALUE_BOOLEAN;
+		v.integer = lua_toboolean(L, index);
+		break;
+	case LUA_TNIL:
+		break;
+	default:
+		v.type = VALUE_OTHER;
+	}
+	return v;
+}
 
 static inline bool is_text(const struct value *v)
 {

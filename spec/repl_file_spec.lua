@@ -49,6 +49,18 @@ describe("a file of routes", function()
     for _, text in ipairs { "", "\n", "# nothing\n  \n\t# at all" } do assert.same({}, read(text)) end
   end)
 
+  it("takes next hops that have lost their indentation", function()
+    local file <const> = routefile.parse("10.1.0.0/16\nnexthop via 10.0.0.1 weight 1\n"
+      .. "nexthop via 10.0.0.2 weight 2\nnexthopx dev a\n", "here")
+    assert.same({ "here:4: dst: 'nexthopx' is not an address" }, file.mistakes)
+    assert.equal("10.0.0.2", file.routes[1].nexthops[2].via)
+  end)
+
+  it("takes a preference for a sign of IPv6", function()
+    local routes <const> = routefile.parse("default dev a pref medium\ndefault dev a\n", "t").routes
+    assert.same({ 6, 4 }, { routes[1].family, routes[2].family })
+  end)
+
   it("tells apart what is left open from what is said", function()
     local routes <const> = routefile.parse("10.1.0.0/16 via 10.0.0.1\n"
       .. "10.2.0.0/16 via 10.0.0.1 proto boot scope global\n10.3.0.0/16 via 10.0.0.1\n", "t").routes
@@ -127,7 +139,7 @@ describe("a file of routes", function()
         assert.equal(text_of(assert(rtnl.parse("route", parts[i]:gsub("#.*", "")))),
           text_of(file.routes[i]))
       end
-      assert.same({ [254] = true }, file.tables)
+      assert.same({ [254] = { [4] = true } }, file.tables)
       assert.truthy(#told > 5 and told[3] > 0 and told[3] < 0.5 and told[#told] == 1)
     end)
 

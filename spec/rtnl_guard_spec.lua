@@ -111,30 +111,14 @@ describe("a route that is being read", function()
 end)
 
 describe("lines of a file", function()
-  local TEXT <const> = "10.1.0.0/16 via 10.0.0.1\n10.9.0.0/16 via 10.0.0.9\n10.2.0.0/16 via 10.0.0.1\n"
+  local TEXT <const> = "10.1.0.0/16 via 10.0.0.1\nwrong\n10.9.0.0/16 via 10.0.0.9\n"
 
-  -- Lines of which the first went into a list.
-  local function begun()
-    local lines <const>, list = rtnl.lines(TEXT), rtnl.list()
-    local text <const>, number <const> = lines:next(list, false)
-    list:add(rtnl.parse("route", text), number)
-    return lines, list
-  end
-
-  it("go into one list", function()
-    local other <const> = rtnl.list()
-    for _, learn in ipairs { true, false } do
-      local lines <const>, list = begun()
-      local ok <const>, why <const> = pcall(function() lines:next(other, learn) end)
-      assert.is_false(ok)
-      assert.match("rtnl_guard_spec.lua:%d+: these lines go into another list", why)
-      assert.equal("10.9.0.0/16 via 10.0.0.9", (lines:next(list, true)))
-      other:add({ dst = "2001:db8::/32", via = "fe80::1", dev = "lo" }, 1)
-      assert.has_error(function() lines:next(other, false) end)
-      assert.is_nil((lines:next(list, false)))
-      assert.equal(2, #list)
-      assert.equal("10.2.0.0/16", list[2].dst)
-    end
+  it("go into whichever list is given", function()
+    local lines <const>, list <const>, other <const> = rtnl.lines(TEXT), rtnl.list(), rtnl.list()
+    assert.same({ "dst: 'wrong' is not an address", 2 }, { lines:next(list) })
+    other:add({ dst = "2001:db8::/32", via = "fe80::1", dev = "lo" }, 1)
+    assert.is_nil((lines:next(other)))
+    assert.same({ 1, 2, "10.9.0.0/16" }, { #list, #other, other[2].dst })
   end)
 end)
 

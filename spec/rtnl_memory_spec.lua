@@ -75,19 +75,16 @@ local PURE <const> = {
     assert(rtnl.slot(list, 1) == "10.0.1.0/24" and #rtnl.slots(list, 1, 20, "slot ") == 351)
     assert(rtnl.run(rtnl.match({}, list), 1, 30) == 20)
     assert(#rtnl.near({ { dst = "10.0.3.0/24", via = "10.0.0.9" } }, list) == 1)]],
-  lines = [[local list, text, learn = rtnl.list(), {}, false
+  lines = [[local list, text = rtnl.list(), {}
     for i = 1, 20 do
       text[i] = "10.0." .. i .. ".0/24 # a comment\n\tvia 10.0.0." .. 1 + i % 3
     end
-    local lines = rtnl.lines(table.concat(text, "\n"))
-    repeat
-      local line, number = lines:next(list, learn)
-      if line then list:add(rtnl.parse("route", line), number) end
-      learn = line
-    until not line
+    local lines = rtnl.lines(table.concat(text, "\n"), "static")
+    assert(lines:next(list) == nil)
     assert(#list == 20 and list[20].via == "10.0.0.3" and lines:done() > 400)
+    assert(list:tables()[254][4] and not list:lacking() and list[20].proto == "static")
     local file <close> = assert(io.open "/proc/self/maps")
-    assert(rtnl.lines(file):next(list) == false)]],
+    assert(type(rtnl.lines(file):next(list)) ~= "nil")]],
   site = [[rtnl.site(function() return { [50] = "blue", blue = 50 } end)
     assert(rtnl.parse("route", "10.0.0.0/8 dev a table blue").table == 50)
     assert(rtnl.view("route", { dst = "10.0.0.0/8", dev = "a", table = 50 }, true):text { table = true }

@@ -6,8 +6,10 @@
 #include "rtnl/bulk/route_list.h"
 #include "common/addr.h"
 #include "rtnl/codec/decoder.h"
+#include "rtnl/codec/value.h"
 #include "rtnl/netlink/ifname.h"
 #include "rtnl/request/request.h"
+#include "rtnl/text/parser.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -78,70 +80,158 @@ static void count_in(lua_State *L, struct route_list *l, uint32_t line)
 	l->used = l->bytes->length;
 }
 
-struct view *list_repeat(lua_State *L, struct route_list *l, size_t i, uint32_t line)
+/* Whether the route added last surely is one as it is written. */
+static bool is_sure(lua_State *L, struct route_list *l, int names)
 {
-	size_t size = sizeof(struct view) + list_view(l, i)->length;
-	l->bytes->length = l->used;
-	uint8_t *room = arena_room(L, l->bytes, size);
-	memcpy(room, list_view(l, i), size);
-	count_in(L, l, line);
-	return list_view(l, list_count(l));
+	struct plain_route route;
+	const struct view *v = list_view(l, list_count(l));
+	l->reader.L = L;
+	return read_message(&l->reader, &route, v, names) &&
+	       compare_routes(&l->reader, NULL, &route, false) == DIFFERENT;
 }
 
-static bool says(lua_State *L, int table, const char *key)
+/* Room for a view, with the message to be encoded behind it. */
+static struct encoder *begin_route(lua_State *L, struct route_list *l, int names)
+{
+	struct encoder *e = &l->encoder;
+	l->bytes->length = l->used;
+	arena_reserve(L, l->bytes, sizeof(struct view));
+	e->L = L;
+	e->names = names;
+	e->room = e->refused = 0;
+	return e;
+}
+
+/* Counts in the message that was encoded. */
+static void end_route(lua_State *L, struct route_list *l, uint32_t line, bool proto, bool scope)
+{
+	const struct object *o = object_by_name("route");
+	struct view head = {.object = o, .type = o->add};
+	head.length = (uint32_t)(l->bytes->length - l->encoder.start);
+	head.flags = (uint16_t)((proto ? 0 : ANY_PROTO) | (scope ? 0 : ANY_SCOPE));
+	memcpy(l->bytes->base + l->used, &head, sizeof(head));
+	count_in(L, l, line);
+	if (l->encoder.refused && !l->lacking)
+		l->lacking = list_count(l);
+}
+
+static bool has_key(lua_State *L, int table, const char *key)
 {
 	bool there = lua_getfield(L, table, key) != LUA_TNIL;
 	lua_pop(L, 1);
 	return there;
 }
 
-/* The table of the route added last, where it surely can be one as it is written; 0: nobody knows.
- */
-static uint32_t table_of_last(lua_State *L, struct route_list *l, int names)
+/* A route of several hops has no flag of its own, as far as the kernel is concerned. */
+static void hand_on_onlink(struct parts *t, const struct value *route)
 {
-	struct plain_route route;
-	const struct view *v = list_view(l, list_count(l));
-	l->reader.L = L;
-	bool sure = read_message(&l->reader, &route, v, names) &&
-		    compare_routes(&l->reader, NULL, &route, false) == DIFFERENT;
-	return sure ? route.slot.table : 0;
+	const struct value none = {.type = VALUE_NONE};
+	struct value onlink = part_get(t->bytes, route, "onlink");
+	struct value hops = part_get(t->bytes, route, "nexthops");
+	if (onlink.type == VALUE_NONE || hops.type != VALUE_PART)
+		return;
+	for (uint32_t at = part_first(t->bytes, &hops); at;) {
+		struct value hop = part_next(t->bytes, &at, NULL);
+		part_set(t, &hop, "onlink", &onlink);
+	}
+	part_set(t, route, "onlink", &none);
 }
 
-/*
- * list:add(route, line) -> there, table | there; raises where rtnl.check(route) would. `there` is
- * whether the kernel has its devices; without the number of its table, it may be no route still.
- */
+/* The kernel takes the hops of a route, or the number of the object that they are of. */
+static void keep_number_alone(struct parts *t, const struct value *route)
+{
+	static const char *const of_object[] = {"via", "dev", "nexthops", "onlink", "encap"};
+	const struct value none = {.type = VALUE_NONE};
+	if (part_get(t->bytes, route, "nhid").type == VALUE_NONE)
+		return;
+	for (size_t i = 0; i < sizeof(of_object) / sizeof(of_object[0]); i++)
+		part_set(t, route, of_object[i], &none);
+}
+
+/* Gives a route the protocol at a stack index, unless it names one. */
+static void fill_in_proto(struct parts *t, const struct value *route, int index)
+{
+	struct value v = lua_value(t->L, index);
+	if (v.type == VALUE_NONE || part_get(t->bytes, route, "proto").type != VALUE_NONE)
+		return;
+	if (is_text(&v))
+		v = part_text(t, v.text, v.length);
+	part_set(t, route, "proto", &v);
+}
+
+bool list_add_words(lua_State *L, int list, const char *text, size_t length, uint32_t line,
+		    int proto)
+{
+	struct route_list *l = lua_touserdata(L, list);
+	struct parts t = {L, l->parts};
+	struct value route;
+	int top = lua_gettop(L);
+	if (!parse_words(L, l->parts, object_by_name("route"), text, length, &route))
+		lua_error(L);
+	if (part_get(t.bytes, &route, "dst").type == VALUE_NONE) {
+		lua_pushliteral(L, "dst: missing");
+		lua_error(L);
+	}
+	keep_number_alone(&t, &route);
+	hand_on_onlink(&t, &route);
+	fill_in_proto(&t, &route, proto);
+	list_names(L, list);
+	struct encoder *e = begin_route(L, l, top + 1);
+	e->without_line = true;
+	encode_part(e, &schema_route, l->parts, &route);
+	end_route(L, l, line, part_get(t.bytes, &route, "proto").type != VALUE_NONE,
+		  part_get(t.bytes, &route, "scope").type != VALUE_NONE);
+	bool sure = is_sure(L, l, top + 1);
+	lua_settop(L, top);
+	return sure;
+}
+
+/* [list, route, line] */
+static bool add_table(lua_State *L, struct route_list *l, uint32_t line)
+{
+	lua_settop(L, 3);
+	list_names(L, 1);
+	struct encoder *e = begin_route(L, l, 4);
+	e->without_line = false;
+	encode_message(e, &schema_route, 2);
+	end_route(L, l, line, has_key(L, 2, "proto"), has_key(L, 2, "scope"));
+	return is_sure(L, l, 4);
+}
+
+/* [list, route, line, proto] */
 static int add_route(lua_State *L)
 {
 	struct route_list *l = list_check(L, 1);
-	const struct object *o = object_by_name("route");
-	luaL_checktype(L, 2, LUA_TTABLE);
 	uint32_t line = (uint32_t)luaL_checkinteger(L, 3);
-	struct view head = {.object = o, .type = o->add};
-	lua_settop(L, 3);
-	list_names(L, 1);
-	l->bytes->length = l->used;
-	arena_reserve(L, l->bytes, sizeof(head));
-	struct encoder *e = &l->encoder;
-	e->L = L;
-	e->room = e->refused = 0;
-	encode_message(e, o->schema, 2);
-	head.length = (uint32_t)(l->bytes->length - e->start);
-	head.flags = (uint16_t)((says(L, 2, "proto") ? 0 : ANY_PROTO) |
-				(says(L, 2, "scope") ? 0 : ANY_SCOPE));
-	memcpy(l->bytes->base + l->used, &head, sizeof(head));
-	count_in(L, l, line);
-	lua_pushboolean(L, !e->refused);
-	uint32_t table = table_of_last(L, l, 4);
-	if (!table)
-		return 1;
-	lua_pushinteger(L, table);
-	return 2;
+	size_t length;
+	lua_settop(L, 4);
+	if (lua_type(L, 2) == LUA_TSTRING) {
+		const char *text = lua_tolstring(L, 2, &length);
+		lua_pushboolean(L, list_add_words(L, 1, text, length, line, 4));
+	} else {
+		luaL_checktype(L, 2, LUA_TTABLE);
+		lua_pushboolean(L, add_table(L, l, line));
+	}
+	return 1;
 }
 
+/*
+ * list:add(route, line, proto?) -> sure; raises where rtnl.check(route) would. Not sure: it may be
+ * no route, though each of its fields is right. The protocol is that of a text that names none.
+ */
 static int list_add(lua_State *L)
 {
 	return guard_call(L, &list_check(L, 1)->guard, add_route);
+}
+
+/* list:lacking() -> number of the first route that names a device there is not, or nil */
+static int list_lacking(lua_State *L)
+{
+	const struct route_list *l = list_check(L, 1);
+	if (!l->lacking)
+		return 0;
+	lua_pushinteger(L, (lua_Integer)l->lacking);
+	return 1;
 }
 
 static size_t check_number(lua_State *L, const struct route_list *l, int index)
@@ -163,6 +253,32 @@ static uint32_t number_of(const struct stretch *s, uint16_t type, uint32_t other
 {
 	const struct nlattr *a = find_attr(s, type);
 	return a ? (uint32_t)read_uint((const uint8_t *)a + NLA_HDRLEN, 4, false) : otherwise;
+}
+
+/* list:tables() -> families of each table that routes are in: { [254] = { [4] = true } } */
+static int list_tables(lua_State *L)
+{
+	const struct route_list *l = list_check(L, 1);
+	uint64_t last = 0;
+	lua_newtable(L);
+	for (size_t i = 1; i <= list_count(l); i++) {
+		struct stretch s = view_stretch(list_view(l, i));
+		const struct rtmsg *m = (const void *)s.data;
+		uint32_t table = number_of(&s, RTA_TABLE, m->rtm_table);
+		if (last == ((uint64_t)table << 8 | m->rtm_family))
+			continue;
+		last = (uint64_t)table << 8 | m->rtm_family;
+		if (lua_rawgeti(L, -1, table) != LUA_TTABLE) {
+			lua_pop(L, 1);
+			lua_createtable(L, 0, 2);
+			lua_pushvalue(L, -1);
+			lua_rawseti(L, -3, table);
+		}
+		lua_pushboolean(L, 1);
+		lua_rawseti(L, -2, m->rtm_family == AF_INET6 ? 6 : 4);
+		lua_pop(L, 1);
+	}
+	return 1;
 }
 
 /* Whether nothing but the destination tells the slot from others, as is nearly always so. */
@@ -284,7 +400,7 @@ static int list_len(lua_State *L)
 int list_new(lua_State *L)
 {
 	lua_settop(L, 1);
-	struct route_list *l = lua_newuserdatauv(L, sizeof(*l), 3);
+	struct route_list *l = lua_newuserdatauv(L, sizeof(*l), 4);
 	*l = (struct route_list){.guard.what = "this list"};
 	know_rows(&l->reader);
 	start_reading(&l->reader, L);
@@ -295,12 +411,17 @@ int list_new(lua_State *L)
 	lua_setiuservalue(L, 2, 2);
 	l->places = arena_new(L);
 	lua_setiuservalue(L, 2, 3);
+	l->parts = arena_new(L);
+	lua_setiuservalue(L, 2, 4);
 	l->encoder = (struct encoder){.out = l->bytes, .names = 4, .verb = VERB_ADD};
 	luaL_setmetatable(L, LIST);
 	return 1;
 }
 
-static const luaL_Reg methods[] = {{"add", list_add}, {"line", list_line}, {NULL, NULL}};
+static const luaL_Reg methods[] = {
+	{"add", list_add},	 {"line", list_line}, {"lacking", list_lacking},
+	{"tables", list_tables}, {NULL, NULL},
+};
 
 void list_register(lua_State *L)
 {

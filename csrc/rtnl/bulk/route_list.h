@@ -12,7 +12,9 @@ struct route_list {
 	struct guard guard;	/* while a route is added, read or compared */
 	struct arena *bytes;	/* user value 2: a struct view each */
 	struct arena *places;	/* user value 3: where each is, and where it comes from */
+	struct arena *parts;	/* user value 4: of the line in hand */
 	size_t used;		/* of the bytes; what lies behind was never finished */
+	size_t lacking;		/* number of the first whose device there is not; 0: none */
 	struct encoder encoder; /* these two have learnt which keys there are */
 	struct route_reader reader;
 };
@@ -22,8 +24,10 @@ struct route_list *list_check(lua_State *L, int index);
 size_t list_count(const struct route_list *l);
 struct view *list_view(const struct route_list *l, size_t i); /* from 1 */
 void list_names(lua_State *L, int index);		      /* [] -> [names] */
-/* One more like the i-th, to be altered. */
-struct view *list_repeat(lua_State *L, struct route_list *l, size_t i, uint32_t line);
+/* Adds a route as it is typed or printed; false where it may be none though each field is right.
+ * Raises with a plain message. `proto`: stack index of the protocol where it names none. */
+bool list_add_words(lua_State *L, int list, const char *text, size_t length, uint32_t line,
+		    int proto);
 int list_new(lua_State *L);   /* Lua: rtnl.list */
 int list_slot(lua_State *L);  /* Lua: rtnl.slot */
 int list_slots(lua_State *L); /* Lua: rtnl.slots */

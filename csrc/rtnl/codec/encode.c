@@ -67,13 +67,16 @@ static int family_of(struct encoder *e, const struct schema *schema, const struc
 	     left &= left - 1) {
 		int i = __builtin_ctzll(left);
 		const struct field *f = &schema->rows[i];
-		struct value v = f->kind == K_FAMILY || f->kind == K_HOPS || names_family(f)
-					 ? given_value(e, in, g, i)
-					 : (struct value){.type = VALUE_NONE};
+		bool address = f->kind == K_FAMILY || f->kind == K_HOPS || names_family(f);
+		struct value v = {.type = VALUE_NONE};
+		if (address)
+			v = given_value(e, in, g, i);
 		if (f->kind == K_FAMILY)
 			family = explicit_family(e, &v);
 		else if (f->kind == K_HOPS)
 			family = family_of_hops(e, &v);
+		else if (f->words == words_pref)
+			family = AF_INET6; /* IPv4 routes have no preference */
 		else
 			family = family_of_text(&v);
 		lua_settop(e->L, top);

@@ -43,6 +43,8 @@ _Noreturn void fail(struct encoder *e, const char *key, const char *format, ...)
 	lua_pushvalue(L, message);
 	luaL_addvalue(&b);
 	luaL_pushresult(&b);
+	if (e->without_line)
+		lua_error(L);
 	throw_at_caller(L);
 }
 

@@ -45,6 +45,7 @@ struct encoder {
 	char ref[64]; /* the namespace that was lacking */
 	const char *lacking; /* what: "device", "namespace", "room" in dumps, or what
 			      * a deletion does not compare */
+	bool without_line;   /* errors do not name the caller's line */
 	bool may_drop; /* next hops for which the message has no room are counted, not raised */
 	int dropped;
 	struct key_cache keys;

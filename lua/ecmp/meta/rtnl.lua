@@ -656,11 +656,17 @@ function rtnl.group(routes, metatable) end
 local List = {}
 
 ---Adds a route. Throws for wrong fields.
----@param route ecmp.RouteFields
+---@param route ecmp.RouteFields|string a table, or the words typed after `ip route add`
 ---@param line integer where it was read
----@return boolean there # whether the kernel has the devices it names
----@return integer? table # nil: it may be no route still, for what it says as a whole
-function List:add(route, line) end
+---@param proto? string|integer of a text that names none
+---@return boolean sure # false: it may be no route, though each of its fields is right
+function List:add(route, line, proto) end
+
+---@return integer? # number of the first route that names a device there is not
+function List:lacking() end
+
+---@return table<integer, table<integer, true>> # the families, 4 and 6, of each table that routes are in
+function List:tables() end
 
 ---@param i integer
 ---@return integer line where the i-th was read
@@ -689,20 +695,20 @@ function rtnl.slots(list, first, last, word) end
 ---@class ecmp.rtnl.Lines
 local Lines = {}
 
----Adds the lines to a list that differ from earlier ones in their destination alone, up to the next
----that does not.
+---Adds lines to a list, up to one that has to be looked at.
 ---@param list ecmp.rtnl.List
----@param learn? boolean the line that was returned before is the last of the list now
----@return string|false|nil line # false: there is more to be read; nil: that was all
----@return integer|string|nil number # of the line; or, with nil, why no more can be read
-function Lines:next(list, learn) end
+---@return string|boolean|nil found # text: what is wrong with a line; true: the route added last may be
+---none, though each of its fields is right; false: there is more to be read; nil: that was all
+---@return integer|string|nil number # of the wrong line; or, with nil, why no more can be read
+function Lines:next(list) end
 
 ---@return integer bytes that are done
 function Lines:done() end
 
 ---@param source file*|string
+---@param proto? string|integer of routes that name none
 ---@return ecmp.rtnl.Lines
-function rtnl.lines(source) end
+function rtnl.lines(source, proto) end
 
 ---The canonical form of a route: see `ecmp.fib.route`.
 ---@param route any

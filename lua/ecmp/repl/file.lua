@@ -1,57 +1,53 @@
----Reading the routes somebody wants from a file: lines as `ip route` prints and takes them, or a
+---Reads the routes somebody wants from a file: lines as `ip route` prints and takes them, or a
 ---script that returns a list. Every mistake names its line, and one mistake refuses the whole file.
 --
--- A file may have a million lines, so no route is kept as a table, and few lines are read word by
--- word: see rtnl.list and rtnl.lines.
+-- A file may have a million lines, so no route is kept as a table: see rtnl.list and rtnl.lines.
 
 local identity <const> = require "ecmp.fib.route"
 local rtnl <const> = require "ecmp.rtnl"
 
 local M = {}
 
--- Words that only an IPv6 route has, for a default route that does not show its family otherwise.
-local function is_ipv6(route)
-  if route.pref or route.dst == "::/0" then return true end
-  for _, hop in ipairs(route.nexthops or { route }) do
-    if hop.via then return not hop.via:find "^inet6 " and hop.via:find(":", 1, true) ~= nil end
-  end
-  return (route.src or route.from or ""):find(":", 1, true) ~= nil
+local function table_copy(from)
+  local to <const> = {}
+  for key, value in pairs(from) do to[key] = value end
+  return to
 end
 
 -- A route of several hops has no flag of its own, as far as the kernel is concerned.
 local function hand_on_onlink(route)
-  for _, hop in ipairs(route.onlink == true and route.nexthops or {}) do
-    if type(hop) == "table" then hop.onlink, route.onlink = true, nil end
+  if route.onlink ~= true or type(route.nexthops) ~= "table" then return end
+  local hops <const> = {}
+  for i, hop in ipairs(route.nexthops) do
+    hops[i] = type(hop) == "table" and table_copy(hop) or hop
+    if type(hop) == "table" then hops[i].onlink, route.onlink = true, nil end
   end
+  route.nexthops = hops
 end
 
-local function settle(route)
-  identity.by_object(route)
-  hand_on_onlink(route)
-  if route.dst == "default" and not route.family then route.family = is_ipv6(route) and 6 or 4 end
-  return route
-end
-
--- A route as a table, whichever way it was written.
----@return table? route, string? message
-local function understand(route)
-  if type(route) == "string" then
-    local parsed, why = rtnl.parse("route", route)
-    if not parsed then return nil, why end
-    route = parsed
-  elseif rtnl.is_view(route) then
+-- What a script returned as a route: text as it is, else a table of its own.
+---@return string|table? route, string? message
+local function understand(route, proto)
+  if type(route) == "string" then return route end
+  if rtnl.is_view(route) then
     route = route:copy()
-  elseif type(route) ~= "table" then
+  elseif type(route) == "table" then
+    route = table_copy(route)
+  else
     return nil, ("a route is a table or text, not a %s"):format(type(route))
   end
   if route.dst == nil then return nil, "dst: missing" end
-  return settle(route)
+  identity.by_object(route)
+  hand_on_onlink(route)
+  if route.proto == nil then route.proto = proto end
+  return route
 end
 
 ---@class ecmp.RouteFile
 ---@field routes userdata a list of routes: `#routes`, `routes[i]`; see rtnl.list
 ---@field mistakes string[] each with its place
----@field tables table<integer, true> that the routes are in
+---@field tables table<integer, table<integer, true>> the families, 4 and 6, of each table that the
+---routes are in
 ---@field lacking? { where: string, route: table } the first that names a device there is not
 ---@field place string how places are written: name and number
 local File <const> = {}
@@ -60,7 +56,7 @@ File.__index = File
 ---@param name string what mistakes call it
 ---@param place string how the place of a route is written, given that and its number
 local function new(name, place, options)
-  return setmetatable({ routes = rtnl.list(options.socket), mistakes = {}, tables = {},
+  return setmetatable({ routes = rtnl.list(options.socket), mistakes = {},
     proto = options.proto, place = name:gsub("%%", "%%%%") .. place }, File)
 end
 
@@ -76,45 +72,51 @@ function File:where(i)
   return place_of(self, self.routes:line(i))
 end
 
--- What no field is wrong with by itself may be no route still.
----@return true?, string? message
-local function keep(file, route, number)
-  if file.proto and route.proto == nil then route.proto = file.proto end
-  local fits <const>, there, where = pcall(file.routes.add, file.routes, route, number)
-  if not fits then return nil, (tostring(there):gsub("^[^:]+:%d+: ", "")) end
-  if not where then
-    local canonical <const>, message <const> = identity.canonical(route)
-    if not canonical then return nil, message end
-    where = canonical.table
-  end
-  file.tables[where] = true
-  if not there and not file.lacking then
-    file.lacking = { where = place_of(file, number), route = route }
-  end
-  return true
-end
-
--- Adds what was found at a place to the routes, or to the mistakes.
----@return boolean kept
-local function add(file, value, number)
-  local route, message = understand(value)
-  local kept
-  if route then kept, message = keep(file, route, number) end
-  if kept then return true end
+local function note(file, number, message)
   table.insert(file.mistakes, ("%s: %s"):format(place_of(file, number), message))
-  return false
 end
 
--- Lines that are like others before them but for the destination never come here.
+-- Each field of the route added last is right, and yet it may be none.
+local function check_last(file)
+  local routes <const> = file.routes
+  local canonical <const>, message <const> =
+    identity.canonical(rtnl.view("route", routes[#routes], true))
+  if not canonical then note(file, routes:line(#routes), message) end
+end
+
+-- Adds what a script returned at a place to the routes, or to the mistakes.
+local function add(file, value, number)
+  local route <const>, message <const> = understand(value, file.proto)
+  if not route then return note(file, number, message) end
+  local fits <const>, sure <const> = pcall(file.routes.add, file.routes, route, number, file.proto)
+  if not fits then return note(file, number, (tostring(sure):gsub("^[^:]+:%d+: ", ""))) end
+  if not sure then check_last(file) end
+end
+
 ---@return true?, string? message
-local function read_lines(file, lines, tell)
-  local kept = false
+local function read_lines(file, source, tell)
+  local lines <const> = rtnl.lines(source, file.proto)
   while true do
-    local text <const>, number <const> = lines:next(file.routes, kept)
-    kept = text and add(file, text, number)
-    if text == nil then return number == nil or nil, number end
-    if not text then tell(lines:done()) end
+    local found <const>, number <const> = lines:next(file.routes)
+    if found == nil then return number == nil or nil, number end
+    if found == true then
+      check_last(file)
+    elseif found then
+      note(file, number, found)
+    else
+      tell(lines:done())
+    end
   end
+end
+
+-- What is known once all routes are there.
+local function finish(file)
+  local lacking <const> = file.routes:lacking()
+  file.tables = file.routes:tables()
+  if lacking then
+    file.lacking = { where = file:where(lacking), route = file.routes[lacking] }
+  end
+  return file
 end
 
 local function quiet() end
@@ -125,8 +127,8 @@ local function quiet() end
 ---@return ecmp.RouteFile
 function M.parse(text, name)
   local file <const> = new(name, ":%d", {})
-  read_lines(file, rtnl.lines(text), quiet)
-  return file
+  read_lines(file, text, quiet)
+  return finish(file)
 end
 
 -- A script that returns a list, with the library at hand.
@@ -144,7 +146,7 @@ local function run_script(path, options)
   if #routes == 0 and next(routes) ~= nil then
     return nil, ("%s: it should return a list of routes; its table has no [1]"):format(path)
   end
-  return file
+  return finish(file)
 end
 
 -- How much there is to be read, where that can be told before.
@@ -158,12 +160,12 @@ end
 local function read_text(source, name, options)
   local file <const>, total <const> = new(name, ":%d", options), bytes_left(source)
   local progress <const> = total and options.progress or quiet
-  local done <const>, message <const> = read_lines(file, rtnl.lines(source), function(at)
+  local done <const>, message <const> = read_lines(file, source, function(at)
     progress(at, total)
   end)
   progress(total, total)
   if not done then return nil, ("%s: %s"):format(name, message) end
-  return file
+  return finish(file)
 end
 
 local function read_file(path, options)

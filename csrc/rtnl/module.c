@@ -35,7 +35,7 @@ static int parse(lua_State *L)
 	const char *text = luaL_checklstring(L, 2, &length);
 	struct arena *bytes = arena_new(L);
 	struct value part;
-	if (parse_words(L, bytes, o, text, length, &part)) {
+	if (parse_words(L, bytes, NULL, o, text, length, &part)) {
 		push_part(L, bytes, &part);
 		arena_free(bytes);
 		return 1;

@@ -166,7 +166,7 @@ bool list_add_words(lua_State *L, int list, const char *text, size_t length, uin
 	struct parts t = {L, l->parts};
 	struct value route;
 	int top = lua_gettop(L);
-	if (!parse_words(L, l->parts, object_by_name("route"), text, length, &route))
+	if (!parse_words(L, l->parts, &l->words, object_by_name("route"), text, length, &route))
 		lua_error(L);
 	if (part_get(t.bytes, &route, "dst").type == VALUE_NONE) {
 		lua_pushliteral(L, "dst: missing");

@@ -7,6 +7,7 @@
 #include "rtnl/base/guard.h"
 #include "rtnl/codec/encoder.h"
 #include "rtnl/route/route.h"
+#include "rtnl/text/parser.h"
 
 struct route_list {
 	struct guard guard;	/* while a route is added, read or compared */
@@ -15,8 +16,9 @@ struct route_list {
 	struct arena *parts;	/* user value 4: of the line in hand */
 	size_t used;		/* of the bytes; what lies behind was never finished */
 	size_t lacking;		/* number of the first whose device there is not; 0: none */
-	struct encoder encoder; /* these two have learnt which keys there are */
+	struct encoder encoder; /* these three have learnt which keys there are */
 	struct route_reader reader;
+	struct word_cache words;
 };
 
 struct route_list *list_test(lua_State *L, int index);

@@ -61,7 +61,7 @@ static void encode_words(lua_State *L, struct encoder *e, const struct object *o
 	const char *text = lua_tolstring(L, value, &length);
 	struct arena *bytes = arena_new(L);
 	struct value part;
-	if (!parse_words(L, bytes, object, text, length, &part)) {
+	if (!parse_words(L, bytes, NULL, object, text, length, &part)) {
 		lua_pushfstring(L, "%s: %s", object->schema->name, lua_tostring(L, -1));
 		throw_at_caller(L);
 	}

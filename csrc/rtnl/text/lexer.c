@@ -9,9 +9,11 @@
 
 #include "common/export.h"
 
-static bool is_blank(char c)
+static inline bool is_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\\';
+	static const bool blank[256] = {
+		[' '] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true, ['\\'] = true};
+	return blank[(uint8_t)c];
 }
 
 bool fault(struct scan *s, const char *format)
@@ -25,16 +27,19 @@ bool fault(struct scan *s, const char *format)
 
 bool next(struct scan *s)
 {
-	while (s->at < s->end && is_blank(*s->at))
-		s->at++;
-	size_t n = 0;
-	while (s->at < s->end && !is_blank(*s->at)) {
-		if (n == TOKEN_MAX)
-			return fault(s, "'%s...' is too long for a word");
-		s->token[n++] = *s->at++;
-	}
-	s->token[n] = 0;
-	s->length = n;
+	const char *at = s->at, *end = s->end;
+	while (at < end && is_blank(*at))
+		at++;
+	const char *from = at;
+	while (at < end && !is_blank(*at))
+		at++;
+	size_t n = (size_t)(at - from), kept = n < TOKEN_MAX ? n : TOKEN_MAX;
+	memcpy(s->token, from, kept);
+	s->token[kept] = 0;
+	s->length = kept;
+	s->at = at;
+	if (n > TOKEN_MAX)
+		return fault(s, "'%s...' is too long for a word");
 	if (memchr(s->token, 0, n))
 		return fault(s, "a zero byte behind '%s'");
 	return n > 0;
@@ -55,10 +60,11 @@ bool take(struct scan *s, const char *word)
 
 bool need(struct scan *s, const char *what)
 {
-	char asked[TOKEN_MAX + 1];
-	snprintf(asked, sizeof(asked), "%s", what);
-	if (next(s))
-		return true;
-	memcpy(s->token, asked, sizeof(asked));
+	while (s->at < s->end && is_blank(*s->at))
+		s->at++;
+	if (s->at < s->end)
+		return next(s);
+	if (what != s->token)
+		snprintf(s->token, sizeof(s->token), "%s", what);
 	return fault(s, "a value is missing behind '%s'");
 }

@@ -6,6 +6,7 @@
 
 #include "rtnl/codec/value.h"
 #include "rtnl/schema/field.h"
+#include "rtnl/text/parser.h"
 
 enum {
 	TOKEN_MAX = 255,
@@ -16,6 +17,7 @@ struct scan {
 	lua_State *L;
 	const struct object *object;
 	struct parts parts;
+	struct word_cache *cache; /* or NULL */
 	const char *at, *end;
 	char token[TOKEN_MAX + 1]; /* the token read last */
 	size_t length;

@@ -306,6 +306,12 @@ static bool parse_row(struct scan *s, const struct field *f, bool positional,
 	return true;
 }
 
+/* No keyword begins with a digit or has a colon, as most values of long files do. */
+static bool may_be_keyword(const struct scan *s)
+{
+	return !(*s->token >= '0' && *s->token <= '9') && !memchr(s->token, ':', s->length);
+}
+
 /* The field that a word without a keyword before it fills: a route's type and destination, a link's
  * name, ... */
 static const struct field *positional_field(struct scan *s, const struct schema *schema,
@@ -322,7 +328,7 @@ static const struct field *positional_field(struct scan *s, const struct schema 
 			return found;
 		if (!(f->flags & F_BARE) && !name)
 			continue;
-		if (f->words && !word_by_name(f->words, s->token))
+		if (f->words && (!may_be_keyword(s) || !word_by_name(f->words, s->token)))
 			continue;
 		if (!given(s, f, part))
 			return f;
@@ -339,6 +345,51 @@ static const struct field *printed_priority(struct scan *s, const struct schema 
 	return row_of_word(schema->rows, "priority", NULL);
 }
 
+/* Whether words belong to the type first that an earlier word chose. */
+static bool has_types(const struct field *rows)
+{
+	for (const struct field *f = rows; f->kind != K_NONE; f++)
+		if (f->kind == K_UNION ||
+		    (f->kind == K_NEST && (f->flags & F_HOIST) && has_types(f->sub->rows)))
+			return true;
+	return false;
+}
+
+static const struct known_word *look_up(struct scan *s, const struct schema *schema,
+					const struct value *part, struct known_word *found)
+{
+	found->alias = spelled(schema, s->token);
+	found->f = row_of_kind(s, schema->rows, s->token, part);
+	if (!found->f)
+		found->f = row_of_word(schema->rows, s->token, found->alias);
+	return found;
+}
+
+/* The field of a word; from the cache, where what came before does not matter. */
+static const struct known_word *field_of_word(struct scan *s, const struct schema *schema,
+					      const struct value *part, struct known_word *found)
+{
+	if (!may_be_keyword(s)) {
+		found->alias = NULL;
+		found->f = NULL;
+		return found;
+	}
+	if (!s->cache || s->length > WORD_MAX)
+		return look_up(s, schema, part, found);
+	size_t hash = (uintptr_t)schema >> 4;
+	for (size_t i = 0; i < s->length; i++)
+		hash = hash * 31 + (uint8_t)s->token[i];
+	struct known_word *known = &s->cache->words[hash % WORDS_MAX];
+	if (known->schema == schema && same_text(known->word, s->token))
+		return known;
+	look_up(s, schema, part, found);
+	if (!has_types(schema->rows)) {
+		*known = (struct known_word){schema, found->f, found->alias, ""};
+		memcpy(known->word, s->token, s->length + 1);
+	}
+	return found;
+}
+
 /*
  * Reads fields into a part. `whole`: every word must be understood; otherwise the first one that is
  * not ends the part (a next hop inside a route).
@@ -350,11 +401,10 @@ static bool read_part(struct scan *s, const struct schema *schema, bool whole,
 		const char *before = s->at;
 		if (!next(s))
 			return !s->fault;
-		const char *row = spelled(schema, s->token);
-		const struct field *f = row_of_kind(s, schema->rows, s->token, part);
+		struct known_word found;
+		const struct known_word *word = field_of_word(s, schema, part, &found);
+		const struct field *f = word->f;
 		bool positional = false;
-		if (!f)
-			f = row_of_word(schema->rows, s->token, row);
 		if (f && (schema->head == 0 || (!whole && f->flags & F_BARE)) &&
 		    given(s, f, part)) { /* the second tos is no longer the tunnel's, the second
 					    vid the next one's */
@@ -363,7 +413,8 @@ static bool read_part(struct scan *s, const struct schema *schema, bool whole,
 		}
 		if (!f && (f = printed_priority(s, schema)))
 			positional = true;
-		if (f && f->flags & F_BARE && !row && f->words && word_by_name(f->words, s->token))
+		if (f && f->flags & F_BARE && !word->alias && f->words &&
+		    word_by_name(f->words, s->token))
 			f = NULL;
 		if (!f && (parse_fixed(s, schema, part) || parse_negation(s, schema, part)))
 			continue;
@@ -405,12 +456,13 @@ static void name_link(struct scan *s, const struct value *part)
 	unset(s, part, "dev");
 }
 
-bool parse_words(lua_State *L, struct arena *bytes, const struct object *object, const char *text,
-		 size_t length, struct value *part)
+bool parse_words(lua_State *L, struct arena *bytes, struct word_cache *cache,
+		 const struct object *object, const char *text, size_t length, struct value *part)
 {
 	struct scan s = {.L = L,
 			 .object = object,
 			 .parts = {.L = L, .bytes = bytes},
+			 .cache = cache,
 			 .at = text,
 			 .end = text + length};
 	luaL_checkstack(L, 12, "too many values");

@@ -202,7 +202,7 @@ function M.record(nl, pair)
     local wrong <const> = carry_out(nl, family, step)
     if wrong then parts[#parts + 1] = "!undo: " .. wrong end
   end
-  if transition.between(M.held(nl, family), held, true)[1] then
+  if transition.between(M.held(nl, family), held, transition.EXACTLY)[1] then
     parts[#parts + 1] = ("!undone: %s"):format(state_text(M.held(nl, family)))
   end
   return table.concat(parts, "; ")

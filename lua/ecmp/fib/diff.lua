@@ -63,7 +63,7 @@ local function change_alone(old, new, exactly)
   if not (old and new.family == 6 or new.separate) then
     return { { verb = old and "replace" or "add", route = new, old = old } }
   end
-  local changes <const> = assert(transition.between({ old }, { new }, exactly))
+  local changes <const> = assert(transition.between({ old }, { new }, { exactly = exactly }))
   -- Alone in its key, a change says by itself how it is taken back, and may share a batch.
   if #changes == 1 then changes[1].before, changes[1].after = nil, nil end
   return changes
@@ -115,7 +115,7 @@ local function compare_several(lists, several)
     return change_alone(have[1], want[1], lists.exactly)
   end
   local changes, culprit
-  changes, message, code, culprit = transition.between(have, want, lists.exactly)
+  changes, message, code, culprit = transition.between(have, want, { exactly = lists.exactly })
   if changes then return changes end
   local n <const> = code == MISTAKE and index_of(want, culprit)
   return nil, n and ("wanted[%d].%s"):format(several.want[n], message) or message, code

@@ -22,117 +22,121 @@ local GOES_BEHIND <const>, GOES_LEADING <const> = 6, 7
 ---The first item of an order that destroys: what may travel together is on one side.
 M.FIRST_TO_GO = GOES_BEHIND
 
--- Whether the kernel looks for a gateway of a route.
-local function has_gateway(route)
+-- Whether the kernel looks for a gateway of a route. All gateways met are noted, as reading the
+-- hops of a view makes a table of them.
+local function has_gateway(route, met)
   if route.nhid then return false end
   local hops <const> = route.nexthops
-  if not hops then return route.via ~= nil end
-  for i = 1, #hops do
-    if hops[i].via then return true end
+  if not hops then
+    if route.via then met[route.via] = true end
+    return route.via ~= nil
   end
-  return false
+  local any = false
+  for i = 1, #hops do
+    local via <const> = hops[i].via
+    if via then met[via], any = true, true end
+  end
+  return any
 end
 
 local HOPLESS <const> = { blackhole = true, unreachable = true, prohibit = true, throw = true }
 
 -- Whether gateways may be found by a route.
-local function leads(route)
-  return not HOPLESS[route.type] and not has_gateway(route)
+local function leads(route, met)
+  return not HOPLESS[route.type] and not has_gateway(route, met)
 end
 
-local function any_leads(list)
+local function any_leads(list, met)
   for _, route in ipairs(list) do
-    if leads(route) then return true end
+    if leads(route, met) then return true end
   end
   return false
 end
 
 -- Of several changes to one key all come together: by what the key held and is to hold.
-local function rank_of_several(found, k)
+local function rank_of_several(found, k, met)
   local last = k
   while found[last + 1] and type(found[last + 1]) == "table"
     and found[last + 1].before == found[last].after do
     last = last + 1
   end
-  local before <const>, after <const> = any_leads(found[k].before), any_leads(found[last].after)
+  local before <const>, after <const> = any_leads(found[k].before, met),
+    any_leads(found[last].after, met)
   return before == after and OTHERS or after and GAINING or LOSING, last
 end
 
-local function rank_of_replace(new, old)
-  local before <const>, after <const> = leads(old), leads(new)
+local function rank_of_replace(new, old, met)
+  local before <const>, after <const> = leads(old, met), leads(new, met)
   return before == after and OTHERS or after and GAINING or LOSING
 end
 
-local function rank_to_build(route)
+local function rank_to_build(route, met)
   if HOPLESS[route.type] then return OTHERS end
-  return has_gateway(route) and BEHIND or LEADING
+  return has_gateway(route, met) and BEHIND or LEADING
 end
 
-local function rank_to_go(route)
-  return leads(route) and GOES_LEADING or GOES_BEHIND
+local function rank_to_go(route, met)
+  return leads(route, met) and GOES_LEADING or GOES_BEHIND
 end
 
 -- IPv6 gateways of others -------------------------------------------------------------------------
 
-local function each_gateway(route, call)
-  if route.via then return call(route.via) end
-  for _, hop in ipairs(route.nexthops or {}) do
-    if hop.via then call(hop.via) end
-  end
+-- The hops of a route, whichever way it has them.
+local function hops_of(route)
+  return route.nexthops or { route }
 end
 
--- Addresses of gateways beyond the link, as bytes.
-local function gateways_of(route)
+-- Those of the gateways met that are addresses of IPv6 beyond the link.
+local function gateways_beyond(met)
   local list <const> = {}
-  each_gateway(route, function(via)
-    if via:find(":", 1, true) and not via:find "^fe80:" then
-      local address <const> = ip.parse((via:gsub("^inet6 ", "")))
-      list[#list + 1] = address and address:bytes()
-    end
-  end)
+  for via in pairs(met) do
+    local address <const> = via:gsub("^inet6 ", "")
+    local beyond <const> = address:find(":", 1, true) and not address:find "^fe80:"
+    list[#list + 1] = beyond and address or nil
+  end
   return list
 end
 
-local function sorted_gateways(routes)
-  local seen <const>, list <const> = {}, {}
+-- All prefixes of some lengths that cover one of the gateways.
+local function covering_prefixes(gateways, lengths)
+  local covering <const> = {}
+  for _, gateway in ipairs(gateways) do
+    for length in pairs(lengths) do
+      local prefix <const> = ip.mask(("%s/%d"):format(gateway, length))
+      if prefix then covering[prefix] = true end
+    end
+  end
+  return covering
+end
+
+-- The lengths of IPv6 prefixes among the destinations, but for that which covers everything.
+local function lengths_of(routes)
+  local lengths <const> = {}
   for _, route in pairs(routes) do
-    for _, bytes in ipairs(route.family ~= 4 and gateways_of(route) or {}) do
-      if not seen[bytes] then list[#list + 1] = bytes end
-      seen[bytes] = true
-    end
+    local length <const> = route.dst:match ":.*/(%d+)$" or route.dst:find ":" and "128"
+    if length and length ~= "0" then lengths[tonumber(length)] = true end
   end
-  table.sort(list)
-  return list
+  return lengths
 end
 
--- Whether a sorted list has an element from `first` to `last`.
-local function any_between(list, first, last)
-  local low, high = 1, #list + 1
-  while low < high do
-    local middle <const> = (low + high) // 2
-    if list[middle] < first then low = middle + 1 else high = middle end
+-- Whether a prefix covers a gateway of a route.
+local function covers(prefix, route)
+  for _, hop in ipairs(hops_of(route)) do
+    local via <const> = hop.via and hop.via:gsub("^inet6 ", "")
+    if via and via:find(":", 1, true) and prefix:contains(via) then return true end
   end
-  return list[low] ~= nil and list[low] <= last
-end
-
--- The first and the last address of an IPv6 prefix, as bytes; nil of one that covers everything.
-local function bounds(dst)
-  local prefix <const> = dst ~= "default" and ip.parse(dst)
-  if not prefix or prefix:family() ~= 6 or prefix:length() == 0 then return nil end
-  return prefix:first():bytes(), prefix:last():bytes()
+  return false
 end
 
 -- Orders routes that cover gateways so that each comes behind those whose gateways it covers.
 local function behind_each_other(late, routes)
-  local list <const>, state <const> = {}, {}
+  local list <const>, visited <const> = {}, {}
   local function visit(item)
-    if state[item] then return end
-    state[item] = true
-    local first <const>, last <const> = bounds(routes[item].dst)
+    if visited[item] then return end
+    visited[item] = true
+    local prefix <const> = ip.parse(routes[item].dst)
     for _, other in ipairs(late) do
-      for _, gateway in ipairs(gateways_of(routes[other])) do
-        if gateway >= first and gateway <= last then visit(other) end
-      end
+      if not visited[other] and covers(prefix, routes[other]) then visit(other) end
     end
     list[#list + 1] = item
   end
@@ -145,29 +149,29 @@ local MANY <const> = 1000
 
 ---Parts changes whose routes cover gateways of others from those that come before these.
 ---@return integer[] first, integer[] late
-local function part_covering(lists, items, which)
+local function part_covering(lists, items, gateways, which)
   local routes <const>, first <const>, late = {}, {}, {}
+  if not gateways[1] or not items[1] then return items, late end
   for _, item in ipairs(items) do
     local new <const>, old <const> = diff.routes(lists, item >> 2)
     routes[item] = which == "old" and old or new
   end
-  local gateways <const> = sorted_gateways(routes)
-  if not gateways[1] then return items, late end
+  local covering <const> = covering_prefixes(gateways, lengths_of(routes))
   for _, item in ipairs(items) do
-    local low <const>, high <const> = bounds(routes[item].dst)
-    table.insert(low and any_between(gateways, low, high) and late or first, item)
+    local dst <const> = routes[item].dst
+    table.insert(covering[dst ~= "default" and ip.mask(dst)] and late or first, item)
   end
   if #late <= MANY then late = behind_each_other(late, routes) end
   return first, late
 end
 
-local function covering_last(lists, items)
-  local first <const>, late <const> = part_covering(lists, items, "new")
+local function covering_last(lists, items, gateways)
+  local first <const>, late <const> = part_covering(lists, items, gateways, "new")
   return table.move(late, 1, #late, #first + 1, first)
 end
 
-local function covering_first(lists, items)
-  local rest <const>, late <const> = part_covering(lists, items, "old")
+local function covering_first(lists, items, gateways)
+  local rest <const>, late <const> = part_covering(lists, items, gateways, "old")
   if not late[1] then return items end
   local list <const> = {}
   for i = #late, 1, -1 do list[#list + 1] = late[i] end
@@ -176,24 +180,24 @@ end
 
 -- The order ---------------------------------------------------------------------------------------
 
-local function sort_one(lists, k, put)
+local function sort_one(lists, k, met, put)
   local verb <const>, alone <const> = diff.verb(lists, k)
   if not alone then
-    local rank <const>, last <const> = rank_of_several(lists.found, k)
+    local rank <const>, last <const> = rank_of_several(lists.found, k, met)
     for n = k, last do put(rank, n, M.WHOLE) end
     return last
   end
   local new <const>, old <const> = diff.routes(lists, k)
   if verb == "del" then
-    put(rank_to_go(old), k, M.WHOLE)
+    put(rank_to_go(old, met), k, M.WHOLE)
   elseif verb ~= "replace" then
-    put(rank_to_build(new), k, M.WHOLE)
+    put(rank_to_build(new, met), k, M.WHOLE)
   elseif old.family == 4 then
-    put(rank_to_build(new), k, M.APPEND)
-    put(rank_to_go(old), k, M.DELETE)
+    put(rank_to_build(new, met), k, M.APPEND)
+    put(rank_to_go(old, met), k, M.DELETE)
   else
     lists.found[k] = diff.change(lists, k) -- which requests it takes is needed to send it
-    put(rank_of_replace(new, old), k, M.WHOLE)
+    put(rank_of_replace(new, old, met), k, M.WHOLE)
   end
   return k
 end
@@ -208,10 +212,11 @@ function M.of(lists)
     local bucket <const> = buckets[rank]
     bucket[#bucket + 1] = k << 2 | half
   end
-  local k = 1
-  while k <= #lists.found do k = sort_one(lists, k, put) + 1 end
-  buckets[BEHIND] = covering_last(lists, buckets[BEHIND])
-  buckets[GOES_BEHIND] = covering_first(lists, buckets[GOES_BEHIND])
+  local met <const>, k = {}, 1
+  while k <= #lists.found do k = sort_one(lists, k, met, put) + 1 end
+  local gateways <const> = gateways_beyond(met)
+  buckets[BEHIND] = covering_last(lists, buckets[BEHIND], gateways)
+  buckets[GOES_BEHIND] = covering_first(lists, buckets[GOES_BEHIND], gateways)
   local items <const>, to_go = {}, 1
   for rank, bucket in ipairs(buckets) do
     table.move(bucket, 1, #bucket, #items + 1, items)

@@ -20,6 +20,9 @@ local route_of <const> = require "ecmp.fib.route"
 
 local M = {}
 
+---How lists of the kernel's own are compared.
+M.EXACTLY = { exactly = true }
+
 -- CNI's code for a mistake in what somebody wants.
 local MISTAKE <const> = 7
 
@@ -28,8 +31,9 @@ local MISTAKE <const> = 7
 local Work <const> = {}
 Work.__index = Work
 
-local function work_on(have, family, exactly)
-  return setmetatable({ state = entries.new(have, family), exactly = exactly, steps = {} }, Work)
+local function work_on(have, family, how)
+  return setmetatable({ state = entries.new(have, family), steps = {}, how = how or {},
+    exactly = how and how.exactly }, Work)
 end
 
 function Work:record(step, after)
@@ -54,7 +58,7 @@ end
 
 -- Deletes the entry at `i`; nil where the kernel cannot be told which it is.
 function Work:del(i)
-  local sends <const>, back <const> = self.state:deletion(i, true)
+  local sends <const>, back <const> = self.state:deletion(i, not self.how.all)
   if not sends then return nil end
   self:record({ verb = "del", old = self.state[i], sends = sends, back = back },
     self.state:without(i))
@@ -462,17 +466,17 @@ local function put_in_order(work, want)
 end
 
 -- Steps by which the key holds a route all the time; nil where there are none.
-local function keep_one(have, superfluous, missing, exactly)
-  local work <const> = work_on(have, 6, exactly)
+local function keep_one(have, superfluous, missing, how)
+  local work <const> = work_on(have, 6, how)
   superfluous = table.move(superfluous, 1, #superfluous, 1, {})
   return bring_in_all(work, superfluous, missing) and delete_all(work, superfluous) and work
 end
 
 -- The same where a new route cannot stand beside one that is to go: that goes first, while others
 -- stay.
-local function delete_first(have, superfluous, missing, exactly)
+local function delete_first(have, superfluous, missing, how)
   if #superfluous == #have then return nil end
-  local work <const> = work_on(have, 6, exactly)
+  local work <const> = work_on(have, 6, how)
   return delete_all(work, superfluous) and bring_in_all(work, {}, missing) and work
 end
 
@@ -490,8 +494,8 @@ local function settle6(work, want)
     if added then return join_hops(work, 1, added) end
     return work:replace(1, survivor_first(want[1], work.state[1]))
   end
-  local done <const> = keep_one(work.state, superfluous, missing, work.exactly)
-    or delete_first(work.state, superfluous, missing, work.exactly)
+  local done <const> = keep_one(work.state, superfluous, missing, work.how)
+    or delete_first(work.state, superfluous, missing, work.how)
   if done then
     work.state, work.steps = done.state, done.steps
     if work.exactly then put_in_order(work, want) end
@@ -533,14 +537,15 @@ end
 ---@param have ecmp.RouteValue[] as the kernel lists them
 ---@param want ecmp.RouteValue[] in the order listed; those marked `separate` are created one by
 ---one, as the reference plugins do
----@param exactly? boolean what a wanted route leaves out is not there, instead of matching anything
+---@param how? { exactly: boolean, all: boolean } exactly: what a wanted route leaves out is not
+---there, instead of matching anything; all: `have` is all that the key holds
 ---@return table[]? steps, string? message, integer|string|nil code nil, message naming the field, 7
 ---for what cannot be in one key; "EEXIST" for what IPv6 would hold twice
 ---@return ecmp.RouteValue? culprit the wanted route that is refused
-function M.between(have, want, exactly)
+function M.between(have, want, how)
   local family <const> = (want[1] or have[1] or {}).family
   want = M.distinct(want)
-  local work <const> = work_on(family == 6 and joined_as_held(have) or have, family, exactly)
+  local work <const> = work_on(family == 6 and joined_as_held(have) or have, family, how)
   if family ~= 6 then
     settle4(work, want)
     return work.steps
@@ -558,7 +563,7 @@ end
 ---@param last table of the same key
 ---@return table[] steps
 function M.inverse(first, last)
-  return assert(M.between(last.after, first.before, true))
+  return assert(M.between(last.after, first.before, M.EXACTLY))
 end
 
 local VERB <const> = {

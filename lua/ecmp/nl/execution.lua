@@ -90,6 +90,33 @@ local function carry_out_step(nl, step)
   return true
 end
 
+-- Takes steps of one key back; what was refused first is what is told.
+local function take_steps_back(nl, first, last, note)
+  for _, step in ipairs(transition.inverse(first, last)) do
+    note(step, carry_out_step(nl, step))
+  end
+end
+
+---Carries the steps of one key out, all of them or none.
+---@param nl ecmp.Handle
+---@param steps table[] as of ecmp.fib.transition
+---@return true?, string? message, integer|string|nil code
+function M.steps(nl, steps)
+  for n, step in ipairs(steps) do
+    local ok <const>, message <const>, code <const> = carry_out_step(nl, step)
+    if not ok then
+      local refused <const> = errors.new()
+      if n > 1 then
+        take_steps_back(nl, steps[1], steps[n - 1], function(_, ...) refused:note(...) end)
+      end
+      local back <const>, why <const> = refused:result()
+      return nil, back and message
+        or ("%s; taking back what was done failed too: %s"):format(message, why), code
+    end
+  end
+  return true
+end
+
 -- Taking back -------------------------------------------------------------------------------------
 
 -- The steps that take an item back which was alone in its key, given what the key holds now.
@@ -97,21 +124,24 @@ local function inverse_steps(lists, item)
   local change <const>, half <const> = diff.change(lists, item >> 2), item & 3
   local old <const>, new <const> = { change.old }, { change.route }
   local both <const> = { change.old, change.route }
-  if half == order.APPEND then return transition.between(both, old, true) end
-  if half == order.DELETE then return transition.between(new, both, true) end
-  if change.verb == "replace" then return transition.between(new, old, true) end
+  if half == order.APPEND then return transition.between(both, old, transition.EXACTLY) end
+  if half == order.DELETE then return transition.between(new, both, transition.EXACTLY) end
+  if change.verb == "replace" then return transition.between(new, old, transition.EXACTLY) end
   if change.verb == "del" then return { { verb = "add", route = change.old } } end
   return { { verb = "del", old = change.route,
     sends = { { { "route del", entries.deletion(change.route, true) } } } } }
 end
 
-local function take_step_back(self, step)
-  local ok <const>, message <const>, code <const> = carry_out_step(self.nl, step)
+local function note_back(self, step, ok, message, code)
   if not ok and LATER[code] then
     table.insert(self.later_back, step)
   else
     self.refused:note(ok, message, code)
   end
+end
+
+local function take_step_back(self, step)
+  note_back(self, step, carry_out_step(self.nl, step))
 end
 
 -- Of items that share a batch, newest first: those that take one request share one again.
@@ -129,11 +159,7 @@ local function take_back_chunk(self, items, first, last)
   local requests <const> = {}
   for i, one in ipairs(shared) do requests[i] = one.request end
   for i, result in ipairs(requests[1] and self.nl:batch(requests, { order = "apart" }) or {}) do
-    if result ~= true and LATER[result.code] then
-      table.insert(self.later_back, shared[i].step)
-    elseif result ~= true then
-      self.refused:note(nil, result.message, result.code)
-    end
+    if result ~= true then note_back(self, shared[i].step, nil, result.message, result.code) end
   end
 end
 
@@ -146,7 +172,7 @@ local function take_back_batch(self, items)
 end
 
 local function take_back_steps(self, first, last)
-  for _, step in ipairs(transition.inverse(first, last)) do take_step_back(self, step) end
+  take_steps_back(self.nl, first, last, function(...) note_back(self, ...) end)
   self.left = self.left - 1
   if self.undoing then self.undoing(self.total - self.left, self.total) end
 end
@@ -197,15 +223,17 @@ end
 
 -- Carrying out ------------------------------------------------------------------------------------
 
--- Notes a refusal: true where it may be made later, or does not keep the rest out.
-local function refuse(self, item, message, code)
+-- Notes that items of one key are refused: true where they may be made later, or do not keep the
+-- rest out.
+local function refuse(self, items, message, code)
   if LATER[code] and self.building then
-    table.insert(self.later, { item = item, message = message, code = code })
+    table.insert(self.later, { items = items, message = message, code = code })
     return true
   end
-  local new, old <const> = diff.routes(self.lists, item >> 2)
-  new = new or old
-  table.insert(self.failed, { change = item >> 2, route = new, message = message, code = code })
+  local k <const> = items[1] >> 2
+  local new <const>, old <const> = diff.routes(self.lists, k)
+  table.insert(self.failed, { change = k, route = new or old, message = message, code = code })
+  self.not_made[k] = true
   return self.each
 end
 
@@ -219,7 +247,7 @@ local function carry_out_batch(self, items, first, last)
     local item <const> = items[first + i - 1]
     if result == true then
       done[#done + 1] = item
-    elseif not refuse(self, item, result.message, result.code) then
+    elseif not refuse(self, { item }, result.message, result.code) then
       failed = failed or result
     end
   end
@@ -228,21 +256,17 @@ local function carry_out_batch(self, items, first, last)
   return true
 end
 
--- A step of a key of several: taken back with those before it.
-local function carry_out_alone(self, item)
-  local step <const>, top <const> = diff.change(self.lists, item >> 2), self.done[#self.done]
-  local ok <const>, message <const>, code <const> = carry_out_step(self.nl, step)
+-- The steps of a key of several, or one that takes several requests.
+local function carry_out_key(self, items, first, last)
+  local steps <const>, key <const> = {}, table.move(items, first, last, 1, {})
+  for i, item in ipairs(key) do steps[i] = diff.change(self.lists, item >> 2) end
+  local ok <const>, message <const>, code <const> = M.steps(self.nl, steps)
   if not ok then
-    if refuse(self, item, message, code) then return true end
+    if refuse(self, key, message, code) then return true end
     return nil, message, code
   end
-  if top and top.last and step.before and top.last.after == step.before then
-    top.last = step
-  elseif step.before then
-    table.insert(self.done, { first = step, last = step })
-  else
-    table.insert(self.done, { items = { item } })
-  end
+  table.insert(self.done, steps[1].before and { first = steps[1], last = steps[#steps] }
+    or { items = key })
   return true
 end
 
@@ -253,6 +277,17 @@ local function stands_alone(lists, item)
   return change.before ~= nil or change.sends ~= nil and (#change.sends > 1 or #change.sends[1] > 1)
 end
 
+local function end_of_key(lists, items, first)
+  local last = first
+  local change = diff.change(lists, items[first] >> 2)
+  while change.before and items[last + 1] do
+    local following <const> = lists.found[items[last + 1] >> 2]
+    if type(following) ~= "table" or following.before ~= change.after then break end
+    last, change = last + 1, following
+  end
+  return last
+end
+
 local function end_of_batch(lists, items, first, most)
   local last = first
   while last < most and last - first + 1 < CHUNK and not stands_alone(lists, items[last + 1]) do
@@ -261,34 +296,56 @@ local function end_of_batch(lists, items, first, most)
   return last
 end
 
+-- Carries out what comes next: one key, or a batch of many.
+---@return integer? last, string? message, integer|string|nil code
+local function carry_out_next(self, items, first, most)
+  local last, ok, message, code
+  if stands_alone(self.lists, items[first]) then
+    last = end_of_key(self.lists, items, first)
+    ok, message, code = carry_out_key(self, items, first, last)
+  else
+    last = end_of_batch(self.lists, items, first, most)
+    ok, message, code = carry_out_batch(self, items, first, last)
+  end
+  if not ok then return nil, message, code end
+  return last
+end
+
 -- Tries what was refused again as long as some of it succeeds.
 local function try_later(self)
   local count
   repeat
-    local later <const> = self.later
+    local later <const>, items <const> = self.later, {}
     count, self.later = #later, {}
-    local items <const> = {}
-    for i, one in ipairs(later) do items[i] = one.item end
+    for _, one in ipairs(later) do
+      table.move(one.items, 1, #one.items, #items + 1, items)
+    end
     local first = 1
     while first <= #items do
-      local last = first
-      local ok, message, code
-      if stands_alone(self.lists, items[first]) then
-        ok, message, code = carry_out_alone(self, items[first])
-      else
-        last = end_of_batch(self.lists, items, first, #items)
-        ok, message, code = carry_out_batch(self, items, first, last)
-      end
-      if not ok then return nil, message, code end
+      local last <const>, message <const>, code <const> =
+        carry_out_next(self, items, first, #items)
+      if not last then return nil, message, code end
       first = last + 1
     end
   until #self.later == count or count == 0
   self.building = false
   for _, one in ipairs(self.later) do
-    if not refuse(self, one.item, one.message, one.code) then return nil, one.message, one.code end
+    if not refuse(self, one.items, one.message, one.code) then
+      return nil, one.message, one.code
+    end
   end
   self.later = {}
   return true
+end
+
+-- What replaces an old route is not there: that one stays.
+local function without_those_not_made(self, items, first)
+  if not next(self.not_made) then return items end
+  local kept <const> = table.move(items, 1, first - 1, 1, {})
+  for n = first, #items do
+    if not self.not_made[items[n] >> 2] then kept[#kept + 1] = items[n] end
+  end
+  return kept
 end
 
 local function tell(self, last, items, progress)
@@ -301,27 +358,27 @@ local function tell(self, last, items, progress)
 end
 
 local function carry_out_all(self, progress)
-  local items <const>, to_go <const> = order.of(self.lists)
-  local ok, message, code
+  local items, to_go <const> = order.of(self.lists)
   local first = 1
   self.building = true
-  while first <= #items do
+  while first <= #items or self.building do
     if first == to_go then
-      ok, message, code = try_later(self)
+      local ok <const>, message <const>, code <const> = try_later(self)
       if not ok then return nil, message, code end
+      items = without_those_not_made(self, items, first)
     end
-    local last = first
-    if stands_alone(self.lists, items[first]) then
-      ok, message, code = carry_out_alone(self, items[first])
-    else
-      last = end_of_batch(self.lists, items, first, first < to_go and to_go - 1 or #items)
-      ok, message, code = carry_out_batch(self, items, first, last)
+    if first > #items then break end
+    local last, message, code =
+      carry_out_next(self, items, first, first < to_go and to_go - 1 or #items)
+    if last then
+      local going
+      going, message, code = tell(self, last, items, progress)
+      last = going and last
     end
-    if ok then ok, message, code = tell(self, last, items, progress) end
-    if not ok then return nil, message, code end
+    if not last then return nil, message, code end
     first = last + 1
   end
-  return try_later(self)
+  return true
 end
 
 ---Carries changes out, to be taken back unless `commit` is called.
@@ -334,6 +391,7 @@ end
 ---is as before
 function M.begin(nl, lists, options)
   local self <const> = setmetatable({ nl = nl, lists = lists, done = {}, later = {}, failed = {},
+    not_made = {},
     each = options and options.each, undoing = options and options.undoing }, Execution)
   local good <const>, ok <const>, message, code = pcall(carry_out_all, self,
     options and options.progress)

@@ -61,6 +61,21 @@ for _, family in ipairs(families) do
       assert.same({ "2+3*5+4*2" }, held())
     end)
 
+    it("set_nexthop gives one hop another weight and leaves the rest", function()
+      assert(nl.route:add { dst = dst, nexthops = { hop(2), hop(3, 4), hop(4) } })
+      assert(nl.route:set_nexthop(dst, { via = gw(3), weight = 7 }))
+      assert.same({ "2+3*7+4" }, held())
+      assert(nl.route:set_nexthop(dst, ("via %s weight 2"):format(gw(2))))
+      local order <const> = held()[1]
+      assert.is_truthy(order:find("2*2", 1, true) and order:find("3*7", 1, true))
+      assert.equal("ESRCH", select(3, nl.route:set_nexthop(dst, { via = gw(9), weight = 2 })))
+      assert.error_matches(function() nl.route:set_nexthop(dst, { via = gw(2), weight = 257 }) end,
+        "weight: 257 is outside 1..256")
+      assert.error_matches(function() nl.route:set_nexthop(dst, { via = gw(2) }) end,
+        "weight: missing; set_nexthop")
+      assert.equal(order, held()[1])
+    end)
+
     it("add_nexthop and del_nexthop change the entry that is used, where it is", function()
       assert(nl.route:append { dst = dst, via = gw(2), dev = "v1" })
       assert(nl.route:append { dst = dst, via = gw(3), dev = "v1" })

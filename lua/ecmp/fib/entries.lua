@@ -24,6 +24,9 @@ local V4 <const> = { __name = "ecmp.Entries", family = 4 }
 local V6 <const> = { __name = "ecmp.Entries", family = 6 }
 V4.__index, V6.__index = V4, V6
 
+---What is known of each family, beside lists of entries.
+M.class = { [4] = V4, [6] = V6 }
+
 ---Makes Entries of Routes of one key.
 ---@param list ecmp.RouteValue[] in the kernel's order
 ---@param family integer

@@ -165,7 +165,7 @@ end
 
 -- IPv6: what is wanted ----------------------------------------------------------------------------
 
-local joins <const> = entries.new({}, 6).joins
+local joins <const> = entries.class[6].joins
 
 local function refuse_unlike(a, b, field)
   return nil, ("%s: the routes to %s differ (%s and %s), and IPv6 has one route for both"):format(
@@ -515,7 +515,7 @@ end
 ---@return table<integer, integer>? repeated by the place of such a route, that of the first
 function M.distinct(routes)
   local list, repeated = routes, nil
-  local same <const> = routes[1] and entries.new({}, routes[1].family).same
+  local same <const> = routes[1] and entries.class[routes[1].family].same
   for i = 2, #routes do
     for k = 1, i - 1 do
       if same(routes[k], routes[i]) then
@@ -554,6 +554,25 @@ function M.between(have, want, how)
   if not list then return nil, message, code, culprit end
   -- Into an empty key every route goes as it was listed, and the kernel joins them.
   settle6(work, #have == 0 and want[1] and want[1].separate and want or list)
+  return work.steps
+end
+
+---The steps that take one hop out of an IPv6 route, whose other hops keep what attributes they
+---have.
+---@param have ecmp.RouteValue[] all that the key holds
+---@param i integer the place of the route, of several hops
+---@param hop table one of its hops
+---@return table[] steps
+function M.without_hop(have, i, hop)
+  local how <const> = { exactly = true, all = true }
+  local work <const>, old <const> = work_on(have, 6, how), have[i]
+  local left <const> = route_of.with(old, { nexthops = nexthop.without(old.nexthops, { hop }) })
+  if has_twin(old, hop) or work.state:hides_hop(i, hop) then
+    local want <const> = table.move(have, 1, #have, 1, {})
+    want[i] = left
+    return assert(M.between(have, want, how))
+  end
+  work:replace(i, left, { { hop_deletion(old, hop) } })
   return work.steps
 end
 

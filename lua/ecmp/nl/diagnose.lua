@@ -2,8 +2,8 @@
 ---asked what it thinks of one without anything being changed: "route try" replaces what is not
 ---there and refuses what is, so that ENOENT and EEXIST are its way to say that all is well.
 
-local entries = require "ecmp.fib.entry"
-local hops_equal = require "ecmp.fib.nexthop".equal
+local nexthop = require "ecmp.fib.nexthop"
+local route_of = require "ecmp.fib.route"
 local rtnl = require "ecmp.rtnl"
 
 local M = {}
@@ -69,14 +69,14 @@ end
 
 local function same_way(hop, other)
   return hop.via == other.via and (hop.dev == other.dev or not hop.dev or not other.dev)
-    and hops_equal(hop.encap, other.encap)
+    and nexthop.equal(hop.encap, other.encap)
 end
 
 -- The first hop that is listed again, and where.
-local function find_twins(hops)
+local function find_twins(hops, family)
   local seen, canonical = {}, {}
   for i, hop in ipairs(hops) do
-    canonical[i] = entries.canonical_hop(hop)
+    canonical[i] = nexthop.asked(hop, family)
     local via = canonical[i].via or ""
     seen[via] = seen[via] or {}
     for _, before in ipairs(seen[via]) do
@@ -105,8 +105,9 @@ local function find_member(nl, route)
   local request = rtnl.view("route", route, true)
   local list = nl.route:list { dst = request.dst, table = request.table, family = 6 }
   for _, entry in ipairs(list or {}) do
-    for i, hop in ipairs(entries.slot(entry) == entries.slot(request) and route.nexthops or {}) do
-      if entries.find_hop(entry, entries.canonical_hop(hop)) then
+    local beside = route_of.slot(entry) == route_of.slot(request)
+    for i, hop in ipairs(beside and route.nexthops or {}) do
+      if nexthop.find(assert(route_of.held(entry)).nexthops, nexthop.asked(hop, 6)) then
         return i
       end
     end
@@ -117,7 +118,7 @@ end
 -- join.
 local function name_existing(nl, verb, route)
   local hops = route.nexthops
-  local before, twin = find_twins(hops)
+  local before, twin = find_twins(hops, 6)
   if twin and M.has_twins(nl, route) then
     return ("nexthops[%d] %s is nexthops[%d] again"):format(twin, hop_text(hops[twin]), before)
   end

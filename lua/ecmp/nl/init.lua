@@ -2,7 +2,7 @@
 
 local rtnl = require "ecmp.rtnl"
 local object = require "ecmp.nl.object"
-local place = require "ecmp.nl.lookup"
+local edit = require "ecmp.nl.edit"
 local refusal = require "ecmp.nl.diagnose"
 local route = require "ecmp.nl.route"
 
@@ -79,7 +79,7 @@ local function tell(nl, change, result, named)
   end
   local asked = object.as_table(change[3] and change[2][change[3]] or change[2], "route", verb)
   if result.joined then
-    local _, message = place.part(nl, verb, asked, result.joined)
+    local _, message = edit.part(nl, verb, asked, result.joined)
     result.message, result.joined = message, nil
   else
     result.message = refusal.name_hop(nl, verb, asked, result.message, result.code)

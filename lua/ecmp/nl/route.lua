@@ -1,12 +1,14 @@
 ---Routes: the verbs of every object, with one meaning for both families where the kernel has two.
 
-local crowd = require "ecmp.nl.siblings"
-local entries = require "ecmp.fib.entry"
-local identity = require "ecmp.fib.route"
+local diagnose = require "ecmp.nl.diagnose"
+local edit = require "ecmp.nl.edit"
+local entries = require "ecmp.fib.entries"
+local lookup = require "ecmp.nl.lookup"
+local nexthop = require "ecmp.fib.nexthop"
 local object = require "ecmp.nl.object"
-local place = require "ecmp.nl.lookup"
-local refusal = require "ecmp.nl.diagnose"
+local route_of = require "ecmp.fib.route"
 local rtnl = require "ecmp.rtnl"
+local siblings = require "ecmp.nl.siblings"
 
 rtnl.own()
 
@@ -31,7 +33,7 @@ local function add(self, verb, value)
   end
   local hops = made and rtnl.beyond(made) or 0
   if hops > 0 then
-    return place.part(self.nl, verb, object.as_table(value, "route", verb), hops)
+    return edit.part(self.nl, verb, object.as_table(value, "route", verb), hops)
   end
   return true
 end
@@ -44,12 +46,13 @@ for _, verb in ipairs { "add", "append", "prepend", "change" } do
       return ok
     end
     local route = object.as_table(value, "route", verb)
-    return nil, refusal.name_hop(self.nl, verb, route, message, code), code
+    return nil, diagnose.name_hop(self.nl, verb, route, message, code), code
   end
 end
 
 -- One hop more or less ---------------------------------------------------------------------------
 
+-- A hop as it was given, with its fields checked, and the family that its gateway is of.
 local function check_hop(hop, verb)
   if type(hop) == "string" then
     local parsed, message = rtnl.parse("route", "default nexthop " .. hop)
@@ -64,7 +67,7 @@ local function check_hop(hop, verb)
   if hop.via == nil and hop.dev == nil then
     rtnl.throw(("via: missing; %s needs the gateway or the device of a next hop"):format(verb))
   end
-  return entries.canonical_hop(hop), family
+  return hop, family
 end
 
 -- By what a route is named whose next hops are to change.
@@ -96,11 +99,11 @@ end
 
 -- The entries a key may mean, in the kernel's order, and all of its destination.
 local function possible_entries(self, named)
-  local list, message, code = place.listed(self.nl, named)
+  local list, message, code = lookup.listed(self.nl, named)
   if not list then
     return nil, message, code
   end
-  local possible = named.metric and place.of_metric(list, identity.metric(named)) or list
+  local possible = named.metric and lookup.of_metric(list, route_of.metric(named)) or list
   if not possible[1] then
     return nil, "No such route", "ESRCH"
   end
@@ -109,9 +112,9 @@ end
 
 -- Refuses in the words of what was asked.
 local function refuse(verb, named, hop, message, code)
-  return refusal.of(verb, { dst = named.dst, table = named.table, metric = named.metric,
+  return diagnose.of(verb, { dst = named.dst, table = named.table, metric = named.metric,
     family = named.family, tos = named.tos, from = named.from,
-    nexthops = entries.plain_hops { family = named.family, nexthops = { hop } } }, message, code)
+    nexthops = { nexthop.plain(nexthop.asked(hop, named.family)) } }, message, code)
 end
 
 -- Why a route cannot have these hops, where the kernel would say something else or nothing.
@@ -128,24 +131,46 @@ local function unfit(entry, hops)
   end
 end
 
-local function join(self, entry, list, hops, hop)
-  if entry.family == 6 and not entry.nhid then
-    return add(self, "append", entries.with_hops(entry, { hop }))
-  end
-  return place.swap(self.nl, entry, list, entries.with_hops(entry, hops))
-end
-
 -- The entry a hop is to join, and all of its destination, where it was not found by a lookup.
 local function entry_to_join(self, named)
-  local used = place.used(self.nl, named)
-  if used and (used.family == 4 or entries.joins(used)) then
+  local used = lookup.used(self.nl, named)
+  if used and (used.family == 4 or lookup.joins(used)) then
     return used
   end
   local possible, list, code = possible_entries(self, named)
   if not possible then
     return nil, list, code
   end
-  return entries.that_takes_hops(possible), list
+  return lookup.that_takes_hops(possible), list
+end
+
+-- Whether one of some hops leads the way of another, which may leave its device out.
+local function leads_the_same_way(hops, added)
+  for _, hop in ipairs(hops) do
+    if hop.via == added.via and (not added.dev or hop.dev == added.dev)
+      and nexthop.equal(hop.encap, added.encap) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Gives an entry other hops, or says in the words of what was asked why it cannot have them.
+local function set_hops(self, verb, asked, hops)
+  local entry, named, hop = asked.entry, asked.named, asked.hop
+  local why = unfit(entry, hops)
+  if why then
+    return refuse(verb, named, hop, why, "EINVAL")
+  end
+  local ok, message, code = edit.set_hops(self.nl, entry, asked.list, hops)
+  if ok then
+    return true
+  end
+  local alone = entries.request_with_hops(assert(route_of.held(entry)),
+    { nexthop.asked(hop, entry.family) })
+  local far = diagnose.is_far(self.nl, alone, code)
+  return refuse(verb, named, hop,
+    far and "this next hop is not reachable" or diagnose.text(message), code)
 end
 
 ---Adds one next hop to a route, which becomes a multipath route if it was none.
@@ -164,32 +189,25 @@ function methods:add_nexthop(key, hop)
   if not entry then
     return refuse("add_nexthop", named, hop, list, code)
   end
-  local hops, message, symbol = place.hops(self.nl, entry)
+  local hops, message, symbol = lookup.hops(self.nl, entry)
   if not hops then
     return nil, message, symbol
-  elseif entries.find_hop({ nexthops = hops }, { via = hop.via, dev = hop.dev }) then
+  end
+  local added = nexthop.asked(hop, entry.family)
+  added.weight = added.weight or 1
+  if leads_the_same_way(hops, added) then
     return refuse("add_nexthop", named, hop, "this route has that next hop", "EEXIST")
   end
-  hops[#hops + 1] = hop
-  local why = unfit(entry, hops)
-  if why then
-    return refuse("add_nexthop", named, hop, why, "EINVAL")
-  end
-  local ok
-  ok, message, symbol = join(self, entry, list, hops, hop)
-  if ok then
-    return true
-  end
-  local far = refusal.is_far(self.nl, entries.with_hops(entry, { hop }), symbol)
-  return refuse("add_nexthop", named, hop, far and "this next hop is not reachable"
-    or refusal.text(message), symbol)
+  hops[#hops + 1] = added
+  return set_hops(self, "add_nexthop",
+    { named = named, hop = hop, entry = entry, list = list }, hops)
 end
 
 -- The first of these that has a hop, with all of its hops and the number of that one.
 local function with_hop(self, possible, hop)
   for _, entry in ipairs(possible) do
-    local hops = place.hops(self.nl, entry)
-    local at = hops and entries.find_hop({ nexthops = hops }, hop)
+    local hops = lookup.hops(self.nl, entry)
+    local at = hops and nexthop.find(hops, nexthop.asked(hop, entry.family))
     if at then
       return entry, hops, at
     end
@@ -207,11 +225,11 @@ function methods:del_nexthop(key, hop)
   local family
   hop, family = check_hop(hop, "del_nexthop")
   local named = place_of(key, family, "del_nexthop")
-  local used = place.used(self.nl, named)
-  if used and (used.family == 4 or entries.joins(used) and place.no_objects(self.nl)) then
+  local used = lookup.used(self.nl, named)
+  if used and (used.family == 4 or lookup.joins(used) and lookup.no_objects(self.nl)) then
     local entry, hops, at = with_hop(self, { used }, hop)
     if entry then
-      return place.remove_hop(self.nl, entry, nil, hops, at)
+      return edit.remove_hop(self.nl, entry, nil, hops, at)
     end
   end
   local possible, list, code = possible_entries(self, named)
@@ -222,7 +240,40 @@ function methods:del_nexthop(key, hop)
   if not entry then
     return refuse("del_nexthop", named, hop, "No such route", "ESRCH")
   end
-  return place.remove_hop(self.nl, entry, list, hops, at)
+  return edit.remove_hop(self.nl, entry, list, hops, at)
+end
+
+---Gives one next hop of a route another weight.
+---@param key ecmp.GivenRoute as for `add_nexthop`; without a metric the first route that has it
+---@param hop ecmp.Hop|string `{ via, dev, weight }`: what names the hop, and a weight of 1 to 256
+---@return true|nil
+---@return string? message
+---@return string? code # "ESRCH": no such route, or no such hop of it; "EINVAL": its hops are
+---those of a next-hop object
+function methods:set_nexthop(key, hop)
+  local family
+  hop, family = check_hop(hop, "set_nexthop")
+  if hop.weight == nil then
+    rtnl.throw "weight: missing; set_nexthop gives a next hop its weight"
+  end
+  local named = place_of(key, family, "set_nexthop")
+  local possible, list, code = possible_entries(self, named)
+  if not possible then
+    return refuse("set_nexthop", named, hop, list, code)
+  end
+  local entry, hops, at = with_hop(self, possible, { via = hop.via, dev = hop.dev })
+  if not entry then
+    return refuse("set_nexthop", named, hop, "No such route", "ESRCH")
+  elseif entry.nhid then
+    return refuse("set_nexthop", named, hop, "its next hops are those of an object", "EINVAL")
+  elseif #hops == 1 or hops[at].weight == hop.weight then
+    return true -- of an only hop the kernel keeps none
+  end
+  local changed = nexthop.plain(hops[at])
+  changed.weight = hop.weight
+  hops[at] = changed
+  return set_hops(self, "set_nexthop", { named = named, hop = hop, entry = entry, list = list },
+    hops)
 end
 
 -- Deleting ---------------------------------------------------------------------------------------
@@ -247,58 +298,30 @@ local function kernel_compares(route, family)
   return route.metric ~= 0
 end
 
--- Whether an entry is the one asked for, as a whole.
-local function is(entry, route, request)
-  return entries.has(entry, route, request) and entries.is(entry, route)
-end
-
--- The entry that is meant, or one of several hops and the number of that hop. What was listed means
--- itself before others that have the same and more.
-local function find(self, possible, route, request, listed)
-  for _, entry in ipairs(listed and possible or {}) do
-    if entry == listed then
-      return entry
-    end
-  end
-  for _, entry in ipairs(possible) do
-    if is(entry, route, request) then
-      return entry
-    end
-  end
-  local hop = (route.via or route.dev) and not route.nexthops and entries.canonical_hop(route)
-  for _, entry in ipairs(hop and possible or {}) do
-    local hops = entries.has(entry, route, request) and place.hops(self.nl, entry) or {}
-    local at = entries.find_hop({ nexthops = hops }, hop)
-    if at then
-      return entry, hops, at
-    end
-  end
-end
-
 local function delete(self, list, entry, hops, at)
   if at then
-    return place.remove_hop(self.nl, entry, list, hops, at)
+    return edit.remove_hop(self.nl, entry, list, hops, at)
   end
-  return place.delete(self.nl, entry, list)
+  return edit.delete(self.nl, entry, list)
 end
 
 -- The same without a list, where nothing else can be meant, or be taken for what is meant.
 -- `missed`: no IPv4 route of one hop is meant. IPv6 has one route of gateways for a metric; when
 -- all of its hops are to go, others may stand before it.
 local function find_used(self, route, request, metric, missed, listed)
-  local used = place.used(self.nl, {
+  local used = lookup.used(self.nl, {
     dst = request.dst, table = request.table, family = request.family, metric = metric,
     tos = request.tos, from = request.from })
-  if not used or used.family == 6 and not (entries.joins(used) and place.no_objects(self.nl)) then
+  if not used or used.family == 6 and not (lookup.joins(used) and lookup.no_objects(self.nl)) then
     return nil
   end
   if listed and used ~= listed then
     return nil
   end
-  local entry, hops, at = find(self, { used }, route, request)
+  local entry, hops, at = lookup.find(self.nl, { used }, route, request)
   if at and not (missed or used.family == 6 and route.metric) then
     return nil
-  elseif entry and not at and used.family == 6 and #entries.hops(used) > 1 then
+  elseif entry and not at and used.family == 6 and used.nexthops and #used.nexthops > 1 then
     return nil
   end
   return entry, hops, at
@@ -321,7 +344,7 @@ function methods:del(value)
   if missed then
     local ok, message, code = self.nl.socket:request("route", "del", route)
     if code == "ENOENT" then -- IPv6 says so where the table has no routes at all
-      return refusal.of("del", route, "No such route", "ESRCH")
+      return diagnose.of("del", route, "No such route", "ESRCH")
     elseif code ~= "ESRCH" or not (route.via or route.dev or route.type == "blackhole") then
       return ok, message, code -- else it may be one hop of several, or lead nowhere by its object
     end
@@ -331,17 +354,17 @@ function methods:del(value)
   if entry then
     return delete(self, nil, entry, hops, at)
   end
-  local list, message, code = place.listed(self.nl, request)
+  local list, message, code = lookup.listed(self.nl, request)
   if not list then
     return nil, message, code
   end
-  local possible = metric and place.of_metric(list, identity.metric {
+  local possible = metric and lookup.of_metric(list, route_of.metric {
     metric = metric, family = request.family }) or list
-  entry, hops, at = find(self, possible, route, request, listed)
+  entry, hops, at = lookup.find(self.nl, possible, route, request, listed)
   if entry then
     return delete(self, list, entry, hops, at)
   end
-  return refusal.of("del", route, "No such route", "ESRCH")
+  return diagnose.of("del", route, "No such route", "ESRCH")
 end
 
 -- Replacing --------------------------------------------------------------------------------------
@@ -352,7 +375,7 @@ end
 local function to_replace(found, request)
   local kept = found[1]
   for _, entry in ipairs(found) do
-    if request.family == 6 and entries.joins(entry) == entries.joins(request) then
+    if request.family == 6 and lookup.joins(entry) == lookup.joins(request) then
       kept = entry
     end
   end
@@ -361,11 +384,11 @@ end
 
 -- Deletes what else has the key of a new route, so that one is left to be replaced.
 local function delete_others(self, list, request)
-  local found = place.beside(list, request)
+  local found = lookup.beside(list, request)
   local kept = to_replace(found, request)
   for _, entry in ipairs(found) do
     if not rawequal(entry, kept) then
-      local ok, message, code = place.delete(self.nl, entry, list)
+      local ok, message, code = edit.delete(self.nl, entry, list)
       if not ok and code ~= "ESRCH" then
         return nil, message, code
       end
@@ -381,7 +404,7 @@ end
 
 -- IPv6 says of a hop that is listed twice what it says of a route that is there.
 local function is_there(self, route, family, code)
-  return code == "EEXIST" and (family == 4 or not refusal.has_twins(self.nl, route))
+  return code == "EEXIST" and (family == 4 or not diagnose.has_twins(self.nl, route))
 end
 
 ---Makes the route of this key (destination, table, metric) be this one, and the only one. Where the
@@ -400,7 +423,7 @@ function methods:replace(value)
     return true
   elseif is_there(self, route, request.family, code) then
     local list
-    list, message, code = place.listed(self.nl, request)
+    list, message, code = lookup.listed(self.nl, request)
     if not list then
       return nil, message, code
     end
@@ -411,7 +434,7 @@ function methods:replace(value)
   end
   ok, message, code = self.nl.socket:request("route", "replace", route)
   if not ok then
-    return nil, refusal.name_hop(self.nl, "replace", route, message, code), code
+    return nil, diagnose.name_hop(self.nl, "replace", route, message, code), code
   end
   return true
 end
@@ -424,10 +447,14 @@ end
 ---@return string? message
 ---@return string? code
 function methods:deletions(list, filter)
-  return crowd.deletions(self, list, filter)
+  return siblings.deletions(self, list, filter)
 end
 
 -- Stand-ins ---------------------------------------------------------------------------------------
+
+local function find_way(held, hop)
+  return nexthop.find(held.hops, nexthop.asked({ via = hop.via, dev = hop.dev }, held.family))
+end
 
 ---Gives the share of one next hop to the others, in proportion to their weights, so that no flow of
 ---theirs moves: its place in the hash is divided, theirs stay. IPv4 does so in one request; an IPv6
@@ -446,7 +473,7 @@ function methods:suspend(key, hop)
   local family
   hop, family = check_hop(hop, "suspend")
   if suspend.is_held(key) then
-    local at = entries.find_hop({ nexthops = key.hops }, { via = hop.via, dev = hop.dev })
+    local at = find_way(key, hop)
     if not at then
       return refuse("suspend", key.route, hop, "this route has no such next hop", "ESRCH")
     end
@@ -482,7 +509,7 @@ function methods:resume(held, hop)
   local at
   if hop ~= nil then
     hop = check_hop(hop, "resume")
-    at = entries.find_hop({ nexthops = held.hops }, { via = hop.via, dev = hop.dev })
+    at = find_way(held, hop)
     if not at then
       return refuse("resume", held.route, hop, "this route has no such next hop", "ESRCH")
     end

@@ -1,7 +1,8 @@
 ---Flushing routes: which of a list can be deleted blindly, and which share their place with one
 ---that is to stay.
 
-local entries = require "ecmp.fib.entry"
+local entries = require "ecmp.fib.entries"
+local route_of = require "ecmp.fib.route"
 
 local M = {}
 
@@ -34,12 +35,21 @@ local function crowds(all)
   for _, view in ipairs(all) do
     if before and view.dst == before.dst and view.metric == before.metric
       and view.tos == before.tos and view.table == before.table then
-      local slot = entries.slot(view)
+      local slot = route_of.slot(view)
       found[slot] = (found[slot] or 1) + 1
     end
     before = view
   end
   return found
+end
+
+-- The request that deletes an entry of a key where no other is left: the view itself, but for
+-- routes by objects, which are named by nothing else, and for IPv6 routes of several hops, which go
+-- at once when none is named.
+local function removal(entry)
+  local hops = entry.family == 6 and entry.nexthops
+  return (entry.nhid or hops and #hops > 1) and entries.deletion(assert(route_of.held(entry)))
+    or entry
 end
 
 ---How the routes of a list are deleted; see `ecmp.Object:deletions`.
@@ -51,7 +61,7 @@ end
 ---@return string? code
 function M.deletions(routes, list, filter)
   if not list[1] or is_whole(filter) then
-    return entries.removal
+    return removal
   end
   local all, message, code = routes:list(span(list))
   if not all then
@@ -59,12 +69,12 @@ function M.deletions(routes, list, filter)
   end
   local staying = crowds(all)
   for _, view in ipairs(next(staying) and list or {}) do
-    local slot = entries.slot(view)
+    local slot = route_of.slot(view)
     staying[slot] = staying[slot] and staying[slot] - 1
   end
   return function(view)
-    local shared = next(staying) and staying[entries.slot(view)] or 0
-    return shared <= 0 and entries.removal(view) or nil
+    local shared = next(staying) and staying[route_of.slot(view)] or 0
+    return shared <= 0 and removal(view) or nil
   end
 end
 

@@ -13,7 +13,7 @@ end
 
 local verbs <const> = {
   route = words [[add add_nexthop append change del del_nexthop each flush get list prepend replace
-    spread]],
+    resume set_nexthop spread suspend]],
   other = words "add append change del each flush get list replace set",
   sysctl = words "get set",
 }

@@ -29,7 +29,8 @@ M.topics = {
   route = [[
 nl.route: list { dst, dev, via, table, proto, type, metric, family }, each,
   get { dst, src, sport, dport, proto, mark, iif }, spread { dst, flows, src, proto, dport },
-  add, replace, append, prepend, change, del, flush, add_nexthop(dst, hop), del_nexthop(dst, hop)
+  add, replace, append, prepend, change, del, flush, add_nexthop(dst, hop), del_nexthop(dst, hop),
+  set_nexthop(dst, hop)
 A route: dst via dev metric table proto scope src type onlink mtu advmss nhid encap
   nexthops = { { via, dev, weight, onlink, encap }, ... }]],
   link = [[

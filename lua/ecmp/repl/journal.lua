@@ -15,7 +15,7 @@ Journal.__index = Journal
 
 local changing <const> = {
   add = true, replace = true, append = true, prepend = true, change = true, set = true, del = true,
-  add_nexthop = true, del_nexthop = true, flush = true,
+  add_nexthop = true, del_nexthop = true, set_nexthop = true, flush = true,
 }
 
 local objects <const> = { "route", "nexthop", "link", "addr", "rule", "neigh" }

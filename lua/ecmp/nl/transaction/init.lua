@@ -137,7 +137,7 @@ end
 
 local changing <const> = {
   add = true, replace = true, append = true, prepend = true, change = true, set = true,
-  del = true, add_nexthop = true, del_nexthop = true,
+  del = true, add_nexthop = true, del_nexthop = true, set_nexthop = true,
 }
 
 -- An object of the handle whose changing verbs are noted down; the others pass through.

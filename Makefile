@@ -51,7 +51,7 @@ C_HEADERS := $(sort $(wildcard csrc/*/*.h csrc/*/*/*.h))
 SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard debian/tests/*)) \
 	$(wildcard deploy/*/*.sh) $(wildcard spec/client/*.sh) .ci/run
 
-.PHONY: all lua-modules needs deps demo shell test spec lint lint-tools lint-lua lint-shell lint-rock \
+.PHONY: all lua-modules needs deps demo shell test test-long spec lint lint-tools lint-lua lint-shell lint-rock \
 	peers test-clients lint-c format docs bench asan soak fuzz install dist \
 	netconf manual compile-commands deb deb-test fresh-test rock rockspec env clean help
 all: ## Builds everything into build/.
@@ -179,6 +179,12 @@ test: needs ## Runs all specs; the last line is "N passed, N failed".
 	@$(MAKE) --no-print-directory -s all
 	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh
 
+# what repeats itself does so ROUNDS times as often as in `make test`; BUDGET=seconds in all
+LONG := 10
+test-long: needs ## Runs all specs with LONG=10 times the repetitions.
+	@$(MAKE) --no-print-directory -s all
+	@ECMP_BUILD=$(B) LUA=$(LUA) ROUNDS=$(LONG) LIMIT=$(or $(LIMIT),1200) sh build-aux/test.sh
+
 FILE := spec
 RUN_FILE = ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh $(FILE)
 # when a part does not compile, the specs of the others run, but never on an old build of that part
@@ -245,7 +251,7 @@ netconf: lua-modules ## Brings the reference of the network configuration in doc
 # N routes, ROUNDS interleaved rounds, ONLY=core|sets|apply|growth|plan|start|plugins, PEERS=no, QUICK=1,
 # CLOCK=cpu processor time instead of the wall clock, for a machine that is shared
 N :=
-ROUNDS :=
+ROUNDS ?=
 ONLY :=
 PEERS :=
 CLOCK :=
@@ -264,11 +270,13 @@ asan: needs ## Runs all specs under the address and undefined-behaviour sanitize
 	@$(MAKE) --no-print-directory -s all B=build/asan HARDEN= STRIP= CFLAGS="$(SANITIZE)"
 	@ECMP_BUILD=build/asan LUA=$(LUA) \
 		ASAN_OPTIONS=detect_leaks=0:alloc_dealloc_mismatch=0:suppressions=$(CURDIR)/build-aux/asan.supp \
-		LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" sh build-aux/test.sh
+		LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" LIMIT=3600 sh build-aux/test.sh
 
-soak: needs ## Lets every allocation fail once, and repeats what must lose nothing a million times.
+# the specs that draw what they do, or count what is lost
+SOAKED := $(foreach name,differential fib kill nl_churn plan_match plugin_host-local rtnl_memory,spec/$(name)_spec.lua)
+soak: needs ## Repeats 200 times as often: random configurations, kills, plans; every allocation fails once.
 	@$(MAKE) --no-print-directory -s all
-	@ECMP_FULL=1 ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh spec/rtnl_memory_spec.lua
+	@ECMP_BUILD=$(B) LUA=$(LUA) ROUNDS=$(or $(ROUNDS),200) LIMIT=0 sh build-aux/test.sh $(SOAKED)
 
 # every fuzz/NAME.c is a libFuzzer entry point and names, on a line `MODULE: ...`, the module it calls
 FUZZ_SECONDS := 10

@@ -7,6 +7,10 @@
 # what another left; JOBS of them at a time. Where no namespaces are to be had, the specs that need
 # them are named and counted as skipped. The last line is "N passed, N failed", with
 # ", N skipped" behind it when there are any.
+#
+#   LIMIT=seconds    a file that takes longer is ended, with all processes of its group, and has failed
+#                    (600; 0 is for ever)
+#   BUDGET=seconds     files that have not begun by then are named and counted as skipped (never)
 set -eu
 here=$(dirname "$0")
 LUA=${LUA:-lua5.4}
@@ -17,12 +21,24 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 one() {
 	name=$results/$(echo "$1" | tr / _)
 	export ECMP_COUNTS="$name.counts"
+	if [ "${ECMP_END:-0}" != 0 ] && [ "$(date +%s)" -ge "$ECMP_END" ]; then
+		printf '0 0 1\n%s: there was no time left for it\n' "$1" >"$name.counts"
+		return
+	fi
 	# shellcheck disable=SC2086
-	$ECMP_RUN "$LUA" "$here/busted.lua" --output="$here/summary.lua" $ECMP_WITHOUT "$1" \
-		</dev/null >"$name.out" 2>&1 || true
+	timeout -k 10 "${LIMIT:-600}" \
+		$ECMP_RUN "$LUA" "$here/busted.lua" --output="$here/summary.lua" $ECMP_WITHOUT "$1" \
+		</dev/null >"$name.out" 2>&1 &
+	# it has a process group of its own, which a terminal does not reach
+	trap 'kill $!' INT TERM HUP
+	status=0
+	wait $! || status=$?
 	if [ ! -s "$name.counts" ]; then
 		echo "0 1 0" >"$name.counts"
-		echo "$1 ended before its end: a spec took the interpreter down." >>"$name.out"
+		case $status in
+		124 | 137) echo "$1 took longer than ${LIMIT:-600} seconds, and was ended." ;;
+		*) echo "$1 ended before its end: a spec took the interpreter down." ;;
+		esac >>"$name.out"
 	fi
 	read -r passed failed skipped <"$name.counts"
 	[ "$failed" = 0 ] || cat "$name.out"
@@ -35,6 +51,7 @@ if [ "${1-}" = --one ]; then
 	exit
 fi
 
+export ECMP_END=$((${BUDGET:-0} ? $(date +%s) + ${BUDGET:-0} : 0))
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 

@@ -1,7 +1,6 @@
 local cli = require "spec.cli"
 local helper = require "spec.helper"
 local json = require "ecmp.json"
-local sys = require "ecmp.sys"
 
 describe("ecmp apply #netns", function()
   local shell
@@ -216,7 +215,7 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
   it("is taken back by its guardian when it is killed and the time is up", function()
     while_waiting(2, "kill -KILL $pid")
     assert.same(AFTER, made())
-    helper.eventually(function() return made()[1] == BEFORE[1] and made()[4] == BEFORE[4] end, 20)
+    helper.eventually(function() return made()[1] == BEFORE[1] and made()[4] == BEFORE[4] end)
     assert.same(BEFORE, made())
   end)
 
@@ -289,8 +288,10 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
   end)
 
   it("can be confirmed after it was killed", function()
-    while_waiting(5, "kill -KILL $pid; sleep 0.3; ecmp apply --confirmed")
-    sys.sleep(5.5)
+    while_waiting(60, [[
+      watch=$(cat /run/ecmp/*.guardian)
+      kill -KILL $pid; while kill -0 $pid 2>/dev/null; do sleep 0.05; done
+      ecmp apply --confirmed; while kill -0 $watch 2>/dev/null; do sleep 0.05; done]])
     assert.same(AFTER, made())
   end)
 
@@ -318,11 +319,11 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
       helper.eventually(function()
         found = #made()
         return found == count + 1 or found == #BEFORE
-      end, 30)
+      end)
       -- it was faster than the signal, or its guardian has yet to begin
       helper.eventually(function()
         return shell:try(("ecmp apply %s/old"):format(shell.dir)).status == 0
-      end, 30)
+      end)
       assert.same(BEFORE, made())
     end
   end)

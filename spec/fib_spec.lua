@@ -7,7 +7,7 @@ local scratch <const> = require "spec.scratch"
 local sys <const> = require "ecmp.sys"
 
 local GOLDEN <const> = "spec/golden/fib.txt"
-local ROUNDS <const> = tonumber(os.getenv "ROUNDS") or 1
+local ROUNDS <const> = require "spec.helper".rounds
 local RECORD <const> = os.getenv "ECMP_RECORD" == "fib"
 
 local function all_pairs()

@@ -6,6 +6,10 @@ local M = {}
 --- Where the tree that is tested was built: build, or build/asan.
 M.build = os.getenv "ECMP_BUILD" or "build"
 
+--- How many times as often as in `make test` specs repeat what they draw at random, or what must lose
+--- nothing; `make test-long` and `make soak` say more than 1.
+M.rounds = tonumber(os.getenv "ROUNDS") or 1
+
 --- Counts the open descriptors of this process, after a full collection so that forgotten handles
 --- are not taken for leaks.
 ---@return integer
@@ -56,13 +60,13 @@ function M.paths()
   return ("package.path = %q; package.cpath = %q; "):format(package.path, package.cpath)
 end
 
---- Waits until `condition` holds, asking every few milliseconds; fails after `seconds`.
+--- Waits until `condition` holds, asking every few milliseconds; what has not happened after a minute on a
+--- busy machine will not.
 ---@param condition fun(): any
----@param seconds? number
-function M.eventually(condition, seconds)
-  local deadline <const> = sys.monotonic() + (seconds or 5)
+function M.eventually(condition)
+  local deadline <const> = sys.monotonic() + 60
   while not condition() do
-    assert(sys.monotonic() < deadline, "did not happen in time")
+    assert(sys.monotonic() < deadline, "this did not happen")
     sys.sleep(0.005)
   end
 end

@@ -177,7 +177,7 @@ describe("labs #netns", function()
       helper.eventually(function()
         local found <const> = lab.pod.neigh:get { dev = "eth0", dst = gateway.via[family] }
         return not found or found.state == "FAILED"
-      end, 10)
+      end)
     end
     local function sent_by_gateway()
       return gateway.nl.link:get({ dev = "lan" }):raw(23) -- IFLA_STATS64
@@ -239,9 +239,9 @@ describe("labs #netns", function()
       local lab = assert(ecmp.lab { gateways = 1 })
       assert(lab.pod.link:add { name = "in", type = "veth", peer = { name = "out", netns = %q } })
       require("ecmp.sys").sleep(60)]]):format(netns.path(outside)) } })
-    helper.eventually(function() return nl.link:get { dev = "out" } end, 10)
+    helper.eventually(function() return nl.link:get { dev = "out" } end)
     assert(sys.kill(child.pid, "KILL"))
     -- one end of a pair goes with the namespace of the other
-    helper.eventually(function() return not nl.link:get { dev = "out" } end, 10)
+    helper.eventually(function() return not nl.link:get { dev = "out" } end)
   end)
 end)

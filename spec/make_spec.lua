@@ -63,3 +63,36 @@ describe("make spec", function()
     assert.matches("2 passed, 1 failed\n", lacks "build/bin/ecmp")
   end)
 end)
+
+describe("build-aux/test.sh", function()
+  local dir
+
+  before_each(function() dir = helper.directory() end)
+  after_each(function() helper.remove(dir) end)
+
+  -- Runs a file of specs that was just written.
+  local function run(text, variables)
+    assert(sys.create(dir .. "/one_spec.lua", text, 420))
+    return assert(sys.spawn { stderr = "capture", timeout = 300, argv = { "sh", "-c",
+      variables .. ' LUA=lua5.4 sh build-aux/test.sh "$0"', dir .. "/one_spec.lua" } })
+  end
+
+  it("ends a file that takes too long, with what it started, and names it", function()
+    local done <const> = run(([[
+      it("hangs", function() os.execute "echo $$ >%s/pid; exec sleep 600" end)]]):format(dir), "LIMIT=5")
+    assert.matches("one_spec.lua took longer than 5 seconds, and was ended.\n", done.stdout, 1, true)
+    assert.matches("\n0 passed, 1 failed\n$", done.stdout)
+    assert.equal(1, done.status)
+    local pid <const> = math.tointeger(tonumber(assert(sys.read(dir .. "/pid"))))
+    helper.eventually(function() return not sys.kill(pid, 0) end)
+  end)
+
+  it("names a file for which no time is left, and counts it as skipped", function()
+    local done <const> = run([[it("passes", function() end)]], "ECMP_END=1 BUDGET=")
+    assert.equal("1 passed, 0 failed\n", done.stdout:match "[^\n]*\n$")
+    local late <const> = assert(sys.spawn { argv = { "sh", "-c", [[
+      export ECMP_END=1 ECMP_RUN= ECMP_WITHOUT=
+      sh build-aux/test.sh --one "$0" x_spec.lua; cat "$0"/x_spec.lua.counts]], dir } })
+    assert.equal("0 0 1\nx_spec.lua: there was no time left for it\n", late.stdout)
+  end)
+end)

@@ -107,7 +107,7 @@ describe("ecmp.netns", function()
       local done = 0
       for _, name in ipairs(sys.list "/run") do done = done + (name:find "^done%." and 1 or 0) end
       return done == 16
-    end, 30)
+    end)
     local names = netns.list()
     assert.equal(16, #names)
     assert.equal(hidden + 1, mounts())

@@ -386,15 +386,12 @@ describe("a monitor #netns", function()
     local script <const> = helper.paths() .. [[
       local sys, ecmp = require "ecmp.sys", require "ecmp"
       local nl = assert(ecmp.open { netns = arg[1] })
-      for mtu = 1, 90 do nl.link:set { dev = "v1", mtu = 1400 + mtu } sys.sleep(0.1) end]]
+      for i = 1, 6000 do nl.link:set { dev = "v1", mtu = 1400 + i % 100 } sys.sleep(0.1) end]]
     local monitor <close> = assert(nl:monitor({ "rule" }, { timeout = 0.5 }))
     local busy <const> = assert(sys.spawn { detach = true, argv = { "lua5.4", "-e",
       "arg = { '" .. space.path .. "' } " .. script } })
-    local from <const> = sys.monotonic()
-    assert.is_nil((monitor:next()))
-    local waited <const> = sys.monotonic() - from
+    assert.is_nil((monitor:next())) -- and not after the last event of a link
     assert(sys.kill(busy.pid, 9))
-    assert.is_true(waited < 8, "events of links put the end off")
   end)
 
   it("hands out events with their views", function()

@@ -1,10 +1,11 @@
 --- What C says of two lists of routes is what the comparison in Lua says, for every spelling.
 local group = require "ecmp.group"
+local helper = require "spec.helper"
 local plan = require "ecmp.plan"
 local random_route = require "spec.random_route"
 local rtnl = require "ecmp.rtnl"
 
-local ROUNDS <const> = 400
+local ROUNDS <const> = 100 * helper.rounds
 
 -- `false` stands for a field that is not there, which most are not.
 local SPELLED <const> = {

@@ -477,23 +477,6 @@ describe("carrying out a plan", function()
     kernel.route.del = del
   end)
 
-  it("is linear", function()
-    local function cost(count)
-      local have, wanted = {}, {}
-      for i = 1, count do
-        local dst = ("%d.%d.%d.0/24"):format(10 + i // 65536, i // 256 % 256, i % 256)
-        have[i], wanted[i] = via(dst, "10.0.0.1"), via(dst, i % 2 == 0 and "10.0.0.1" or "10.0.0.2")
-      end
-      collectgarbage()
-      local start = os.clock()
-      assert.equal((count + 1) // 2, #plan(have, wanted))
-      return (os.clock() - start) / count
-    end
-    cost(1000)
-    -- Quadratic growth would be sixteenfold.
-    assert.is_true(cost(48000) < 6 * cost(3000))
-  end)
-
   it("is none where a field cannot be said to the kernel, which is named", function()
     for message, field in pairs {
       ["wanted[1].mtuu: unknown field (did you mean 'mtu'?)"] = { mtuu = 1400 },

@@ -165,7 +165,7 @@ describe("ipMasq #netns", function()
         pod:must(plugin, "DEL", plain)
         pod:must(plugin, "ADD", conf)
         -- The first may be lost: the kernel takes its time to believe in a new pair's carrier.
-        helper.eventually(arrives, 10)
+        helper.eventually(arrives)
       end)
   end
 

@@ -63,7 +63,7 @@ describe("ecmp-ptp #netns", function()
       helper.eventually(function()
         sys.udp_send(pod.host_path, { { dst = address, dport = 7 } })
         return sys.poll({ receiver }, 0.2)[1]
-      end, 10)
+      end)
     end
   end)
 

@@ -84,7 +84,7 @@ local function place(namespaces, path)
     for key, value in pairs(options and options.env or {}) do env[key] = value end
     local done <const> = assert(sys.spawn { argv = argv, env = runtime.environment(env), netns = path,
       stdin = options and options.stdin or "", timeout = 60, stderr = "capture" })
-    helper.eventually(function() return not is_traced(file) end, 30)
+    helper.eventually(function() return not is_traced(file) end)
     local part <const> = trace.read(file, namespaces, "")[1]
     table.insert(here.parts, ("%s\n%s-> %s\n"):format(title, text_of(part), done.status or "killed"))
     return done

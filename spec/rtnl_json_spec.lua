@@ -1,8 +1,8 @@
 --- Views as JSON: what `ip -j OBJECT show` says of them.
+local helper <const> = require "spec.helper"
 local iproute2 <const> = require "ecmp.nl.json"
 local json <const> = require "ecmp.json"
 local scratch <const> = require "spec.scratch"
-local sys <const> = require "ecmp.sys"
 
 local MADE <const> = [[
 link add a0 type veth peer name a1
@@ -56,11 +56,10 @@ describe("the JSON of #netns", function()
   -- Links settle by themselves, and what depends on them.
   local function same(readings)
     local expected, found
-    for _ = 1, 50 do
+    pcall(helper.eventually, function()
       expected, found = readings()
-      if pcall(assert.are.same, expected, found) then break end
-      sys.sleep(0.02)
-    end
+      return pcall(assert.are.same, expected, found)
+    end)
     assert.are.same(expected, found)
   end
 

@@ -1,13 +1,14 @@
 --- Memory: what happens when it ends, and how little of it routes take.
 --
--- ECMP_FULL=1 sweeps every allocation and repeats 200 000 times; otherwise a part of that.
+-- With ROUNDS=200, as in `make soak`, every allocation fails once; otherwise a part of them.
 local ecmp <const> = require "ecmp"
 local helper <const> = require "spec.helper"
 local rtnl <const> = require "ecmp.rtnl"
 local scratch <const> = require "spec.scratch"
 local sys <const> = require "ecmp.sys"
 
-local FULL <const> = os.getenv "ECMP_FULL" ~= nil
+local ROUNDS <const> = require "spec.helper".rounds
+local FULL <const> = ROUNDS >= 200
 
 -- The module that makes states with little memory, built where the run may write.
 local function build(directory)
@@ -239,7 +240,7 @@ end)
 describe("handles #netns", function()
   it("opened and closed, or forgotten, lose no descriptor and no memory", function()
     local space <close> = scratch.new(1)
-    local count <const> = FULL and 200000 or 300
+    local count <const> = 300 * ROUNDS
     local function once(i)
       local nl <const> = assert(ecmp.open { netns = space.path })
       nl.route:list { family = 6 } -- opens the second socket
@@ -258,7 +259,7 @@ describe("handles #netns", function()
 
   it("refused over and over lose no descriptor and no memory", function()
     local space <close> = scratch.new(1)
-    local count <const> = FULL and 1000000 or 3000
+    local count <const> = 3000 * ROUNDS
     local nl <const> = space.nl
     local function once()
       assert(not nl.route:add { dst = "10.70.0.0/16", via = "192.0.2.1" })
@@ -298,7 +299,7 @@ end
 describe("changes #netns", function()
   it("made and taken back over and over lose no descriptor and no memory", function()
     local space <close> = scratch.new(2)
-    local rounds <const>, size <const> = FULL and 500 or 3, 2000
+    local rounds <const>, size <const> = 3 * ROUNDS, 2000
     local descriptors, before
     for round = 1, rounds do
       add_routes(space.nl, size)

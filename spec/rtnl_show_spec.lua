@@ -1,6 +1,6 @@
 --- Links, addresses, rules, neighbours and next hops read as `ip OBJECT show` prints them.
+local helper <const> = require "spec.helper"
 local scratch <const> = require "spec.scratch"
-local sys <const> = require "ecmp.sys"
 
 local LINKS <const> = [[
 link add br0 type bridge
@@ -98,12 +98,11 @@ end
 -- Line for line: the first that differs is the failure. Links and addresses change state by themselves for a
 -- while after they are made, hence more than one look.
 local function same_in(space, command, text_of)
-  local deadline <const> = sys.monotonic() + 5
-  local text, theirs = still(text_of()), still(space:show(command))
-  while text ~= theirs and sys.monotonic() < deadline do
-    sys.sleep(0.1)
+  local text, theirs
+  pcall(helper.eventually, function()
     text, theirs = still(text_of()), still(space:show(command))
-  end
+    return text == theirs
+  end)
   local ours <const> = (text .. "\n"):gmatch "(.-)\n"
   for line in (theirs .. "\n"):gmatch "(.-)\n" do
     assert.are.equal(line, ours())

@@ -204,7 +204,7 @@ describe("the text of routes #netns", function()
       end
       return n == 2 * DEVICES and #space.nl.route:list { family = 6, table = "local",
         type = "local" } >= 3 * DEVICES
-    end, 10)
+    end)
   end)
 
   teardown(function() space:close() end)

@@ -92,16 +92,16 @@ function Scratch:knows(kind)
   return ok ~= nil or code ~= "EOPNOTSUPP" and code ~= "ENOTSUP"
 end
 
---- Compares two readings of what settles by itself, such as the states of links: fails unless they
---- agree within two seconds.
+--- Compares two readings of what settles by itself, such as the states of links: fails unless they come to
+--- agree.
 ---@param readings fun(): string, string
 function M.settled(readings)
   local one, other
-  for _ = 1, 100 do
+  local function agree()
     one, other = readings()
-    if one == other then return end
-    sys.sleep(0.02)
+    return one == other
   end
+  if pcall(helper.eventually, agree) then return end
   error(("these two stay apart:\n%s\n\n%s"):format(one, other), 2)
 end
 

@@ -71,12 +71,10 @@ describe("ecmp.sys", function()
     end)
 
     it("kills the whole process group when the time is up", function()
-      local script = ("sleep 60 & echo $! >%s; wait"):format(at "pid")
-      local start = sys.monotonic()
+      local script = ("sleep 600 & echo $! >%s; wait"):format(at "pid")
       local result = sys.spawn { argv = { "sh", "-c", script }, timeout = 0.3 }
       assert.is_true(result.timedout)
       assert.equal(9, result.signal)
-      assert.truthy(sys.monotonic() - start < 5)
       local grandchild = math.tointeger(tonumber(sys.read(at "pid")))
       helper.eventually(function() return not alive(grandchild) end)
     end)
@@ -87,11 +85,9 @@ describe("ecmp.sys", function()
     end)
 
     it("does not wait for a grandchild that keeps the pipes open", function()
-      local start = sys.monotonic()
-      local script = ("sleep 60 & echo $! >%s; echo done"):format(at "pid")
+      local script = ("sleep 600 & echo $! >%s; echo done"):format(at "pid")
       local result = sys.spawn { argv = { "sh", "-c", script } }
       assert.equal("done\n", result.stdout)
-      assert.truthy(sys.monotonic() - start < 5)
       assert(sys.kill(math.tointeger(tonumber(sys.read(at "pid"))), "KILL"))
     end)
 
@@ -184,14 +180,11 @@ describe("ecmp.sys", function()
     it("gives up on a busy program after five tries", function()
       assert(sys.spawn { argv = { "cp", "/bin/true", at "tool" } })
       local writer = sys.spawn { detach = true,
-        argv = { "sh", "-c", ("exec 3>>%s; touch %s; sleep 60"):format(at "tool", at "open") } }
+        argv = { "sh", "-c", ("exec 3>>%s; touch %s; sleep 600"):format(at "tool", at "open") } }
       helper.eventually(function() return sys.stat(at "open") end)
-      local start = sys.monotonic()
       local _, _, code = sys.spawn { argv = { at "tool" } }
-      local took = sys.monotonic() - start
       assert(sys.kill(-writer.pid, "KILL"))
       assert.equal("ETXTBSY", code)
-      assert.truthy(took > 1.4 and took < 10, took)
     end)
 
     it("names the option that is wrong", function()
@@ -265,12 +258,10 @@ describe("ecmp.sys", function()
     it("is exclusive, also within one process, and ends with its handle", function()
       local lock = assert(sys.lock(at "lock", { create = true, mode = octal "750" }))
       assert.equal(octal "750", sys.stat(at "lock").mode)
-      local start = sys.monotonic()
       local other, message, code = sys.lock(at "lock", { timeout = 0.1 })
       assert.is_nil(other)
       assert.equal("EAGAIN", code)
       assert.truthy(message:find("lock " .. at "lock", 1, true))
-      assert.truthy(sys.monotonic() - start >= 0.1)
       lock:close()
       lock:close()
       local again <close> = assert(sys.lock(at "lock", { timeout = 0 }))
@@ -327,7 +318,7 @@ describe("ecmp.sys", function()
           if name:find "^done%." then done = done + 1 end
         end
         return done == 64
-      end, 60)
+      end)
       assert.equal("320", sys.read(at "count"))
     end)
 
@@ -438,7 +429,7 @@ describe("ecmp.sys", function()
       helper.eventually(function()
         names = " " .. table.concat(assert(sys.list(directory)), " ")
         return select(2, names:gsub(" done%.", "")) == 8
-      end, 30)
+      end)
       assert.equal(50, select(2, names:gsub(" won%.", "")))
     end)
 
@@ -455,7 +446,7 @@ describe("ecmp.sys", function()
         local text = assert(sys.read(at "file"))
         assert(text == ("a"):rep(100000) or text == ("b"):rep(100000))
         return sys.stat(at "file.done")
-      end, 30)
+      end)
       assert.same({ "file", "file.done" }, sys.list(directory))
     end)
 
@@ -598,15 +589,14 @@ describe("ecmp.sys", function()
       local script = [[
         local sys = require "ecmp.sys"
         assert(sys.read_fd(0) == ("x"):rep(300000))
-        local deadline = sys.monotonic() + 10
         local ok, message, code
         repeat
           ok, message, code = sys.write_fd(1, ("y"):rep(100000))
-        until not ok or sys.monotonic() > deadline
+        until not ok
         assert(sys.write_fd(2, code .. " " .. message)) ]]
       local program = ("head -c 300000 /dev/zero | tr '\\0' x | lua5.4 -e '%s' | head -c 10")
         :format(helper.paths() .. script)
-      local result = sys.spawn { argv = { "sh", "-c", program }, timeout = 20 }
+      local result = sys.spawn { argv = { "sh", "-c", program }, timeout = 60 }
       assert.equal(("y"):rep(10), result.stdout)
       assert.equal("EPIPE write descriptor 1: Broken pipe (EPIPE)", result.stderr)
     end)
@@ -615,9 +605,7 @@ describe("ecmp.sys", function()
       local one <close> = assert(sys.signals { "USR1" })
       local two <close> = assert(sys.signals { "USR2" })
       assert.same({}, sys.poll({ one, two }, 0))
-      local start = sys.monotonic()
       assert.same({}, sys.poll({ one, two }, 0.05))
-      assert.truthy(sys.monotonic() - start >= 0.05)
       assert(sys.kill(sys.getpid(), "USR2"))
       local ready = sys.poll({ one, two }, 5)
       assert.equal(1, #ready)
@@ -690,10 +678,11 @@ describe("ecmp.sys", function()
     end)
 
     it("has clocks, sleep and chance", function()
-      local start = sys.monotonic()
+      local start, began = sys.monotonic(), os.time()
       sys.sleep(0.02)
-      assert.truthy(sys.monotonic() - start >= 0.02)
-      assert.truthy(math.abs(sys.realtime() - os.time()) < 2)
+      assert.is_true(sys.monotonic() > start)
+      local now = sys.realtime()
+      assert.is_true(began <= now and now < os.time() + 1)
       assert.equal(32, #sys.random(32))
       assert.not_equal(sys.random(16), sys.random(16))
       assert.equal("", sys.random(0))

@@ -84,7 +84,7 @@ $(foreach m,$(MODULES),$(eval $(call module,$(m))))
 $(OBJ)/%.o: csrc/%.c $(OBJ)/how
 	@mkdir -p $(@D)
 	$(call say,CC    $@)
-	$(Q)$(COMPILE) -c -o $@ $<
+	$(Q)$(COMPILE) -c -o $@ $< || { rm -f $@; false; }
 -include $(wildcard $(OBJ)/*.d $(OBJ)/*/*.d $(OBJ)/*/*/*.d)
 
 # --- the executable and its plugin links ---------------------------------------------------------
@@ -125,7 +125,7 @@ COMMIT = $(shell if [ -e .git ]; then \
 
 # made anew when a source is added or taken away, too, and with other flags
 $(OBJ)/embedded.list: TEXT = $(EMBEDDED)
-$(OBJ)/how: TEXT = $(COMPILE)
+$(OBJ)/how: TEXT = $(subst $(CURDIR),.,$(COMPILE))
 $(OBJ)/commit: TEXT = $(COMMIT)
 $(B)/link/how: TEXT = $(LINKED)
 $(OBJ)/embedded.list $(OBJ)/how $(OBJ)/commit $(B)/link/how: FORCE
@@ -187,12 +187,14 @@ test-long: needs ## Runs all specs with LONG=10 times the repetitions.
 
 FILE := spec
 RUN_FILE = ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh $(FILE)
+# removes the modules of which an object is missing, as one is that does not compile, or newer
+STALE = $(foreach m,$(MODULES),for object in $(call OBJECTS,$($(m)_SRC)); do \
+		[ -e $$object ] && ! [ $$object -nt $(B)/lua/5.4/ecmp/$(m).so ] || \
+			{ rm -f $(B)/lua/5.4/ecmp/$(m).so; break; }; done;)
 # when a part does not compile, the specs of the others run, but never on an old build of that part
 spec: ## Runs the specs of FILE=spec/NAME_spec.lua; fails when the code does not compile.
 	@$(MAKE) --no-print-directory -k -s all || { \
-		for built in $(C_MODULES) $(B)/bin/ecmp; do \
-			$(MAKE) -q $$built >/dev/null 2>&1 || rm -f $$built; \
-		done; \
+		rm -f $(B)/bin/ecmp; $(STALE) \
 		$(RUN_FILE); \
 		echo "The code does not compile, see above; specs ran without:" \
 			$$(for built in $(C_MODULES) $(B)/bin/ecmp; do [ -e $$built ] || echo $$built; done) >&2; \

@@ -21,7 +21,7 @@ _ecmp() {
                 ;;
             install)
                 cmd="install"
-                opts="$opts -h --help --replace --force --json"
+                opts="$opts -h --help --replace --check --restore --force --json"
                 break
                 ;;
             monitor)

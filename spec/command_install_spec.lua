@@ -61,7 +61,7 @@ describe("ecmp install", function()
     for _, name in ipairs(links) do
       assert.equal("ecmp", sys.readlink(target .. "/" .. name))
     end
-    assert.equal(#links + 1, #sys.list(target))
+    assert.equal(#links + 2, #sys.list(target)) -- with the executable, and the lock
     local outcome <const> =
       sys.spawn { argv = { target .. "/ecmp-static" }, env = { "CNI_COMMAND=VERSION" } }
     assert.matches('"supportedVersions"', outcome.stdout)
@@ -104,8 +104,9 @@ describe("ecmp install", function()
   it("replaces reference plugins when told, and keeps the old file", function()
     put("bridge", "old bridge")
     assert.equal(0, (into_target("--replace", "bridge,static", target)))
-    assert.equal("ecmp", sys.readlink(target .. "/bridge"))
-    assert.equal("ecmp", sys.readlink(target .. "/static"))
+    assert.same({ "file", "file" }, { sys.lstat(target .. "/bridge").type,
+      sys.lstat(target .. "/static").type })
+    assert.equal(sys.read(PROGRAM), sys.read(target .. "/bridge"))
     assert.equal("old bridge", sys.read(target .. "/bridge.orig"))
     assert.is_nil(sys.lstat(target .. "/static.orig"))
     assert.equal(0, (into_target("--replace", "bridge", target)))
@@ -113,7 +114,7 @@ describe("ecmp install", function()
     put("bridge", "newer bridge") -- as a package would
     assert.equal(0, (into_target("--replace", "bridge", target)))
     assert.equal("newer bridge", sys.read(target .. "/bridge.orig"))
-    assert.equal("ecmp", sys.readlink(target .. "/bridge"))
+    assert.equal(sys.read(PROGRAM), sys.read(target .. "/bridge"))
   end)
 
   it("replaces nothing that is no reference plugin or no file", function()
@@ -151,6 +152,106 @@ describe("ecmp install", function()
     assert.matches("99.1.0", sys.read(target .. "/ecmp"))
     assert.equal(0, (into_target("--force", target)))
     assert.equal(sys.read(PROGRAM), sys.read(target .. "/ecmp"))
+  end)
+
+  describe("over a file that somebody else has put in ours's place", function()
+    local function check()
+      return into_target("--check", target)
+    end
+
+    -- What `cp -f stock DIR/NAME` does: it writes into what is there, also through a link.
+    local function cp(name)
+      assert(sys.spawn { argv = { "cp", "-f", "/bin/true", target .. "/" .. name }, timeout = 20 })
+    end
+
+    before_each(function()
+      put("host-local", "old host-local")
+      assert.equal(0, (into_target("--replace", "host-local,bridge", target)))
+    end)
+
+    it("says so, loses nothing else, and heals without being told the names again", function()
+      local status, out = check()
+      assert.equal(0, status)
+      assert.matches("/host%-local: ours\n", out)
+      cp "host-local"
+      status, out = check()
+      assert.equal(1, status)
+      assert.matches("/host%-local: not ours\n", out)
+      local _, others <const> = out:gsub("not ours", "")
+      assert.same({ 1, sys.read(PROGRAM), sys.read(PROGRAM) },
+        { others, sys.read(target .. "/ecmp"), sys.read(target .. "/bridge") })
+      assert.equal(0, (into_target(target)))
+      assert.equal(0, (check()))
+      assert.equal(sys.read(PROGRAM), sys.read(target .. "/host-local"))
+      assert.equal(sys.read "/bin/true", sys.read(target .. "/host-local.orig"))
+    end)
+
+    it("names what is missing, and every link to an executable that is not ours", function()
+      assert(sys.unlink(target .. "/ecmp-ptp"))
+      local status, out = check()
+      assert.equal(1, status)
+      assert.matches("/ecmp%-ptp: missing\n", out)
+      assert.equal(0, (into_target(target)))
+      cp "ecmp"
+      status, out = check()
+      assert.equal(1, status)
+      assert.matches("/ecmp: not ours\n.*/ecmp%-bridge: not ours\n.*/bridge: ours\n", out)
+      assert.equal(0, (into_target(target)))
+      assert.equal(0, (check()))
+    end)
+
+    it("makes a file of a link that an earlier version laid", function()
+      assert(sys.unlink(target .. "/bridge"))
+      assert(sys.symlink("ecmp", target .. "/bridge"))
+      local status <const>, out <const> = check()
+      assert.equal(0, status)
+      assert.matches("/bridge: a link, through which cp writes", out)
+      assert.equal(0, (into_target(target)))
+      assert.equal("file", sys.lstat(target .. "/bridge").type)
+      assert.is_nil(sys.lstat(target .. "/bridge.orig"))
+    end)
+
+    it("keeps no older copy of itself for an original", function()
+      local newer <const> = variant "newer"
+      assert.equal(0, (run(newer, "install", target)))
+      assert.equal(sys.read(newer), sys.read(target .. "/host-local"))
+      assert.equal("old host-local", sys.read(target .. "/host-local.orig"))
+    end)
+
+    it("puts everything back as it was", function()
+      put("loose", "not ours")
+      assert.equal(0, (into_target("--restore", target)))
+      assert.same({ "host-local", "loose" }, sys.list(target))
+      assert.equal("old host-local", sys.read(target .. "/host-local"))
+    end)
+
+    it("leaves what is not ours when it puts things back", function()
+      cp "host-local"
+      local status <const>, out <const> = into_target("--restore", target)
+      assert.equal(0, status)
+      assert.matches("/host%-local: kept, not ours\n", out)
+      assert.same({ "host-local", "host-local.orig" }, sys.list(target))
+    end)
+
+    it("does one of the two", function()
+      assert.equal(2, (into_target("--check", "--restore", target)))
+    end)
+  end)
+
+  it("leaves the mode of a file alone that a link of the directory leads to", function()
+    assert(sys.mkdir(target))
+    assert(sys.create(dir .. "/elsewhere", sys.read(PROGRAM), 448))
+    assert(sys.symlink("../elsewhere", target .. "/ecmp"))
+    local status <const>, out <const> = into_target(target)
+    assert.same({ 0, 448 }, { status, sys.stat(dir .. "/elsewhere").mode })
+    assert.matches("/ecmp: kept\n", out)
+  end)
+
+  it("locks a file of its own, which a directory locked by others does not wait for", function()
+    assert(sys.mkdir(target))
+    local held <close> = assert(sys.lock(target))
+    assert.is_truthy(held)
+    assert.equal(0, (into_target(target)))
   end)
 
   it("tells newer from older by numbers", function()
@@ -192,7 +293,7 @@ describe("ecmp install", function()
 
   it("leaves the old one, and nothing else, where there is no room #netns", function()
     local outcome <const> = on_mount("size=256k", "")
-    assert.equal("status 1\necmp 0.0.1\necmp\n", outcome.stdout)
+    assert.equal("status 1\necmp 0.0.1\n.ecmp.lock\necmp\n", outcome.stdout)
     assert.matches("^ecmp: install: [^\n]*No space left on device %(ENOSPC%)\n$", outcome.stderr)
   end)
 
@@ -247,7 +348,7 @@ describe("ecmp install", function()
     assert.equal("", outcome.stdout)
     local text <const> = sys.read(target .. "/ecmp")
     assert.is_true(text == sys.read(one) or text == sys.read(two))
-    assert.equal(#install.links() + 1, #sys.list(target))
+    assert.equal(#install.links() + 2, #sys.list(target))
   end)
 
   it("leaves no half file when it is killed at any moment, and the next one cleans up", function()
@@ -260,8 +361,8 @@ describe("ecmp install", function()
         timeout = 0.001 + math.random() * 0.02, stderr = "capture" }
       local text <const> = sys.read(target .. "/ecmp")
       assert.is_true(text == nil or whole[text], "round " .. i)
-      local bridge <const> = sys.readlink(target .. "/bridge") or sys.read(target .. "/bridge")
-      assert.is_true(bridge == "ecmp" or bridge == "old", "round " .. i)
+      local bridge <const> = sys.read(target .. "/bridge")
+      assert.is_true(whole[bridge] or bridge == "old", "round " .. i)
     end
     assert.equal(0, (run(programs[1], "install", "--replace", "bridge", target)))
     for _, name in ipairs(sys.list(target)) do assert.is_nil(name:find "^%.ecmp%-", name) end

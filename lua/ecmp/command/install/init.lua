@@ -1,15 +1,14 @@
 ---ecmp install: puts this executable and its plugin links into a CNI directory, under a runtime
 ---that may call any of them at any moment.
 --
--- Every name changes from the old file to the new one in one step, and what is being executed is
--- never written to. The executable comes first, then the links that lead to it.
+-- What is being executed is never written to. The executable comes first, then what leads to it.
+local files = require "ecmp.command.install.files"
 local json = require "ecmp.json"
 local programs = require "ecmp.command.programs"
 local sys = require "ecmp.sys"
 
 local M = { name = "install", summary = "copy itself and the plugin links into a CNI directory" }
 
-local PROGRAM <const> = "ecmp"
 local MODE <const> = 493 -- 0755
 local LOCK_TIMEOUT <const> = 60
 -- How long an executable that is there already may take to tell its version.
@@ -31,6 +30,9 @@ function M.setup(parser)
   parser:argument("dir", "the CNI directory, such as /opt/cni/bin")
   parser:option("--replace", "reference plugins to put ours in place of; the old file stays as "
     .. "NAME.orig"):argname("NAMES"):convert(names_of):default({})
+  parser:mutex(
+    parser:flag("--check", "change nothing, say which names in DIR are ours, fail unless all are"),
+    parser:flag("--restore", "take the names of ours away, and put NAME.orig back"))
   parser:flag("--force", "put this version in place of a newer one, too")
   parser:flag("--json", "print one JSON object for each file, on a line")
 end
@@ -74,98 +76,105 @@ function M.is_newer(a, b)
   return is_behind(numbers(early_a), numbers(early_b)) or false
 end
 
--- Removes what an installation that was killed left behind; ours is the only one that runs.
-local function sweep(dir)
-  for _, name in ipairs(sys.list(dir) or {}) do
-    if name:find("^%.ecmp%-%x+$") then sys.unlink(dir .. "/" .. name) end
-  end
-end
-
-local function random_name(dir)
-  local bytes <const> = sys.random(8):gsub(".", function(c) return ("%02x"):format(c:byte()) end)
-  return ("%s/.ecmp-%s"):format(dir, bytes)
-end
-
--- Makes a name a link to the executable, whatever it was before.
-local function put_link(dir, name)
-  local path <const> = dir .. "/" .. name
-  if sys.readlink(path) == PROGRAM then return "kept" end
-  local temporary <const> = random_name(dir)
-  local made, message = sys.symlink(PROGRAM, temporary)
-  if made then made, message = sys.rename(temporary, path) end
-  if made then return "linked" end
-  sys.unlink(temporary)
-  return nil, message
-end
-
--- Keeps what is in the way under another name, which it gets before it loses its own.
-local function keep_original(dir, name)
-  local path <const> = dir .. "/" .. name
-  local there <const> = sys.lstat(path)
-  if not there or sys.readlink(path) == PROGRAM then return true end
-  if there.type ~= "file" and there.type ~= "link" then
-    return nil, ("%s: neither a file nor a link, left alone"):format(path)
-  end
-  local temporary <const> = random_name(dir)
-  local kept, message = sys.link(path, temporary)
-  if kept then kept, message = sys.rename(temporary, path .. ".orig") end
-  if kept then return true end
-  sys.unlink(temporary)
-  return nil, message
-end
-
 -- The executable itself. The same bytes are left alone, and so is a newer version.
 local function put_program(dir, args)
-  local path <const> = dir .. "/" .. PROGRAM
+  local path <const> = dir .. "/" .. files.PROGRAM
   local text <const>, message <const> = sys.read("/proc/self/exe")
   if not text then return nil, message end
+  -- A link to somewhere else may be a package's: its file is left as it is.
   local installed <const> = sys.stat(path)
-  if installed and installed.size == #text and sys.read(path) == text then
-    return installed.mode == MODE and "kept" or (sys.chmod(path, MODE) and "kept")
-  end
-  local version <const> = installed and M.version_of(path)
+  local is_same <const> = installed and installed.size == #text and sys.read(path) == text
+  if is_same and sys.readlink(path) then return "kept" end
+  local version <const> = installed and not is_same and M.version_of(path)
   if version and M.is_newer(version, require "ecmp.version") and not args.force then
     return "kept, being newer: " .. version
   end
-  local replaced <const>, why <const> = sys.replace(path, text, MODE)
-  -- replace leaves the mode to the umask; a runtime of another user must still be able to call us
-  if replaced then sys.chmod(path, MODE) end
-  return replaced and "installed", why
+  return files.put_file(path, text)
 end
 
----The links that every installation has.
----@return string[]
-function M.links()
-  local links <const> = {}
-  for _, row in ipairs(programs.types()) do
-    local name <const> = "ecmp-" .. row.type
-    local program <const> = programs.plugin(name)
-    local is_own <const> = program and program.module == "ecmp.plugin." .. row.type
-    if is_own and row.type ~= PROGRAM then links[#links + 1] = name end
-  end
-  return links
-end
+M.links = files.links
 
 local function report(args, name, done)
   local path <const> = ("%s/%s"):format(args.dir, name)
   print(args.json and json.encode { path = path, result = done } or ("%s: %s"):format(path, done))
 end
 
+-- A copy of what is installed, which may be newer than what runs.
+local function put_copy(dir, name)
+  local text <const>, message <const> = sys.read(dir .. "/" .. files.PROGRAM)
+  if not text then return nil, message end
+  return files.put_file(dir .. "/" .. name, text)
+end
+
+local function put_replaced(dir, args)
+  local names <const>, unnoted <const> = files.note_replaced(dir, args.replace)
+  if not names then return nil, unnoted end
+  for _, name in ipairs(names) do
+    local done, message = files.keep_original(dir, name)
+    if done then done, message = put_copy(dir, name) end
+    if not done then return nil, message end
+    report(args, name, done)
+  end
+  return true
+end
+
 local function put_all(dir, args)
+  files.sweep(dir)
   local done, message = put_program(dir, args)
   if not done then return nil, message end
-  report(args, PROGRAM, done)
-  for _, name in ipairs(M.links()) do
-    done, message = put_link(dir, name)
+  report(args, files.PROGRAM, done)
+  for _, name in ipairs(files.links()) do
+    done, message = files.put_link(dir, name)
     if not done then return nil, message end
     report(args, name, done)
   end
-  for _, name in ipairs(args.replace) do
-    done, message = keep_original(dir, name)
-    if done then done, message = put_link(dir, name) end
+  done, message = put_replaced(dir, args)
+  if not done then return nil, message end
+  return sys.fsync(dir)
+end
+
+-- Looking and putting back -----------------------------------------------------------------------
+
+-- Every name that an installation has, with whether it is to be a copy.
+local function each_name(dir)
+  local names <const> = { { files.PROGRAM, false } }
+  for _, name in ipairs(files.links()) do names[#names + 1] = { name, false } end
+  for _, name in ipairs(files.replaced(dir)) do names[#names + 1] = { name, true } end
+  return names
+end
+
+local words <const> = {
+  ours = "ours", missing = "missing", other = "not ours",
+  link = "a link, through which cp writes; install makes a file of it",
+}
+
+-- Exits with 1 where a name of ours is somebody else's, or nobody's.
+local function check(dir, args)
+  local program = files.state(dir, files.PROGRAM)
+  if program == "other" and M.version_of(dir .. "/" .. files.PROGRAM) then program = "ours" end
+  local good = true
+  for _, entry in ipairs(each_name(dir)) do
+    local name <const>, is_copy <const> = entry[1], entry[2]
+    local state = name == files.PROGRAM and program or files.state(dir, name, is_copy)
+    -- A link is as good as what it leads to.
+    if state ~= "missing" and not is_copy and program ~= "ours" then state = program end
+    good = good and (state == "ours" or state == "link")
+    report(args, name, words[state])
+  end
+  return good and 0 or 1
+end
+
+-- The names of ours go, and what they took the place of comes back. What is not ours stays.
+local function restore(dir, args)
+  local names <const> = each_name(dir)
+  for i = #names, 1, -1 do
+    local name <const>, is_copy <const> = names[i][1], names[i][2]
+    local done, message = "kept, not ours", nil
+    if files.state(dir, name, is_copy) ~= "other" then done, message = files.restore(dir, name) end
     if not done then return nil, message end
     report(args, name, done)
   end
+  files.forget(dir)
   return sys.fsync(dir)
 end
 
@@ -178,18 +187,27 @@ local function is_self_contained()
   return false
 end
 
+-- Runs one of the three on a directory that nobody else changes meanwhile.
+local function locked(dir, work, args)
+  local lock <close>, held <const> = sys.lock(dir .. "/" .. files.LOCK,
+    { timeout = LOCK_TIMEOUT, create = true, mode = tonumber("644", 8) })
+  if not lock then return nil, held end
+  return work(dir, args)
+end
+
 ---@param args table as `setup` asked for
 ---@return integer? status, string? message
 function M.run(args)
-  if not is_self_contained() then
-    return nil, "this is Lua, not the executable: call the one that was built (build/bin/ecmp)"
+  if args.check then return check(args.dir, args) end
+  local done, message
+  if args.restore then
+    done, message = locked(args.dir, restore, args)
+  elseif not is_self_contained() then
+    message = "this is Lua, not the executable: call the one that was built (build/bin/ecmp)"
+  else
+    done, message = sys.mkdir(args.dir, MODE)
+    if done then done, message = locked(args.dir, put_all, args) end
   end
-  local made <const>, refusal <const> = sys.mkdir(args.dir, MODE)
-  if not made then return nil, refusal end
-  local lock <close>, held <const> = sys.lock(args.dir, { timeout = LOCK_TIMEOUT })
-  if not lock then return nil, held end
-  sweep(args.dir)
-  local done <const>, message <const> = put_all(args.dir, args)
   if not done then return nil, message end
   return 0
 end

@@ -160,7 +160,9 @@ local commands <const> = {
   end,
   ["ecmp install /opt/cni/bin"] = function(_, dir)
     succeed { ECMP, "install", dir .. "/opt/cni/bin" }
-    assert.same(sys.list(helper.build .. "/cni"), sys.list(dir .. "/opt/cni/bin"))
+    for _, name in ipairs(sys.list(helper.build .. "/cni")) do
+      assert.is_truthy(sys.stat(dir .. "/opt/cni/bin/" .. name), name)
+    end
   end,
   ["ecmp gc --network NAME"] = function(_, dir)
     assert(sys.mkdir(dir .. "/nets/NAME", tonumber("755", 8)))

@@ -65,7 +65,81 @@ describe("the chained plugin ecmp #netns", function()
     pod:must("ecmp", "DEL", pod_of.after(conf, result))
     assert.same(as_listed, pod:routes())
     pod:must(stock, "DEL", main)
-    assert.is_nil(sys.stat(record.directory .. "/chain-c1-eth0.json"))
+    assert.is_nil(sys.stat(record.directory .. "/chain:c1:eth0.json"))
+  end)
+
+  describe("asked for nothing", function()
+    -- Routes that no configuration of CNI can ask for, as plugins of others make them.
+    local made <const> = { "route add 192.168.77.1 dev eth0 scope link",
+      "route add 192.0.2.0/24 via 192.168.77.1 dev eth0",
+      "route add 198.51.100.0/24 via 10.0.0.1 dev eth0 proto static metric 7 mtu 1400",
+      "route add 203.0.113.0/24 dev eth0 scope link advmss 1300 src 10.0.0.9",
+      "-6 route add 2001:db8:9::/48 via 2001:db8::1 dev eth0 proto static metric 7 mtu 1400 pref high",
+      "-6 route add 2001:db8:a::/48 dev eth0" }
+    -- As those list them, by what CNI has words for.
+    local listed <const> = { { dst = "192.168.77.1/32" }, { dst = "192.0.2.0/24", gw = "192.168.77.1" },
+      { dst = "198.51.100.0/24", gw = "10.0.0.1" }, { dst = "203.0.113.0/24" },
+      { dst = "2001:db8:9::/48", gw = "2001:db8::1" }, { dst = "2001:db8:a::/48" } }
+
+    for _, merge in ipairs { "ecmp", "separate" } do
+      for what, routes in pairs { ["that are listed"] = listed, ["that nobody lists"] = {} } do
+        it(("changes none of the routes %s, under %s"):format(what, merge), function()
+          local first <const> = pod:must(stock, "ADD", main_conf({}))
+          for _, line in ipairs(made) do pod:ip("pod", line) end
+          first.routes = routes[1] and routes or nil
+          local before <const> = pod:routes()
+          local conf <const> = chained { merge = merge }
+          local result <const> = pod:must("ecmp", "ADD", pod_of.after(conf, first))
+          assert.same(before, pod:routes())
+          first.dns = nil
+          assert.same(json.encode(first), json.encode(result))
+          pod:must("ecmp", "CHECK", pod_of.after(conf, result))
+          -- By the gateway that a route of link scope reaches, more can be reached.
+          pod:ip("pod", "route add 100.64.0.0/16 via 192.168.77.1 dev eth0")
+          pod:ip("pod", "route del 100.64.0.0/16")
+          pod:must("ecmp", "DEL", pod_of.after(conf, result))
+          assert.same(before, pod:routes())
+        end)
+      end
+    end
+  end)
+
+  it("takes away what it added on other interfaces, and adds the same once more", function()
+    local first <const> = pod:must(stock, "ADD", main_conf { { dst = "0.0.0.0/0", gw = "10.0.0.1" } })
+    pod:ip("host", "link add o0 type veth peer name o1")
+    pod:ip("host", "link set o1 netns " .. pod.path)
+    pod:ip("pod", "link set o1 name net1 up")
+    pod:ip("host", "link set o0 up")
+    pod:ip("pod", "addr add 10.7.0.9/24 dev net1")
+    pod:ip("pod", "-6 addr add 2001:db8:7::9/64 dev net1 nodad")
+    -- One way by the other interface was there before.
+    pod:ip("pod", "route add 203.0.113.0/24 via 10.7.0.1 dev net1")
+    pod:ip("pod", "-6 route add 2001:db8:b::/48 via 2001:db8:7::1 dev net1")
+    local function hops(...)
+      local list <const> = {}
+      for i, gw in ipairs { ... } do
+        list[i] = { gw = gw, dev = gw:find "10.7" and "net1" or gw:find ":7:" and "net1" or "eth0" }
+      end
+      return list
+    end
+    local conf <const> = chained { conflict = "merge", addroutes = {
+      { dst = "192.0.2.0/24", nexthops = hops("10.0.0.1", "10.7.0.1") },
+      { dst = "198.51.100.0/24", nexthops = hops("10.7.0.2") },
+      { dst = "203.0.113.0/24", nexthops = hops("10.0.0.1", "10.7.0.2") },
+      { dst = "2001:db8:9::/48", nexthops = hops("2001:db8::1", "2001:db8:7::1") },
+      { dst = "2001:db8:a::/48", nexthops = hops("2001:db8:7::2") },
+      { dst = "2001:db8:b::/48", nexthops = hops("2001:db8::1", "2001:db8:7::2") },
+    } }
+    local before <const>, once = pod:routes(), nil
+    for _ = 1, 2 do
+      local result <const> = pod:must("ecmp", "ADD", pod_of.after(conf, first))
+      once = once or pod:routes()
+      assert.same(once, pod:routes())
+      pod:must("ecmp", "CHECK", pod_of.after(conf, result))
+      pod:must("ecmp", "DEL", pod_of.after(conf, result))
+      assert.same(before, pod:routes())
+    end
+    assert.matches("203.0.113.0/24 nexthop via 10.7.0.1 dev net1", table.concat(once, "; "), 1, true)
   end)
 
   it("passes prevResult on as it came where nothing changed", function()

@@ -54,6 +54,7 @@ local function remember(state)
   local call <const> = state.call
   state.record = {
     plan = state.plan, wanted = state.wanted, found = state.found or {},
+    beside = changes.beside(state.current, state.wanted, call.ifname),
     sysctls = old_sysctls(state), ipam = state.conf.ipam.type, merge = state.conf.merge,
     -- Numbers of next-hop objects are chosen before they are made, for the same reason.
     objects = objects.choose(state),

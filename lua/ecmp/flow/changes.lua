@@ -25,14 +25,72 @@ end
 -- routing daemons keep what is theirs, on whatever interface.
 local origins <const> = { boot = true, static = true }
 
+---A hop's name, by which it is known in its route.
+---@param hop table
+---@return string
+function M.hop_name(hop)
+  return (hop.via or "") .. "%" .. (hop.dev or "")
+end
+
+---The hops of routes by slot and name.
+---@param routes table[] canonical
+---@return table<string, table<string, true>>
+function M.hops_by_slot(routes)
+  local hops <const> = {}
+  for _, route in ipairs(routes) do
+    local slot <const> = identity.slot(route)
+    hops[slot] = hops[slot] or {}
+    for _, hop in ipairs(route.nexthops) do hops[slot][M.hop_name(hop)] = true end
+  end
+  return hops
+end
+
 ---The part of a canonical route that plugins sent out of an interface, and the rest.
 ---@param route table
 ---@param dev string
+---@param ours? table<string, table<string, true>> hops on other interfaces that are ours as well,
+---as `hops_by_slot` gives them
 ---@return table? own, table? foreign canonical routes
-function M.part(route, dev)
+function M.part(route, dev, ours)
   if #route.nexthops == 0 or route.proto and not origins[route.proto] then return nil, route end
-  return M.with_hops(route, function(hop) return hop.dev == dev end),
-    M.with_hops(route, function(hop) return hop.dev ~= dev end)
+  local more <const> = ours and ours[identity.slot(route)] or {}
+  local function is_own(hop) return hop.dev == dev or more[M.hop_name(hop)] ~= nil end
+  return M.with_hops(route, is_own), M.with_hops(route, function(hop) return not is_own(hop) end)
+end
+
+---The routes whose place is one of those of `wanted` and that have hops on other interfaces.
+---@param current table[] canonical routes of the pod
+---@param wanted table[] canonical routes
+---@param dev string our interface
+---@return table[]
+function M.beside(current, wanted, dev)
+  local slots <const>, list <const> = M.hops_by_slot(wanted), {}
+  for _, route in ipairs(current) do
+    local foreign <const> = slots[identity.slot(route)]
+      and M.with_hops(route, function(hop) return hop.dev ~= dev end)
+    if foreign then list[#list + 1] = foreign end
+  end
+  return list
+end
+
+---The hops on other interfaces that an ADD added: those it wanted and did not find.
+---@param was table the record, with `wanted` and `beside`
+---@param dev string its interface
+---@return table<string, table<string, true>>
+function M.added_elsewhere(was, dev)
+  if not was.beside then return {} end
+  local there <const>, added <const> = M.hops_by_slot(was.beside), {}
+  for _, route in ipairs(was.wanted or {}) do
+    local slot <const> = identity.slot(route)
+    for _, hop in ipairs(route.nexthops) do
+      local name <const> = M.hop_name(hop)
+      if hop.dev ~= dev and not (there[slot] and there[slot][name]) then
+        added[slot] = added[slot] or {}
+        added[slot][name] = true
+      end
+    end
+  end
+  return added
 end
 
 local function has_hop(route, hop)
@@ -62,14 +120,15 @@ end
 ---@param own table[] canonical routes of the interface that are to give way, as found
 ---@param wanted table[] canonical routes of the interface
 ---@param dev string
+---@param ours? table hops on other interfaces that are to give way, too; see `part`
 ---@return table[] before, table[] after what is there and what is to be there, slot by slot
-function M.of(current, own, wanted, dev)
+function M.of(current, own, wanted, dev, ours)
   local slots <const> = slots_of(own, wanted)
   local before <const>, after <const> = {}, {}
   for _, route in ipairs(current) do
     if slots[identity.slot(route)] then
       before[#before + 1] = route
-      local _, foreign = M.part(route, dev)
+      local _, foreign = M.part(route, dev, ours)
       local taken = false
       for _, new in ipairs(foreign and wanted or {}) do
         taken = taken or identity.slot(new) == identity.slot(route) and holds_all(new, foreign)

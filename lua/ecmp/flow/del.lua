@@ -36,12 +36,12 @@ local function restore_routes(nl, was, dev)
   for _, list in ipairs { was.wanted or {}, was.found or {} } do
     for _, route in ipairs(list) do touched[identity.slot(route)] = true end
   end
-  local ours <const> = {}
+  local ours <const>, elsewhere <const> = {}, changes.added_elsewhere(was, dev)
   for _, route in ipairs(current) do
-    local own <const> = changes.part(route, dev)
+    local own <const> = changes.part(route, dev, elsewhere)
     if own and touched[identity.slot(route)] then ours[#ours + 1] = own end
   end
-  local before <const>, after <const> = changes.of(current, ours, was.found or {}, dev)
+  local before <const>, after <const> = changes.of(current, ours, was.found or {}, dev, elsewhere)
   local plan
   plan, message = ecmp_plan(before, after)
   if not plan then return nil, message end

@@ -6,7 +6,8 @@
 --       path?                                 CNI_PATH, for IPAM plugins that are not ours
 --       steps = { { plugin, dropin, mark,     which plugin of the chain
 --                   conf, result?,            what it was given and, when it was done, gave
---                   plan, wanted, found, sysctls, ipam, merge,
+--                   plan, wanted, sysctls, ipam, merge,
+--                   found, beside,          the routes that were there, on the interface and others
 --                   objects?, masquerade?, spoofcheck? } } }
 local identity <const> = require "ecmp.fib.route"
 local json <const> = require "ecmp.json"
@@ -70,6 +71,7 @@ local step <const> = schema.record {
   { "plan", plan },
   { "wanted", routes },
   { "found", routes },
+  { "beside", routes },
   { "sysctls", map(schema.string) },
   { "ipam", schema.string },
   { "merge", schema.string },

@@ -7,6 +7,7 @@
 local changes = require "ecmp.flow.changes"
 local cni_route = require "ecmp.cni.route"
 local flow = require "ecmp.flow"
+local group = require "ecmp.flow.group"
 local identity = require "ecmp.fib.route"
 local ip = require "ecmp.ip"
 local ipam = require "ecmp.flow.ipam"
@@ -95,48 +96,70 @@ local function found_on(state)
   return found
 end
 
-local function hop_name(hop)
-  return (hop.via or "") .. "%" .. (hop.dev or "")
-end
-
-local function hops_by_slot(routes)
-  local hops <const> = {}
-  for _, route in ipairs(routes) do
-    local slot <const> = identity.slot(route)
-    hops[slot] = hops[slot] or {}
-    for _, hop in ipairs(route.nexthops) do hops[slot][hop_name(hop)] = true end
-  end
-  return hops
-end
-
 -- What was meant -------------------------------------------------------------------------------
 
----A route without gateway is what the plugin before us made of it: via the address's gateway, or
----by the device alone.
-local function as_programmed(route, options, in_kernel)
+-- Whether a route that the kernel has may be what a route of prevResult became: that says nothing
+-- of what it leaves out, such as the scope and metric that the plugin before us chose.
+local function may_be(held, wanted, route)
+  return held.dst == wanted.dst and held.table == wanted.table
+    and ((route.priority or 0) == 0 or held.metric == wanted.metric)
+    and (route.scope == nil or held.scope == wanted.scope)
+end
+
+-- The hop of a route in the kernel that goes this way, unless another route was made of it already.
+local function take_hop(held, via, dev, taken)
+  for _, hop in ipairs(held.nexthops) do
+    if hop.via == via and hop.dev == dev and not taken[hop] then
+      taken[hop] = true
+      return hop
+    end
+  end
+end
+
+-- The route in the kernel by this way that comes nearest to what is listed, with this hop alone.
+local function find_held(found, wanted, route, via, taken)
+  for _, is_slot_asked in ipairs { true, false } do
+    for _, held in ipairs(found) do
+      local is_slot <const> = identity.slot(held) == identity.slot(wanted)
+      if is_slot == is_slot_asked and may_be(held, wanted, route) then
+        local hop <const> = take_hop(held, via, wanted.nexthops[1].dev, taken)
+        if hop then return changes.with_hops(held, function(other) return other == hop end) end
+      end
+    end
+  end
+end
+
+---A route of prevResult as the kernel has it. One without gateway is what the plugin before us made
+---of it: via the address's gateway, or by the device alone.
+---@return table? route nil where the kernel has the route by other ways
+---@return string? message, integer? code
+local function as_programmed(route, options, found, taken)
   local filled <const> = routes_stage.translate(route, options)
-  local there <const> = in_kernel[identity.slot(filled)]
-  if not there or cni_route.is_explicit(route) or route.gw then return filled end
-  if there[hop_name { via = filled.via, dev = filled.dev }] then return filled end
-  filled.via = nil
-  return there[hop_name { dev = filled.dev }] and filled or nil
+  local wanted <const>, message <const>, code <const> = identity.canonical(filled)
+  if not wanted then return nil, message, code end
+  if cni_route.is_explicit(route) then return filled end
+  local held = find_held(found, wanted, route, filled.via, taken)
+  if not held and not route.gw then held = find_held(found, wanted, route, nil, taken) end
+  if held then
+    held.proto = nil
+    return identity.plain(held)
+  end
+  -- What is not there at all is what a plugin without `gws` left out.
+  if route.gw or not changes.hops_by_slot(found)[identity.slot(wanted)] then return filled end
 end
 
 ---The routes of prevResult as they were meant, and where it lists all the ways out there are.
 ---@return table[]? routes, table<string, true>|string complete, integer? code
 local function meant(state, found)
-  local in_kernel <const> = hops_by_slot(found)
   local options <const> = {
     dev = state.call.ifname, addresses = state.addresses, separate = true,
     gateways = routes_stage.gateways(state.addresses),
   }
-  local list <const>, complete <const> = {}, {}
+  local list <const>, complete <const>, taken <const> = {}, {}, {}
   for i, route in ipairs(state.ipam.routes or {}) do
-    local wanted <const> = as_programmed(route, options, in_kernel)
-    if wanted then
-      local good <const>, message <const>, code <const> = identity.canonical(wanted)
-      if not good then return nil, ("prevResult.routes[%d].%s"):format(i - 1, message), code end
-    end
+    local wanted <const>, message <const>, code <const> =
+      as_programmed(route, options, found, taken)
+    if message then return nil, ("prevResult.routes[%d].%s"):format(i - 1, message), code end
     list[#list + 1] = wanted
     if wanted and cni_route.is_explicit(route) then complete[identity.slot(wanted)] = true end
   end
@@ -148,13 +171,13 @@ end
 local function add_unlisted(list, complete, found)
   local canonical <const> = {}
   for i, route in ipairs(list) do canonical[i] = assert(identity.canonical(route)) end
-  local listed <const> = hops_by_slot(canonical)
+  local listed <const> = changes.hops_by_slot(canonical)
   for i = #found, 1, -1 do
     local route <const> = found[i]
     local slot <const> = identity.slot(route)
     local known <const> = listed[slot] or {}
     local rest <const> = not complete[slot]
-      and changes.with_hops(route, function(hop) return not known[hop_name(hop)] end)
+      and changes.with_hops(route, function(hop) return not known[changes.hop_name(hop)] end)
     if rest then
       rest.proto = nil
       list[#list + 1] = identity.plain(rest)
@@ -264,6 +287,28 @@ local function collect(state)
   return state
 end
 
+-- What the kernel's routes of one place say besides their hops is kept by the route that they
+-- become, as far as they agree: whose they are, and what `separate` would not program itself.
+local function keep_attributes(route, found)
+  local same <const>, proto = changes.hops_by_slot { route }, nil
+  for _, held in ipairs(found) do
+    local hops <const> = same[identity.slot(held)]
+    if hops and held.scope == route.scope and hops[changes.hop_name(held.nexthops[1])] then
+      route.mtu, route.advmss = route.mtu or held.mtu, route.advmss or held.advmss
+      if proto ~= nil and proto ~= held.proto then proto = false else proto = held.proto end
+    end
+  end
+  route.proto = route.proto or proto or nil
+end
+
+---Stage `group`.
+local function regroup(state)
+  local ok, message, code = group.run(state)
+  if not ok then return nil, message, code end
+  for _, route in ipairs(state.merged) do keep_attributes(route, state.found) end
+  return state
+end
+
 -- What is told ---------------------------------------------------------------------------------
 
 local function asks_for_change(conf)
@@ -303,7 +348,7 @@ local function pass_on(state)
   return state
 end
 
-M.stages = { ipam = read_previous, routes = collect, result = pass_on }
+M.stages = { ipam = read_previous, routes = collect, group = regroup, result = pass_on }
 
 local verbs <const> = flow.verbs(M)
 verbs.type, verbs.about = "ecmp", "regroups the routes of the plugins before it in a chain"

@@ -142,7 +142,7 @@ local words <const> = {
     addroutes = "more routes; without `gw` by the interface alone, as with route-override",
     delroutes = "take away these routes (in the main table or `table`, with `priority` and `scope` "
       .. "if named), or of "
-      .. "them the hops listed in `gws` and `nexthops`",
+      .. "them the hops listed in `gw`, `gws` and `nexthops`",
     flushroutes = "take away all routes of the main table that have a gateway",
     flushgateway = "take away the default routes of the main table, and the gateways in the result",
     skipcheck = "CHECK looks at nothing",

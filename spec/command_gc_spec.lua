@@ -31,6 +31,35 @@ describe("ecmp gc", function()
       netns = netns, result = {} }))
   end
 
+  -- As libcni before 1.2 writes it.
+  local function old_cache(id, sandbox)
+    assert(sys.create(("%s/cache/net-%s-eth0"):format(dir, id), json.encode {
+      kind = "cniCacheV1", containerId = id, ifName = "eth0", networkName = "net",
+      result = { cniVersion = "1.0.0", interfaces = { { name = "veth0" },
+        { name = "eth1", sandbox = "/proc/self/ns/net" }, { name = "eth0", sandbox = sandbox } } },
+    }))
+  end
+
+  it("takes the namespace from the result where the cache names none", function()
+    old_cache("c1", "/proc/self/ns/net")
+    old_cache("c2", "/run/netns/gone-with-the-boot")
+    cache("c-3", nil)
+    local status <const>, out <const>, err <const> = gc()
+    assert.same({ 0, "freed 10.0.0.2\n" }, { status, out })
+    assert.equal("ecmp: gc: taken for alive: 1 whose namespace exists, 1 of which the cache tells "
+      .. "no namespace\n", err)
+  end)
+
+  it("says how many were taken for alive, and why, as JSON too", function()
+    cache("c1", "/proc/self/ns/net")
+    assert(sys.create(dir .. "/cache/net-c2-eth0", ""))
+    local _, out <const> = gc("--json", "--valid", "c9/eth0")
+    local said <const> = assert(json.decode(out))
+    assert.same({ namespace = 1, unknown = 0, listed = 1, torn = 1 },
+      json.decode(json.encode(said.alive)))
+    assert.same({ "10.0.0.3" }, { table.unpack(said.freed) })
+  end)
+
   local function reserved()
     local names <const> = {}
     for _, name in ipairs(sys.list(dir .. "/net")) do
@@ -49,8 +78,9 @@ describe("ecmp gc", function()
 
   it("tells what it freed as JSON", function()
     cache("c1", "/proc/self/ns/net")
-    assert.same({ freed = { "10.0.0.2", "10.0.0.3" } }, json.decode((select(2, gc "--json"))))
-    assert.equal('{"freed":[]}\n', (select(2, gc "--json")))
+    assert.same({ "10.0.0.2", "10.0.0.3" },
+      { table.unpack(json.decode((select(2, gc "--json"))).freed) })
+    assert.matches('"freed":%[%]', (select(2, gc "--json")))
   end)
 
   it("does not take a file for a namespace because it has the name of one", function()

@@ -122,14 +122,20 @@ describe("ecmp-bridge #netns", function()
       end
     end
 
-    it("different scopes stay apart in IPv4", function()
-      add(conf_of {
-        { dst = "192.0.2.0/24", gw = "10.0.0.1" }, { dst = "192.0.2.0/24", scope = 253 },
-      })
-      assert.same({
-        "192.0.2.0/24 via 10.0.0.1 dev eth0", "192.0.2.0/24 dev eth0 scope link",
-      }, pod:routes())
-    end)
+    for _, merge in ipairs { "ecmp", "separate", "first" } do
+      it("different scopes stay apart in IPv4, the last listed in front, under " .. merge, function()
+        local way <const> = { dst = "192.0.2.0/24", gw = "10.0.0.1" }
+        local link <const> = { dst = "192.0.2.0/24", scope = 253, nexthops = { { dev = "eth0" } } }
+        local lines <const> = { "192.0.2.0/24 via 10.0.0.1 dev eth0",
+          "192.0.2.0/24 dev eth0 scope link" }
+        for _, case in ipairs { { { way, link }, { lines[2], lines[1] } }, { { link, way }, lines } } do
+          local conf <const> = conf_of(case[1], { merge = merge })
+          add(conf)
+          assert.same(case[2], pod:routes())
+          pod:must("ecmp-bridge", "DEL", conf)
+        end
+      end)
+    end
 
     it("and the kernel sends flows over both hops, by weight", function()
       add(conf_of {
@@ -865,6 +871,66 @@ describe("ecmp-bridge #netns", function()
     pod:must("ecmp-bridge", "GC", conf)
     assert.is_nil(sys.stat(record.directory .. "/lab:c1:eth0.json"))
     assert.is_nil(sys.stat("/run/gc/lab/10.0.0.2"))
+  end)
+
+  it("STATUS says 50 where no ADD can be served", function()
+    local dir <const> = helper.directory()
+    local script <const> = dir .. "/rule.lua"
+    local conf <const> = conf_of({}, { script = script })
+    local function unavailable(message)
+      local outcome <const> = pod:call("ecmp-bridge", "STATUS", conf)
+      assert.same({ 1, 50 }, { outcome.status, outcome.json.code })
+      assert.matches(message, outcome.json.msg)
+    end
+    unavailable "^script: .*/rule.lua: .*ENOENT"
+    assert(sys.create(script, "return {", tonumber("644", 8)))
+    unavailable "^script: .*/rule.lua:1: "
+    assert(sys.replace(script, "return {}", tonumber("666", 8)))
+    assert(sys.chmod(script, tonumber("666", 8)))
+    unavailable "refused, because others may write"
+    assert(sys.chmod(script, tonumber("644", 8)))
+    pod:must("ecmp-bridge", "STATUS", conf)
+    -- The record cannot be written.
+    assert(sys.mkdir("/run/cni", tonumber("755", 8)))
+    assert(sys.rename(record.directory, record.directory .. ".away"))
+    assert(sys.create(record.directory, ""))
+    conf.script = nil
+    local outcome <const> = pod:call("ecmp-bridge", "STATUS", conf)
+    local added <const> = pod:call("ecmp-bridge", "ADD", conf)
+    assert(sys.unlink(record.directory))
+    assert(sys.rename(record.directory .. ".away", record.directory))
+    assert.same({ 50, 1 }, { outcome.json.code, added.status })
+    pod:must("ecmp-bridge", "STATUS", conf)
+    helper.remove(dir)
+  end)
+
+  it("CHECK names all that is missing, the reservation and what is on the host too", function()
+    local dir <const> = helper.directory()
+    local conf <const> = conf_of({}, { ipMasq = true, ipMasqBackend = "nftables", ipam = {
+      type = "ecmp-host-local", dataDir = dir, ranges = { { { subnet = "10.0.0.0/24" } } },
+      routes = { { dst = "192.0.2.0/24", gw = "10.0.0.77" } } } })
+    local result <const> = add(conf)
+    assert(sys.unlink(dir .. "/lab/10.0.0.2"))
+    pod:ip("pod", "route del 192.0.2.0/24")
+    pod:run("host", { "nft", "flush", "ruleset" })
+    local function complaint()
+      return pod:call("ecmp-bridge", "CHECK", pod_of.after(conf, result)).json.msg
+    end
+    local first <const> = complaint()
+    for _, text in ipairs { "route 192.0.2.0/24 is missing", "ipMasq: 0 of 1 addresses",
+      "no address is reserved for c1/eth0" } do
+      assert.matches(text, first)
+    end
+    pod:ip("pod", "link del eth0")
+    local second <const> = complaint()
+    for _, text in ipairs { "interface eth0 is missing", "on the host is missing",
+      "ipMasq: 0 of 1 addresses", "no address is reserved for c1/eth0" } do
+      assert.matches(text, second)
+    end
+    local _, times <const> = second:gsub("interface eth0 is missing", "")
+    assert.equal(1, times)
+    pod:must("ecmp-bridge", "DEL", conf)
+    helper.remove(dir)
   end)
 
   it("STATUS asks the IPAM plugin", function()

@@ -1,3 +1,4 @@
+local helper = require "spec.helper"
 local json = require "ecmp.json"
 local pod_of = require "spec.pod"
 local record = require "ecmp.flow.record"
@@ -102,6 +103,24 @@ describe("the chained plugin ecmp #netns", function()
         end)
       end
     end
+  end)
+
+  it("says what is so of a router behind a router, such as all but one behind ptp", function()
+    local plugin <const> = sys.stat(pod_of.reference .. "/ptp") and pod_of.reference .. "/ptp"
+      or "ecmp-ptp"
+    local main <const> = main_conf({}, { type = "ptp" })
+    main.ipam.addresses = { { address = "10.0.0.9/24", gateway = "10.0.0.1" } }
+    local first <const> = pod:must(plugin, "ADD", main)
+    local routes <const> = { { dst = "192.0.2.0/24", gw = "10.0.0.1" },
+      { dst = "192.0.2.0/24", gw = "10.0.0.2" } }
+    local outcome <const> = pod:call("ecmp", "ADD", pod_of.after(chained { addroutes = routes }, first))
+    assert.matches("ENETUNREACH", outcome.json.msg)
+    assert.matches("10.0.0.2 is reached by way of 10.0.0.1 there and is no neighbour of the pod",
+      outcome.json.msg, 1, true)
+    -- And what it says to do is so.
+    pod:must("ecmp", "ADD", pod_of.after(chained { addroutes = { { dst = "192.0.2.0/24", nexthops = {
+      { gw = "10.0.0.1" }, { gw = "10.0.0.2", onlink = true } } } } }, first))
+    assert.matches("nexthop via 10.0.0.2 dev eth0 weight 1 onlink", table.concat(pod:routes(), "; "))
   end)
 
   it("takes away what it added on other interfaces, and adds the same once more", function()
@@ -263,6 +282,35 @@ describe("the chained plugin ecmp #netns", function()
         if line:find("table 100") then after[#after + 1] = line end
       end
       assert.same(after, pod:routes())
+    end)
+
+    it("delroutes with a gw takes that hop alone, and by route-override's name all, as there", function()
+      chain(gateways, { delroutes = { { dst = "0.0.0.0/0", gw = "10.0.0.2" },
+        { dst = "::/0", gw = "2001:db8::1" } } })
+      assert.same({ "default via 10.0.0.1 dev eth0", "default via 2001:db8::2 dev eth0 metric 1024" },
+        pod:routes())
+    end)
+
+    it("delroutes by route-override's name takes all of a prefix, whatever gw it has", function()
+      local dir <const> = helper.directory()
+      local plugin <const> = dir .. "/route-override"
+      assert(sys.symlink(assert(sys.realpath(helper.build .. "/bin/ecmp")), plugin))
+      local first <const> = pod:must(stock, "ADD", main_conf(gateways))
+      pod:must(plugin, "ADD", pod_of.after(chained { type = "route-override",
+        delroutes = { { dst = "0.0.0.0/0", gw = "10.0.0.2" } } }, first))
+      assert.same({ six:format(1, 2) }, pod:routes())
+      helper.remove(dir)
+    end)
+
+    it("flushgateway leaves the main plugin's CHECK content, where that has a gateway", function()
+      local main <const> = main_conf({ { dst = "192.0.2.0/24" } }, { type = "ecmp-bridge" })
+      main.ipam.type = "ecmp-static"
+      local first <const> = pod:must("ecmp-bridge", "ADD", main)
+      local conf <const> = chained { flushgateway = true }
+      local result <const> = pod:must("ecmp", "ADD", pod_of.after(conf, first))
+      assert.equal("0.0.0.0", result.ips[1].gateway)
+      pod:must("ecmp-bridge", "CHECK", pod_of.after(main, result))
+      pod:must("ecmp", "CHECK", pod_of.after(conf, result))
     end)
 
     it("delroutes takes routes of the table and with the priority that it names", function()

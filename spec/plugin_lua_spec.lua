@@ -192,6 +192,31 @@ describe("ecmp-lua", function()
     end
   end)
 
+  it("STATUS says 50 where the script may not be run", function()
+    local outcome <const> = call("STATUS", conf_of(dir .. "/none.lua", { cniVersion = "1.1.0" }))
+    assert.same({ 1, 50 }, { outcome.status, outcome.json.code })
+    assert.matches("none.lua", outcome.json.msg)
+  end)
+
+  for hop, message in pairs {
+    ['{ via = "10.0.0.1" }'] = "result.routes[1].nexthops[2].via: unknown key (did you mean 'gw'?)",
+    ['{ gw = "10.0.0.2", wieght = 3 }'] =
+      "result.routes[1].nexthops[2].wieght: unknown key (did you mean 'weight'?)",
+    ["{ weight = 3 }"] = "result.routes[1].nexthops[2]: must have a gw or a dev",
+    ['{ gw = "10.0.0.300" }'] = "result.routes[1].nexthops[2].gw: ",
+  } do
+    it("refuses a result whose next hop is none: " .. hop, function()
+      local path <const> = dir .. "/hops.lua"
+      assert(sys.create(path, ([[return { add = function()
+        return { ips = { { address = "10.0.0.9/24" } }, routes = { { dst = "0.0.0.0/0",
+          nexthops = { { gw = "10.0.0.1" }, %s } } } }
+      end }]]):format(hop), tonumber("644", 8)))
+      local outcome <const> = call("ADD", conf_of(path))
+      assert.equal(100, outcome.json.code)
+      assert.matches(message, outcome.json.msg, 1, true)
+    end)
+  end
+
   it("DEL goes on without a script, and says why on stderr", function()
     local outcome <const> = call("DEL", conf_of(dir .. "/none.lua"), { CNI_NETNS = "" })
     assert.same({ 0, "" }, { outcome.status, outcome.stdout })

@@ -193,6 +193,26 @@ describe("ipMasq #netns", function()
     assert.same({}, iptables())
   end)
 
+  it_if({ "iptables" }, "finds a pod content that the reference plugin's name made, and the reverse", function()
+    for _, order in ipairs { { dropin, "ecmp-ptp" }, { "ecmp-ptp", dropin } } do
+      local result <const> = pod:must(order[1], "ADD", conf_of())
+      local directory_of_records <const> = require("ecmp.flow.record").directory
+      for _, name in ipairs(sys.list(directory_of_records)) do
+        sys.unlink(directory_of_records .. "/" .. name)
+      end
+      local after <const> = pod_of.after(conf_of(), result)
+      pod:must(order[2], "CHECK", after)
+      -- A backend that is configured is the one that is meant.
+      local other <const> = order[1] == dropin and "nftables" or "iptables"
+      local told <const> =
+        pod:call(order[2], "CHECK", pod_of.after(conf_of { ipMasqBackend = other }, result))
+      assert.matches("ipMasq: 0 of .* by " .. other, told.json.msg)
+      pod:must(order[2], "DEL", after)
+      assert.same({}, iptables())
+      assert.same({}, nftables())
+    end
+  end)
+
   it_if({ "iptables" }, "uses iptables under a reference plugin's name, unless told", function()
     pod:must(dropin, "ADD", conf_of())
     assert.equal(8, #iptables())

@@ -303,4 +303,11 @@ describe("merging by a table of hooks", function()
         end }))
     end)
   end)
+
+  it("names the route in what it says of one that is none", function()
+    for _, word in ipairs { "ecmp", "separate", "first", "failover", "reject" } do
+      local _, message <const> = rule.merge({ { dst = "10.0.0.0/8", via = "fe80::1" } }, word)
+      assert.matches("^merge%(10.0.0.0/8%): .*fe80::1 is not an IPv4 address", message)
+    end
+  end)
 end)

@@ -43,6 +43,20 @@ local function may_exist(netns)
   return code ~= "ENOENT" and code ~= "ENOTDIR"
 end
 
+-- The namespace of an attachment: the cache of newer runtimes names it, the result that is in every
+-- cache does from version 0.3.0 on.
+local function namespace_of(entry, ifname)
+  local netns <const> = json.get(entry, "netns")
+  if type(netns) == "string" and netns ~= "" then return netns end
+  local interfaces <const> = json.get(json.get(entry, "result"), "interfaces")
+  for _, one in ipairs(json.kind(interfaces) == "list" and interfaces or {}) do
+    local sandbox <const> = json.get(one, "sandbox")
+    if json.get(one, "name") == ifname and type(sandbox) == "string" and sandbox ~= "" then
+      return sandbox
+    end
+  end
+end
+
 -- One file of the cache: the attachment it is about and its namespace, or nothing where a crash
 -- left an empty or torn file.
 local function read_entry(path)
@@ -50,18 +64,20 @@ local function read_entry(path)
   local id <const>, ifname <const> = json.get(entry, "containerId"), json.get(entry, "ifName")
   if type(id) ~= "string" or type(ifname) ~= "string" then return nil end
   return { containerid = id, ifname = ifname, network = json.get(entry, "networkName"),
-    netns = json.get(entry, "netns") }
+    netns = namespace_of(entry, ifname) }
 end
 
 ---Reads the runtime's cache for one network.
 ---@param directory string
 ---@param network string
----@return table? cache `{ entries = count, alive = attachments, torn = set of file names }`
+---@return table? cache `{ entries = count, alive = attachments, torn = set of file names, why }`:
+---why counts those whose `namespace` exists and those of which it is `unknown`
 ---@return string? message
 function M.read_cache(directory, network)
   local names <const>, message <const>, code <const> = sys.list(directory)
   if not names and code ~= "ENOENT" then return nil, message end
-  local cache <const> = { entries = 0, alive = {}, torn = {} }
+  local cache <const> =
+    { entries = 0, alive = {}, torn = {}, why = { namespace = 0, unknown = 0 } }
   for _, name in ipairs(names or {}) do
     local entry <const> = name:sub(1, #network + 1) == network .. "-"
       and (read_entry(directory .. "/" .. name) or { torn = true })
@@ -69,6 +85,8 @@ function M.read_cache(directory, network)
       cache.torn[name] = true
     elseif entry and entry.network == network and may_exist(entry.netns) then
       table.insert(cache.alive, entry)
+      local why <const> = entry.netns and "namespace" or "unknown"
+      cache.why[why] = cache.why[why] + 1
     end
     if entry and (entry.torn or entry.network == network) then cache.entries = cache.entries + 1 end
   end
@@ -88,6 +106,21 @@ local function add_torn(valid, cache, store, network)
   end
 end
 
+---How many attachments were taken for alive, and why, on a line.
+---@param why table counts by reason
+---@return string
+function M.reasons(why)
+  local parts <const> = {}
+  for _, row in ipairs { { "namespace", "whose namespace exists" },
+    { "unknown", "of which the cache tells no namespace" }, { "listed", "given by --valid" },
+    { "torn", "of which the cache holds a torn file" } } do
+    local count <const> = why[row[1]]
+    if count > 0 then parts[#parts + 1] = ("%d %s"):format(count, row[2]) end
+  end
+  return ("ecmp: gc: taken for alive: %s\n"):format(#parts > 0 and table.concat(parts, ", ")
+    or "none")
+end
+
 ---@param args table as `setup` asked for
 ---@return integer? status, string? message
 function M.run(args)
@@ -102,14 +135,18 @@ function M.run(args)
   if not store then
     return nil, message or ("%s/%s: no such network"):format(args.data_dir, args.network)
   end
-  local valid <const> = table.move(args.valid, 1, #args.valid, #cache.alive + 1, cache.alive)
+  local valid <const> = table.move(cache.alive, 1, #cache.alive, 1, {})
+  table.move(args.valid, 1, #args.valid, #valid + 1, valid)
   add_torn(valid, cache, store, args.network)
   local freed <const>, failure <const> = store:retain(valid)
   if not freed then return nil, failure end
+  local why <const> = cache.why
+  why.listed, why.torn = #args.valid, #valid - #cache.alive - #args.valid
   if args.json then
-    print(json.encode { freed = json.array(freed) })
+    print(json.encode { freed = json.array(freed), alive = why })
   else
     for _, name in ipairs(freed) do print("freed " .. name) end
+    io.stderr:write(M.reasons(why))
   end
   return 0
 end

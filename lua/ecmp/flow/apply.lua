@@ -157,12 +157,46 @@ local function beside_connected(state, wanted)
   return list
 end
 
+-- The route by which the pod reaches an address: the one with the longest prefix.
+local function route_to(current, address)
+  local best, length
+  for _, route in ipairs(current) do
+    local prefix <const> = ip.parse(route.dst)
+    if route.table == MAIN and prefix:family() == address:family() and prefix:contains(address)
+      and (not length or prefix:length() > length) then
+      best, length = route, prefix:length()
+    end
+  end
+  return best
+end
+
+-- A router behind another one is no neighbour, which the kernel says in fewer words. So it is with
+-- all but one behind ptp, where the pod has its gateway alone on the link.
+local function explain_unreachable(state, wanted, message)
+  for _, route in ipairs(wanted) do
+    for _, hop in ipairs(route.nexthops) do
+      local address <const> = hop.via and not hop.onlink and ip.parse(hop.via)
+      local way <const> = address and route_to(state.current, address)
+      local by <const> = way and way.nexthops[1] and way.nexthops[1].via
+      if by then
+        return ("%s; %s is reached by way of %s there and is no neighbour of the pod: a route to "
+          .. "it by the device alone, or \"onlink\": true in nexthops, makes it one")
+          :format(message, hop.via, by)
+      end
+    end
+  end
+  return message
+end
+
+local UNREACHABLE <const> = { ENETUNREACH = true, EHOSTUNREACH = true }
+
 local function plan_routes(state, wanted)
   local before <const>, after <const> =
     changes.of(state.current, state.found or {}, wanted, state.call.ifname)
   local plan <const> = try(ecmp_plan(before, after))
   state.changed = #plan > 0
-  local tx <const> = try(plan:begin(state.nl))
+  local tx <const>, message <const>, code <const> = plan:begin(state.nl)
+  try(tx, UNREACHABLE[code] and explain_unreachable(state, wanted, message) or message, code)
   state.undo:push("routes", function() return tx:close() end, function() tx:commit() end)
 end
 

@@ -5,6 +5,32 @@ local rule = require "ecmp.rule"
 
 local M = {}
 
+-- Routes that differ in scope alone are two, and in IPv4 one of them is found first: that which was
+-- listed last, as under `separate` and with the reference plugins.
+local function last_listed_first(merged, listed)
+  local last <const>, places <const> = {}, {}
+  for i, route in ipairs(listed) do
+    local held <const> = identity.held(route)
+    if held then last[("%s %s"):format(identity.slot(held), held.scope)] = i end
+  end
+  for i, route in ipairs(merged) do
+    local slot <const> = identity.slot(route)
+    places[slot] = places[slot] or {}
+    table.insert(places[slot], i)
+  end
+  local function rank(route)
+    return last[("%s %s"):format(identity.slot(route), route.scope)] or 0
+  end
+  for _, indices in pairs(places) do
+    local here <const> = {}
+    for k, i in ipairs(indices) do here[k] = merged[i] end
+    if #here > 1 and here[1].family == 4 then
+      table.sort(here, function(a, b) return rank(a) > rank(b) end)
+      for k, i in ipairs(indices) do merged[i] = here[k] end
+    end
+  end
+end
+
 ---@param state table
 ---@return table? state, string? message, integer? code  7 for routes that cannot be merged,
 ---100 for a script that failed
@@ -17,7 +43,12 @@ function M.run(state)
   state.merged = {}
   for i, route in ipairs(routes) do
     state.merged[i], message, code = identity.canonical(route)
-    if not state.merged[i] then return nil, ("routes[%d].%s"):format(i, message), code end
+    if not state.merged[i] then
+      return nil, ("route %s: %s"):format(tostring(route.dst), message), code
+    end
+  end
+  if not state.script and state.conf.merge ~= "separate" then
+    last_listed_first(state.merged, state.routes)
   end
   return state
 end

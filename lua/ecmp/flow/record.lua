@@ -197,6 +197,17 @@ function M.save(call, step, first)
   end
 end
 
+---Whether a record could be written.
+---@return true? ok, string? message
+function M.probe()
+  local ok, message = sys.mkdir(M.directory, tonumber("755", 8))
+  if not ok then return nil, message end
+  local path <const> = ("%s/.probe-%d"):format(M.directory, sys.getpid())
+  ok, message = sys.create(path, "probe", MODE)
+  sys.unlink(path)
+  return ok, message
+end
+
 ---Adds to the step that this plugin made last: what it gave, when it was done.
 ---@param call table
 ---@param fields table

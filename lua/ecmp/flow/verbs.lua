@@ -11,20 +11,14 @@ local undo_stack = require "ecmp.undo"
 
 local M = {}
 
--- The CNI error codes for a mistake in the configuration, and for a namespace that cannot be used.
-local MISTAKE <const>, BAD_NETNS <const> = 7, 8
+-- The CNI error codes for a mistake in the configuration, for a namespace that cannot be used, and
+-- for STATUS.
+local MISTAKE <const>, BAD_NETNS <const>, UNAVAILABLE <const> = 7, 8, 50
 
 ---Opens the pod's namespace.
 local function open(call)
   local nl <const>, message <const> = netlink.open { netns = call.netns }
   return try(nl, nl or "CNI_NETNS: " .. message, BAD_NETNS)
-end
-
--- The IPAM plugin's own verb, where an interface plugin has one.
-local function ask_ipam(state, verb)
-  local kind <const> = state.conf.ipam.type
-  if kind ~= "" and state.plugin.attach then try(ipam.ask(state.call, kind, verb)) end
-  return true
 end
 
 ---All stages, or nothing at all.
@@ -56,8 +50,7 @@ function M.check(call, plugin)
   if state.conf.skipcheck then return true end
   local nl <close> = open(call)
   state.nl = nl
-  require("ecmp.flow.check").run(state)
-  return ask_ipam(state, "CHECK")
+  return require("ecmp.flow.check").run(state)
 end
 
 ---Removes what is there, and never fails for what is missing.
@@ -76,12 +69,28 @@ function M.gc(call, plugin)
   return try(require("ecmp.flow.gc").run(call, plugin))
 end
 
----An interface plugin can serve an ADD when its IPAM plugin can.
+-- An ADD would be refused whose rule script cannot be loaded.
+local function try_script(conf)
+  if not conf.script then return end
+  local script <close>, message <const> = require("ecmp.sandbox").load(conf.script, {
+    trusted = conf.trusted, merge = conf.merge,
+  })
+  try(script, not script and "script: " .. message, UNAVAILABLE)
+end
+
+---An ADD can be served when its record can be written, its rule script be run, and its IPAM plugin
+---can serve it.
 ---@param call table
 ---@param plugin table
 ---@return true ok
 function M.status(call, plugin)
-  return ask_ipam(stages.run({ call = call, plugin = plugin }, "netconf", "netconf"), "STATUS")
+  local state <const> = stages.run({ call = call, plugin = plugin }, "netconf", "netconf")
+  local writable <const>, message <const> = record.probe()
+  try(writable, message, UNAVAILABLE)
+  try_script(state.conf)
+  local kind <const> = state.conf.ipam.type
+  if kind ~= "" and plugin.attach then try(ipam.ask(call, kind, "STATUS")) end
+  return true
 end
 
 ---What an ADD would come to: all stages but the one that changes the machine.

@@ -228,10 +228,10 @@ local function is_meant(route, del)
 end
 
 ---What an element of `delroutes` leaves of a route: nothing, or the next hops that it does not
----list, where it lists some.
-local function without(route, del)
+---list, where it lists some. By route-override's name a `gw` lists none, as there.
+local function without(route, del, dropin)
   if not is_meant(route, del) then return route end
-  if not cni_route.is_explicit(del) then return nil end
+  if not cni_route.is_explicit(del) and (dropin or not del.gw) then return nil end
   local gone <const> = {}
   for _, hop in ipairs(cni_route.hops(del)) do gone[hop.gw or ""] = true end
   local canonical <const> = assert(identity.canonical(route))
@@ -239,20 +239,20 @@ local function without(route, del)
   return canonical.nexthops[1] and identity.plain(canonical) or nil
 end
 
-local function delete(list, dels)
+local function delete(list, dels, dropin)
   for _, del in ipairs(dels or {}) do
     local kept <const> = {}
-    for _, route in ipairs(list) do kept[#kept + 1] = without(route, del) end
+    for _, route in ipairs(list) do kept[#kept + 1] = without(route, del, dropin) end
     list = kept
   end
   return list
 end
 
-local function flush(list, conf)
+local function flush(list, conf, dropin)
   if conf.flushroutes then
     list = keep(list, function(route) return not has_gateway(route) or not in_main(route) end)
   else
-    list = delete(list, conf.delroutes)
+    list = delete(list, conf.delroutes, dropin)
   end
   if not conf.flushgateway then return list end
   return keep(list, function(route) return not DEFAULTS[route.dst] or not in_main(route) end)
@@ -281,9 +281,10 @@ end
 ---Stage `routes`.
 local function collect(state)
   state.found = found_on(state)
-  local list <const>, complete <const>, code <const> = meant(state, state.found)
+  local list, complete, code = meant(state, state.found)
   if not list then return nil, complete, code end
-  state.routes = append(flush(add_unlisted(list, complete, state.found), state.conf), state)
+  list = flush(add_unlisted(list, complete, state.found), state.conf, state.call.dropin)
+  state.routes = append(list, state)
   return state
 end
 

@@ -4,11 +4,13 @@
 -- it or what it requires from beside it. Whatever it does wrong is error 100, with file and line.
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
+local rtnl = require "ecmp.rtnl"
 local trust = require "ecmp.sandbox.permissions"
 
 local M = {}
 
 local FAULT <const>, MISTAKE <const> = errors.codes.script, errors.codes.config
+local UNAVAILABLE <const> = errors.codes.unavailable
 
 -- Finding what the script requires -------------------------------------------------------------
 
@@ -105,6 +107,26 @@ local function run(verbs, path, call)
   return table.unpack(outcome, 2, outcome.n)
 end
 
+local HOP_KEYS <const> = { gw = true, dev = true, weight = true, onlink = true }
+
+-- The first next hop of a result that says nothing of where it leads. The rule's words are others
+-- than CNI's, and both are Lua tables.
+local function wrong_hop(value)
+  for i, route in ipairs(type(value.routes) == "table" and value.routes or {}) do
+    for j, hop in ipairs(type(route) == "table" and route.nexthops or {}) do
+      local where <const> = ("result.routes[%d].nexthops[%d]"):format(i, j)
+      for key in next, hop do
+        if not HOP_KEYS[key] then
+          local meant <const> = key == "via" and "gw" or rtnl.nearest(HOP_KEYS, tostring(key))
+          return ("%s.%s: unknown key%s"):format(where, tostring(key),
+            meant and (" (did you mean '%s'?)"):format(meant) or "")
+        end
+      end
+      if not hop.gw and not hop.dev then return where .. ": must have a gw or a dev" end
+    end
+  end
+end
+
 ---What is wrong with the result of an ADD; what cannot be written is the script's fault too.
 local function wrong_with(value, call)
   if type(value) ~= "table" then
@@ -112,7 +134,7 @@ local function wrong_with(value, call)
   end
   local document <const>, message <const> =
     require("ecmp.cni.result").write(value, call.version, call.form)
-  return not document and message or nil
+  return not document and message or wrong_hop(value)
 end
 
 local function add(verbs, path, call)
@@ -145,6 +167,7 @@ for _, name in ipairs(verb_names) do
       message, inner = inner, call
     end
     if verbs then return (name == "add" and add or run)(verbs, path, inner) end
+    if name == "status" and code == FAULT then code = UNAVAILABLE end
     if name ~= "del" then return nil, message, code, details end
     io.stderr:write(("ecmp: DEL goes on: %s\n"):format(message))
     return del_without(inner)

@@ -102,7 +102,19 @@ function M.sweep(call)
   return problem == nil or nil, problem
 end
 
----For CHECK: whether every address is still masqueraded.
+-- By which backend all addresses are masqueraded; nil and, of the likely one, how many are.
+local function find_backend(names, who, addresses)
+  local least, message
+  for _, name in ipairs(names) do
+    local found <const>, why <const> = backend(name).count(who, addresses)
+    if found == #addresses then return name end
+    if not least then least, message = found, why end
+  end
+  return nil, least, message
+end
+
+---For CHECK: whether every address is still masqueraded. Where neither the record of an ADD nor the
+---configuration names a backend, either will do: a reference plugin may have made the pod.
 ---@param state table
 ---@param say fun(sentence: string)
 function M.inspect(state, say)
@@ -110,12 +122,15 @@ function M.inspect(state, say)
   local was <const> = record.load(call)
   if not state.conf.ipMasq then return end
   local name <const> = was and was.masquerade or chosen(state.conf, call)
-  local addresses <const> = addresses_of(call, was) or {}
-  local found <const>, message <const> = backend(name).count(attachment(call), addresses)
-  if not found then return say("ipMasq: " .. message) end
-  if found ~= #addresses then
-    say(("ipMasq: %d of %d addresses are masqueraded by %s"):format(found, #addresses, name))
+  local names <const> = { name }
+  if not (was and was.masquerade) and not state.conf.ipMasqBackend then
+    names[2] = name == "iptables" and "nftables" or "iptables"
   end
+  local addresses <const> = addresses_of(call, was) or {}
+  local by <const>, found, message = find_backend(names, attachment(call), addresses)
+  if by then return end
+  if not found then return say("ipMasq: " .. message) end
+  say(("ipMasq: %d of %d addresses are masqueraded by %s"):format(found, #addresses, name))
 end
 
 return M

@@ -149,7 +149,9 @@ function M.check(call)
   local previous <const> = cni.need_prev(call)
   for _, entry in ipairs(addresses(call, ipam)) do
     local held <const> = find(previous.ips, ip.parse(entry.address))
-    if held and entry.gateway and held.gateway ~= entry.gateway then
+    -- One of 0.0.0.0 or :: was flushed by a plugin behind this one.
+    local is_flushed <const> = held and held.gateway and not route.gateway(held.gateway)
+    if held and entry.gateway and held.gateway ~= entry.gateway and not is_flushed then
       cni.refuse(codes.internal, ("prevResult: address %s has the gateway %s, configured is %s")
         :format(entry.address, held.gateway or "none", entry.gateway))
     end

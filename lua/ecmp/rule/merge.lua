@@ -25,7 +25,8 @@ end
 
 ---What a message calls the group: its destination where it has one.
 local function name_of(routes)
-  local dst <const> = routes.dst
+  -- Where the routes are none, so that the group has no fields, what the first says of itself.
+  local dst <const> = routes.dst or not routes.family and routes[1] and routes[1].dst
   if dst == "0.0.0.0/0" or dst == "::/0" then return "default" end
   return dst or routes.family and ("IPv%d"):format(routes.family) or "mixed"
 end

@@ -115,6 +115,15 @@ local function slots_of(...)
   return slots
 end
 
+-- In IPv6 a route that joins another interface's is one with it, and so is whose it is.
+local function with_proto(route, proto)
+  if route.proto or not proto then return route end
+  local joined <const> = {}
+  for key, value in pairs(route) do joined[key] = value end
+  joined.proto = proto
+  return joined
+end
+
 ---What to tell `ecmp.plan` so that `wanted` replaces what `own` says of one interface.
 ---@param current table[] canonical routes of the pod
 ---@param own table[] canonical routes of the interface that are to give way, as found
@@ -124,7 +133,7 @@ end
 ---@return table[] before, table[] after what is there and what is to be there, slot by slot
 function M.of(current, own, wanted, dev, ours)
   local slots <const> = slots_of(own, wanted)
-  local before <const>, after <const> = {}, {}
+  local before <const>, after <const>, protos <const> = {}, {}, {}
   for _, route in ipairs(current) do
     if slots[identity.slot(route)] then
       before[#before + 1] = route
@@ -133,10 +142,15 @@ function M.of(current, own, wanted, dev, ours)
       for _, new in ipairs(foreign and wanted or {}) do
         taken = taken or identity.slot(new) == identity.slot(route) and holds_all(new, foreign)
       end
-      if foreign and not taken then after[#after + 1] = foreign end
+      if foreign and not taken then
+        after[#after + 1] = foreign
+        protos[identity.slot(foreign)] = foreign.family == 6 and foreign.proto or nil
+      end
     end
   end
-  table.move(wanted, 1, #wanted, #after + 1, after)
+  for _, route in ipairs(wanted) do
+    after[#after + 1] = with_proto(route, protos[identity.slot(route)])
+  end
   return before, after
 end
 

@@ -294,7 +294,10 @@ local function keep_attributes(route, found)
   local same <const>, proto = changes.hops_by_slot { route }, nil
   for _, held in ipairs(found) do
     local hops <const> = same[identity.slot(held)]
-    if hops and held.scope == route.scope and hops[changes.hop_name(held.nexthops[1])] then
+    -- In IPv6 all that is in one place is one route.
+    local is_part <const> = hops and held.scope == route.scope
+      and (held.family == 6 or hops[changes.hop_name(held.nexthops[1])])
+    if is_part then
       route.mtu, route.advmss = route.mtu or held.mtu, route.advmss or held.advmss
       if proto ~= nil and proto ~= held.proto then proto = false else proto = held.proto end
     end

@@ -170,8 +170,8 @@ end
 
 ---What is to be said of the configuration of one plugin.
 ---@param conf table decoded JSON, as the plugin gets it
----@param program table? what the plugin is, `{ dropin, module }` (`ecmp.command.main`); nil for one
----that is none of ours
+---@param program table? what the plugin is, `{ dropin, module }` (`ecmp.command.programs`); nil for
+---one that is none of ours
 ---@return table[] findings in the order of their keys
 function M.of(conf, program)
   local findings <const>, refused = {}, false

@@ -4,7 +4,7 @@
 -- Those are copies because `cp` writes through a link: a package's bridge copied over a link would
 -- be in the place of every plugin. Which they are is noted in the directory, and the file that was
 -- there stays as NAME.orig. Every name changes from the old file to the new one in one step.
-local programs <const> = require "ecmp.command.main"
+local programs <const> = require "ecmp.command.programs"
 local sys <const> = require "ecmp.sys"
 
 local M = {}
@@ -17,8 +17,8 @@ M.LOCK = ".ecmp.lock"
 -- The names of reference plugins that ours took the place of, one a line.
 local REPLACED <const> = ".ecmp.replaced"
 local MODE <const>, NOTE_MODE <const> = tonumber("755", 8), tonumber("644", 8)
--- What every version of the executable has in it, and nothing else.
-local MARK <const> = "ecmp.command.main"
+-- What every version of the executable has in it: where Lua says that its modules come from.
+local MARK <const> = "(embedded)"
 
 ---The types of ours that an installation has a link for, by name.
 ---@return string[]

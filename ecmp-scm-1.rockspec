@@ -151,6 +151,8 @@ build = {
         "csrc/sys/netlink.c",
         "csrc/sys/netns.c",
         "csrc/sys/path.c",
+        "csrc/sys/probe.c",
+        "csrc/sys/probe_packet.c",
         "csrc/sys/process.c",
         "csrc/sys/signal.c",
         "csrc/sys/spawn.c",

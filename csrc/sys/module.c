@@ -17,11 +17,12 @@ int luaopen_ecmp_sys(lua_State *L)
 		sys_file_functions,	 sys_path_functions,	sys_fd_functions,
 		sys_signal_functions,	 sys_process_functions, sys_spawn_functions,
 		sys_netns_functions,	 sys_udp_functions,	sys_confine_functions,
-		sys_interrupt_functions, sys_netlink_functions,
+		sys_interrupt_functions, sys_netlink_functions, sys_probe_functions,
 	};
 
 	sys_fd_metatables(L);
 	sys_netlink_metatable(L);
+	sys_probe_metatable(L);
 	sys_signal_metatable(L);
 	sys_spawn_metatable(L);
 	lua_createtable(L, 0, 48);

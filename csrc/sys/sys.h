@@ -21,10 +21,12 @@ extern const luaL_Reg sys_udp_functions[];
 extern const luaL_Reg sys_confine_functions[];
 extern const luaL_Reg sys_interrupt_functions[];
 extern const luaL_Reg sys_netlink_functions[];
+extern const luaL_Reg sys_probe_functions[];
 
 /* Metatables: made once per state by luaopen_ecmp_sys. */
 void sys_fd_metatables(lua_State *L);
 void sys_netlink_metatable(lua_State *L); /* behind that of descriptors */
+void sys_probe_metatable(lua_State *L);	  /* the same */
 void sys_signal_metatable(lua_State *L);
 void sys_spawn_metatable(lua_State *L);
 
@@ -80,6 +82,7 @@ int *sys_fd_handle(lua_State *L, const char *name);
 #define SYS_NETNS   "ecmp.netns"
 #define SYS_UDP	    "ecmp.udp"
 #define SYS_NETLINK "ecmp.netlink"
+#define SYS_PROBE   "ecmp.probe"
 
 /*
  * [] -> [text], or as sys_fail: all that `fd` gives until its end, refused with EFBIG when it is

@@ -490,4 +490,64 @@ function sys.udp_bind(ref, address, port) end
 ---@return string? code
 function sys.udp_drain(socket) end
 
+---A socket that asks whether a gateway is there. What it can depends on its kind.
+---@class ecmp.sys.Probe: ecmp.sys.Handle
+local Probe = {}
+
+---Kinds "echo4" and "echo6": sends an echo request.
+---@param address string
+---@param id integer 0 to 65535
+---@param seq integer of which 16 bits are sent
+---@return true|nil ok
+---@return string? message
+---@return string? code
+function Probe:echo(address, id, seq) end
+
+---Kinds "arp" and "nd": asks who has an address.
+---@param address string
+---@param source? string the IPv4 address that asks; 0.0.0.0 unless given
+---@return true|nil ok
+---@return string? message
+---@return string? code
+function Probe:ask(address, source) end
+
+---Kind "routed": sends an echo request to a target through a neighbour; its answer comes to a
+---socket of kind "echo4" or "echo6".
+---@param mac string hardware address of the neighbour
+---@param source string
+---@param target string
+---@param id integer
+---@param seq integer
+---@return true|nil ok
+---@return string? message
+---@return string? code
+function Probe:through(mac, source, target, id, seq) end
+
+---Kind "bfd-out": sends a control packet (RFC 5880); times in microseconds.
+---@param address string
+---@param packet { state: integer, multiplier: integer, mine: integer, yours: integer?,
+---desired_tx: integer, required_rx: integer, diagnostic: integer?, poll: boolean?,
+---final: boolean? }
+---@return true|nil ok
+---@return string? message
+---@return string? code
+function Probe:control(address, packet) end
+
+---The next answer that has arrived; nil when there is none. Kinds "echo4", "echo6": sender, id
+---and seq; "arp", "nd": the address that was asked for; "bfd-in": sender and packet.
+---@return string|nil address
+---@return integer|table|nil id
+---@return integer? seq
+function Probe:receive() end
+
+---Opens a socket inside a namespace, in which it stays.
+---@param ref string|integer
+---@param kind "echo4"|"echo6"|"arp"|"nd"|"routed"|"bfd-in"|"bfd-out"
+---@param options? { dev: string, source: string } dev: the device to ask on; source: with BFD, the
+---address of this side
+---@return ecmp.sys.Probe|nil
+---@return string? message
+---@return string? code
+function sys.probe(ref, kind, options) end
+
 return sys

@@ -19,6 +19,9 @@ local examples <const> = {
   spread = { { "ecmp spread 192.0.2.1", "where a thousand flows to one server go" },
              { "ecmp spread --flows 5000 2001:db8::/32", "with destinations varied" } },
   monitor = { { "ecmp monitor --json route | jq .dst", "destinations whose routes change" } },
+  watch = { { "ecmp watch", "watch the gateways of all networks that have the key health" },
+            { "ecmp watch --netns blue default", "those of a router's default routes" },
+            { "ecmp watch --status", "say which gateways are out" } },
   apply = { { "ecmp apply --dry-run routes", "show what would be changed" },
             { "ecmp apply --confirm 30 routes", "take it back unless it is confirmed within 30 s" },
             { "ecmp apply --confirmed", "confirm it, from another terminal" } },
@@ -33,6 +36,8 @@ local examples <const> = {
 local files <const> = {
   apply = { { "/run/ecmp/apply-*", "what a running apply would take back, and how the last one "
     .. "ended; $XDG_RUNTIME_DIR/ecmp or /tmp/ecmp-* where /run/ecmp cannot be written" } },
+  watch = { { "/run/cni/ecmp/health/", "what was taken out of which routes, a file an attachment; "
+    .. "`status`, what the running watcher knows, and `lock`, which it holds" } },
   repl = { { "~/.local/state/ecmp/history", "what was typed, where lua-readline is installed" } },
 }
 

@@ -46,6 +46,7 @@ local words <const> = {
     result = "how the result writes several next hops: one route for each (`routes`, the default), "
       .. "or one with `gws`",
     multipath = "settings of multipath routes in the pod",
+    health = "how `ecmp watch` finds gateways that are dead (docs/operations.md)",
     dad = "what to do about duplicate address detection; default `wait`",
     ipam = "where addresses come from",
     dns = "handed on in the result",
@@ -62,6 +63,22 @@ local words <const> = {
     ignoreLinkdown = "leave out next hops whose link has no carrier",
     nexthops = "how routes hold their hops: themselves (`inline`, the default), or by next-hop "
       .. "objects",
+  },
+  health = {
+    probe = "how gateways are asked: `icmp` echo requests, `neigh` ARP and neighbour discovery, "
+      .. "`bfd` (RFC 5880), or `none`",
+    interval = "milliseconds between probes; default 100",
+    multiplier = "how many are missed in a row before a gateway is withdrawn; default 3",
+    rise = "how many answers in a row bring it back; default 5",
+    hold = "seconds for which it stays out at least, longer each time; default 10",
+    target = "an address that is asked for through each gateway of its family, in place of the "
+      .. "gateway itself",
+    scope = "`segment`: two pods ask for all pods of a bridge or master; `pod`: each for itself; "
+      .. "default `segment`",
+    min = "with fewer gateways left in a route all of them are put back; default 1",
+    script = "path of a rule script whose `on_change(event, ctx)` returns `\"withdraw\"` or "
+      .. "`\"keep\"`",
+    source = "with `bfd`: an address of the host on the segment, or one for each family",
   },
   dns = {
     nameservers = "addresses of name servers", domain = "local domain", search = "search list",
@@ -163,6 +180,7 @@ end
 
 -- Objects inside objects have words of their own where a place is named for them.
 local inner <const> = {
+  health = "health",
   multipath = "multipath", dns = "dns", routes = "route", addroutes = "route", delroutes = "route",
   nexthops = "hop", vlanTrunk = "trunk",
 }
@@ -340,6 +358,7 @@ listed belong to others and are left alone.]]
   write_table("A list of plugins", parts.list)
   write_table("Every plugin of ours that programs routes", parts.common)
   write_table("`multipath`", parts.common.properties.multipath)
+  write_table("`health`", parts.common.properties.health)
   local routes <const> = parts.ecmp.properties.routes.items
   write_table("A route", routes)
   write_table("A next hop, in `nexthops` of a route", routes.properties.nexthops.items)

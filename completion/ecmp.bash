@@ -74,12 +74,17 @@ _ecmp() {
                 opts="$opts -h --help --json"
                 break
                 ;;
+            watch)
+                cmd="watch"
+                opts="$opts -h --help --netns --probe --interval --multiplier --rise --hold --min --target --source --table --once --dry-run --restore --status --json"
+                break
+                ;;
         esac
     done
 
     case "$cmd" in
         '')
-            COMPREPLY=($(compgen -W "apply gc install monitor plan repl rule run show spread version" -- "$cur"))
+            COMPREPLY=($(compgen -W "apply gc install monitor plan repl rule run show spread version watch" -- "$cur"))
             ;;
         'apply')
             case "$prev" in
@@ -232,6 +237,51 @@ _ecmp() {
                     ;;
                 --mark)
                     COMPREPLY=($(compgen -W "" -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+        'watch')
+            case "$prev" in
+                --netns)
+                    COMPREPLY=($(compgen -W "$(ls /run/netns 2>/dev/null)" -- "$cur"))
+                    return 0
+                    ;;
+                --probe)
+                    COMPREPLY=($(compgen -W "icmp neigh bfd none" -- "$cur"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --multiplier)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --rise)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --hold)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --min)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --source)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+                --table)
+                    COMPREPLY=($(compgen -W "main local default all" -- "$cur"))
                     return 0
                     ;;
             esac

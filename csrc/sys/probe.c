@@ -20,6 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/export.h"
+
 #ifndef ICMP_FILTER
 #define ICMP_FILTER 1 /* of linux/icmp.h, which does not go with the C library's headers */
 #endif

@@ -10,6 +10,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "common/export.h"
+
 enum {
 	ECHO_REPLY4 = 0,
 	ECHO_REQUEST4 = 8,

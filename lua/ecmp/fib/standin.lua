@@ -110,6 +110,39 @@ function M.suspend(places, hop)
   return reduce(changed)
 end
 
+---Takes a hop out, so that the places of all others grow: what is left where stand-ins do not fit.
+---@param places table[]
+---@param hop integer
+---@return table[]? places others than those given; nil where no other hop is left
+function M.remove(places, hop)
+  if #survivors(places, hop) == 0 then return nil end
+  local changed <const> = { weights = places.weights }
+  for i, place in ipairs(places) do
+    changed[i] = {}
+    for _, part in ipairs(place) do
+      if part.hop ~= hop then
+        table.insert(changed[i], { hop = part.hop, share = part.share })
+      end
+    end
+  end
+  return reduce(changed)
+end
+
+-- What the place of a hop is worth that was taken out: by its weight, as those of others are. All
+-- shares are multiplied first, so that it is a whole number.
+local function put_back(places, hop)
+  for i, weight in ipairs(places.weights) do
+    if i ~= hop and not M.is_out(places, i) then
+      local share <const> = places[i][1].share * places.weights[hop]
+      for _, place in ipairs(places) do
+        for _, part in ipairs(place) do part.share = part.share * weight end
+      end
+      return share
+    end
+  end
+  return places.weights[hop]
+end
+
 ---Gives a hop its own place back. What it stood in for stays with those who have it.
 ---@param places table[]
 ---@param hop integer
@@ -125,6 +158,7 @@ function M.resume(places, hop)
     end
     if i == hop then changed[i] = { { hop = hop, share = sum } } end
   end
+  if #places[hop] == 0 then changed[hop][1].share = put_back(changed, hop) end
   return reduce(changed)
 end
 

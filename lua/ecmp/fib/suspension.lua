@@ -38,6 +38,16 @@ function M.new(family, route, hops, group)
     group = group }
 end
 
+---Makes a suspension whole that was written down as JSON and read again.
+---@param suspension table is changed
+---@return table suspension
+function M.thaw(suspension)
+  local weights <const> = {}
+  for i, hop in ipairs(suspension.hops) do weights[i] = hop.weight or 1 end
+  suspension.places.weights = weights
+  return suspension
+end
+
 ---The number of a hop, by its gateway and, where given, its device.
 ---@param suspension table
 ---@param via string
@@ -221,6 +231,32 @@ end
 function M.restore(suspension, i, first)
   if not M.is_out(suspension, i) then return {}, suspension end
   return assert(transition(suspension, standin.resume(suspension.places, i), first))
+end
+
+---What makes just these hops be out, at once.
+---@param suspension table
+---@param wanted integer[] numbers of hops
+---@param first integer number of the first object that may be made
+---@return table[]? steps, table|string after, string? code as of `withdraw`; where the stand-ins do
+---not fit a route, the hops are taken out of it instead, and flows of others move
+function M.set(suspension, wanted, first)
+  local places, wish <const> = suspension.places, {}
+  for _, i in ipairs(wanted) do wish[i] = true end
+  for i = 1, #suspension.hops do
+    if not wish[i] and standin.is_out(places, i) then places = standin.resume(places, i) end
+  end
+  local plain = places
+  for _, i in ipairs(wanted) do
+    if not standin.is_out(places, i) then
+      places = standin.suspend(places, i)
+      plain = standin.remove(plain, i)
+      if not places or not plain then return nil, "no other next hop is left", "EINVAL" end
+    end
+  end
+  if places == suspension.places then return {}, suspension end
+  local steps, after, code = transition(suspension, places, first)
+  if code == "E2BIG" then steps, after, code = transition(suspension, plain, first) end
+  return steps, after, code
 end
 
 ---What takes a part of these steps back after one was refused: the objects that were made.

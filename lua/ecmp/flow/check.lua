@@ -5,6 +5,7 @@
 -- was meant.
 local compare = require "ecmp.flow.verify"
 local context = require "ecmp.flow.context"
+local health = require "ecmp.flow.health"
 local identity = require "ecmp.fib.route"
 local ipam = require "ecmp.flow.ipam"
 local neighbours = require "ecmp.flow.neighbours"
@@ -81,7 +82,7 @@ local function all_differences(state, planned, later)
   if is_missing then return found end
   local current <const> = try(nl.addr:list { dev = call.ifname })
   append(found, compare.addresses(wanted_addresses(state, planned), current))
-  local routes <const> = try(context.routes(nl))
+  local routes <const> = health.without_suspensions(call, nl, try(context.routes(nl)))
   append(found, compare.routes(still_ours(planned.wanted, later), routes))
   append(found, compare.deleted(still_ours(planned.found or {}, later), planned.wanted, routes))
   append(found, sysctl_differences(nl, planned))

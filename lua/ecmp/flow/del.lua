@@ -7,6 +7,7 @@ local changes = require "ecmp.flow.changes"
 local context = require "ecmp.flow.context"
 local netlink = require "ecmp.nl"
 local ecmp_plan = require "ecmp.plan"
+local health = require "ecmp.flow.health"
 local identity = require "ecmp.fib.route"
 local ipam = require "ecmp.flow.ipam"
 local json = require "ecmp.json"
@@ -106,6 +107,7 @@ end
 function M.run(call, plugin)
   local was <const> = record.load(call)
   local nl <close> = open(call)
+  attempt("health", health.forget, call)
   if nl then undo_in_pod(nl, was, call, plugin) end
   if plugin.detach then attempt("interface " .. call.ifname, plugin.detach, call, nl, was) end
   local kind <const> = plugin.attach and ipam_type(call, was)

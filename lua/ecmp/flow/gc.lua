@@ -2,6 +2,7 @@
 --
 -- Without a list, or with null, nothing is dropped: nobody said what is valid. An empty list says
 -- that nothing is.
+local health = require "ecmp.flow.health"
 local ipam = require "ecmp.flow.ipam"
 local json = require "ecmp.json"
 local record = require "ecmp.flow.record"
@@ -24,6 +25,7 @@ end
 function M.run(call, plugin)
   if not call.valid then return true end
   local problems <const>, stale <const> = sweep(call)
+  for _, was in ipairs(stale) do health.forget_record(was) end
   local conf <const> = json.get(call.conf, "ipam")
   local kind <const> = plugin.attach and type(conf) == "table" and json.get(conf, "type")
   local code = 999

@@ -5,6 +5,7 @@
 -- are left alone. The object `multipath` is ours alone, so a stranger in it is a mistyped key and
 -- is refused.
 local cni_result = require "ecmp.cni.result"
+local health = require "ecmp.flow.health"
 local json = require "ecmp.json"
 local neighbours = require "ecmp.flow.neighbours"
 local schema = require "ecmp.cni.schema"
@@ -82,6 +83,7 @@ M.fields = schema.record {
   { "conflict", schema.word(M.conflicts) },
   { "result", schema.word { "routes", "gws" } },
   { "multipath", multipath },
+  { "health", health.field },
   { "dad", schema.word { "wait", "skip", "optimistic" } },
   { "ipam", schema.record { { "type", schema.string } } },
   { "dns", cni_result.check_dns },

@@ -59,6 +59,13 @@ local function parse(path)
   return nil, newer and ("record %s: %s"):format(path, message)
 end
 
+---The record in a file.
+---@param path string
+---@return table? record nil where there is none, or none that can be read
+function M.at(path)
+  return (parse(path))
+end
+
 ---The record of an attachment.
 ---@param call table
 ---@return table? record nil where there is none

@@ -11,7 +11,7 @@ local M = {}
 -- CNI's code for a script that is at fault.
 local FAULT <const> = 100
 
-local HOOKS <const> = { key = true, merge = true, routes = true, plan = true }
+local HOOKS <const> = { key = true, merge = true, routes = true, plan = true, on_change = true }
 
 local BASE <const> = {
   "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget",
@@ -128,6 +128,13 @@ end
 function verbs.plan(inmate, request)
   local plan, message, code = inmate.hooks.plan(request.plan, request.ctx)
   return { value = plan, message = message, code = code, line = line_of(inmate, "plan") }
+end
+
+function verbs.on_change(inmate, request)
+  local hook <const> = inmate.hooks.on_change
+  if not hook then return { value = "withdraw" } end
+  local value, message, code = hook(request.event, request.ctx)
+  return { value = value, message = message, code = code, line = line_of(inmate, "on_change") }
 end
 
 ---Makes the function that a cage serves for a script.

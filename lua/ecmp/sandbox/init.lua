@@ -213,6 +213,23 @@ function Script:plan(plan, ctx)
   return changed
 end
 
+---Asks what is to become of a gateway that is missed; without the hook it is withdrawn.
+---@param event table `{ gateway, dev, network, segment, state = "down" }`
+---@param ctx? table
+---@return "withdraw"|"keep"|nil answer, string? message, string|integer|nil code
+function Script:on_change(event, ctx)
+  local answer, message, code = ask(self, { verb = "on_change", event = event, ctx = ctx or {} })
+  if not answer then return nil, message, code end
+  local value
+  value, message, code = value_of(self, answer, "on_change")
+  if value == nil then return nil, message, code end
+  if value ~= "withdraw" and value ~= "keep" then
+    return fault(self, answer, ("on_change: 'withdraw' or 'keep' is due here, not %s")
+      :format(type(value) == "string" and "'" .. value .. "'" or "a " .. type(value)))
+  end
+  return value
+end
+
 ---Ends the script's process without waiting until the system has cleared it away.
 function Script:finish()
   self.cage:kill()

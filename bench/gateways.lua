@@ -5,7 +5,8 @@
 -- One segment, three gateways, hash by ports; the second gateway goes deaf, its link stays up. Every
 -- few milliseconds one packet of each of 20 flows that use it, and of 20 flows that do not, is sent;
 -- the loss lasts until a packet of each of the former arrives. Then the gateway hears again, in
--- silence, and comes back when it forwards again.
+-- silence, and comes back when it forwards again. The settings `watch...` run `ecmp watch` with
+-- probes each 100 ms, three of which count, and `--hold 0`.
 local ecmp <const> = require "ecmp"
 local netns <const> = require "ecmp.netns"
 local sys <const> = require "ecmp.sys"
@@ -31,6 +32,36 @@ local function use_neigh(lab)
   assert(lab.pod.sysctl:set("net.ipv4.fib_multipath_use_neigh", 1))
 end
 
+local function gateway_states()
+  local json <const> = require "ecmp.json"
+  local status <const> = json.decode(sys.read "/run/cni/ecmp/health/status" or "{}")
+  return status.gateways or {}
+end
+
+-- Waits until a watcher has heard of all gateways.
+local function await_up(count)
+  local deadline <const> = sys.monotonic() + 15
+  repeat
+    sys.sleep(0.05)
+    local up = 0
+    for _, one in ipairs(gateway_states()) do up = up + (one.state == "up" and 1 or 0) end
+    if up >= count then return end
+  until sys.monotonic() > deadline
+  error "the watcher does not hear of the gateways"
+end
+
+local PROGRAM <const> = os.getenv "ECMP" or "build/bin/ecmp"
+
+local function watch(lab, words, count)
+  sys.unlink "/run/cni/ecmp/health/status"
+  local line <const> = ("exec %s watch --netns %s --hold 0 %s default 2>/dev/null"):format(PROGRAM,
+    lab:path "pod", words)
+  local pid <const> = assert(sys.spawn { argv = { "sh", "-c", line }, detach = true }).pid
+  local running <const> = setmetatable({}, { __close = function() sys.kill(pid, "KILL") end })
+  await_up(count or 2 * #lab.gateways)
+  return running
+end
+
 -- What each setting does to a pod; the result, if any, is closed when the round is over.
 local settings <const> = {
   nothing = function() end,
@@ -43,7 +74,19 @@ local settings <const> = {
     use_neigh(lab)
     set_managed(lab, { reachable = 500, retrans = 100 })
   end,
+  watch = function(lab) return watch(lab, "--probe icmp") end,
+  ["watch-neigh"] = function(lab) return watch(lab, "--probe neigh") end,
+  ["watch-dead"] = function(lab) return watch(lab, "--probe icmp") end,
+  ["watch-target"] = function(lab)
+    assert(lab.server.sysctl:set("net.ipv4.conf.all.ignore_routes_with_linkdown", 1))
+    assert(lab.server.route:replace { dst = "10.0.0.0/24", via = "10.1.1.1" })
+    return watch(lab, "--target " .. lab.address[4])
+  end,
 }
+
+-- How the gateway dies, where it does not go deaf; and whether one family alone is measured.
+local deaths <const> = { ["watch-dead"] = "dead", ["watch-target"] = "uplink" }
+local only_family <const> = { ["watch-target"] = 4 }
 
 -- Source ports of flows that the kernel sends by the gateway, and of others.
 local function choose_flows(lab, family)
@@ -90,7 +133,7 @@ local function forwarded_by_dead(lab)
   return (string.unpack("<I8", link:raw(23), 9)) -- IFLA_STATS64: tx_packets
 end
 
-local function measure(lab, family)
+local function measure(lab, family, death)
   local listener <close> = assert(sys.udp_bind(netns.path(lab.spaces.server),
     family == 4 and "0.0.0.0" or "::", 4000))
   local round <const> = { lab = lab, listener = listener, lost = 0 }
@@ -102,7 +145,7 @@ local function measure(lab, family)
     exchange(round, round.others)
     sys.sleep(PAUSE)
   end
-  assert(lab:cut(DEAD, "deaf"))
+  assert(lab:cut(DEAD, death or "deaf"))
   local loss <const> = until_arrived(round, PATIENCE.loss, function()
     local arrived <const>, sent <const> = exchange(round, round.own)
     return arrived == sent and sent == FLOWS
@@ -135,13 +178,13 @@ local function summary(list, rounds)
 end
 
 local function run(name, rounds)
-  for _, family in ipairs { 4, 6 } do
+  for _, family in ipairs { only_family[name] or 4, not only_family[name] and 6 or nil } do
     local losses <const>, backs <const> = {}, {}
     local lost = 0
     for _ = 1, rounds do
       local lab <close> = new_lab()
       local setting <close> = settings[name](lab)
-      local loss <const>, back <const>, others <const> = measure(lab, family)
+      local loss <const>, back <const>, others <const> = measure(lab, family, deaths[name])
       losses[#losses + 1], backs[#backs + 1], lost = loss, back, lost + others
       _ = setting
     end

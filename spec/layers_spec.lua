@@ -182,7 +182,7 @@ describe("lua/ecmp/", function()
   -- Each folder or file at the top, and those that it may require beside itself.
   local LOW <const> = { "csrc", "version", "json", "errors", "undo", "log" }
   local ROUTES <const> = above(LOW, "fib", "group", "plan", "rule")
-  local FLOW <const> = above(ROUTES, "nl", "sandbox", "cni")
+  local FLOW <const> = above(ROUTES, "nl", "sandbox", "cni", "health")
   local PROMPT <const> = above(ROUTES, "nl", "netns")
   local LAYERS <const> = {
     version = {}, json = { "csrc" }, errors = LOW, undo = LOW, log = LOW,

@@ -125,7 +125,7 @@ local texts <const> = {
   withdraw = "gateway %(gateway) is out",
   ["return"] = "gateway %(gateway) is back",
   kept = "gateway %(gateway) is missed, and kept by the script",
-  edited = "%(routes) routes changed in %(milliseconds) ms",
+  edited = "%(routes) IPv%(family) routes changed in %(milliseconds) ms",
   repaired = "%(attachment): %(objects) next-hop objects and routes put back",
   error = "%(attachment)%(segment) %(gateway)%(route): %(message)",
 }

@@ -166,8 +166,8 @@ local function sync(self, segment)
     local g <const> = segment.gateways[name]
     return g ~= nil and g.out
   end
-  local began <const>, done = sys.monotonic(), 0
   for _, family in ipairs { 4, 6 } do
+    local began <const>, done = sys.monotonic(), 0
     for _, member in ipairs(segment.members) do
       member:sync(family, is_out, segment.config.min, function(entry, ok, message)
         if ok then
@@ -179,10 +179,10 @@ local function sync(self, segment)
         end
       end)
     end
-  end
-  if done > 0 then
-    log(self, { event = "edited", segment = segment.name, routes = done,
-      milliseconds = math.floor((sys.monotonic() - began) * 1000 + 0.5) })
+    if done > 0 then
+      log(self, { event = "edited", segment = segment.name, family = family, routes = done,
+        milliseconds = math.floor((sys.monotonic() - began) * 1000 + 0.5) })
+    end
   end
 end
 

@@ -1,5 +1,6 @@
 /*
- * Messages as a hostile kernel might send them: every way to look at a view, and what it says given back.
+ * Messages as a hostile kernel might send them: every way to look at a view, and what it says given
+ * back.
  *
  * MODULE: rtnl
  */
@@ -9,7 +10,8 @@ static const char chunk[] =
 	"local object, bytes = ...\n"
 	"local view = rtnl.decode(object, bytes)\n"
 	"if not view then return end\n"
-	"for _, how in ipairs { {}, { details = true }, { table = true, line = true }, { brief = true } } do\n"
+	"for _, how in ipairs { {}, { details = true }, { table = true, line = true }, { brief = "
+	"true } } do\n"
 	"  must(type(view:text(how)) == 'string')\n"
 	"end\n"
 	"for key, value in pairs(view) do must(value ~= nil and view[key] ~= nil, key) end\n"

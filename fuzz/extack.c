@@ -1,8 +1,8 @@
 /*
  * Refusals as a hostile kernel might send them, and offsets that point anywhere into a request.
  *
- * An input is: what to take the answer for, its flags, the object of the request, the request's length, the request,
- * and the answer behind its header.
+ * An input is: what to take the answer for, its flags, the object of the request, the request's
+ * length, the request, and the answer behind its header.
  *
  * MODULE: rtnl
  */
@@ -12,12 +12,14 @@ struct refusal_input {
 	uint8_t done, flags, object, request;
 };
 
-static void ask_path(lua_State *L, const struct refusal_input *in, const uint8_t *request, size_t length, size_t offset)
+static void ask_path(lua_State *L, const struct refusal_input *in, const uint8_t *request,
+		     size_t length, size_t offset)
 {
 	size_t count = 0;
 	while (rtnl_objects[count].name)
 		count++;
-	uint8_t *copy = malloc(length ? length : 1); /* of its own size, so that one byte too far is seen */
+	uint8_t *copy =
+		malloc(length ? length : 1); /* of its own size, so that one byte too far is seen */
 	memcpy(copy, request, length);
 	push_field_path(L, rtnl_objects[in->object % count].schema, copy, length, offset);
 	free(copy);

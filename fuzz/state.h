@@ -1,6 +1,7 @@
 /*
- * What the fuzz targets share: one Lua state with ecmp.rtnl in it and a chunk that is called with each input. The chunk
- * may raise, which is how wrong input is answered; what it asserts with `must` may not fail.
+ * What the fuzz targets share: one Lua state with ecmp.rtnl in it and a chunk that is called with
+ * each input. The chunk may raise, which is how wrong input is answered; what it asserts with
+ * `must` may not fail.
  */
 #ifndef ECMP_FUZZ_STATE_H
 #define ECMP_FUZZ_STATE_H
@@ -14,7 +15,8 @@
 
 int luaopen_ecmp_rtnl(lua_State *L);
 
-/* What the state holds from one input to the next is no leak, and looking for some each time would take all the time. */
+/* What the state holds from one input to the next is no leak, and looking for some each time would
+ * take all the time. */
 const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)
@@ -46,11 +48,12 @@ static lua_State *fuzz_state(const char *chunk)
 	return L;
 }
 
-/* Calls the chunk with the object the first byte names and the other bytes; one garbage collection in 1024 calls. */
+/* Calls the chunk with the object the first byte names and the other bytes; one garbage collection
+ * in 1024 calls. */
 static int fuzz_call(lua_State *L, const uint8_t *data, size_t size)
 {
-	static const char *const objects[] = {"route", "nexthop", "bucket", "link", "addr", "rule", "neigh", "flow",
-						"vlan"};
+	static const char *const objects[] = {"route", "nexthop", "bucket", "link", "addr",
+					      "rule",  "neigh",	  "flow",   "vlan"};
 	if (size == 0)
 		return 0;
 	lua_pushvalue(L, 1);

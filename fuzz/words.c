@@ -1,5 +1,6 @@
 /*
- * What people type after `ip OBJECT add`: any text is a table or a message; what encodes and prints is understood again.
+ * What people type after `ip OBJECT add`: any text is a table or a message; what encodes and prints
+ * is understood again.
  *
  * MODULE: rtnl
  */

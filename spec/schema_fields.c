@@ -17,7 +17,7 @@ enum {
 	PATH_SIZE = 256
 };
 
-struct place {
+struct cursor {
 	const struct schema *above[DEEPEST]; /* whose fields these are fields of */
 	int depth;
 	char path[PATH_SIZE];
@@ -34,26 +34,26 @@ static int number_of(const struct schema *s)
 	return i;
 }
 
-static void walk(const struct place *at, const struct schema *s);
+static void walk(const struct cursor *at, const struct schema *s);
 
-static void walk_below(const struct place *at, const struct schema *s, const char *key)
+static void walk_below(const struct cursor *at, const struct schema *s, const char *key)
 {
-	struct place below = *at;
+	struct cursor below = *at;
 	snprintf(below.path, PATH_SIZE, "%s.%s", at->path, key);
 	walk(&below, s);
 }
 
-static void walk_variant(const struct place *at, const struct field *f, const struct variant *v)
+static void walk_variant(const struct cursor *at, const struct field *f, const struct variant *v)
 {
-	struct place below = *at;
-	if (f->kind == K_UNION)
+	struct cursor below = *at;
+	if (f->type == FIELD_UNION)
 		snprintf(below.path, PATH_SIZE, "%s{%s=%s}", at->path, f->key, v->name);
 	else
 		snprintf(below.path, PATH_SIZE, "%s.%s{%s}", at->path, f->key, v->name);
 	walk(&below, v->schema);
 }
 
-static void print_field(const struct place *at, const struct schema *s, const struct field *f)
+static void print_field(const struct cursor *at, const struct schema *s, const struct field *f)
 {
 	static const struct {
 		uint16_t flag;
@@ -69,12 +69,12 @@ static void print_field(const struct place *at, const struct schema *s, const st
 	putchar('\n');
 }
 
-static void walk_field(const struct place *at, const struct schema *s, const struct field *f)
+static void walk_field(const struct cursor *at, const struct schema *s, const struct field *f)
 {
 	const struct variant *v = f->variants;
-	if (f->key && f->kind != K_UNION)
+	if (f->key && f->type != FIELD_UNION)
 		print_field(at, s, f);
-	if (f->sub && (f->flags & F_HOIST || !f->key))
+	if (f->sub && (f->flags & F_FLATTEN || !f->key))
 		walk(at, f->sub);
 	else if (f->sub)
 		walk_below(at, f->sub, f->key);
@@ -83,23 +83,23 @@ static void walk_field(const struct place *at, const struct schema *s, const str
 }
 
 /* The other end of a veth is a link, too: each schema once on the way down. */
-static void walk(const struct place *at, const struct schema *s)
+static void walk(const struct cursor *at, const struct schema *s)
 {
-	struct place here = *at;
+	struct cursor here = *at;
 	for (int i = 0; i < at->depth; i++)
 		if (at->above[i] == s)
 			return;
 	if (at->depth == DEEPEST)
 		return;
 	here.above[here.depth++] = s;
-	for (const struct field *f = s->rows; f->kind != K_NONE; f++)
+	for (const struct field *f = s->fields; f->type != FIELD_NONE; f++)
 		walk_field(&here, s, f);
 }
 
 int main(void)
 {
 	for (const struct object *o = rtnl_objects; o->name; o++) {
-		struct place at = {.depth = 0};
+		struct cursor at = {.depth = 0};
 		snprintf(at.path, PATH_SIZE, "%s", o->name);
 		walk(&at, o->schema);
 	}

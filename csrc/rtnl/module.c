@@ -33,11 +33,11 @@ static int parse(lua_State *L)
 	const struct object *o = check_object_name(L, 1);
 	size_t length;
 	const char *text = luaL_checklstring(L, 2, &length);
-	struct arena *bytes = arena_new(L);
+	struct buffer *bytes = buffer_new(L);
 	struct value part;
 	if (parse_words(L, bytes, NULL, o, text, length, &part)) {
 		push_part(L, bytes, &part);
-		arena_free(bytes);
+		buffer_free(bytes);
 		return 1;
 	}
 	luaL_pushfail(L);
@@ -53,12 +53,12 @@ static int view(lua_State *L)
 	luaL_checktype(L, 2, LUA_TTABLE);
 	bool request = lua_toboolean(L, 3);
 	lua_settop(L, 2);
-	names_new(L, 0);
-	struct arena *a = arena_new(L);
+	ifnames_new(L, 0);
+	struct buffer *a = buffer_new(L);
 	struct encoder e = {.L = L, .out = a, .names = 3, .verb = request ? VERB_ADD : VERB_PRINT};
 	encode_message(&e, o->schema, 2);
 	view_push(L, o, o->add, 0, a->base, a->length, 3);
-	arena_free(a);
+	buffer_free(a);
 	return 1;
 }
 
@@ -69,11 +69,11 @@ static int check(lua_State *L)
 	const struct object *o = check_object_name(L, 1);
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 2);
-	names_new(L, 0);
-	struct arena *a = arena_new(L);
+	ifnames_new(L, 0);
+	struct buffer *a = buffer_new(L);
 	struct encoder e = {.L = L, .out = a, .names = 3, .verb = VERB_ADD};
 	encode_message(&e, o->schema, 2);
-	arena_free(a);
+	buffer_free(a);
 	return 0;
 }
 
@@ -83,14 +83,14 @@ static int decode(lua_State *L)
 	const struct object *o = check_object_name(L, 1);
 	size_t length;
 	const char *bytes = luaL_checklstring(L, 2, &length);
-	if (length < o->schema->head) {
+	if (length < o->schema->header_size) {
 		luaL_pushfail(L);
 		lua_pushfstring(L, "%d bytes are no %s: its header takes %d", (int)length,
-				o->schema->name, (int)o->schema->head);
+				o->schema->name, (int)o->schema->header_size);
 		return 2;
 	}
 	lua_settop(L, 2);
-	names_new(L, 0);
+	ifnames_new(L, 0);
 	view_push(L, o, o->add, 0, (const uint8_t *)bytes, length, 3);
 	return 1;
 }
@@ -107,18 +107,18 @@ static int explain(lua_State *L)
 	struct nlmsghdr head;
 	struct extack x;
 	int error;
-	luaL_argcheck(L, request_length >= o->schema->head, 2, "shorter than its header");
+	luaL_argcheck(L, request_length >= o->schema->header_size, 2, "shorter than its header");
 	luaL_argcheck(L, length >= sizeof(head), 3, "shorter than its header");
 	memcpy(&head, reply, sizeof(head));
 	luaL_argcheck(L, head.nlmsg_len >= sizeof(head) && head.nlmsg_len <= length, 3,
 		      "its length lies");
 	lua_settop(L, 3);
-	names_new(L, 0);
-	struct arena *a = arena_new(L); /* strings need not lie where a message may */
-	memcpy(arena_reserve(L, a, NLMSG_ALIGN(length)), reply, length);
+	ifnames_new(L, 0);
+	struct buffer *a = buffer_new(L); /* strings need not lie where a message may */
+	memcpy(buffer_reserve(L, a, NLMSG_ALIGN(length)), reply, length);
 	luaL_argcheck(L, read_extack((const void *)a->base, &x, &error), 3,
 		      "too short for an answer");
-	return refusal(L, &x, error, o, "add", (const uint8_t *)request, request_length, 4);
+	return push_refused(L, &x, error, o, "add", (const uint8_t *)request, request_length, 4);
 }
 
 /* rtnl.own(): the chunk of the calling function belongs to the library; errors are reported at its
@@ -175,14 +175,14 @@ static const luaL_Reg functions[] = {
 	{"is_view", is_view},
 	{"nearest", nearest},
 	{"explain", explain},
-	{"site", site_set},
+	{"site", rt_names_set},
 	{"group", group_routes},
 	{"match", match_routes},
 	{"list", list_new},
 	{"lines", lines_new},
 	{"slot", list_slot},
 	{"text", views_text},
-	{"beyond", route_beyond},
+	{"beyond", route_over_limit},
 	{"near", near_routes},
 	{"slots", list_slots},
 	{"run", run_of_steps},
@@ -231,7 +231,7 @@ int luaopen_ecmp_rtnl(lua_State *L)
 {
 	lua_newtable(L);
 	lua_setfield(L, LUA_REGISTRYINDEX, "ecmp.own");
-	arena_register(L);
+	buffer_register(L);
 	index_register(L);
 	view_register(L);
 	list_register(L);

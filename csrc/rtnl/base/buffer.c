@@ -10,15 +10,15 @@
 
 #include "common/export.h"
 
-#define ARENA "ecmp.rtnl.arena"
+#define BUFFER_TYPE "ecmp.rtnl.buffer"
 
-static int arena_gc(lua_State *L)
+static int buffer_gc(lua_State *L)
 {
-	arena_free(luaL_checkudata(L, 1, ARENA));
+	buffer_free(luaL_checkudata(L, 1, BUFFER_TYPE));
 	return 0;
 }
 
-void arena_free(struct arena *a)
+void buffer_free(struct buffer *a)
 {
 	if (a->base)
 		a->alloc(a->ud, a->base, a->capacity, 0);
@@ -26,16 +26,16 @@ void arena_free(struct arena *a)
 	a->length = a->capacity = 0;
 }
 
-struct arena *arena_new(lua_State *L)
+struct buffer *buffer_new(lua_State *L)
 {
-	struct arena *a = lua_newuserdatauv(L, sizeof(*a), 0);
-	*a = (struct arena){.base = NULL};
+	struct buffer *a = lua_newuserdatauv(L, sizeof(*a), 0);
+	*a = (struct buffer){.base = NULL};
 	a->alloc = lua_getallocf(L, &a->ud);
-	luaL_setmetatable(L, ARENA);
+	luaL_setmetatable(L, BUFFER_TYPE);
 	return a;
 }
 
-void arena_grow(lua_State *L, struct arena *a, size_t need)
+void buffer_grow(lua_State *L, struct buffer *a, size_t need)
 {
 	size_t capacity = a->capacity ? a->capacity : 512;
 	while (capacity < need)
@@ -51,10 +51,10 @@ void arena_grow(lua_State *L, struct arena *a, size_t need)
 	a->capacity = capacity;
 }
 
-void arena_register(lua_State *L)
+void buffer_register(lua_State *L)
 {
-	luaL_newmetatable(L, ARENA);
-	lua_pushcfunction(L, arena_gc);
+	luaL_newmetatable(L, BUFFER_TYPE);
+	lua_pushcfunction(L, buffer_gc);
 	lua_setfield(L, -2, "__gc");
 	lua_pop(L, 1);
 }

@@ -9,32 +9,32 @@
 #include <stdint.h>
 #include <string.h>
 
-struct arena {
+struct buffer {
 	lua_Alloc alloc; /* the state's own allocator: its limits hold here too */
 	void *ud;
 	uint8_t *base;
 	size_t length, capacity;
 };
 
-struct arena *arena_new(lua_State *L); /* [] -> [arena] */
-void arena_grow(lua_State *L, struct arena *a, size_t need);
-void arena_free(struct arena *a);
-void arena_register(lua_State *L);
+struct buffer *buffer_new(lua_State *L); /* [] -> [buffer] */
+void buffer_grow(lua_State *L, struct buffer *a, size_t need);
+void buffer_free(struct buffer *a);
+void buffer_register(lua_State *L);
 
 /* Room at the end, counted in, to be filled by the caller. */
-static inline uint8_t *arena_room(lua_State *L, struct arena *a, size_t more)
+static inline uint8_t *buffer_room(lua_State *L, struct buffer *a, size_t more)
 {
 	if (a->capacity - a->length < more)
-		arena_grow(L, a, a->length + more);
+		buffer_grow(L, a, a->length + more);
 	uint8_t *room = a->base + a->length;
 	a->length += more;
 	return room;
 }
 
 /* The same, zeroed. */
-static inline uint8_t *arena_reserve(lua_State *L, struct arena *a, size_t more)
+static inline uint8_t *buffer_reserve(lua_State *L, struct buffer *a, size_t more)
 {
-	return memset(arena_room(L, a, more), 0, more);
+	return memset(buffer_room(L, a, more), 0, more);
 }
 
 #endif

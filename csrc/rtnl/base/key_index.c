@@ -1,7 +1,7 @@
 /*
- * From keys to rows. Each schema has one Lua table (key -> row number) in the registry: Lua's
+ * From keys to fields. Each schema has one Lua table (key -> field number) in the registry: Lua's
  * interned strings are the hash, and two Lua states share nothing. Also here: what to say about a
- * key that no row has.
+ * key that no field has.
  */
 #define _GNU_SOURCE
 #include "rtnl/base/key_index.h"
@@ -11,18 +11,19 @@
 
 #include "common/export.h"
 
-/* [] -> [index table]; the rows of hoisted nests count for the row of the nest */
-static void index_rows(lua_State *L, const struct field *rows, int as_row)
+/* [] -> [index table]; the fields of flattened nests count for the field of the nest */
+static void index_fields(lua_State *L, const struct field *fields, int as_field)
 {
-	for (int i = 0; rows[i].kind != K_NONE; i++) {
-		const struct field *f = &rows[i];
-		int row = as_row >= 0 ? as_row : i;
-		if (f->kind == K_NEST && (f->flags & F_HOIST))
-			index_rows(L, f->sub->rows, row);
+	for (int i = 0; fields[i].type != FIELD_NONE; i++) {
+		const struct field *f = &fields[i];
+		int field = as_field >= 0 ? as_field : i;
+		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
+			index_fields(L, f->sub->fields, field);
 		if (!f->key)
 			continue;
-		if (lua_getfield(L, -1, f->key) == LUA_TNIL) { /* the first of rows with one key */
-			lua_pushinteger(L, row);
+		if (lua_getfield(L, -1, f->key) ==
+		    LUA_TNIL) { /* the first of fields with one key */
+			lua_pushinteger(L, field);
 			lua_setfield(L, -3, f->key);
 		}
 		lua_pop(L, 1);
@@ -36,7 +37,7 @@ void push_index(lua_State *L, const struct schema *schema)
 		return;
 	lua_pop(L, 1);
 	lua_newtable(L);
-	index_rows(L, schema->rows, -1);
+	index_fields(L, schema->fields, -1);
 	lua_pushvalue(L, -1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, schema);
 }
@@ -55,9 +56,9 @@ int index_lookup(lua_State *L, const struct schema *schema, int key)
 	push_index(L, schema);
 	lua_pushvalue(L, key);
 	int type = lua_rawget(L, -2);
-	int row = type == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : -1;
+	int field = type == LUA_TNUMBER ? (int)lua_tointeger(L, -1) : -1;
 	lua_pop(L, 2);
-	return row;
+	return field;
 }
 
 /* Words people bring from elsewhere, and ours. */
@@ -93,13 +94,13 @@ static size_t min3(size_t a, size_t b, size_t c)
 /* Levenshtein, with a neighbouring swap counted once, on the error path only. */
 static size_t distance(const char *a, const char *b)
 {
-	size_t row[3][33], n = strlen(a), m = strlen(b);
+	size_t line[3][33], n = strlen(a), m = strlen(b);
 	if (n > 32 || m > 32)
 		return 99;
 	for (size_t j = 0; j <= m; j++)
-		row[0][j] = j;
+		line[0][j] = j;
 	for (size_t i = 1; i <= n; i++) {
-		size_t *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+		size_t *now = line[i % 3], *last = line[(i + 2) % 3], *before = line[(i + 1) % 3];
 		now[0] = i;
 		for (size_t j = 1; j <= m; j++) {
 			now[j] = min3(last[j] + 1, now[j - 1] + 1,
@@ -109,7 +110,7 @@ static size_t distance(const char *a, const char *b)
 				now[j] = before[j - 2] + 1;
 		}
 	}
-	return row[n % 3][m];
+	return line[n % 3][m];
 }
 
 /* The best so far: of two as near, the first in the alphabet, in whatever order they come. */
@@ -132,11 +133,11 @@ static void consider(struct nearest *n, const char *word)
 	n->best = word;
 }
 
-static void consider_rows(struct nearest *n, const struct field *rows)
+static void consider_fields(struct nearest *n, const struct field *fields)
 {
-	for (const struct field *f = rows; f->kind != K_NONE; f++) {
-		if (f->kind == K_NEST && (f->flags & F_HOIST))
-			consider_rows(n, f->sub->rows);
+	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
+		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
+			consider_fields(n, f->sub->fields);
 		if (f->key)
 			consider(n, f->key);
 	}
@@ -147,13 +148,13 @@ const char *nearest_key(lua_State *L, const struct schema *schema, const char *k
 	const char *word;
 	for (size_t at = 0; (word = synonym_of(key, &at));) {
 		lua_pushstring(L, word);
-		int row = index_lookup(L, schema, -1);
+		int field = index_lookup(L, schema, -1);
 		lua_pop(L, 1);
-		if (row >= 0)
+		if (field >= 0)
 			return word;
 	}
 	struct nearest n = nearest_to(key);
-	consider_rows(&n, schema->rows);
+	consider_fields(&n, schema->fields);
 	return n.best;
 }
 

@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A key once found: where the string lies and which row of which schema it names. */
+/* A key once found: where the string lies and which field of which schema it names. */
 struct known_key {
 	const void *key;
 	const struct schema *schema;
-	int row;
+	int field;
 };
 
 enum {
@@ -25,9 +25,9 @@ struct key_cache {
 	struct known_key known[KNOWN_KEYS];
 };
 
-/* Where a key is known. Keys of rows are never collected, so their addresses tell them. */
-static inline struct known_key *known_place(struct key_cache *c, const struct schema *schema,
-					    const void *key)
+/* Where a key is known. Keys of fields are never collected, so their addresses tell them. */
+static inline struct known_key *known_slot(struct key_cache *c, const struct schema *schema,
+					   const void *key)
 {
 	size_t place = ((uintptr_t)key >> 4 ^ (uintptr_t)schema >> 5) % KNOWN_KEYS;
 	struct known_key *known = &c->known[place];
@@ -37,8 +37,8 @@ static inline struct known_key *known_place(struct key_cache *c, const struct sc
 }
 
 void index_register(lua_State *L);			    /* makes the tables of all schemas */
-void push_index(lua_State *L, const struct schema *schema); /* [] -> [key -> row] */
-int index_lookup(lua_State *L, const struct schema *schema, int key); /* row number, or -1 */
+void push_index(lua_State *L, const struct schema *schema); /* [] -> [key -> field] */
+int index_lookup(lua_State *L, const struct schema *schema, int key); /* field number, or -1 */
 
 /* The key, or the key of the table at `words`, that may have been meant; NULL where none is near.
  */

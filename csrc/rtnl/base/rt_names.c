@@ -33,7 +33,7 @@ static const char *file_of(const struct word *words)
 
 /* rtnl.site(reader): the function that reads a file of /etc/iproute2; it returns a table of names
  * by number and of numbers by name */
-int site_set(lua_State *L)
+int rt_names_set(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TFUNCTION);
 	lua_settop(L, 1);
@@ -45,7 +45,7 @@ int site_set(lua_State *L)
 }
 
 /* [] -> [table of the file, or nil] */
-static void push_site(lua_State *L, const char *file)
+static void push_rt_names(lua_State *L, const char *file)
 {
 	if (lua_getfield(L, LUA_REGISTRYINDEX, registry_key) != LUA_TTABLE)
 		return;
@@ -62,13 +62,13 @@ static void push_site(lua_State *L, const char *file)
 
 /* Replaces what is on top of the stack, a name or a number, by the other where the site has it.
  * [value] -> [value] */
-void site_swap(lua_State *L, const struct word *words)
+void rt_name_swap(lua_State *L, const struct word *words)
 {
 	const char *file = file_of(words);
 	if (!file)
 		return;
 	luaL_checkstack(L, 6, "too many values");
-	push_site(L, file);
+	push_rt_names(L, file);
 	if (lua_istable(L, -1)) {
 		lua_pushvalue(L, -2);
 		if (lua_rawget(L, -2) != LUA_TNIL)

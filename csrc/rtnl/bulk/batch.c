@@ -1,5 +1,5 @@
 /*
- * Many changes with many in flight. Messages are encoded into the arena in windows. Where the
+ * Many changes with many in flight. Messages are encoded into the buffer in windows. Where the
  * changes do not depend on each other they are sent in stripes, the order the kernel's IPv4 table
  * likes best.
  */
@@ -43,12 +43,12 @@ static void read_verb(struct batch *b, size_t i, struct change *c)
 		if (sscanf(said, "%15s %15s %c", object, verb, &more) != 2)
 			bad_change(L, i, "{ \"route add\", { ... } } expected");
 		const struct object *o = object_by_name(object);
-		const struct verb_row *v = verb_by_name(verb);
+		const struct verb_flags *v = verb_by_name(verb);
 		if (!o || !v || v->verb == VERB_GET || !o->add)
 			bad_change(L, i,
 				   lua_pushfstring(L, "'%s' is nothing a batch can do", said));
 		b->object = (uint8_t)(o - rtnl_objects);
-		b->verb = (uint8_t)(v - verb_rows);
+		b->verb = (uint8_t)(v - verb_table);
 		b->said = said;
 		lua_pushvalue(L, -1);
 		lua_replace(L, b->verbs);
@@ -80,7 +80,7 @@ static void set_failure(struct batch *b, size_t i)
 static bool same_kernel(struct batch *b, int list)
 {
 	lua_State *L = b->L;
-	list_names(L, list);
+	list_ifnames(L, list);
 	lua_rawgeti(L, -1, 0);
 	lua_rawgeti(L, b->names, 0);
 	bool same = lua_rawequal(L, -1, -2);
@@ -104,13 +104,13 @@ static void encode_listed(struct batch *b, const struct route_list *l, size_t i,
 	const struct view *v = list_view(l, (size_t)n);
 	b->encoder.family = v->data[0];
 	b->encoder.start = b->s->out->length;
-	memcpy(arena_room(L, b->s->out, v->length), v->data, v->length);
-	check_fit(&b->encoder, o->schema);
+	memcpy(buffer_room(L, b->s->out, v->length), v->data, v->length);
+	check_dump_limit(&b->encoder, o->schema);
 }
 
 /* Whether a change to an IPv4 route may be what the gateway of another is found by: gateways are
  * looked for among routes that have none themselves, whose scope says so. */
-static bool may_lead(const struct verb_row *v, const struct rtmsg *m)
+static bool may_lead(const struct verb_flags *v, const struct rtmsg *m)
 {
 	return v->verb != VERB_DEL &&
 	       (v->flags & NLM_F_REPLACE || m->rtm_scope != RT_SCOPE_UNIVERSE);
@@ -121,7 +121,7 @@ static bool may_lead(const struct verb_row *v, const struct rtmsg *m)
 static void leave_out(struct batch *b, size_t i, struct change *c)
 {
 	struct nlmsghdr *m = (void *)(b->s->out->base + c->at);
-	lacking(b->L, &b->encoder, &rtnl_objects[c->object], verb_rows[c->verb].name);
+	push_missing(b->L, &b->encoder, &rtnl_objects[c->object], verb_table[c->verb].name);
 	set_failure(b, i);
 	m->nlmsg_type = NLMSG_NOOP;
 	m->nlmsg_flags = NLM_F_REQUEST;
@@ -139,8 +139,8 @@ static void encode_change(struct batch *b, size_t i)
 		bad_change(L, i, "{ \"route add\", { ... } } expected");
 	read_verb(b, i, &c);
 	const struct object *o = &rtnl_objects[c.object];
-	const struct verb_row *v = &verb_rows[c.verb];
-	c.sharable = o->schema == &schema_route && v <= &verb_rows[1]; /* add, replace */
+	const struct verb_flags *v = &verb_table[c.verb];
+	c.sharable = o->schema == &schema_route && v <= &verb_table[1]; /* add, replace */
 	c.at = (uint32_t)begin_message(L, b->s, v->verb == VERB_DEL ? o->del : o->add,
 				       NLM_F_REQUEST | v->flags);
 	b->encoder.verb = v->verb;
@@ -158,7 +158,7 @@ static void encode_change(struct batch *b, size_t i)
 	lua_settop(L, top + 1);
 	if (lua_rawlen(L, -1) >= 2 && !is_list(L, l ? 3 : 2))
 		bad_change(L, i, "{ \"route add\", { ... } } and nothing else expected");
-	bool unfit = b->encoder.refused && strcmp(b->encoder.lacking, "device") != 0;
+	bool unfit = b->encoder.refused && strcmp(b->encoder.missing, "device") != 0;
 	if (unfit)
 		leave_out(b, i, &c);
 	else if (may_join(v, &b->encoder, o))
@@ -167,7 +167,7 @@ static void encode_change(struct batch *b, size_t i)
 	c.ipv4 = b->encoder.family == AF_INET && o->schema == &schema_route && !unfit;
 	if (c.ipv4 && may_lead(v, (const void *)(b->s->out->base + c.at + NLMSG_HDRLEN)))
 		b->tied = true;
-	memcpy(arena_room(L, b->changes, sizeof(c)), &c, sizeof(c));
+	memcpy(buffer_room(L, b->changes, sizeof(c)), &c, sizeof(c));
 	lua_settop(L, top);
 }
 
@@ -175,8 +175,8 @@ static void encode_change(struct batch *b, size_t i)
 static void take_joined(struct batch *b, size_t i, const struct nlmsghdr *answer)
 {
 	lua_State *L = b->L;
-	int hops = hops_beyond((const uint8_t *)answer + NLMSG_HDRLEN,
-			       answer->nlmsg_len - NLMSG_HDRLEN);
+	int hops = hops_over_limit((const uint8_t *)answer + NLMSG_HDRLEN,
+				   answer->nlmsg_len - NLMSG_HDRLEN);
 	if (answer->nlmsg_type != RTM_NEWROUTE || hops == 0)
 		return;
 	lua_createtable(L, 0, 3);
@@ -203,10 +203,10 @@ static void take_refusal(struct pipe *p, size_t i, const struct nlmsghdr *answer
 	const struct nlmsghdr *m = message_at(b, i);
 	const uint8_t *sent = (const uint8_t *)m + NLMSG_HDRLEN;
 	size_t length = m->nlmsg_len - NLMSG_HDRLEN;
-	const struct arena *told = c->set ? share_refused(b, i) : NULL;
-	const char *request = push_request(L, o, verb_rows[c->verb].name, told ? told->base : sent,
+	const struct buffer *told = c->set ? share_refused(b, i) : NULL;
+	const char *request = push_request(L, o, verb_table[c->verb].name, told ? told->base : sent,
 					   told ? told->length : length, b->names);
-	refusal_of(L, request, &x, error, o, sent, length);
+	push_refused_request(L, request, &x, error, o, sent, length);
 	set_failure(b, b->first + i);
 	lua_settop(L, top);
 }
@@ -232,13 +232,13 @@ static void read_ahead(struct batch *b, size_t from, size_t total)
 static void add_to_order(struct batch *b, size_t i)
 {
 	uint32_t n = (uint32_t)i;
-	memcpy(arena_room(b->L, b->order, sizeof(n)), &n, sizeof(n));
+	memcpy(buffer_room(b->L, b->order, sizeof(n)), &n, sizeof(n));
 }
 
 /*
  * In which order the window is sent: as given, or where nothing depends on anything, IPv4 routes in
  * stripes (0 16 32 ... 1 17 ...). Neighbours in the table share a node of its trie, which is built
- * anew for each of a row of neighbours; IPv6 keeps a plain tree and likes neighbours best.
+ * anew for each of a field of neighbours; IPv6 keeps a plain tree and likes neighbours best.
  */
 static void find_order(struct batch *b)
 {
@@ -304,16 +304,16 @@ int socket_batch(lua_State *L)
 	lua_Integer total = luaL_len(L, 2);
 	lua_createtable(L, (int)(total < 1 << 26 ? total : 0), 0);
 	b.results = 5;
-	names_new(L, 1);
+	ifnames_new(L, 1);
 	b.names = 6;
 	b.s->names = lua_topointer(L, b.names);
 	lua_pushnil(L);
 	b.verbs = 7;
 	b.encoder = (struct encoder){.L = L, .out = b.s->out, .names = b.names, .held = b.s->held};
 	drop_held(b.s, 0);
-	b.changes = arena_new(L);
+	b.changes = buffer_new(L);
 	pipe_open(L, &b.pipe, b.s, take_refusal, &b);
-	b.order = arena_new(L);
+	b.order = buffer_new(L);
 	for (size_t i = 0; i < (size_t)total;) {
 		b.first = i;
 		b.s->out->length = b.changes->length = 0;
@@ -335,9 +335,9 @@ int socket_batch(lua_State *L)
 		drop_held(b.s, 0);
 	}
 	b.s->out->length = 0;
-	arena_free(b.changes);
+	buffer_free(b.changes);
 	pipe_close(&b.pipe);
-	arena_free(b.order);
+	buffer_free(b.order);
 	lua_settop(L, 5);
 	return 1;
 }

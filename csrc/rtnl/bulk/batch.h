@@ -9,7 +9,7 @@
 
 struct change {
 	uint32_t at;	      /* of the nlmsghdr in the window */
-	uint8_t object, verb; /* rows of their tables */
+	uint8_t object, verb; /* fields of their tables */
 	bool ipv4;	      /* a route of that family */
 	bool sharable;	      /* a route that may refer to a next-hop object instead of hops */
 	uint32_t set;	      /* of the next hops that became an object it refers to, or 0 */
@@ -18,8 +18,8 @@ struct change {
 struct batch {
 	lua_State *L;
 	struct sock *s;
-	struct arena *changes; /* of the window: struct change */
-	struct arena *order;   /* of the window: numbers of changes */
+	struct buffer *changes; /* of the window: struct change */
+	struct buffer *order;	/* of the window: numbers of changes */
 	struct pipe pipe;
 	struct encoder encoder;
 	const char *said;     /* the text of the last change's verb, kept at stack index `verbs` */
@@ -48,6 +48,6 @@ int socket_batch(lua_State *L); /* Lua: socket:batch */
 
 struct sharing *check_sharing(lua_State *L, int index);
 void share_window(struct batch *b);
-const struct arena *share_refused(struct batch *b, size_t i); /* [] -> [arena] */
+const struct buffer *share_refused(struct batch *b, size_t i); /* [] -> [buffer] */
 
 #endif

@@ -30,16 +30,16 @@ static size_t reply_room(int fd)
 	return n > 16 ? n - 8 : 8;
 }
 
-/* [] -> [arena] */
+/* [] -> [buffer] */
 void pipe_open(lua_State *L, struct pipe *p, struct sock *s, take_answer *take, void *owner)
 {
-	*p = (struct pipe){.L = L, .s = s, .send = arena_new(L), .take = take, .owner = owner};
+	*p = (struct pipe){.L = L, .s = s, .send = buffer_new(L), .take = take, .owner = owner};
 	p->room = reply_room(mnl_socket_get_fd(s->nl));
 }
 
 void pipe_close(struct pipe *p)
 {
-	arena_free(p->send);
+	buffer_free(p->send);
 }
 
 /* Messages with these sequence numbers come next; those that are written into the pipe are counted
@@ -100,7 +100,7 @@ static uint8_t *room_for(struct pipe *p, size_t length)
 		pipe_flush(p);
 	p->last_at = p->send->length;
 	p->gathered++;
-	return arena_room(p->L, p->send, length);
+	return buffer_room(p->L, p->send, length);
 }
 
 void pipe_put(struct pipe *p, const struct nlmsghdr *m)

@@ -15,7 +15,7 @@ typedef void take_answer(struct pipe *p, size_t i, const struct nlmsghdr *answer
 struct pipe {
 	lua_State *L;
 	struct sock *s;
-	struct arena *send;
+	struct buffer *send;
 	uint32_t first; /* sequence number of message 0 */
 	size_t count;	/* of all that are sent */
 	size_t room;	/* answers the receive buffer holds */

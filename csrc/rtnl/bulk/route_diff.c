@@ -13,14 +13,14 @@
 enum {
 	HELD = 1,   /* stack indexes: the routes that are there */
 	WANTED = 2, /* those that are wanted */
-	STEPS = 10  /* the answer, behind what the reader keeps and the arenas */
+	STEPS = 10  /* the answer, behind what the reader keeps and the buffers */
 };
 
 struct match {
 	lua_State *L;
 	struct route_reader reader;
 	struct index x;
-	struct arena *held,
+	struct buffer *held,
 		*wanted; /* for each of WANTED a struct wish; of HELD the one before it */
 	const struct route_list *list; /* WANTED, where it is one of messages */
 	int names;		       /* of its interfaces: stack index */
@@ -184,7 +184,7 @@ static bool take_handful(struct match *m, size_t first, size_t total)
 
 static bool index_held(struct match *m, size_t total)
 {
-	arena_room(m->L, m->held, total * sizeof(uint32_t));
+	buffer_room(m->L, m->held, total * sizeof(uint32_t));
 	for (size_t first = 1; first <= total; first += HANDFUL)
 		if (!index_handful(m, first, total))
 			return false;
@@ -193,7 +193,7 @@ static bool index_held(struct match *m, size_t total)
 
 static bool take_wanted(struct match *m, size_t total)
 {
-	arena_room(m->L, m->wanted, total * sizeof(struct wish));
+	buffer_room(m->L, m->wanted, total * sizeof(struct wish));
 	/* a handful, what one of them is compared with, and a hop of that */
 	luaL_checkstack(m->L, (HANDFUL + 4) * 2 * (FIELDS_MAX + 1), "too many values");
 	for (size_t first = 1; first <= total; first += HANDFUL)
@@ -271,12 +271,12 @@ static int match(lua_State *L)
 	start_reading(&m.reader, L);
 	m.names = lua_gettop(L) + 1;
 	if (m.list)
-		list_names(L, WANTED);
+		list_ifnames(L, WANTED);
 	else
 		lua_pushnil(L);
 	index_open(L, &m.x, held > wanted ? held : wanted);
-	m.held = arena_new(L);
-	m.wanted = arena_new(L);
+	m.held = buffer_new(L);
+	m.wanted = buffer_new(L);
 	bool plain = index_held(&m, held) && take_wanted(&m, wanted);
 	if (plain) {
 		lua_settop(L, STEPS - 1);
@@ -285,8 +285,8 @@ static int match(lua_State *L)
 		add_other_steps(&m);
 	}
 	index_close(&m.x);
-	arena_free(m.held);
-	arena_free(m.wanted);
+	buffer_free(m.held);
+	buffer_free(m.wanted);
 	if (!plain)
 		return 0;
 	lua_pushinteger(L, (lua_Integer)m.unsure);
@@ -352,10 +352,10 @@ static int find_near(lua_State *L)
 		return 0;
 	know_rows(&m.reader);
 	start_reading(&m.reader, L);
-	list_names(L, WANTED);
+	list_ifnames(L, WANTED);
 	m.names = lua_gettop(L);
 	index_open(L, &m.x, held);
-	m.held = arena_new(L);
+	m.held = buffer_new(L);
 	bool plain = index_held(&m, held);
 	lua_settop(L, STEPS - 1);
 	lua_newtable(L);
@@ -365,7 +365,7 @@ static int find_near(lua_State *L)
 			lua_rawseti(L, STEPS, ++m.steps);
 		}
 	index_close(&m.x);
-	arena_free(m.held);
+	buffer_free(m.held);
 	return plain;
 }
 

@@ -23,14 +23,14 @@ enum {
 
 struct lines {
 	struct guard guard;
-	luaL_Stream *file;   /* user value 1; NULL: all of it is there */
-	struct arena *text;  /* user value 2: what was read and is not done yet */
-	struct arena *whole; /* user value 3: the line in hand, where it had comments */
-	size_t at;	     /* in the text: the next line */
-	size_t done;	     /* bytes before the text */
-	uint32_t number;     /* of the lines before */
-	uint32_t first;	     /* number of the first of those in hand */
-	bool over;	     /* there is no more to be read */
+	luaL_Stream *file;    /* user value 1; NULL: all of it is there */
+	struct buffer *text;  /* user value 2: what was read and is not done yet */
+	struct buffer *whole; /* user value 3: the line in hand, where it had comments */
+	size_t at;	      /* in the text: the next line */
+	size_t done;	      /* bytes before the text */
+	uint32_t number;      /* of the lines before */
+	uint32_t first;	      /* number of the first of those in hand */
+	bool over;	      /* there is no more to be read */
 };
 
 /* --- where a line ends ------------------------------------------------------------------------ */
@@ -127,8 +127,8 @@ static void clean(lua_State *L, struct lines *r, const struct extent *x)
 		const char *stop = memchr(line, '\n', x->to - at);
 		size_t size = stop ? (size_t)(stop - line) : x->to - at;
 		size_t n = without_comment(line, size);
-		memcpy(arena_room(L, r->whole, n), line, n);
-		*arena_room(L, r->whole, 1) = ' ';
+		memcpy(buffer_room(L, r->whole, n), line, n);
+		*buffer_room(L, r->whole, 1) = ' ';
 		at += size + 1;
 	}
 }
@@ -145,7 +145,7 @@ static const char *read_more(lua_State *L, struct lines *r)
 	r->text->length = left;
 	if (!r->file->closef)
 		return "it was closed";
-	uint8_t *block = arena_room(L, r->text, room);
+	uint8_t *block = buffer_room(L, r->text, room);
 	size_t n = fread(block, 1, room, r->file->f);
 	r->text->length = left + n;
 	r->over = n < room;
@@ -261,17 +261,17 @@ int lines_new(lua_State *L)
 	struct lines *r = lua_newuserdatauv(L, sizeof(*r), PROTO);
 	memset(r, 0, sizeof(*r));
 	r->guard.what = "this file";
-	r->text = arena_new(L);
+	r->text = buffer_new(L);
 	lua_setiuservalue(L, 3, 2);
-	arena_grow(L, r->text, 1);
-	r->whole = arena_new(L);
+	buffer_grow(L, r->text, 1);
+	r->whole = buffer_new(L);
 	lua_setiuservalue(L, 3, 3);
-	arena_grow(L, r->whole, 1);
+	buffer_grow(L, r->whole, 1);
 	lua_pushvalue(L, 2);
 	lua_setiuservalue(L, 3, PROTO);
 	if (lua_type(L, 1) == LUA_TSTRING) {
 		const char *text = lua_tolstring(L, 1, &size);
-		memcpy(arena_room(L, r->text, size), text, size);
+		memcpy(buffer_room(L, r->text, size), text, size);
 		r->over = true;
 	} else {
 		r->file = luaL_checkudata(L, 1, LUA_FILEHANDLE);

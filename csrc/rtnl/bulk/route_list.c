@@ -64,7 +64,7 @@ struct view *list_view(const struct route_list *l, size_t i)
 	return (struct view *)(void *)(l->bytes->base + (size_t)listed_at(l, i)->at * GRAIN);
 }
 
-void list_names(lua_State *L, int index)
+void list_ifnames(lua_State *L, int index)
 {
 	lua_getiuservalue(L, index, NAMES);
 }
@@ -75,8 +75,8 @@ static void count_in(lua_State *L, struct route_list *l, uint32_t line)
 	struct listed one = {(uint32_t)(l->used / GRAIN), line};
 	if (l->used / GRAIN > UINT32_MAX)
 		luaL_error(L, "more routes than a list can hold");
-	arena_reserve(L, l->bytes, (GRAIN - l->bytes->length % GRAIN) % GRAIN);
-	memcpy(arena_room(L, l->places, sizeof(one)), &one, sizeof(one));
+	buffer_reserve(L, l->bytes, (GRAIN - l->bytes->length % GRAIN) % GRAIN);
+	memcpy(buffer_room(L, l->places, sizeof(one)), &one, sizeof(one));
 	l->used = l->bytes->length;
 }
 
@@ -95,7 +95,7 @@ static struct encoder *begin_route(lua_State *L, struct route_list *l, int names
 {
 	struct encoder *e = &l->encoder;
 	l->bytes->length = l->used;
-	arena_reserve(L, l->bytes, sizeof(struct view));
+	buffer_reserve(L, l->bytes, sizeof(struct view));
 	e->L = L;
 	e->names = names;
 	e->room = e->refused = 0;
@@ -111,8 +111,8 @@ static void end_route(lua_State *L, struct route_list *l, uint32_t line, bool pr
 	head.flags = (uint16_t)((proto ? 0 : ANY_PROTO) | (scope ? 0 : ANY_SCOPE));
 	memcpy(l->bytes->base + l->used, &head, sizeof(head));
 	count_in(L, l, line);
-	if (l->encoder.refused && !l->lacking)
-		l->lacking = list_count(l);
+	if (l->encoder.refused && !l->missing)
+		l->missing = list_count(l);
 }
 
 static bool has_key(lua_State *L, int table, const char *key)
@@ -175,7 +175,7 @@ bool list_add_words(lua_State *L, int list, const char *text, size_t length, uin
 	keep_number_alone(&t, &route);
 	hand_on_onlink(&t, &route);
 	fill_in_proto(&t, &route, proto);
-	list_names(L, list);
+	list_ifnames(L, list);
 	struct encoder *e = begin_route(L, l, top + 1);
 	e->without_line = true;
 	encode_part(e, &schema_route, l->parts, &route);
@@ -190,7 +190,7 @@ bool list_add_words(lua_State *L, int list, const char *text, size_t length, uin
 static bool add_table(lua_State *L, struct route_list *l, uint32_t line)
 {
 	lua_settop(L, 3);
-	list_names(L, 1);
+	list_ifnames(L, 1);
 	struct encoder *e = begin_route(L, l, 4);
 	e->without_line = false;
 	encode_message(e, &schema_route, 2);
@@ -224,13 +224,13 @@ static int list_add(lua_State *L)
 	return guard_call(L, &list_check(L, 1)->guard, add_route);
 }
 
-/* list:lacking() -> number of the first route that names a device there is not, or nil */
+/* list:push_missing() -> number of the first route that names a device there is not, or nil */
 static int list_lacking(lua_State *L)
 {
 	const struct route_list *l = list_check(L, 1);
-	if (!l->lacking)
+	if (!l->missing)
 		return 0;
-	lua_pushinteger(L, (lua_Integer)l->lacking);
+	lua_pushinteger(L, (lua_Integer)l->missing);
 	return 1;
 }
 
@@ -249,7 +249,7 @@ static int list_line(lua_State *L)
 	return 1;
 }
 
-static uint32_t number_of(const struct stretch *s, uint16_t type, uint32_t otherwise)
+static uint32_t number_of(const struct span *s, uint16_t type, uint32_t otherwise)
 {
 	const struct nlattr *a = find_attr(s, type);
 	return a ? (uint32_t)read_uint((const uint8_t *)a + NLA_HDRLEN, 4, false) : otherwise;
@@ -262,7 +262,7 @@ static int list_tables(lua_State *L)
 	uint64_t last = 0;
 	lua_newtable(L);
 	for (size_t i = 1; i <= list_count(l); i++) {
-		struct stretch s = view_stretch(list_view(l, i));
+		struct span s = view_span(list_view(l, i));
 		const struct rtmsg *m = (const void *)s.data;
 		uint32_t table = number_of(&s, RTA_TABLE, m->rtm_table);
 		if (last == ((uint64_t)table << 8 | m->rtm_family))
@@ -282,7 +282,7 @@ static int list_tables(lua_State *L)
 }
 
 /* Whether nothing but the destination tells the slot from others, as is nearly always so. */
-static bool is_plain_slot(const struct stretch *s)
+static bool is_plain_slot(const struct span *s)
 {
 	const struct rtmsg *m = (const void *)s->data;
 	uint32_t metric = number_of(s, RTA_PRIORITY, 0);
@@ -299,7 +299,7 @@ enum {
 static size_t slot_text(const struct view *v, char text[SLOT_MAX])
 {
 	static const uint8_t none[16];
-	struct stretch s = view_stretch(v);
+	struct span s = view_span(v);
 	const struct rtmsg *m = (const void *)s.data;
 	const struct nlattr *dst = find_attr(&s, RTA_DST);
 	if (!is_plain_slot(&s))
@@ -365,9 +365,9 @@ static void drop(lua_State *L, const char *key)
 static int read_listed(lua_State *L)
 {
 	const struct view *v = list_view(list_check(L, 1), (size_t)lua_tointeger(L, 2));
-	struct stretch s = view_stretch(v);
-	list_names(L, 1);
-	push_stretch(L, &s, lua_gettop(L));
+	struct span s = view_span(v);
+	list_ifnames(L, 1);
+	push_span(L, &s, lua_gettop(L));
 	if (v->flags & ANY_PROTO)
 		drop(L, "proto");
 	if (v->flags & ANY_SCOPE)
@@ -405,13 +405,13 @@ int list_new(lua_State *L)
 	know_rows(&l->reader);
 	start_reading(&l->reader, L);
 	lua_settop(L, 2);
-	names_new(L, lua_isnil(L, 1) ? 0 : 1);
+	ifnames_new(L, lua_isnil(L, 1) ? 0 : 1);
 	lua_setiuservalue(L, 2, NAMES);
-	l->bytes = arena_new(L);
+	l->bytes = buffer_new(L);
 	lua_setiuservalue(L, 2, 2);
-	l->places = arena_new(L);
+	l->places = buffer_new(L);
 	lua_setiuservalue(L, 2, 3);
-	l->parts = arena_new(L);
+	l->parts = buffer_new(L);
 	lua_setiuservalue(L, 2, 4);
 	l->encoder = (struct encoder){.out = l->bytes, .names = 4, .verb = VERB_ADD};
 	luaL_setmetatable(L, LIST);

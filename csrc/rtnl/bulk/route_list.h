@@ -11,11 +11,11 @@
 
 struct route_list {
 	struct guard guard;	/* while a route is added, read or compared */
-	struct arena *bytes;	/* user value 2: a struct view each */
-	struct arena *places;	/* user value 3: where each is, and where it comes from */
-	struct arena *parts;	/* user value 4: of the line in hand */
+	struct buffer *bytes;	/* user value 2: a struct view each */
+	struct buffer *places;	/* user value 3: where each is, and where it comes from */
+	struct buffer *parts;	/* user value 4: of the line in hand */
 	size_t used;		/* of the bytes; what lies behind was never finished */
-	size_t lacking;		/* number of the first whose device there is not; 0: none */
+	size_t missing;		/* number of the first whose device there is not; 0: none */
 	struct encoder encoder; /* these three have learnt which keys there are */
 	struct route_reader reader;
 	struct word_cache words;
@@ -25,7 +25,7 @@ struct route_list *list_test(lua_State *L, int index);
 struct route_list *list_check(lua_State *L, int index);
 size_t list_count(const struct route_list *l);
 struct view *list_view(const struct route_list *l, size_t i); /* from 1 */
-void list_names(lua_State *L, int index);		      /* [] -> [names] */
+void list_ifnames(lua_State *L, int index);		      /* [] -> [names] */
 /* Adds a route as it is typed or printed; false where it may be none though each field is right.
  * Raises with a plain message. `proto`: stack index of the protocol where it names none. */
 bool list_add_words(lua_State *L, int list, const char *text, size_t length, uint32_t line,

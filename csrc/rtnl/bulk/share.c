@@ -52,7 +52,7 @@ static bool says_hops(const struct nlattr *a)
 /* --- sets ------------------------------------------------------------------------------------ */
 
 /* The key of a route that may share its next hops, put into `key`; false for all others. */
-static bool key_of(struct batch *b, size_t i, struct arena *key)
+static bool key_of(struct batch *b, size_t i, struct buffer *key)
 {
 	const struct nlmsghdr *m = message_at(b, i);
 	const struct rtmsg *r = (const void *)((const uint8_t *)m + NLMSG_HDRLEN);
@@ -65,7 +65,7 @@ static bool key_of(struct batch *b, size_t i, struct arena *key)
 	struct key_head head = {.family = r->rtm_family,
 				.table = r->rtm_table == RT_TABLE_MAIN ? RT_TABLE_MAIN : 0};
 	key->length = 0;
-	memcpy(arena_room(b->L, key, sizeof(head)), &head, sizeof(head));
+	memcpy(buffer_room(b->L, key, sizeof(head)), &head, sizeof(head));
 	while ((a = next_attribute(&all))) {
 		if (is_among(unshared, a))
 			return false;
@@ -73,7 +73,7 @@ static bool key_of(struct batch *b, size_t i, struct arena *key)
 			continue;
 		if (a->nla_len != NLA_ALIGN(a->nla_len)) /* gateways fill whole words */
 			return false;
-		memcpy(arena_room(b->L, key, a->nla_len), a, a->nla_len);
+		memcpy(buffer_room(b->L, key, a->nla_len), a, a->nla_len);
 	}
 	return key->length > KEY_HEAD;
 }
@@ -89,7 +89,7 @@ static bool add_member(lua_State *L, struct sharing *x, struct way *way,
 		return false;
 	memcpy(way->gateway, payload_of(gateway), size);
 	struct member m = {.hop = pool_number(L, &x->hops, way, sizeof(*way)), .weight = weight};
-	memcpy(arena_room(L, x->members, sizeof(m)), &m, sizeof(m));
+	memcpy(buffer_room(L, x->members, sizeof(m)), &m, sizeof(m));
 	return true;
 }
 
@@ -177,7 +177,7 @@ static void read_members(lua_State *L, struct sharing *x, struct set *set)
  */
 static bool number_sets(struct batch *b, struct sharing *x)
 {
-	struct arena *key = x->scratch;
+	struct buffer *key = x->scratch;
 	pool_clear(&x->sets);
 	pool_clear(&x->hops);
 	x->members->length = 0;
@@ -236,9 +236,9 @@ static void read_sets(lua_State *L, struct sharing *x, const uint32_t count[2])
 {
 	for (uint32_t n = 1; n <= x->sets.count; n++) {
 		struct set *set = set_at(x, n);
-		int row = row_of(x, set);
-		const struct costs *costs = &x->terms.costs[row];
-		if (savings(costs, set, most_hops(x, set), count[row]) > costs->object)
+		int field = row_of(x, set);
+		const struct costs *costs = &x->terms.costs[field];
+		if (savings(costs, set, most_hops(x, set), count[field]) > costs->object)
 			read_members(L, x, set);
 	}
 }
@@ -254,10 +254,10 @@ static bool is_moved(const struct sharing *x, const struct set *set)
 /* Marks the set, and its hops, where it pays. */
 static bool choose(struct sharing *x, struct set *set, const uint32_t count[2])
 {
-	int row = row_of(x, set);
-	const struct costs *costs = &x->terms.costs[row];
+	int field = row_of(x, set);
+	const struct costs *costs = &x->terms.costs[field];
 	set->wanted = set->hops > 0 && !is_moved(x, set) &&
-		      savings(costs, set, set->hops, count[row]) > price(x, costs, set);
+		      savings(costs, set, set->hops, count[field]) > price(x, costs, set);
 	for (uint32_t i = 0; set->wanted && i < set->hops; i++)
 		hop_at(x, members_of(x, set)[i].hop)->wanted = true;
 	return set->wanted;
@@ -325,17 +325,17 @@ void share_window(struct batch *b)
 
 /*
  * Change `i` was refused: its object has a route less. Returns the message as it was before it
- * referred to that, from the fixed header on, to be told of. [] -> [arena with it]
+ * referred to that, from the fixed header on, to be told of. [] -> [buffer with it]
  */
-const struct arena *share_refused(struct batch *b, size_t i)
+const struct buffer *share_refused(struct batch *b, size_t i)
 {
 	struct sharing *x = b->sharing;
 	const struct set *set = set_at(x, change_at(b, i)->set);
 	const struct nlmsghdr *m = message_at(b, i);
-	struct arena *told = arena_new(b->L);
+	struct buffer *told = buffer_new(b->L);
 	size_t kept = m->nlmsg_len - NLMSG_HDRLEN - NLA_HDRLEN - sizeof(uint32_t);
-	memcpy(arena_room(b->L, told, kept), (const uint8_t *)m + NLMSG_HDRLEN, kept);
-	memcpy(arena_room(b->L, told, set->key.length - KEY_HEAD),
+	memcpy(buffer_room(b->L, told, kept), (const uint8_t *)m + NLMSG_HDRLEN, kept);
+	memcpy(buffer_room(b->L, told, set->key.length - KEY_HEAD),
 	       pool_key(&x->sets, &set->key) + KEY_HEAD, set->key.length - KEY_HEAD);
 	made_at(x, set->object)->uses--;
 	return told;
@@ -353,25 +353,25 @@ static double number_in(lua_State *L, int table, const char *key)
 
 static void read_terms(lua_State *L, int table, struct terms *t)
 {
-	static const char *const rows[] = {"ipv4", "ipv6"};
+	static const char *const fields[] = {"ipv4", "ipv6"};
 	luaL_checktype(L, table, LUA_TTABLE);
 	t->proto = (uint8_t)number_in(L, table, "proto");
 	t->first_id = (uint32_t)number_in(L, table, "first_id");
 	for (int i = 0; i < 2; i++) {
-		lua_getfield(L, table, rows[i]);
-		int row = lua_gettop(L);
-		luaL_checktype(L, row, LUA_TTABLE);
-		t->costs[i] = (struct costs){.route = number_in(L, row, "route"),
-					     .hop = number_in(L, row, "hop"),
-					     .set = number_in(L, row, "set"),
-					     .object = number_in(L, row, "object"),
-					     .question = number_in(L, row, "question")};
+		lua_getfield(L, table, fields[i]);
+		int field = lua_gettop(L);
+		luaL_checktype(L, field, LUA_TTABLE);
+		t->costs[i] = (struct costs){.route = number_in(L, field, "route"),
+					     .hop = number_in(L, field, "hop"),
+					     .set = number_in(L, field, "set"),
+					     .object = number_in(L, field, "object"),
+					     .question = number_in(L, field, "question")};
 		lua_pop(L, 1);
 	}
 }
 
 enum {
-	SOCKET = 1, /* user values: the socket, then the arenas */
+	SOCKET = 1, /* user values: the socket, then the buffers */
 	ARENAS = 15
 };
 
@@ -393,11 +393,11 @@ int socket_sharing(lua_State *L)
 	pool_open(L, &x->hops, sizeof(struct hop));
 	pool_open(L, &x->objects, sizeof(struct made));
 	places_open(L, &x->ids, 0);
-	x->members = arena_new(L);
-	x->created = arena_new(L);
-	x->order = arena_new(L);
-	x->group = arena_new(L);
-	x->scratch = arena_new(L);
+	x->members = buffer_new(L);
+	x->created = buffer_new(L);
+	x->order = buffer_new(L);
+	x->group = buffer_new(L);
+	x->scratch = buffer_new(L);
 	for (int i = lua_gettop(L); i > 3; i--)
 		lua_setiuservalue(L, 3, i - 3);
 	luaL_setmetatable(L, RTNL_SHARING);

@@ -69,13 +69,13 @@ struct made {
 struct sharing {
 	struct terms terms;
 	struct pool sets, hops; /* of the window */
-	struct arena *members;
+	struct buffer *members;
 	struct pool objects;
-	struct places ids;     /* in use */
-	struct arena *created; /* by this batch, in the order of their ids */
-	struct arena *order;   /* what is in flight, by number */
-	struct arena *group;   /* the members of one */
-	struct arena *scratch;
+	struct places ids;	/* in use */
+	struct buffer *created; /* by this batch, in the order of their ids */
+	struct buffer *order;	/* what is in flight, by number */
+	struct buffer *group;	/* the members of one */
+	struct buffer *scratch;
 	uint32_t last_id, asked;
 	enum {
 		UNASKED,

@@ -25,7 +25,7 @@ enum {
 /* The gateways of a window, in order once somebody looks for one, and how many changes cover each:
  * as differences, +1 at the first covered one and -1 behind the last. */
 struct cover {
-	struct arena *gateways, *marks;
+	struct buffer *gateways, *marks;
 	size_t count;
 	struct gateway lowest, highest;
 	bool sorted;
@@ -44,7 +44,7 @@ static struct gateway *gateway_at(const struct cover *c, size_t i)
 static void list_gateways(lua_State *L, const struct sharing *x, struct cover *c)
 {
 	c->count = x->hops.count;
-	arena_reserve(L, c->gateways, c->count * sizeof(struct gateway));
+	buffer_reserve(L, c->gateways, c->count * sizeof(struct gateway));
 	for (size_t i = 0; i < c->count; i++) {
 		const struct way *way = way_of(x, hop_at(x, (uint32_t)i + 1));
 		struct gateway *g = gateway_at(c, i);
@@ -63,7 +63,7 @@ static void sort(lua_State *L, struct cover *c)
 	if (c->sorted)
 		return;
 	qsort(c->gateways->base, c->count, sizeof(struct gateway), compare);
-	arena_reserve(L, c->marks, (c->count + 1) * sizeof(int32_t));
+	buffer_reserve(L, c->marks, (c->count + 1) * sizeof(int32_t));
 	c->sorted = true;
 }
 
@@ -153,7 +153,7 @@ void mark_moved(struct batch *b, struct sharing *x)
 	int top = lua_gettop(L);
 	if (x->hops.count == 0)
 		return;
-	struct cover c = {.gateways = arena_new(L), .marks = arena_new(L)};
+	struct cover c = {.gateways = buffer_new(L), .marks = buffer_new(L)};
 	list_gateways(L, x, &c);
 	for (size_t i = 0; i < b->count; i++)
 		cover_by(L, &c, message_at(b, i));
@@ -163,8 +163,8 @@ void mark_moved(struct batch *b, struct sharing *x)
 		covered += mark[i];
 		hop_at(x, gateway_at(&c, i)->hop)->moved = covered > 0;
 	}
-	arena_free(c.gateways);
-	arena_free(c.marks);
+	buffer_free(c.gateways);
+	buffer_free(c.marks);
 	lua_settop(L, top);
 }
 
@@ -224,7 +224,7 @@ void ask_devices(struct batch *b, struct sharing *x)
 		struct hop *hop = hop_at(x, n);
 		if (!hop->wanted || hop->oif)
 			continue;
-		memcpy(arena_room(L, x->order, sizeof(n)), &n, sizeof(n));
+		memcpy(buffer_room(L, x->order, sizeof(n)), &n, sizeof(n));
 		put_question(&p, way_of(x, hop));
 	}
 	pipe_flush(&p);

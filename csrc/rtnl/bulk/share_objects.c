@@ -50,12 +50,12 @@ static uint32_t number_single(lua_State *L, struct sharing *x, const struct way 
 static void begin_group(lua_State *L, struct sharing *x)
 {
 	x->group->length = 0;
-	arena_room(L, x->group, sizeof(struct group));
+	buffer_room(L, x->group, sizeof(struct group));
 }
 
 static void add_members(lua_State *L, struct sharing *x, const void *members, size_t length)
 {
-	memcpy(arena_room(L, x->group, length), members, length);
+	memcpy(buffer_room(L, x->group, length), members, length);
 }
 
 static uint32_t number_group(lua_State *L, struct sharing *x)
@@ -83,7 +83,7 @@ static uint32_t hash_of_id(uint32_t id)
 
 static bool is_taken(const struct sharing *x, uint32_t id)
 {
-	const struct place *at = places_first(&x->ids, hash_of_id(id));
+	const struct cursor *at = places_first(&x->ids, hash_of_id(id));
 	while (at->number && at->number != id)
 		at = places_next(&x->ids, at);
 	return at->number;
@@ -217,7 +217,7 @@ static void put_object(struct pipe *p, struct sharing *x, uint32_t n, uint16_t t
 	bool new = type == RTM_NEWNEXTHOP;
 	size_t length = new ? o->key.length : sizeof(none);
 	const struct nlattr id = attribute(NHA_ID, sizeof(o->id));
-	memcpy(arena_room(p->L, x->order, sizeof(n)), &n, sizeof(n));
+	memcpy(buffer_room(p->L, x->order, sizeof(n)), &n, sizeof(n));
 	uint8_t *m = pipe_room(p, NLMSG_HDRLEN + length + NLA_HDRLEN + sizeof(o->id), type,
 			       new ? NLM_F_CREATE | NLM_F_EXCL : 0);
 	memcpy(m, new ? pool_key(&x->objects, &o->key) : (const void *)&none, length);
@@ -283,7 +283,7 @@ static void create(struct pipe *p, struct sharing *x, uint32_t n)
 		x->last_id++;
 	while (is_taken(x, x->last_id));
 	struct creation c = {.id = x->last_id, .object = n};
-	memcpy(arena_room(p->L, x->created, sizeof(c)), &c, sizeof(c));
+	memcpy(buffer_room(p->L, x->created, sizeof(c)), &c, sizeof(c));
 	made_at(x, n)->id = c.id;
 	put_object(p, x, n, RTM_NEWNEXTHOP);
 }

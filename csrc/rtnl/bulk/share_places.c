@@ -10,7 +10,7 @@
 static void make_room(lua_State *L, struct places *p, size_t size)
 {
 	p->list->length = 0;
-	arena_reserve(L, p->list, size * sizeof(struct place));
+	buffer_reserve(L, p->list, size * sizeof(struct cursor));
 	p->mask = size - 1;
 }
 
@@ -19,7 +19,7 @@ void places_open(lua_State *L, struct places *p, size_t most)
 	size_t size = 16;
 	while (size < 2 * most)
 		size *= 2;
-	*p = (struct places){.list = arena_new(L)};
+	*p = (struct places){.list = buffer_new(L)};
 	make_room(L, p, size);
 }
 
@@ -29,9 +29,9 @@ void places_clear(struct places *p)
 	p->taken = 0;
 }
 
-static void put(const struct places *p, struct place put)
+static void put(const struct places *p, struct cursor put)
 {
-	struct place *list = (void *)p->list->base;
+	struct cursor *list = (void *)p->list->base;
 	size_t at = put.hash & p->mask;
 	while (list[at].number)
 		at = (at + 1) & p->mask;
@@ -41,18 +41,18 @@ static void put(const struct places *p, struct place put)
 /* Twice as many places, in new memory: the old ones have to be read meanwhile. */
 static void grow(lua_State *L, struct places *p)
 {
-	struct arena old = *p->list;
-	const struct place *list = (const void *)old.base;
+	struct buffer old = *p->list;
+	const struct cursor *list = (const void *)old.base;
 	size_t size = p->mask + 1;
-	struct arena *bigger = arena_new(L);
-	arena_reserve(L, bigger, 2 * size * sizeof(*list));
+	struct buffer *bigger = buffer_new(L);
+	buffer_reserve(L, bigger, 2 * size * sizeof(*list));
 	*p->list = *bigger;
 	*bigger = old;
 	p->mask = 2 * size - 1;
 	for (size_t i = 0; i < size; i++)
 		if (list[i].number)
 			put(p, list[i]);
-	arena_free(bigger);
+	buffer_free(bigger);
 	lua_pop(L, 1);
 }
 
@@ -60,7 +60,7 @@ void places_add(lua_State *L, struct places *p, uint32_t hash, uint32_t number)
 {
 	if (2 * (p->taken + 1) > p->mask)
 		grow(L, p);
-	put(p, (struct place){hash, number});
+	put(p, (struct cursor){hash, number});
 	p->taken++;
 }
 
@@ -68,8 +68,8 @@ void pool_open(lua_State *L, struct pool *p, size_t size)
 {
 	*p = (struct pool){.size = size};
 	places_open(L, &p->places, 0);
-	p->keys = arena_new(L);
-	p->list = arena_new(L);
+	p->keys = buffer_new(L);
+	p->list = buffer_new(L);
 }
 
 void pool_clear(struct pool *p)
@@ -81,7 +81,7 @@ void pool_clear(struct pool *p)
 uint32_t pool_number(lua_State *L, struct pool *p, const void *key, size_t length)
 {
 	uint32_t hash = places_hash(key, length);
-	for (const struct place *at = places_first(&p->places, hash); at->number;
+	for (const struct cursor *at = places_first(&p->places, hash); at->number;
 	     at = places_next(&p->places, at)) {
 		const struct key *have = pool_at(p, at->number);
 		if (at->hash == hash && have->length == length &&
@@ -89,8 +89,8 @@ uint32_t pool_number(lua_State *L, struct pool *p, const void *key, size_t lengt
 			return at->number;
 	}
 	struct key own = {(uint32_t)p->keys->length, (uint32_t)length};
-	memcpy(arena_room(L, p->keys, length), key, length);
-	memcpy(arena_reserve(L, p->list, p->size), &own, sizeof(own));
+	memcpy(buffer_room(L, p->keys, length), key, length);
+	memcpy(buffer_reserve(L, p->list, p->size), &own, sizeof(own));
 	places_add(L, &p->places, hash, p->count + 1);
 	return ++p->count;
 }

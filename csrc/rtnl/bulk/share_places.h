@@ -9,16 +9,16 @@
 
 /* --- places: numbers by hash ----------------------------------------------------------------- */
 
-struct place {
+struct cursor {
 	uint32_t hash, number; /* number 0: free */
 };
 
 struct places {
-	struct arena *list;
+	struct buffer *list;
 	size_t mask, taken;
 };
 
-void places_open(lua_State *L, struct places *p, size_t most); /* [] -> [arena] */
+void places_open(lua_State *L, struct places *p, size_t most); /* [] -> [buffer] */
 void places_add(lua_State *L, struct places *p, uint32_t hash, uint32_t number);
 void places_clear(struct places *p);
 
@@ -45,14 +45,14 @@ static inline uint32_t places_hash(const void *bytes, size_t length)
 }
 
 /* The first place where a thing of this hash may be; it is at none behind a free one. */
-static inline const struct place *places_first(const struct places *p, uint32_t hash)
+static inline const struct cursor *places_first(const struct places *p, uint32_t hash)
 {
-	return (const struct place *)(const void *)p->list->base + (hash & p->mask);
+	return (const struct cursor *)(const void *)p->list->base + (hash & p->mask);
 }
 
-static inline const struct place *places_next(const struct places *p, const struct place *place)
+static inline const struct cursor *places_next(const struct places *p, const struct cursor *place)
 {
-	const struct place *list = (const void *)p->list->base;
+	const struct cursor *list = (const void *)p->list->base;
 	return list + ((size_t)(place + 1 - list) & p->mask);
 }
 
@@ -64,12 +64,12 @@ struct key {
 
 struct pool {
 	struct places places;
-	struct arena *keys, *list;
+	struct buffer *keys, *list;
 	size_t size; /* of a thing */
 	uint32_t count;
 };
 
-void pool_open(lua_State *L, struct pool *p, size_t size); /* [] -> [three arenas] */
+void pool_open(lua_State *L, struct pool *p, size_t size); /* [] -> [three buffers] */
 void pool_clear(struct pool *p);
 
 /* The number of the thing with this key, of whole words; one of zeros is made where there is none.

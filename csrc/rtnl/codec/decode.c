@@ -1,6 +1,6 @@
 /*
- * Messages -> Lua values, driven by the rows: the kinds that hold others, fields by key, and all of
- * them.
+ * Messages -> Lua values, driven by the fields: the kinds that hold others, fields by key, and all
+ * of them.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/decode.h"
@@ -19,17 +19,17 @@
 
 /* --- kinds that hold others ------------------------------------------------------------------ */
 
-static bool push_hops(lua_State *L, const struct stretch *s, const struct field *f, int names)
+static bool push_hops(lua_State *L, const struct span *s, const struct field *f, int names)
 {
 	struct hop_cursor cursor = hops_of(s, f), ahead = cursor;
-	struct stretch hop;
+	struct span hop;
 	int n = 0;
 	while (next_hop(&ahead, &hop))
 		n++;
 	luaL_checkstack(L, 12, "too many values");
 	lua_createtable(L, n, 0);
 	for (int i = 1; next_hop(&cursor, &hop); i++) {
-		push_stretch(L, &hop, names);
+		push_span(L, &hop, names);
 		lua_rawseti(L, -2, i);
 	}
 	return true;
@@ -51,15 +51,15 @@ static bool push_group(lua_State *L, const struct nlattr *a)
 	return true;
 }
 
-static bool push_encap(lua_State *L, const struct stretch *s, const struct field *f, int names)
+static bool push_encap(lua_State *L, const struct span *s, const struct field *f, int names)
 {
 	const struct variant *v = encap_of(s, f);
-	struct stretch inner;
-	if (!v || !stretch_of_nest(s, f, &inner))
+	struct span inner;
+	if (!v || !span_of_nest(s, f, &inner))
 		return false;
 	inner.schema = v->schema;
 	luaL_checkstack(L, 12, "too many values");
-	push_stretch(L, &inner, names);
+	push_span(L, &inner, names);
 	if (v->name)
 		lua_pushstring(L, v->name);
 	else
@@ -69,18 +69,18 @@ static bool push_encap(lua_State *L, const struct stretch *s, const struct field
 	return true;
 }
 
-static bool push_peer(lua_State *L, const struct stretch *s, const struct field *f, int names)
+static bool push_peer(lua_State *L, const struct span *s, const struct field *f, int names)
 {
-	struct stretch inner;
-	if (!stretch_of_nest(s, f, &inner) || inner.length < f->sub->head)
+	struct span inner;
+	if (!span_of_nest(s, f, &inner) || inner.length < f->sub->header_size)
 		return false;
-	push_stretch(L, &inner, names);
+	push_span(L, &inner, names);
 	return true;
 }
 
 /* The mode, or the segments in the order of travel; `size` bytes of mode stand before the header.
  */
-static bool push_segments(lua_State *L, const struct stretch *s, const struct field *f,
+static bool push_segments(lua_State *L, const struct span *s, const struct field *f,
 			  const struct nlattr *a)
 {
 	size_t length = payload_length(a), before = f->size;
@@ -116,23 +116,23 @@ static bool push_labels(lua_State *L, const struct nlattr *a)
 	return true;
 }
 
-static bool push_structs(lua_State *L, const struct stretch *s, const struct field *f, int names)
+static bool push_structs(lua_State *L, const struct span *s, const struct field *f, int names)
 {
-	struct stretch one;
+	struct span one;
 	size_t at = 0;
 	luaL_checkstack(L, 12, "too many values");
 	lua_newtable(L);
 	for (int i = 1; next_struct(s, f, &at, &one); i++) {
-		push_stretch(L, &one, names);
+		push_span(L, &one, names);
 		lua_rawseti(L, -2, i);
 	}
 	return true;
 }
 
-/* Every attribute of the row's number in this nest, as a list. */
-static bool push_names(lua_State *L, const struct stretch *s, const struct field *f)
+/* Every attribute of the field's number in this nest, as a list. */
+static bool push_names(lua_State *L, const struct span *s, const struct field *f)
 {
-	size_t at = NLA_ALIGN(s->schema->head);
+	size_t at = NLA_ALIGN(s->schema->header_size);
 	const struct nlattr *a;
 	int n = 0;
 	lua_newtable(L);
@@ -147,93 +147,93 @@ static bool push_names(lua_State *L, const struct stretch *s, const struct field
 
 /* --- fields ---------------------------------------------------------------------------------- */
 
-static bool push_header(lua_State *L, const struct stretch *s, const struct field *f, int names)
+static bool push_header(lua_State *L, const struct span *s, const struct field *f, int names)
 {
 	uint64_t value = read_uint(s->data + f->offset, f->size, f->flags & F_BE);
-	if (f->kind == K_FAMILY) {
+	if (f->type == FIELD_FAMILY) {
 		if (value != AF_INET && value != AF_INET6)
 			return false;
 		lua_pushinteger(L, value == AF_INET6 ? 6 : 4);
 		return true;
 	}
-	if (f->kind == K_WEIGHT) {
+	if (f->type == FIELD_WEIGHT) {
 		lua_pushinteger(L, (lua_Integer)value + 1);
 		return true;
 	}
-	if (f->kind == K_IFINDEX) {
+	if (f->type == FIELD_IFINDEX) {
 		if (value == 0)
 			return false;
-		names_name(L, names, (uint32_t)value);
+		ifnames_name(L, names, (uint32_t)value);
 		return true;
 	}
 	return push_uint(L, f, value);
 }
 
-static bool push_attr(lua_State *L, const struct stretch *s, const struct field *f,
+static bool push_attr(lua_State *L, const struct span *s, const struct field *f,
 		      const struct nlattr *a, int names)
 {
 	uint64_t value = 0;
-	switch (f->kind) {
-	case K_LLADDR:
+	switch (f->type) {
+	case FIELD_LLADDR:
 		return push_lladdr(L, a);
-	case K_STRING:
+	case FIELD_STRING:
 		return push_string(L, a);
-	case K_OPTION:
+	case FIELD_OPTION:
 		return push_option(L, f, a);
-	case K_TTL:
+	case FIELD_TTL:
 		return push_ttl(L, s, f, a);
-	case K_BRIDGE_ID:
+	case FIELD_BRIDGE_ID:
 		return push_bridge_id(L, a);
-	case K_GROUP:
+	case FIELD_GROUP:
 		return push_group(L, a);
-	case K_SEGMENTS:
+	case FIELD_SEGMENTS:
 		return push_segments(L, s, f, a);
-	case K_HMAC:
+	case FIELD_HMAC:
 		return push_hmac(L, f, a);
-	case K_LABELS:
+	case FIELD_LABELS:
 		return push_labels(L, a);
-	case K_RANGE:
+	case FIELD_RANGE:
 		return push_range(L, f, a);
-	case K_RATIO:
+	case FIELD_RATIO:
 		return push_ratio(L, s, f, a);
-	case K_MEMBER:
+	case FIELD_MEMBER:
 		return push_member(L, f, a);
-	case K_HOPS:
+	case FIELD_HOPS:
 		return push_hops(L, s, f, names);
-	case K_PEER:
+	case FIELD_PEER:
 		return push_peer(L, s, f, names);
-	case K_FLAG:
-	case K_COUNT:
+	case FIELD_FLAG:
+	case FIELD_COUNT:
 		lua_pushboolean(L, 1);
 		return true;
-	case K_NAMES:
+	case FIELD_NAMES:
 		return push_names(L, s, f);
-	case K_STRUCTS:
+	case FIELD_STRUCTS:
 		return push_structs(L, s, f, names);
-	case K_NETNS:
+	case FIELD_NETNS:
 		return false;
-	case K_IFINDEX:
+	case FIELD_IFINDEX:
 		if (payload_length(a) != 4 || (value = read_uint(payload(a), 4, false)) == 0)
 			return false;
-		names_name(L, names, (uint32_t)value);
+		ifnames_name(L, names, (uint32_t)value);
 		return true;
 	default:
 		return attr_uint(a, f, &value) && push_uint(L, f, value);
 	}
 }
 
-/* Pushes the value of one row, if the message has it. */
-bool push_field(lua_State *L, const struct stretch *s, const struct field *f, int names)
+/* Pushes the value of one field, if the message has it. */
+bool push_field(lua_State *L, const struct span *s, const struct field *f, int names)
 {
 	if (f->flags & F_HEADER)
 		return push_header(L, s, f, names);
-	if (f->kind == K_PREFIX || f->kind == K_VIA || f->kind == K_ADDRESS)
+	if (f->type == FIELD_PREFIX || f->type == FIELD_VIA || f->type == FIELD_ADDRESS)
 		return push_address(L, s, f);
-	if (f->kind == K_ENCAP)
+	if (f->type == FIELD_ENCAP)
 		return push_encap(L, s, f, names);
-	if (f->kind == K_BYTES)
+	if (f->type == FIELD_BYTES)
 		return push_bytes(L, s);
-	if (f->kind == K_TABLE)
+	if (f->type == FIELD_TABLE)
 		return push_table(L, s, f);
 	const struct nlattr *a = find_attr(s, f->attr);
 	if (!a && (f->flags & F_ABSENT0))
@@ -245,23 +245,23 @@ bool push_field(lua_State *L, const struct stretch *s, const struct field *f, in
 
 /* --- by key, and all of them ----------------------------------------------------------------- */
 
-typedef bool visit_fn(void *arg, const struct stretch *s, const struct field *f);
+typedef bool visit_fn(void *arg, const struct span *s, const struct field *f);
 
-/* Calls `fn` for every row with a key, through hoisted nests and unions; stops when it returns
+/* Calls `fn` for every field with a key, through flattened nests and unions; stops when it returns
  * true. */
-static bool visit(const struct stretch *s, visit_fn *fn, void *arg)
+static bool visit(const struct span *s, visit_fn *fn, void *arg)
 {
 	uint64_t attrs = attrs_of(s);
-	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++) {
-		struct stretch inner;
+	for (const struct field *f = s->schema->fields; f->type != FIELD_NONE; f++) {
+		struct span inner;
 		if (is_absent(f, attrs))
 			continue;
-		if (f->kind == K_NEST && (f->flags & F_HOIST)) {
-			if (stretch_of_nest(s, f, &inner) && visit(&inner, fn, arg))
+		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN)) {
+			if (span_of_nest(s, f, &inner) && visit(&inner, fn, arg))
 				return true;
-		} else if (f->kind == K_UNION) {
+		} else if (f->type == FIELD_UNION) {
 			const struct variant *v = union_of(s, f);
-			if (!v || !stretch_of_nest(s, f, &inner))
+			if (!v || !span_of_nest(s, f, &inner))
 				continue;
 			inner.schema = v->schema;
 			if (visit(&inner, fn, arg))
@@ -279,27 +279,28 @@ struct reading {
 	const char *key;
 };
 
-static bool read_one(void *arg, const struct stretch *s, const struct field *f)
+static bool read_one(void *arg, const struct span *s, const struct field *f)
 {
 	struct reading *r = arg;
 	return same_text(f->key, r->key) && push_field(r->L, s, f, r->names);
 }
 
-/* Pushes the value of a key, nil where the message lacks it; `known` says whether any row has the
+/* Pushes the value of a key, nil where the message lacks it; `known` says whether any field has the
  * key. */
-bool push_key(lua_State *L, const struct stretch *s, int key, int names, bool *known)
+bool push_key(lua_State *L, const struct span *s, int key, int names, bool *known)
 {
 	key = lua_absindex(L, key);
-	return push_row(L, s, index_lookup(L, s->schema, key), key, names, known);
+	return push_known_field(L, s, index_lookup(L, s->schema, key), key, names, known);
 }
 
-/* The same where the row of the key is known, -1 where no row of this schema has it. */
-bool push_row(lua_State *L, const struct stretch *s, int row, int key, int names, bool *known)
+/* The same where the field of the key is known, -1 where no field of this schema has it. */
+bool push_known_field(lua_State *L, const struct span *s, int field, int key, int names,
+		      bool *known)
 {
-	const struct field *first = row >= 0 ? &s->schema->rows[row] : NULL, *f = first;
-	struct stretch inner;
-	*known = row >= 0;
-	if (first && first->kind != K_NEST) {
+	const struct field *first = field >= 0 ? &s->schema->fields[field] : NULL, *f = first;
+	struct span inner;
+	*known = field >= 0;
+	if (first && first->type != FIELD_NEST) {
 		do {
 			if (push_field(L, s, f, names))
 				return true;
@@ -312,24 +313,24 @@ bool push_row(lua_State *L, const struct stretch *s, int row, int key, int names
 		*known = *known || found;
 		return found;
 	}
-	return first && first->kind == K_NEST && stretch_of_nest(s, first, &inner) &&
+	return first && first->type == FIELD_NEST && span_of_nest(s, first, &inner) &&
 	       push_key(L, &inner, key, names, known);
 }
 
-static bool read_all(void *arg, const struct stretch *s, const struct field *f)
+static bool read_all(void *arg, const struct span *s, const struct field *f)
 {
 	struct reading *r = arg;
-	if (f->flags & F_VOLATILE && f->flags & F_HEADER && f->kind == K_IFINDEX)
+	if (f->flags & F_VOLATILE && f->flags & F_HEADER && f->type == FIELD_IFINDEX)
 		return false; /* a link's own number under a second name */
 	if ((r->key && same_text(r->key, f->key)) || !push_field(r->L, s, f, r->names))
 		return false;
-	r->key = f->key; /* of rows with one key, which stand together, the first that is there */
+	r->key = f->key; /* of fields with one key, which stand together, the first that is there */
 	lua_setfield(r->L, -2, f->key);
 	return false;
 }
 
-/* [] -> [table of everything the stretch holds] */
-void push_stretch(lua_State *L, const struct stretch *s, int names)
+/* [] -> [table of everything the span holds] */
+void push_span(lua_State *L, const struct span *s, int names)
 {
 	struct reading r = {L, names, NULL};
 	luaL_checkstack(L, 8, "too many values");

@@ -19,7 +19,7 @@
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
-static size_t plain_text(const struct stretch *s, const struct field *f, char *text)
+static size_t plain_text(const struct span *s, const struct field *f, char *text)
 {
 	const struct nlattr *a = find_attr(s, f->attr);
 	int family = f->size == 4 ? AF_INET : f->size == 16 ? AF_INET6 : s->family;
@@ -29,7 +29,7 @@ static size_t plain_text(const struct stretch *s, const struct field *f, char *t
 }
 
 /* An address without a peer repeats itself where the peer would be. */
-static bool is_own_peer(const struct stretch *s, const struct nlattr *peer)
+static bool is_own_peer(const struct span *s, const struct nlattr *peer)
 {
 	const struct nlattr *local = find_attr(s, IFA_LOCAL);
 	return !local || (payload_length(local) == payload_length(peer) &&
@@ -38,7 +38,7 @@ static bool is_own_peer(const struct stretch *s, const struct nlattr *peer)
 
 /* A host's prefix length is left out and a zero one is "default", as ip(8) does; an address keeps
  * its length. */
-static size_t prefix_text(const struct stretch *s, const struct field *f, char *text)
+static size_t prefix_text(const struct span *s, const struct field *f, char *text)
 {
 	const struct nlattr *a = find_attr(s, f->attr);
 	unsigned length = s->data[f->offset], bits = 8 * (unsigned)address_size(s->family);
@@ -63,7 +63,7 @@ static size_t prefix_text(const struct stretch *s, const struct field *f, char *
 	return n;
 }
 
-static size_t via_text(const struct stretch *s, const struct field *f, char *text)
+static size_t via_text(const struct span *s, const struct field *f, char *text)
 {
 	const struct nlattr *a = find_attr(s, f->attr);
 	if (a)
@@ -80,15 +80,15 @@ static size_t via_text(const struct stretch *s, const struct field *f, char *tex
 	return ip_to_text(family, payload(a) + 2, text);
 }
 
-/* The text of the address that a row has, without an end; 0: it has none. */
-size_t address_text(const struct stretch *s, const struct field *f, char text[ADDRESS_TEXT])
+/* The text of the address that a field has, without an end; 0: it has none. */
+size_t address_text(const struct span *s, const struct field *f, char text[ADDRESS_TEXT])
 {
-	return f->kind == K_PREFIX ? prefix_text(s, f, text)
-	       : f->kind == K_VIA  ? via_text(s, f, text)
-				   : plain_text(s, f, text);
+	return f->type == FIELD_PREFIX ? prefix_text(s, f, text)
+	       : f->type == FIELD_VIA  ? via_text(s, f, text)
+				       : plain_text(s, f, text);
 }
 
-bool push_address(lua_State *L, const struct stretch *s, const struct field *f)
+bool push_address(lua_State *L, const struct span *s, const struct field *f)
 {
 	char text[ADDRESS_TEXT];
 	size_t n = address_text(s, f, text);
@@ -161,7 +161,7 @@ bool push_option(lua_State *L, const struct field *f, const struct nlattr *a)
 	return true;
 }
 
-bool push_ttl(lua_State *L, const struct stretch *s, const struct field *f, const struct nlattr *a)
+bool push_ttl(lua_State *L, const struct span *s, const struct field *f, const struct nlattr *a)
 {
 	const struct nlattr *inherit = find_attr(s, f->offset);
 	uint64_t value;
@@ -200,8 +200,7 @@ bool push_range(lua_State *L, const struct field *f, const struct nlattr *a)
 }
 
 /* 1/3 */
-bool push_ratio(lua_State *L, const struct stretch *s, const struct field *f,
-		const struct nlattr *a)
+bool push_ratio(lua_State *L, const struct span *s, const struct field *f, const struct nlattr *a)
 {
 	const struct nlattr *of = find_attr(s, f->offset);
 	uint64_t part, whole;
@@ -212,7 +211,7 @@ bool push_ratio(lua_State *L, const struct stretch *s, const struct field *f,
 }
 
 /* All that there is, as hexadecimal digits. */
-bool push_bytes(lua_State *L, const struct stretch *s)
+bool push_bytes(lua_State *L, const struct span *s)
 {
 	luaL_Buffer text;
 	if (s->length == 0)
@@ -240,7 +239,7 @@ bool push_member(lua_State *L, const struct field *f, const struct nlattr *a)
 	return true;
 }
 
-bool push_table(lua_State *L, const struct stretch *s, const struct field *f)
+bool push_table(lua_State *L, const struct span *s, const struct field *f)
 {
 	uint32_t table = table_number(s, f->attr, f->offset);
 	if (table == 0)
@@ -254,24 +253,24 @@ bool push_uint(lua_State *L, const struct field *f, uint64_t value)
 	if ((value == 0 && (f->flags & F_DEFAULT0)) ||
 	    ((int32_t)value < 0 && (f->flags & F_NEGATIVE)))
 		return false;
-	if (f->kind == K_BIT) {
+	if (f->type == FIELD_BIT) {
 		if (!(value & f->mask))
 			return false;
 		lua_pushboolean(L, 1);
-	} else if (f->kind == K_BITS) {
+	} else if (f->type == FIELD_BITS) {
 		push_bits(L, f, value);
-	} else if (f->kind == K_BOOL) {
+	} else if (f->type == FIELD_BOOL) {
 		lua_pushboolean(L, value != 0);
-	} else if (f->kind == K_REALM) {
+	} else if (f->type == FIELD_REALM) {
 		push_realm(L, value);
-	} else if (f->kind == K_SIGNED && !f->words) {
+	} else if (f->type == FIELD_SIGNED && !f->words) {
 		lua_pushinteger(L, (int32_t)value);
-	} else if (f->kind == K_UNITS) {
+	} else if (f->type == FIELD_UNITS) {
 		lua_pushinteger(L, (lua_Integer)value * f->mask);
-	} else if ((f->kind == K_SCALED || f->kind == K_TIMER) && value % f->mask != 0) {
+	} else if ((f->type == FIELD_SCALED || f->type == FIELD_TIMER) && value % f->mask != 0) {
 		lua_pushnumber(L, (lua_Number)value / f->mask);
 	} else {
-		bool scaled = f->kind == K_SCALED || f->kind == K_TIMER;
+		bool scaled = f->type == FIELD_SCALED || f->type == FIELD_TIMER;
 		push_word(L, f, scaled ? value / f->mask : value);
 	}
 	return true;

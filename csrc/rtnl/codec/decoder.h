@@ -12,12 +12,12 @@ enum {
 	ADDRESS_TEXT = 64 /* room for any address and its length */
 };
 
-size_t address_text(const struct stretch *s, const struct field *f, char text[ADDRESS_TEXT]);
-bool push_field(lua_State *L, const struct stretch *s, const struct field *f,
-		int names); /* pushes 0 or 1 */
-void push_stretch(lua_State *L, const struct stretch *s,
-		  int names); /* [] -> [table of all it holds] */
-bool push_key(lua_State *L, const struct stretch *s, int key, int names, bool *known);
-bool push_row(lua_State *L, const struct stretch *s, int row, int key, int names, bool *known);
+size_t address_text(const struct span *s, const struct field *f, char text[ADDRESS_TEXT]);
+bool push_field(lua_State *L, const struct span *s, const struct field *f,
+		int names);				       /* pushes 0 or 1 */
+void push_span(lua_State *L, const struct span *s, int names); /* [] -> [table of all it holds] */
+bool push_key(lua_State *L, const struct span *s, int key, int names, bool *known);
+bool push_known_field(lua_State *L, const struct span *s, int field, int key, int names,
+		      bool *known);
 
 #endif

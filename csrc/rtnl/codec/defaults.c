@@ -16,11 +16,11 @@
 
 #include "common/export.h"
 
-/* Whether the table gives the row of a key. */
-static bool has(const struct schema *schema, const struct given *g, const char *key)
+/* Whether the table gives the field of a key. */
+static bool has(const struct schema *schema, const struct input *g, const char *key)
 {
-	for (uint64_t left = g->rows & ~((uint64_t)1 << SELECTOR); left; left &= left - 1) {
-		const char *given = schema->rows[__builtin_ctzll(left)].key;
+	for (uint64_t left = g->fields & ~((uint64_t)1 << TYPE_KEY); left; left &= left - 1) {
+		const char *given = schema->fields[__builtin_ctzll(left)].key;
 		if (given && *given == *key && strcmp(given, key) == 0)
 			return true;
 	}
@@ -37,18 +37,19 @@ enum asked {
 	SCOPE
 };
 
-static bool route_has(struct encoder *e, const struct given *g, enum asked key)
+static bool route_has(struct encoder *e, const struct input *g, enum asked key)
 {
 	static const char *const names[] = {"via", "dev", "nexthops", "nhid", "table", "scope"};
-	uint64_t *row = &e->route_rows[key];
-	for (int i = 0; !*row; i++) /* a schema has its rows */
-		if (schema_route.rows[i].key && strcmp(schema_route.rows[i].key, names[key]) == 0)
-			*row = (uint64_t)1 << i;
-	return g->rows & *row;
+	uint64_t *field = &e->route_fields[key];
+	for (int i = 0; !*field; i++) /* a schema has its fields */
+		if (schema_route.fields[i].key &&
+		    strcmp(schema_route.fields[i].key, names[key]) == 0)
+			*field = (uint64_t)1 << i;
+	return g->fields & *field;
 }
 
 /* The scope of a route where none is said: what has no gateway stays on the link. */
-uint8_t unsaid_scope(const struct stretch *s)
+uint8_t default_scope(const struct span *s)
 {
 	const uint64_t leaving = (uint64_t)1 << RTA_GATEWAY | (uint64_t)1 << RTA_VIA |
 				 (uint64_t)1 << RTA_MULTIPATH | (uint64_t)1 << RTA_NH_ID;
@@ -84,7 +85,7 @@ static uint8_t default_table(const struct rtmsg *r)
 	}
 }
 
-static bool leads_nowhere(const struct rtmsg *r)
+static bool is_blackhole_type(const struct rtmsg *r)
 {
 	return r->rtm_type == RTN_BLACKHOLE || r->rtm_type == RTN_UNREACHABLE ||
 	       r->rtm_type == RTN_PROHIBIT || r->rtm_type == RTN_THROW;
@@ -92,13 +93,13 @@ static bool leads_nowhere(const struct rtmsg *r)
 
 /* IPv4 refuses these in words of its own, IPv6 takes them and passes over the half: so both are
  * told here. */
-static void check_hops(struct encoder *e, const struct rtmsg *r, const struct given *g)
+static void check_hops(struct encoder *e, const struct rtmsg *r, const struct input *g)
 {
 	const char *single = route_has(e, g, VIA) ? "via" : route_has(e, g, DEV) ? "dev" : NULL;
 	bool several = route_has(e, g, NEXTHOPS);
 	if (single && several)
 		fail(e, single, "a route has either this or nexthops");
-	if (leads_nowhere(r) && (several || route_has(e, g, VIA)))
+	if (is_blackhole_type(r) && (several || route_has(e, g, VIA)))
 		fail(e, several ? "nexthops" : "via", "a route of type %s has no next hops",
 		     word_by_value(words_type, r->rtm_type));
 }
@@ -139,11 +140,11 @@ void list_one_hop(struct encoder *e)
  * then takes them all; as a list of one it finds routes of one hop alone. IPv6 does not look at the
  * type: routes that lead nowhere lie on the loopback device.
  */
-static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct given *g)
+static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct input *g)
 {
 	uint32_t loopback = 1;
 	if (r->rtm_family == AF_INET6) {
-		if (leads_nowhere(r) && !route_has(e, g, DEV))
+		if (is_blackhole_type(r) && !route_has(e, g, DEV))
 			put(e, RTA_OIF, &loopback, sizeof(loopback));
 		return;
 	}
@@ -152,7 +153,7 @@ static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct 
 }
 
 /* IPv6 deletes without a look at these: where they are all that tells a route, another would go. */
-static void check_compared(struct encoder *e, const struct stretch *s)
+static void check_compared(struct encoder *e, const struct span *s)
 {
 	static const struct {
 		uint16_t attr;
@@ -165,12 +166,12 @@ static void check_compared(struct encoder *e, const struct stretch *s)
 		if (!find_attr(s, ignored[i].attr))
 			continue;
 		e->refused = EINVAL;
-		e->lacking = ignored[i].name;
+		e->missing = ignored[i].name;
 	}
 }
 
 /* As ip(8): unicast, main, boot; a local route has scope host, one without a gateway scope link. */
-static void route_defaults(struct encoder *e, const struct given *g)
+static void route_defaults(struct encoder *e, const struct input *g)
 {
 	struct rtmsg *r = (struct rtmsg *)(void *)header_of(e, e->start);
 	if (e->verb == VERB_DUMP || e->verb == VERB_PRINT)
@@ -181,8 +182,8 @@ static void route_defaults(struct encoder *e, const struct given *g)
 		r->rtm_scope = RT_SCOPE_NOWHERE;
 	if (e->verb == VERB_DEL && !route_has(e, g, NEXTHOPS) && !route_has(e, g, NHID))
 		pin_deletion(e, r, g);
-	struct stretch s = {&schema_route, (const void *)r, e->out->length - e->start,
-			    r->rtm_family, NULL};
+	struct span s = {&schema_route, (const void *)r, e->out->length - e->start, r->rtm_family,
+			 NULL};
 	bool leads = route_has(e, g, VIA) || route_has(e, g, DEV) || route_has(e, g, NEXTHOPS) ||
 		     route_has(e, g, NHID);
 	if (e->verb == VERB_DEL && !leads)
@@ -195,7 +196,7 @@ static void route_defaults(struct encoder *e, const struct given *g)
 	if (r->rtm_protocol == RTPROT_UNSPEC)
 		r->rtm_protocol = RTPROT_BOOT;
 	if (!route_has(e, g, SCOPE))
-		r->rtm_scope = unsaid_scope(&s);
+		r->rtm_scope = default_scope(&s);
 }
 
 /* A "+" or "-" that is yet to become an address. */
@@ -225,7 +226,7 @@ static void make_broadcast(struct encoder *e, size_t attrs, unsigned length, uin
 }
 
 /* IFA_ADDRESS is the peer, or the address itself. Addresses of 127.0.0.0/8 are the host's own. */
-static void addr_defaults(struct encoder *e, const struct given *g)
+static void addr_defaults(struct encoder *e, const struct input *g)
 {
 	size_t attrs = e->start + sizeof(struct ifaddrmsg);
 	uint8_t bytes[16];
@@ -246,7 +247,7 @@ static void addr_defaults(struct encoder *e, const struct given *g)
 	make_broadcast(e, attrs, length, bytes);
 }
 
-static void rule_defaults(struct encoder *e, const struct given *g)
+static void rule_defaults(struct encoder *e, const struct input *g)
 {
 	struct fib_rule_hdr *r = (struct fib_rule_hdr *)(void *)header_of(e, e->start);
 	if (!r->action && has(&schema_rule, g, "goto"))
@@ -260,7 +261,7 @@ static void rule_defaults(struct encoder *e, const struct given *g)
 		r->table = RT_TABLE_MAIN;
 }
 
-static void neigh_defaults(struct encoder *e, const struct given *g)
+static void neigh_defaults(struct encoder *e, const struct input *g)
 {
 	struct ndmsg *n = (struct ndmsg *)(void *)header_of(e, e->start);
 	bool by_kernel = has(&schema_neigh, g, "proxy") || has(&schema_neigh, g, "use") ||
@@ -271,7 +272,7 @@ static void neigh_defaults(struct encoder *e, const struct given *g)
 
 /* An object without an address still needs a family, except groups, which must have none (kernel.md
  * 8). */
-static void nexthop_defaults(struct encoder *e, const struct given *g)
+static void nexthop_defaults(struct encoder *e, const struct input *g)
 {
 	struct nhmsg *n = (struct nhmsg *)(void *)header_of(e, e->start);
 	if (has(&schema_nexthop, g, "group") || e->verb != VERB_ADD)
@@ -281,7 +282,7 @@ static void nexthop_defaults(struct encoder *e, const struct given *g)
 }
 
 /* The kernel tells of VLANs whom it knows to ask for them. */
-static void vlan_defaults(struct encoder *e, const struct given *g)
+static void vlan_defaults(struct encoder *e, const struct input *g)
 {
 	uint32_t mask = RTEXT_FILTER_BRVLAN;
 	(void)g;
@@ -291,19 +292,19 @@ static void vlan_defaults(struct encoder *e, const struct given *g)
 }
 
 /* The kernel takes a deletion that names nothing for the first object it has. */
-static void check_named(struct encoder *e, const struct schema *schema, const struct given *g)
+static void check_named(struct encoder *e, const struct schema *schema, const struct input *g)
 {
-	uint64_t rows = g->rows & ~((uint64_t)1 << SELECTOR);
-	if (schema->rows[0].kind == K_FAMILY)
-		rows &= ~(uint64_t)1;
-	if (!rows)
+	uint64_t fields = g->fields & ~((uint64_t)1 << TYPE_KEY);
+	if (schema->fields[0].type == FIELD_FAMILY)
+		fields &= ~(uint64_t)1;
+	if (!fields)
 		fail(e, NULL, "nothing says which %s is to be deleted", schema->name);
 	if (schema == &schema_addr && !has(schema, g, "address"))
 		fail(e, "address", "missing: nothing says which is to be deleted");
 }
 
 /* The kernel takes a change that names no link for one of every link of the group. */
-static void check_link(struct encoder *e, const struct given *g)
+static void check_link(struct encoder *e, const struct input *g)
 {
 	const struct schema *schema = &schema_link;
 	if (e->held_only && !has(schema, g, "dev") && !has(schema, g, "name") &&
@@ -311,11 +312,11 @@ static void check_link(struct encoder *e, const struct given *g)
 		fail(e, "dev", "missing: nothing says which link is to be changed");
 }
 
-void fill_in(struct encoder *e, const struct schema *schema, const struct given *g)
+void fill_in(struct encoder *e, const struct schema *schema, const struct input *g)
 {
 	static const struct {
 		const struct schema *schema;
-		void (*fill)(struct encoder *e, const struct given *g);
+		void (*fill)(struct encoder *e, const struct input *g);
 	} defaults[] = {
 		{&schema_route, route_defaults},     {&schema_addr, addr_defaults},
 		{&schema_rule, rule_defaults},	     {&schema_neigh, neigh_defaults},

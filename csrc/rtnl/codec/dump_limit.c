@@ -55,7 +55,7 @@ static size_t hop_bytes(const uint8_t *hop, size_t length)
 }
 
 /* What the rest of the route takes in a dump. */
-static size_t bytes_beside(const struct stretch *s)
+static size_t bytes_beside(const struct span *s)
 {
 	bool six = s->family == AF_INET6;
 	size_t bytes = NLMSG_HDRLEN + sizeof(struct rtmsg) + SMALL + NLA_HDRLEN;
@@ -74,7 +74,7 @@ static size_t bytes_beside(const struct stretch *s)
 }
 
 /* How many of the next hops of a route the kernel can list; `hops` grows by how many there are. */
-static int hops_that_fit(const struct stretch *s, int *hops)
+static int hops_within_limit(const struct span *s, int *hops)
 {
 	const struct nlattr *list = find_attr(s, RTA_MULTIPATH);
 	int fitting = 0;
@@ -95,33 +95,33 @@ static int hops_that_fit(const struct stretch *s, int *hops)
 	return fitting;
 }
 
-static struct stretch sent_of(const struct encoder *e)
+static struct span sent_of(const struct encoder *e)
 {
 	const uint8_t *data = e->out->base + e->start;
 	size_t length = e->out->length - e->start;
-	return (struct stretch){&schema_route, data, length, stretch_family(data, length), NULL};
+	return (struct span){&schema_route, data, length, span_family(data, length), NULL};
 }
 
 /* Refuses a route that could not be listed. */
-void check_fit(struct encoder *e, const struct schema *schema)
+void check_dump_limit(struct encoder *e, const struct schema *schema)
 {
 	int hops = e->dropped;
 	if (schema != &schema_route || e->verb != VERB_ADD ||
 	    e->out->length - e->start < SURE_BYTES)
 		return;
-	struct stretch s = sent_of(e);
-	if (hops_that_fit(&s, &hops) == hops)
+	struct span s = sent_of(e);
+	if (hops_within_limit(&s, &hops) == hops)
 		return;
 	e->refused = EMSGSIZE;
-	e->lacking = "room";
+	e->missing = "room";
 }
 
 /* Why, and takes the hops out of the message, which need not all be told. [] -> [text] */
-const char *push_unfit(struct encoder *e)
+const char *push_over_limit(struct encoder *e)
 {
 	int hops = e->dropped;
-	struct stretch s = sent_of(e);
-	int most = hops_that_fit(&s, &hops);
+	struct span s = sent_of(e);
+	int most = hops_within_limit(&s, &hops);
 	size_t at = (size_t)((const uint8_t *)find_attr(&s, RTA_MULTIPATH) - e->out->base);
 	e->out->length = at + NLA_HDRLEN;
 	close_attr(e, at, "nexthops");
@@ -132,11 +132,11 @@ const char *push_unfit(struct encoder *e)
 }
 
 /* Of how many hops a route has become that no dump can list; 0 where one can. */
-int hops_beyond(const uint8_t *data, size_t length)
+int hops_over_limit(const uint8_t *data, size_t length)
 {
-	struct stretch s = {&schema_route, data, length, stretch_family(data, length), NULL};
+	struct span s = {&schema_route, data, length, span_family(data, length), NULL};
 	int hops = 0;
 	if (NLMSG_HDRLEN + length > DUMP_BYTES)
-		hops_that_fit(&s, &hops);
+		hops_within_limit(&s, &hops);
 	return hops;
 }

@@ -1,7 +1,7 @@
 /*
- * Lua tables and parts of text -> messages, driven by the rows. The input is walked, not the
- * schema, so that a key no row has is an error; the rows found are then written in row order, so
- * that one input gives one sequence of bytes.
+ * Lua tables and parts of text -> messages, driven by the fields. The input is walked, not the
+ * schema, so that a key no field has is an error; the fields found are then written in field order,
+ * so that one input gives one sequence of bytes.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
@@ -43,7 +43,8 @@ static int explicit_family(struct encoder *e, const struct value *v)
 
 static bool names_family(const struct field *f)
 {
-	return f->kind == K_PREFIX || f->kind == K_VIA || (f->kind == K_ADDRESS && !f->size);
+	return f->type == FIELD_PREFIX || f->type == FIELD_VIA ||
+	       (f->type == FIELD_ADDRESS && !f->size);
 }
 
 /* The family of the first of a list of next hops. */
@@ -59,21 +60,21 @@ static int family_of_hops(struct encoder *e, const struct value *hops)
 /* The family of an input: given, or that of its first address. "default" alone is IPv4, as with `ip
  * route`. */
 static int family_of(struct encoder *e, const struct schema *schema, const struct value *in,
-		     const struct given *g)
+		     const struct input *g)
 {
 	int family = 0;
 	int top = lua_gettop(e->L);
-	for (uint64_t left = g->rows & ~((uint64_t)1 << SELECTOR); left && !family;
+	for (uint64_t left = g->fields & ~((uint64_t)1 << TYPE_KEY); left && !family;
 	     left &= left - 1) {
 		int i = __builtin_ctzll(left);
-		const struct field *f = &schema->rows[i];
-		bool address = f->kind == K_FAMILY || f->kind == K_HOPS || names_family(f);
+		const struct field *f = &schema->fields[i];
+		bool address = f->type == FIELD_FAMILY || f->type == FIELD_HOPS || names_family(f);
 		struct value v = {.type = VALUE_NONE};
 		if (address)
 			v = given_value(e, in, g, i);
-		if (f->kind == K_FAMILY)
+		if (f->type == FIELD_FAMILY)
 			family = explicit_family(e, &v);
-		else if (f->kind == K_HOPS)
+		else if (f->type == FIELD_HOPS)
 			family = family_of_hops(e, &v);
 		else if (f->words == words_pref)
 			family = AF_INET6; /* IPv4 routes have no preference */
@@ -84,25 +85,25 @@ static int family_of(struct encoder *e, const struct schema *schema, const struc
 	return family;
 }
 
-/* Appends header and attributes of an input to the arena. */
+/* Appends header and attributes of an input to the buffer. */
 static void encode_input(struct encoder *e, const struct schema *schema, const struct value *in)
 {
 	e->start = e->out->length;
 	e->depth = 0;
 	if (e->base)
 		e->path[e->depth++] = (struct step){"", e->base};
-	arena_reserve(e->L, e->out, schema->head);
-	struct given g;
+	buffer_reserve(e->L, e->out, schema->header_size);
+	struct input g;
 	collect(e, schema, in, &g);
 	e->family = 0;
-	if (schema->rows[0].kind == K_FAMILY) {
+	if (schema->fields[0].type == FIELD_FAMILY) {
 		e->family = family_of(e, schema, in, &g);
 		if (!e->family && schema != &schema_nexthop && e->verb != VERB_DUMP)
 			e->family = AF_INET;
 		header_of(e, e->start)[0] = (uint8_t)e->family;
 	}
-	struct place p = {e->start, e->out->length, *in};
-	put_rows(e, &p, schema, &g);
+	struct cursor p = {e->start, e->out->length, *in};
+	put_given(e, &p, schema, &g);
 	fill_in(e, schema, &g);
 	lua_settop(e->L, g.top);
 }
@@ -118,7 +119,7 @@ void encode_message(struct encoder *e, const struct schema *schema, int value)
 	encode_input(e, schema, &in);
 }
 
-void encode_part(struct encoder *e, const struct schema *schema, const struct arena *parts,
+void encode_part(struct encoder *e, const struct schema *schema, const struct buffer *parts,
 		 const struct value *part)
 {
 	e->parts = parts;

@@ -15,21 +15,21 @@
 
 enum {
 	ATTR_MAX = 65535, /* bytes an attribute can say it has */
-	SELECTOR = 63	  /* stands for the `type` of an encapsulation, which has no row */
+	TYPE_KEY = 63	  /* stands for the `type` of an encapsulation, which has no field */
 };
 
-/* The fields that an input gives: their rows, and where the value of each is, on the stack or in
+/* The fields that an input gives: their fields, and where the value of each is, on the stack or in
  * the buffer of parts. */
-struct given {
-	uint64_t rows;
+struct input {
+	uint64_t fields;
 	int top; /* of the stack before the values */
 	uint32_t at[64];
 };
 
 /* Where fields are written to, and the input they are taken from. */
-struct place {
-	size_t header; /* offset in the arena of the header in force */
-	size_t attrs;  /* offset in the arena of its first attribute */
+struct cursor {
+	size_t header; /* offset in the buffer of the header in force */
+	size_t attrs;  /* offset in the buffer of its first attribute */
 	struct value in;
 };
 
@@ -75,7 +75,7 @@ static inline uint8_t *header_of(struct encoder *e, size_t at)
 static inline uint8_t *put_head(struct encoder *e, uint16_t type, size_t length)
 {
 	size_t whole = NLA_HDRLEN + NLA_ALIGN(length);
-	uint8_t *room = arena_room(e->L, e->out, whole);
+	uint8_t *room = buffer_room(e->L, e->out, whole);
 	struct nlattr attr = {.nla_len = (uint16_t)(NLA_HDRLEN + length), .nla_type = type};
 	memset(room + whole - 4, 0, 4);
 	memcpy(room, &attr, sizeof(attr));
@@ -98,7 +98,7 @@ static inline void put(struct encoder *e, uint16_t type, const void *data, size_
 }
 
 /* encode_value: types that hold one value */
-typedef void put_fn(struct encoder *e, const struct place *p, const struct field *f,
+typedef void put_fn(struct encoder *e, const struct cursor *p, const struct field *f,
 		    const struct value *v);
 
 put_fn put_int, put_signed, put_scaled, put_hex, put_bit, put_bits, put_flag, put_boolean,
@@ -113,17 +113,17 @@ put_fn put_field;
 /* encode: the fields of a table or a part */
 struct value get_value(struct encoder *e, const struct value *in, const char *key);
 void collect(struct encoder *e, const struct schema *schema, const struct value *in,
-	     struct given *g);
-/* The value of a row that is given. */
+	     struct input *g);
+/* The value of a field that is given. */
 static inline struct value given_value(struct encoder *e, const struct value *in,
-				       const struct given *g, int row)
+				       const struct input *g, int field)
 {
-	uint32_t at = g->at[row];
+	uint32_t at = g->at[field];
 	return in->type == VALUE_PART ? part_next(e->parts, &at, NULL) : lua_value(e->L, (int)at);
 }
 
-void put_rows(struct encoder *e, const struct place *p, const struct schema *schema,
-	      const struct given *g);
+void put_given(struct encoder *e, const struct cursor *p, const struct schema *schema,
+	       const struct input *g);
 
 /* The elements of a list, one after the other. */
 struct elements {
@@ -139,6 +139,6 @@ bool next_element(struct encoder *e, struct elements *it, const char *key, struc
 int count_elements(struct encoder *e, const struct value *list, const char *key);
 
 /* defaults: what iproute2 fills in */
-void fill_in(struct encoder *e, const struct schema *schema, const struct given *g);
+void fill_in(struct encoder *e, const struct schema *schema, const struct input *g);
 
 #endif

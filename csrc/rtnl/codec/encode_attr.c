@@ -1,5 +1,5 @@
 /*
- * What messages are built of: attributes in the arena, and errors that name the field by its path.
+ * What messages are built of: attributes in the buffer, and errors that name the field by its path.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
@@ -169,7 +169,7 @@ void close_attr(struct encoder *e, size_t at, const char *key)
 		     (int)length);
 	uint16_t n = (uint16_t)length;
 	memcpy(e->out->base + at, &n, sizeof(n));
-	arena_reserve(e->L, e->out, NLA_ALIGN(length) - length);
+	buffer_reserve(e->L, e->out, NLA_ALIGN(length) - length);
 }
 
 /* An attribute of this type already written since `from`, or NULL: flags and structures share one.

@@ -19,9 +19,9 @@ struct value get_value(struct encoder *e, const struct value *in, const char *ke
 	return lua_value(e->L, lua_gettop(e->L));
 }
 
-/* The rows that the input chooses by the key of a union, or NULL. */
-static const struct schema *chosen_rows(struct encoder *e, const struct field *f,
-					const struct value *in)
+/* The fields that the input chooses by the key of a union, or NULL. */
+static const struct schema *chosen_schema(struct encoder *e, const struct field *f,
+					  const struct value *in)
 {
 	int top = lua_gettop(e->L);
 	struct value type = get_value(e, in, f->key);
@@ -30,17 +30,18 @@ static const struct schema *chosen_rows(struct encoder *e, const struct field *f
 	return v ? v->schema : NULL;
 }
 
-/* The row of a flattened union whose variant, chosen by the input itself, has the key at stack
+/* The field of a flattened union whose variant, chosen by the input itself, has the key at stack
  * index `key`; -1 where none has. */
-static int union_row(struct encoder *e, const struct field *rows, const struct value *in, int key)
+static int union_field(struct encoder *e, const struct field *fields, const struct value *in,
+		       int key)
 {
-	for (int i = 0; rows[i].kind != K_NONE; i++) {
-		if (rows[i].kind == K_NEST && (rows[i].flags & F_HOIST) &&
-		    union_row(e, rows[i].sub->rows, in, key) >= 0)
+	for (int i = 0; fields[i].type != FIELD_NONE; i++) {
+		if (fields[i].type == FIELD_NEST && (fields[i].flags & F_FLATTEN) &&
+		    union_field(e, fields[i].sub->fields, in, key) >= 0)
 			return i;
-		if (rows[i].kind != K_UNION)
+		if (fields[i].type != FIELD_UNION)
 			continue;
-		const struct schema *chosen = chosen_rows(e, &rows[i], in);
+		const struct schema *chosen = chosen_schema(e, &fields[i], in);
 		if (chosen && index_lookup(e->L, chosen, key) >= 0)
 			return i;
 	}
@@ -48,16 +49,16 @@ static int union_row(struct encoder *e, const struct field *rows, const struct v
 }
 
 /* The nearest key among those of the variant that the input chooses. */
-static const char *nearest_of_union(struct encoder *e, const struct field *rows,
+static const char *nearest_of_union(struct encoder *e, const struct field *fields,
 				    const struct value *in, const char *key)
 {
 	const char *near = NULL;
-	for (const struct field *f = rows; f->kind != K_NONE && !near; f++) {
-		if (f->kind == K_NEST && (f->flags & F_HOIST))
-			near = nearest_of_union(e, f->sub->rows, in, key);
-		if (f->kind != K_UNION)
+	for (const struct field *f = fields; f->type != FIELD_NONE && !near; f++) {
+		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
+			near = nearest_of_union(e, f->sub->fields, in, key);
+		if (f->type != FIELD_UNION)
 			continue;
-		const struct schema *chosen = chosen_rows(e, f, in);
+		const struct schema *chosen = chosen_schema(e, f, in);
 		if (chosen)
 			near = nearest_key(e->L, chosen, key);
 	}
@@ -72,7 +73,7 @@ static __attribute__((noreturn)) void unknown_key(struct encoder *e, const struc
 		fail(e, NULL, "%s %s has no field of type %s", article(schema), schema->name,
 		     luaL_typename(L, -1));
 	const char *key = lua_tostring(L, -1);
-	const char *near = nearest_of_union(e, schema->rows, in, key);
+	const char *near = nearest_of_union(e, schema->fields, in, key);
 	if (!near)
 		near = nearest_key(L, schema, key);
 	if (near)
@@ -80,30 +81,31 @@ static __attribute__((noreturn)) void unknown_key(struct encoder *e, const struc
 	fail(e, key, "unknown field of %s %s", article(schema), schema->name);
 }
 
-/* The row of the key on top of the stack, which lies at `name`; raises where there is none. */
-static int find_row(struct encoder *e, const struct schema *schema, const struct value *in,
-		    const void *name)
+/* The field of the key on top of the stack, which lies at `name`; raises where there is none. */
+static int find_field(struct encoder *e, const struct schema *schema, const struct value *in,
+		      const void *name)
 {
 	lua_State *L = e->L;
 	bool text = lua_type(L, -1) == LUA_TSTRING;
-	int row = text ? index_lookup(L, schema, -1) : -1;
-	if (row >= 0) {
-		*known_place(&e->keys, schema, name) = (struct known_key){name, schema, row};
-		return row;
+	int field = text ? index_lookup(L, schema, -1) : -1;
+	if (field >= 0) {
+		*known_slot(&e->keys, schema, name) = (struct known_key){name, schema, field};
+		return field;
 	}
-	row = union_row(e, schema->rows, in, lua_gettop(L));
-	if (row < 0 && schema->head == 0 && text && strcmp(lua_tostring(L, -1), "type") == 0)
-		row = SELECTOR;
-	if (row < 0)
+	field = union_field(e, schema->fields, in, lua_gettop(L));
+	if (field < 0 && schema->header_size == 0 && text &&
+	    strcmp(lua_tostring(L, -1), "type") == 0)
+		field = TYPE_KEY;
+	if (field < 0)
 		unknown_key(e, schema, in);
-	return row;
+	return field;
 }
 
-/* The row of a key that was found before, or -1. */
-static inline int known_row(struct encoder *e, const struct schema *schema, const void *key)
+/* The field of a key that was found before, or -1. */
+static inline int known_field(struct encoder *e, const struct schema *schema, const void *key)
 {
-	const struct known_key *known = known_place(&e->keys, schema, key);
-	return known->key == key && known->schema == schema ? known->row : -1;
+	const struct known_key *known = known_slot(&e->keys, schema, key);
+	return known->key == key && known->schema == schema ? known->field : -1;
 }
 
 enum {
@@ -121,46 +123,46 @@ static inline void have_room(struct encoder *e, int top)
 
 /* The values stay on the stack, so that each is looked up once. [] -> [key, value, ...] */
 static void collect_table(struct encoder *e, const struct schema *schema, const struct value *in,
-			  struct given *g)
+			  struct input *g)
 {
 	lua_State *L = e->L;
 	lua_pushnil(L);
 	for (int value = g->top + 2; lua_next(L, in->index); value += 2) {
 		have_room(e, value);
 		const void *key = lua_topointer(L, -2);
-		int row = known_row(e, schema, key);
+		int field = known_field(e, schema, key);
 		lua_pushvalue(L, -2);
-		if (row < 0)
-			row = find_row(e, schema, in, key);
-		g->rows |= (uint64_t)1 << row;
-		g->at[row] = (uint32_t)value;
+		if (field < 0)
+			field = find_field(e, schema, in, key);
+		g->fields |= (uint64_t)1 << field;
+		g->at[field] = (uint32_t)value;
 	}
 }
 
 static void collect_part(struct encoder *e, const struct schema *schema, const struct value *in,
-			 struct given *g)
+			 struct input *g)
 {
 	const char *key;
 	for (uint32_t next = part_first(e->parts, in), at; (at = next);) {
 		struct value v = part_next(e->parts, &next, &key);
 		if (v.type == VALUE_NONE)
 			continue;
-		int row = known_row(e, schema, key);
-		if (row < 0) {
+		int field = known_field(e, schema, key);
+		if (field < 0) {
 			lua_pushstring(e->L, key);
-			row = find_row(e, schema, in, key);
+			field = find_field(e, schema, in, key);
 			lua_pop(e->L, 1);
 		}
-		g->rows |= (uint64_t)1 << row;
-		g->at[row] = at;
+		g->fields |= (uint64_t)1 << field;
+		g->at[field] = at;
 	}
 }
 
-/* Finds the rows that the input gives; a key that no row has raises. */
+/* Finds the fields that the input gives; a key that no field has raises. */
 void collect(struct encoder *e, const struct schema *schema, const struct value *in,
-	     struct given *g)
+	     struct input *g)
 {
-	g->rows = 0;
+	g->fields = 0;
 	g->top = lua_gettop(e->L);
 	have_room(e, g->top);
 	if (in->type == VALUE_PART)

@@ -19,17 +19,17 @@
 
 #include "common/export.h"
 
-static void put_fields(struct encoder *e, const struct place *p, const struct field *rows);
+static void put_fields(struct encoder *e, const struct cursor *p, const struct field *fields);
 
-void put_rows(struct encoder *e, const struct place *p, const struct schema *schema,
-	      const struct given *g)
+void put_given(struct encoder *e, const struct cursor *p, const struct schema *schema,
+	       const struct input *g)
 {
-	for (uint64_t left = g->rows & ~((uint64_t)1 << SELECTOR); left; left &= left - 1) {
+	for (uint64_t left = g->fields & ~((uint64_t)1 << TYPE_KEY); left; left &= left - 1) {
 		int i = __builtin_ctzll(left);
-		const struct field *f = &schema->rows[i];
+		const struct field *f = &schema->fields[i];
 		struct value v = {.type = VALUE_NONE};
-		if (f->key && (f->kind == K_NEST || f->kind == K_UNION))
-			v = get_value(e, &p->in, f->key); /* one row, many keys: its own */
+		if (f->key && (f->type == FIELD_NEST || f->type == FIELD_UNION))
+			v = get_value(e, &p->in, f->key); /* one field, many keys: its own */
 		else if (f->key)
 			v = given_value(e, &p->in, g, i);
 		put_field(e, p, f, &v);
@@ -37,55 +37,56 @@ void put_rows(struct encoder *e, const struct place *p, const struct schema *sch
 }
 
 /* Collects and writes the fields of p->in. */
-static void put_input(struct encoder *e, const struct place *p, const struct schema *schema)
+static void put_input(struct encoder *e, const struct cursor *p, const struct schema *schema)
 {
-	struct given g;
+	struct input g;
 	collect(e, schema, &p->in, &g);
-	put_rows(e, p, schema, &g);
+	put_given(e, p, schema, &g);
 	lua_settop(e->L, g.top);
 }
 
-static void put_nest(struct encoder *e, const struct place *p, const struct field *f,
+static void put_nest(struct encoder *e, const struct cursor *p, const struct field *f,
 		     const struct value *v)
 {
 	size_t at = open_attr(e, f->attr | (f->flags & F_NESTED ? NLA_F_NESTED : 0));
-	struct place inner = {p->header, e->out->length, p->in};
+	struct cursor inner = {p->header, e->out->length, p->in};
 	(void)v;
-	put_fields(e, &inner, f->sub->rows);
+	put_fields(e, &inner, f->sub->fields);
 	if (e->out->length == inner.attrs)
 		e->out->length = at; /* of a nest in a nest nothing was given */
 	else
 		close_attr(e, at, f->key);
 }
 
-/* Writes the fields that rows and input share: flattened nests, whose unknown keys were refused
+/* Writes the fields that fields and input share: flattened nests, whose unknown keys were refused
  * outside. */
-static void put_fields(struct encoder *e, const struct place *p, const struct field *rows)
+static void put_fields(struct encoder *e, const struct cursor *p, const struct field *fields)
 {
 	int top = lua_gettop(e->L);
-	for (const struct field *f = rows; f->kind != K_NONE; f++) {
+	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
 		struct value v = {.type = VALUE_NONE};
-		if (f > rows && f->key && f[-1].key && strcmp(f[-1].key, f->key) == 0 &&
-		    f->kind == f[-1].kind)
-			continue; /* the same field in another family: its first row has seen to it
+		if (f > fields && f->key && f[-1].key && strcmp(f[-1].key, f->key) == 0 &&
+		    f->type == f[-1].type)
+			continue; /* the same field in another family: its first field has seen to
+				   * it
 				   */
 		if (f->key)
 			v = get_value(e, &p->in, f->key);
-		if (f->key ? v.type != VALUE_NONE : f->kind == K_NEST)
+		if (f->key ? v.type != VALUE_NONE : f->type == FIELD_NEST)
 			put_field(e, p, f, &v);
 		lua_settop(e->L, top);
 	}
 }
 
-static void put_union(struct encoder *e, const struct place *p, const struct field *f,
+static void put_union(struct encoder *e, const struct cursor *p, const struct field *f,
 		      const struct value *v)
 {
 	const struct variant *chosen = is_text(v) ? variant_by_name(f->variants, v->text) : NULL;
-	if (!chosen || chosen->schema->rows[0].kind == K_NONE)
+	if (!chosen || chosen->schema->fields[0].type == FIELD_NONE)
 		return;
 	size_t at = open_attr(e, f->attr);
-	struct place inner = {p->header, e->out->length, p->in};
-	put_fields(e, &inner, chosen->schema->rows);
+	struct cursor inner = {p->header, e->out->length, p->in};
+	put_fields(e, &inner, chosen->schema->fields);
 	if (e->out->length == inner.attrs)
 		e->out->length = at; /* nothing of it was given: no empty attribute */
 	else
@@ -98,8 +99,8 @@ static void put_hop(struct encoder *e, const struct field *f, int index, const s
 	if (!has_fields(v))
 		fail(e, NULL, "table expected, got %s", type_name(e, v));
 	size_t header = e->out->length;
-	arena_reserve(e->L, e->out, sizeof(struct rtnexthop));
-	struct place inner = {header, e->out->length, *v};
+	buffer_reserve(e->L, e->out, sizeof(struct rtnexthop));
+	struct cursor inner = {header, e->out->length, *v};
 	put_input(e, &inner, f->sub);
 	size_t length = e->out->length - header;
 	if (length > ATTR_MAX)
@@ -109,7 +110,7 @@ static void put_hop(struct encoder *e, const struct field *f, int index, const s
 	leave(e);
 }
 
-static void put_hops(struct encoder *e, const struct place *p, const struct field *f,
+static void put_hops(struct encoder *e, const struct cursor *p, const struct field *f,
 		     const struct value *v)
 {
 	(void)p;
@@ -131,7 +132,7 @@ static void put_hops(struct encoder *e, const struct place *p, const struct fiel
 }
 
 /* { { id = 1, weight = 2 }, 3 }: weights of 16 bits on newer kernels. */
-static void put_group(struct encoder *e, const struct place *p, const struct field *f,
+static void put_group(struct encoder *e, const struct cursor *p, const struct field *f,
 		      const struct value *v)
 {
 	(void)p;
@@ -143,9 +144,9 @@ static void put_group(struct encoder *e, const struct place *p, const struct fie
 		lua_Integer id;
 		enter(e, f->key, it.count);
 		size_t header = e->out->length;
-		uint8_t *member = arena_reserve(e->L, e->out, f->sub->head);
+		uint8_t *member = buffer_reserve(e->L, e->out, f->sub->header_size);
 		if (has_fields(&one)) {
-			struct place inner = {header, e->out->length, one};
+			struct cursor inner = {header, e->out->length, one};
 			put_input(e, &inner, f->sub);
 			member = header_of(e, header);
 		} else {
@@ -169,15 +170,15 @@ static void put_structure(struct encoder *e, const struct field *f, int index,
 		fail(e, NULL, "table expected, got %s", type_name(e, v));
 	size_t at = open_attr(e, f->attr);
 	size_t header = e->out->length;
-	arena_reserve(e->L, e->out, f->sub->head);
-	struct place inner = {header, e->out->length, *v};
+	buffer_reserve(e->L, e->out, f->sub->header_size);
+	struct cursor inner = {header, e->out->length, *v};
 	put_input(e, &inner, f->sub);
 	close_attr(e, at, f->key);
 	leave(e);
 }
 
 /* { { vid = 10, pvid = true }, { vid = 20 } }: a structure each, in attributes of one number. */
-static void put_structs(struct encoder *e, const struct place *p, const struct field *f,
+static void put_structs(struct encoder *e, const struct cursor *p, const struct field *f,
 			const struct value *v)
 {
 	(void)p;
@@ -213,7 +214,7 @@ static const struct variant *check_encap(struct encoder *e, const struct field *
 	return v;
 }
 
-static void put_encap(struct encoder *e, const struct place *p, const struct field *f,
+static void put_encap(struct encoder *e, const struct cursor *p, const struct field *f,
 		      const struct value *v)
 {
 	uint16_t number = 0;
@@ -223,7 +224,7 @@ static void put_encap(struct encoder *e, const struct place *p, const struct fie
 	enter(e, f->key, 0);
 	const struct variant *encap = check_encap(e, f, v, &number);
 	size_t at = open_attr(e, f->attr | NLA_F_NESTED);
-	struct place inner = {p->header, e->out->length, *v};
+	struct cursor inner = {p->header, e->out->length, *v};
 	put_input(e, &inner, encap->schema);
 	close_attr(e, at, f->key);
 	put(e, f->offset, &number, sizeof(number));
@@ -231,7 +232,7 @@ static void put_encap(struct encoder *e, const struct place *p, const struct fie
 	lua_settop(e->L, top);
 }
 
-static void put_peer(struct encoder *e, const struct place *p, const struct field *f,
+static void put_peer(struct encoder *e, const struct cursor *p, const struct field *f,
 		     const struct value *v)
 {
 	(void)p;
@@ -245,13 +246,13 @@ enum {
 };
 
 /* Whether the input asks for a signature, and by which key. */
-static bool hmac_key(struct encoder *e, const struct place *p, uint32_t *key)
+static bool hmac_key(struct encoder *e, const struct cursor *p, uint32_t *key)
 {
-	static const struct field row = {.key = "hmac", .kind = K_INT, .size = 4};
-	struct value v = get_value(e, &p->in, row.key);
+	static const struct field field = {.key = "hmac", .type = FIELD_INT, .size = 4};
+	struct value v = get_value(e, &p->in, field.key);
 	if (v.type == VALUE_NONE)
 		return false;
-	*key = (uint32_t)check_uint(e, &row, &v, UINT32_MAX);
+	*key = (uint32_t)check_uint(e, &field, &v, UINT32_MAX);
 	return true;
 }
 
@@ -264,13 +265,13 @@ static void put_hmac(uint8_t *srh, uint8_t *tlv, uint32_t key)
 }
 
 /* seg6local End.B6 puts the header into the packet, as mode inline does. */
-static bool is_b6(struct encoder *e, const struct place *p)
+static bool is_b6(struct encoder *e, const struct cursor *p)
 {
 	struct value action = get_value(e, &p->in, "action");
 	return is_word(&action, "End.B6");
 }
 
-static void put_count(struct encoder *e, const struct place *p, const struct field *f,
+static void put_count(struct encoder *e, const struct cursor *p, const struct field *f,
 		      const struct value *v)
 {
 	(void)p;
@@ -310,7 +311,7 @@ static void put_reversed(struct encoder *e, const struct value *segs, uint8_t *e
  * A segment routing header with the segments in reverse (RFC 8754); with the mode before it, struct
  * seg6_iptunnel_encap. The value is the mode, or the segments themselves.
  */
-static void put_segments(struct encoder *e, const struct place *p, const struct field *f,
+static void put_segments(struct encoder *e, const struct cursor *p, const struct field *f,
 			 const struct value *v)
 {
 	uint32_t mode = f->words ? (uint32_t)check_uint(e, f, v, 4) : 0;
@@ -336,7 +337,7 @@ static void put_segments(struct encoder *e, const struct place *p, const struct 
 	put_reversed(e, &segs, srh + 8 + 16 * count);
 }
 
-static void put_labels(struct encoder *e, const struct place *p, const struct field *f,
+static void put_labels(struct encoder *e, const struct cursor *p, const struct field *f,
 		       const struct value *v)
 {
 	(void)p;
@@ -353,13 +354,13 @@ static void put_labels(struct encoder *e, const struct place *p, const struct fi
 		if (!whole_number(&one, &label) || label < 0 || label > 0xfffff)
 			fail(e, NULL, "label in 0..1048575 expected");
 		leave(e);
-		store_uint(arena_reserve(e->L, e->out, 4),
+		store_uint(buffer_reserve(e->L, e->out, 4),
 			   (uint64_t)label << 12 | (it.count == n ? 0x100 : 0), 4, true);
 	}
 	close_attr(e, at, f->key);
 }
 
-static void put_family(struct encoder *e, const struct place *p, const struct field *f,
+static void put_family(struct encoder *e, const struct cursor *p, const struct field *f,
 		       const struct value *v)
 {
 	(void)v;
@@ -368,7 +369,7 @@ static void put_family(struct encoder *e, const struct place *p, const struct fi
 
 /* Only the kernel sets it: refused before, or left out of what is only printed; or written with the
  * field before it. */
-static void put_nothing(struct encoder *e, const struct place *p, const struct field *f,
+static void put_nothing(struct encoder *e, const struct cursor *p, const struct field *f,
 			const struct value *v)
 {
 	(void)e;
@@ -378,31 +379,37 @@ static void put_nothing(struct encoder *e, const struct place *p, const struct f
 }
 
 static put_fn *const writers[] = {
-	[K_INT] = put_int,	     [K_SIGNED] = put_signed,	[K_SCALED] = put_scaled,
-	[K_HEX] = put_hex,	     [K_BIT] = put_bit,		[K_BITS] = put_bits,
-	[K_FLAG] = put_flag,	     [K_BOOL] = put_boolean,	[K_STRING] = put_string,
-	[K_FAMILY] = put_family,     [K_ADDRESS] = put_address, [K_PREFIX] = put_prefix,
-	[K_VIA] = put_via,	     [K_LLADDR] = put_lladdr,	[K_IFINDEX] = put_ifindex,
-	[K_WEIGHT] = put_weight,     [K_TABLE] = put_table,	[K_NEST] = put_nest,
-	[K_HOPS] = put_hops,	     [K_GROUP] = put_group,	[K_ENCAP] = put_encap,
-	[K_UNION] = put_union,	     [K_PEER] = put_peer,	[K_SEGMENTS] = put_segments,
-	[K_LABELS] = put_labels,     [K_RANGE] = put_range,	[K_MEMBER] = put_member,
-	[K_NETNS] = put_netns,	     [K_REALM] = put_realm,	[K_NAMES] = put_nothing,
-	[K_HMAC] = put_nothing,	     [K_COUNT] = put_count,	[K_STRUCTS] = put_structs,
-	[K_UNITS] = put_units,	     [K_RATIO] = put_ratio,	[K_BYTES] = put_bytes,
-	[K_OPTION] = put_option,     [K_TTL] = put_ttl,		[K_TIMER] = put_nothing,
-	[K_BRIDGE_ID] = put_nothing,
+	[FIELD_INT] = put_int,	       [FIELD_SIGNED] = put_signed,
+	[FIELD_SCALED] = put_scaled,   [FIELD_HEX] = put_hex,
+	[FIELD_BIT] = put_bit,	       [FIELD_BITS] = put_bits,
+	[FIELD_FLAG] = put_flag,       [FIELD_BOOL] = put_boolean,
+	[FIELD_STRING] = put_string,   [FIELD_FAMILY] = put_family,
+	[FIELD_ADDRESS] = put_address, [FIELD_PREFIX] = put_prefix,
+	[FIELD_VIA] = put_via,	       [FIELD_LLADDR] = put_lladdr,
+	[FIELD_IFINDEX] = put_ifindex, [FIELD_WEIGHT] = put_weight,
+	[FIELD_TABLE] = put_table,     [FIELD_NEST] = put_nest,
+	[FIELD_HOPS] = put_hops,       [FIELD_GROUP] = put_group,
+	[FIELD_ENCAP] = put_encap,     [FIELD_UNION] = put_union,
+	[FIELD_PEER] = put_peer,       [FIELD_SEGMENTS] = put_segments,
+	[FIELD_LABELS] = put_labels,   [FIELD_RANGE] = put_range,
+	[FIELD_MEMBER] = put_member,   [FIELD_NETNS] = put_netns,
+	[FIELD_REALM] = put_realm,     [FIELD_NAMES] = put_nothing,
+	[FIELD_HMAC] = put_nothing,    [FIELD_COUNT] = put_count,
+	[FIELD_STRUCTS] = put_structs, [FIELD_UNITS] = put_units,
+	[FIELD_RATIO] = put_ratio,     [FIELD_BYTES] = put_bytes,
+	[FIELD_OPTION] = put_option,   [FIELD_TTL] = put_ttl,
+	[FIELD_TIMER] = put_nothing,   [FIELD_BRIDGE_ID] = put_nothing,
 };
 
-void put_field(struct encoder *e, const struct place *p, const struct field *f,
+void put_field(struct encoder *e, const struct cursor *p, const struct field *f,
 	       const struct value *v)
 {
-	if ((f->flags & F_READONLY) && f->kind != K_SEGMENTS && e->verb != VERB_PRINT)
+	if ((f->flags & F_READONLY) && f->type != FIELD_SEGMENTS && e->verb != VERB_PRINT)
 		fail(e, f->key, "only the kernel sets this");
-	if (f->kind == K_SEGMENTS && (f->flags & F_READONLY))
+	if (f->type == FIELD_SEGMENTS && (f->flags & F_READONLY))
 		return; /* written together with the mode */
 	/* gateways, of which there may be millions, are checked where they are read */
-	if (is_text(v) && v->index && f->kind != K_VIA && f->key)
+	if (is_text(v) && v->index && f->type != FIELD_VIA && f->key)
 		check_text(e, f->key, v);
-	writers[f->kind](e, p, f, v);
+	writers[f->type](e, p, f, v);
 }

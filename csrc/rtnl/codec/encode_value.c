@@ -18,7 +18,7 @@
 
 #include "common/export.h"
 
-static void store(struct encoder *e, const struct place *p, const struct field *f, uint64_t value)
+static void store(struct encoder *e, const struct cursor *p, const struct field *f, uint64_t value)
 {
 	bool big = f->flags & F_BE;
 	if (f->flags & F_HEADER)
@@ -55,7 +55,7 @@ uint64_t check_uint(struct encoder *e, const struct field *f, const struct value
 
 static uint64_t size_max(const struct field *f)
 {
-	if (f->kind == K_INT && f->mask)
+	if (f->type == FIELD_INT && f->mask)
 		return f->mask;
 	return f->size >= 8 ? (uint64_t)LUA_MAXINTEGER : ((uint64_t)1 << 8 * f->size) - 1;
 }
@@ -66,12 +66,13 @@ static bool check_bool(struct encoder *e, const struct field *f, const struct va
 	return v->integer;
 }
 
-void put_int(struct encoder *e, const struct place *p, const struct field *f, const struct value *v)
+void put_int(struct encoder *e, const struct cursor *p, const struct field *f,
+	     const struct value *v)
 {
 	store(e, p, f, check_uint(e, f, v, size_max(f)));
 }
 
-void put_signed(struct encoder *e, const struct place *p, const struct field *f,
+void put_signed(struct encoder *e, const struct cursor *p, const struct field *f,
 		const struct value *v)
 {
 	lua_Integer n;
@@ -84,7 +85,7 @@ void put_signed(struct encoder *e, const struct place *p, const struct field *f,
 	store(e, p, f, (uint64_t)n);
 }
 
-void put_scaled(struct encoder *e, const struct place *p, const struct field *f,
+void put_scaled(struct encoder *e, const struct cursor *p, const struct field *f,
 		const struct value *v)
 {
 	if (v->type != VALUE_INTEGER)
@@ -96,7 +97,7 @@ void put_scaled(struct encoder *e, const struct place *p, const struct field *f,
 	store(e, p, f, (uint64_t)(n + 0.5));
 }
 
-void put_units(struct encoder *e, const struct place *p, const struct field *f,
+void put_units(struct encoder *e, const struct cursor *p, const struct field *f,
 	       const struct value *v)
 {
 	uint64_t n = check_uint(e, f, v, (uint64_t)f->whole * f->mask);
@@ -124,7 +125,7 @@ static bool read_pair(const char *text, char between, unsigned long max, unsigne
 }
 
 /* "1/3" */
-void put_ratio(struct encoder *e, const struct place *p, const struct field *f,
+void put_ratio(struct encoder *e, const struct cursor *p, const struct field *f,
 	       const struct value *v)
 {
 	unsigned long part, whole;
@@ -136,7 +137,7 @@ void put_ratio(struct encoder *e, const struct place *p, const struct field *f,
 	store_uint(put_room(e, f->offset, f->size), whole, f->size, false);
 }
 
-void put_bytes(struct encoder *e, const struct place *p, const struct field *f,
+void put_bytes(struct encoder *e, const struct cursor *p, const struct field *f,
 	       const struct value *v)
 {
 	size_t length = v->length;
@@ -145,14 +146,15 @@ void put_bytes(struct encoder *e, const struct place *p, const struct field *f,
 	expect(e, f, v, VALUE_TEXT, "hexadecimal digits");
 	if (length % 2 || strspn(text, "0123456789abcdefABCDEF") != length)
 		fail(e, f->key, "%s is not two hexadecimal digits a byte", shown(e, v));
-	uint8_t *bytes = arena_room(e->L, e->out, length / 2);
+	uint8_t *bytes = buffer_room(e->L, e->out, length / 2);
 	for (size_t i = 0; i < length / 2; i++) {
 		char pair[3] = {text[2 * i], text[2 * i + 1], 0};
 		bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
 	}
 }
 
-void put_hex(struct encoder *e, const struct place *p, const struct field *f, const struct value *v)
+void put_hex(struct encoder *e, const struct cursor *p, const struct field *f,
+	     const struct value *v)
 {
 	struct value number = *v;
 	if (is_text(v) && lua_stringtonumber(e->L, v->text))
@@ -160,7 +162,7 @@ void put_hex(struct encoder *e, const struct place *p, const struct field *f, co
 	put_int(e, p, f, &number);
 }
 
-static void or_bits(struct encoder *e, const struct place *p, const struct field *f, uint32_t bits)
+static void or_bits(struct encoder *e, const struct cursor *p, const struct field *f, uint32_t bits)
 {
 	uint8_t *at = f->flags & F_HEADER ? header_of(e, p->header) + f->offset
 					  : written(e, p->attrs, f->attr);
@@ -175,12 +177,13 @@ static void or_bits(struct encoder *e, const struct place *p, const struct field
 	}
 }
 
-void put_bit(struct encoder *e, const struct place *p, const struct field *f, const struct value *v)
+void put_bit(struct encoder *e, const struct cursor *p, const struct field *f,
+	     const struct value *v)
 {
 	or_bits(e, p, f, check_bool(e, f, v) ? f->mask : 0);
 }
 
-void put_bits(struct encoder *e, const struct place *p, const struct field *f,
+void put_bits(struct encoder *e, const struct cursor *p, const struct field *f,
 	      const struct value *v)
 {
 	uint32_t bits = 0;
@@ -198,7 +201,7 @@ void put_bits(struct encoder *e, const struct place *p, const struct field *f,
 	store(e, p, f, bits);
 }
 
-void put_option(struct encoder *e, const struct place *p, const struct field *f,
+void put_option(struct encoder *e, const struct cursor *p, const struct field *f,
 		const struct value *v)
 {
 	uint8_t *at = written(e, p->attrs, f->attr);
@@ -210,7 +213,8 @@ void put_option(struct encoder *e, const struct place *p, const struct field *f,
 	store_uint(at, read_uint(at, f->size, false) | f->mask, f->size, false);
 }
 
-void put_ttl(struct encoder *e, const struct place *p, const struct field *f, const struct value *v)
+void put_ttl(struct encoder *e, const struct cursor *p, const struct field *f,
+	     const struct value *v)
 {
 	if (!is_word(v, "inherit")) {
 		put_int(e, p, f, v);
@@ -220,7 +224,7 @@ void put_ttl(struct encoder *e, const struct place *p, const struct field *f, co
 	store(e, p, f, 0);
 }
 
-void put_flag(struct encoder *e, const struct place *p, const struct field *f,
+void put_flag(struct encoder *e, const struct cursor *p, const struct field *f,
 	      const struct value *v)
 {
 	(void)p;
@@ -228,7 +232,7 @@ void put_flag(struct encoder *e, const struct place *p, const struct field *f,
 		put_room(e, f->attr, 0);
 }
 
-void put_boolean(struct encoder *e, const struct place *p, const struct field *f,
+void put_boolean(struct encoder *e, const struct cursor *p, const struct field *f,
 		 const struct value *v)
 {
 	store(e, p, f, check_bool(e, f, v));
@@ -241,7 +245,7 @@ static bool finds_link(const struct encoder *e, const struct field *f)
 	       f->attr == IFLA_IFNAME && same_text(f->key, "name");
 }
 
-void put_string(struct encoder *e, const struct place *p, const struct field *f,
+void put_string(struct encoder *e, const struct cursor *p, const struct field *f,
 		const struct value *v)
 {
 	(void)p;
@@ -275,7 +279,7 @@ static const char *family_name(int family)
 	return family == AF_INET6 ? "IPv6" : "IPv4";
 }
 
-void put_address(struct encoder *e, const struct place *p, const struct field *f,
+void put_address(struct encoder *e, const struct cursor *p, const struct field *f,
 		 const struct value *v)
 {
 	uint8_t bytes[16];
@@ -290,7 +294,7 @@ void put_address(struct encoder *e, const struct place *p, const struct field *f
 	int family = check_address(e, f, v, 0, length, bytes);
 	int want = f->size == 4 ? AF_INET : f->size == 16 ? AF_INET6 : e->family;
 	if (f->size && family != want && f[1].key && strcmp(f[1].key, f->key) == 0)
-		f++, want = family; /* the next row is the same field in the other family */
+		f++, want = family; /* the next field is the same field in the other family */
 	if (family != want)
 		fail(e, f->key, "'%s' is %s, %s expected", text, family_name(family),
 		     family_name(want));
@@ -317,7 +321,7 @@ static void mask_host(uint8_t bytes[16], int length)
 
 /* "default", "10.0.0.0/8", "10.0.0.1": host bits are kept in addresses and masked in destinations.
  */
-void put_prefix(struct encoder *e, const struct place *p, const struct field *f,
+void put_prefix(struct encoder *e, const struct cursor *p, const struct field *f,
 		const struct value *v)
 {
 	uint8_t bytes[16] = {0};
@@ -344,7 +348,8 @@ void put_prefix(struct encoder *e, const struct place *p, const struct field *f,
 }
 
 /* RTA_GATEWAY, or for an IPv4 route with an IPv6 next hop RTA_VIA (kernel.md 3). */
-void put_via(struct encoder *e, const struct place *p, const struct field *f, const struct value *v)
+void put_via(struct encoder *e, const struct cursor *p, const struct field *f,
+	     const struct value *v)
 {
 	uint8_t bytes[2 + 16];
 	(void)p;
@@ -365,7 +370,7 @@ void put_via(struct encoder *e, const struct place *p, const struct field *f, co
 	}
 }
 
-void put_lladdr(struct encoder *e, const struct place *p, const struct field *f,
+void put_lladdr(struct encoder *e, const struct cursor *p, const struct field *f,
 		const struct value *v)
 {
 	uint8_t bytes[32];
@@ -384,14 +389,14 @@ static inline uint32_t same_link(const struct encoder *e, const struct value *v)
 	return same ? e->link_index : 0;
 }
 
-/* Asks for the number of a link, once for names in a row. */
+/* Asks for the number of a link, once for names one after the other. */
 static uint32_t find_link(struct encoder *e, const struct value *v)
 {
 	bool found;
-	uint32_t index = names_index(e->L, e->names, v->text, &found);
+	uint32_t index = ifnames_index(e->L, e->names, v->text, &found);
 	if (!found && !e->refused) {
 		e->refused = errno;
-		e->lacking = "device";
+		e->missing = "device";
 	}
 	if (found && v->length < sizeof(e->link)) {
 		memcpy(e->link, v->text, v->length + 1);
@@ -400,7 +405,7 @@ static uint32_t find_link(struct encoder *e, const struct value *v)
 	return index;
 }
 
-void put_ifindex(struct encoder *e, const struct place *p, const struct field *f,
+void put_ifindex(struct encoder *e, const struct cursor *p, const struct field *f,
 		 const struct value *v)
 {
 	uint32_t index = 0;
@@ -422,7 +427,7 @@ void put_ifindex(struct encoder *e, const struct place *p, const struct field *f
 	store(e, p, f, index);
 }
 
-void put_weight(struct encoder *e, const struct place *p, const struct field *f,
+void put_weight(struct encoder *e, const struct cursor *p, const struct field *f,
 		const struct value *v)
 {
 	lua_Integer n;
@@ -434,7 +439,7 @@ void put_weight(struct encoder *e, const struct place *p, const struct field *f,
 	store_uint(header_of(e, p->header) + f->offset, (uint64_t)n - 1, f->size, false);
 }
 
-void put_table(struct encoder *e, const struct place *p, const struct field *f,
+void put_table(struct encoder *e, const struct cursor *p, const struct field *f,
 	       const struct value *v)
 {
 	uint32_t table = (uint32_t)check_uint(e, f, v, UINT32_MAX);
@@ -444,7 +449,7 @@ void put_table(struct encoder *e, const struct place *p, const struct field *f,
 }
 
 /* 5, or "7/5": from and to */
-void put_realm(struct encoder *e, const struct place *p, const struct field *f,
+void put_realm(struct encoder *e, const struct cursor *p, const struct field *f,
 	       const struct value *v)
 {
 	unsigned long from, to;
@@ -458,7 +463,7 @@ void put_realm(struct encoder *e, const struct place *p, const struct field *f,
 }
 
 /* 5, "5", or "1-100" */
-void put_range(struct encoder *e, const struct place *p, const struct field *f,
+void put_range(struct encoder *e, const struct cursor *p, const struct field *f,
 	       const struct value *v)
 {
 	unsigned long first, last, max = (unsigned long)size_max(f);
@@ -474,7 +479,7 @@ void put_range(struct encoder *e, const struct place *p, const struct field *f,
 	store_uint(room + f->size, last, f->size, f->flags & F_BE);
 }
 
-void put_member(struct encoder *e, const struct place *p, const struct field *f,
+void put_member(struct encoder *e, const struct cursor *p, const struct field *f,
 		const struct value *v)
 {
 	uint32_t value = UINT32_MAX; /* for ever */
@@ -490,7 +495,7 @@ void put_member(struct encoder *e, const struct place *p, const struct field *f,
 
 /* The path, name or pid of a namespace -> a descriptor that stays open until the message is sent.
  */
-void put_netns(struct encoder *e, const struct place *p, const struct field *f,
+void put_netns(struct encoder *e, const struct cursor *p, const struct field *f,
 	       const struct value *v)
 {
 	int32_t fd = -1;
@@ -505,7 +510,7 @@ void put_netns(struct encoder *e, const struct place *p, const struct field *f,
 		fd = e->held[i] = netns_open(ref);
 		if (fd < 0 && !e->refused) {
 			e->refused = errno;
-			e->lacking = "namespace";
+			e->missing = "namespace";
 			snprintf(e->ref, sizeof(e->ref), "%s", ref);
 		}
 	}

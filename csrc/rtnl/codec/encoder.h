@@ -27,8 +27,8 @@ struct step {
 
 struct encoder {
 	lua_State *L;
-	struct arena *out;
-	size_t start;  /* of the message's fixed header in the arena */
+	struct buffer *out;
+	size_t start;  /* of the message's fixed header in the buffer */
 	int room;      /* stack index up to which values may be pushed */
 	int names;     /* absolute stack index */
 	char link[16]; /* the name asked for last, and its number among these */
@@ -42,28 +42,28 @@ struct encoder {
 	int *held; /* descriptors the message refers to, closed after it is sent; NULL: none wanted
 		    */
 	int refused;  /* errno of something the world lacks (a device, a namespace); 0 = fine */
-	char ref[64]; /* the namespace that was lacking */
-	const char *lacking; /* what: "device", "namespace", "room" in dumps, or what
+	char ref[64]; /* the missing namespace */
+	const char *missing; /* what: "device", "namespace", "room" in dumps, or what
 			      * a deletion does not compare */
 	bool without_line;   /* errors do not name the caller's line */
 	bool may_drop; /* next hops for which the message has no room are counted, not raised */
 	int dropped;
 	struct key_cache keys;
-	uint64_t route_rows[6];	   /* of keys that defaults ask for */
-	const struct arena *parts; /* of the text being encoded */
+	uint64_t route_fields[6];   /* of keys that defaults ask for */
+	const struct buffer *parts; /* of the text being encoded */
 };
 
 bool is_list(lua_State *L, int n); /* [table] -> [table]: 1..n are all its keys */
 void encode_message(struct encoder *e, const struct schema *schema, int value); /* a table */
-void encode_part(struct encoder *e, const struct schema *schema, const struct arena *parts,
+void encode_part(struct encoder *e, const struct schema *schema, const struct buffer *parts,
 		 const struct value *part); /* fields read from text */
 void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *data,
 		 size_t length);
-uint8_t unsaid_scope(const struct stretch *s); /* of a route */
+uint8_t default_scope(const struct span *s); /* of a route */
 
 /* dump_limit: routes that the kernel cannot list */
-void check_fit(struct encoder *e, const struct schema *schema);
-const char *push_unfit(struct encoder *e); /* [] -> [text] */
-int hops_beyond(const uint8_t *data, size_t length);
+void check_dump_limit(struct encoder *e, const struct schema *schema);
+const char *push_over_limit(struct encoder *e); /* [] -> [text] */
+int hops_over_limit(const uint8_t *data, size_t length);
 
 #endif

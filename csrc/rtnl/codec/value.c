@@ -47,20 +47,20 @@ enum {
 
 static uint32_t take_bytes(struct parts *t, size_t size)
 {
-	struct arena *a = t->bytes;
+	struct buffer *a = t->bytes;
 	if (a->length == 0)
-		arena_reserve(t->L, a, GRAIN);
+		buffer_reserve(t->L, a, GRAIN);
 	size_t at = a->length;
-	arena_room(t->L, a, (size + GRAIN - 1) / GRAIN * GRAIN);
+	buffer_room(t->L, a, (size + GRAIN - 1) / GRAIN * GRAIN);
 	return (uint32_t)at;
 }
 
-static inline struct part *part_at(const struct arena *a, uint32_t at)
+static inline struct part *part_at(const struct buffer *a, uint32_t at)
 {
 	return (struct part *)(void *)(a->base + at);
 }
 
-static inline struct item *item_at(const struct arena *a, uint32_t at)
+static inline struct item *item_at(const struct buffer *a, uint32_t at)
 {
 	return (struct item *)(void *)(a->base + at);
 }
@@ -93,7 +93,7 @@ static void fill_item(struct item *item, const struct value *v)
 		item->integer = v->integer;
 }
 
-static struct value value_of(const struct arena *a, const struct item *item)
+static struct value value_of(const struct buffer *a, const struct item *item)
 {
 	struct value v = {.type = item->type};
 	switch (item->type) {
@@ -114,7 +114,7 @@ static struct value value_of(const struct arena *a, const struct item *item)
 	return v;
 }
 
-static struct item *find_item(const struct arena *a, const struct value *part, const char *key)
+static struct item *find_item(const struct buffer *a, const struct value *part, const char *key)
 {
 	for (uint32_t at = part_at(a, part->part)->first; at; at = item_at(a, at)->next)
 		if (item_at(a, at)->key == key || same_text(item_at(a, at)->key, key))
@@ -151,23 +151,23 @@ void part_add(struct parts *t, const struct value *list, const struct value *v)
 	append_item(t, list->part, NULL, v);
 }
 
-uint32_t part_count(const struct arena *bytes, const struct value *part)
+uint32_t part_count(const struct buffer *bytes, const struct value *part)
 {
 	return part_at(bytes, part->part)->count;
 }
 
-struct value part_get(const struct arena *bytes, const struct value *part, const char *key)
+struct value part_get(const struct buffer *bytes, const struct value *part, const char *key)
 {
 	const struct item *item = find_item(bytes, part, key);
 	return item ? value_of(bytes, item) : (struct value){.type = VALUE_NONE};
 }
 
-uint32_t part_first(const struct arena *bytes, const struct value *part)
+uint32_t part_first(const struct buffer *bytes, const struct value *part)
 {
 	return part_at(bytes, part->part)->first;
 }
 
-struct value part_next(const struct arena *bytes, uint32_t *at, const char **key)
+struct value part_next(const struct buffer *bytes, uint32_t *at, const char **key)
 {
 	const struct item *item = item_at(bytes, *at);
 	*at = item->next;
@@ -177,7 +177,7 @@ struct value part_next(const struct arena *bytes, uint32_t *at, const char **key
 }
 
 /* As a table: a field by its key, an element by its number. */
-static void push_items(lua_State *L, const struct arena *bytes, const struct value *part)
+static void push_items(lua_State *L, const struct buffer *bytes, const struct value *part)
 {
 	const char *key;
 	lua_Integer n = 0;
@@ -193,7 +193,7 @@ static void push_items(lua_State *L, const struct arena *bytes, const struct val
 	}
 }
 
-void push_part(lua_State *L, const struct arena *bytes, const struct value *v)
+void push_part(lua_State *L, const struct buffer *bytes, const struct value *v)
 {
 	switch (v->type) {
 	case VALUE_BOOLEAN:

@@ -96,7 +96,7 @@ static inline bool has_fields(const struct value *v)
 
 struct parts {
 	lua_State *L;
-	struct arena *bytes; /* emptied before each text */
+	struct buffer *bytes; /* emptied before each text */
 };
 
 struct value part_new(struct parts *t);
@@ -109,12 +109,12 @@ struct value boolean_value(bool on);
 void part_set(struct parts *t, const struct value *part, const char *key, const struct value *v);
 /* Appends to a list. */
 void part_add(struct parts *t, const struct value *list, const struct value *v);
-uint32_t part_count(const struct arena *bytes, const struct value *part);
-struct value part_get(const struct arena *bytes, const struct value *part, const char *key);
+uint32_t part_count(const struct buffer *bytes, const struct value *part);
+struct value part_get(const struct buffer *bytes, const struct value *part, const char *key);
 /* The field at `*at`, which becomes that of the next one, 0 behind the last; begins with
  * part_first. */
-uint32_t part_first(const struct arena *bytes, const struct value *part);
-struct value part_next(const struct arena *bytes, uint32_t *at, const char **key);
-void push_part(lua_State *L, const struct arena *bytes, const struct value *v); /* [] -> [value] */
+uint32_t part_first(const struct buffer *bytes, const struct value *part);
+struct value part_next(const struct buffer *bytes, uint32_t *at, const char **key);
+void push_part(lua_State *L, const struct buffer *bytes, const struct value *v); /* [] -> [value] */
 
 #endif

@@ -13,9 +13,9 @@
 
 #include "common/export.h"
 
-const struct nlattr *find_attr(const struct stretch *s, uint16_t type)
+const struct nlattr *find_attr(const struct span *s, uint16_t type)
 {
-	size_t at = NLA_ALIGN(s->schema->head);
+	size_t at = NLA_ALIGN(s->schema->header_size);
 	const struct nlattr *a;
 	while ((a = attr_at(s->data, s->length, at)) && attr_type(a) != type)
 		at += NLA_ALIGN(a->nla_len);
@@ -23,9 +23,9 @@ const struct nlattr *find_attr(const struct stretch *s, uint16_t type)
 }
 
 /* The attributes there are, as bits by their number; those of higher numbers do not count. */
-uint64_t attrs_of(const struct stretch *s)
+uint64_t attrs_of(const struct span *s)
 {
-	size_t at = NLA_ALIGN(s->schema->head);
+	size_t at = NLA_ALIGN(s->schema->header_size);
 	const struct nlattr *a;
 	uint64_t attrs = 0;
 	for (; (a = attr_at(s->data, s->length, at)); at += NLA_ALIGN(a->nla_len))
@@ -34,12 +34,13 @@ uint64_t attrs_of(const struct stretch *s)
 	return attrs;
 }
 
-/* Whether the message has nothing of a row, as its attributes tell; of some rows they do not. */
+/* Whether the message has nothing of a field, as its attributes tell; of some fields they do not.
+ */
 bool is_absent(const struct field *f, uint64_t attrs)
 {
 	return !(f->flags & (F_HEADER | F_ABSENT0)) && f->attr < 64 && !(attrs >> f->attr & 1) &&
-	       f->kind != K_PREFIX && f->kind != K_VIA && f->kind != K_TABLE && f->kind != K_HOPS &&
-	       f->kind != K_BYTES;
+	       f->type != FIELD_PREFIX && f->type != FIELD_VIA && f->type != FIELD_TABLE &&
+	       f->type != FIELD_HOPS && f->type != FIELD_BYTES;
 }
 
 uint64_t read_uint(const uint8_t *data, size_t size, bool big)
@@ -50,19 +51,19 @@ uint64_t read_uint(const uint8_t *data, size_t size, bool big)
 	return value;
 }
 
-/* The integer an attribute holds, if it has exactly the size of the row (8 for 4 is what newer
+/* The integer an attribute holds, if it has exactly the size of the field (8 for 4 is what newer
  * kernels send). */
 bool attr_uint(const struct nlattr *a, const struct field *f, uint64_t *value)
 {
 	size_t size = payload_length(a);
-	if (size != f->size && !(f->kind == K_SCALED && size == 8))
+	if (size != f->size && !(f->type == FIELD_SCALED && size == 8))
 		return false;
 	*value = read_uint(payload(a), size, f->flags & F_BE);
 	return true;
 }
 
 /* In the attribute, or where it fits a byte in the header. */
-uint32_t table_number(const struct stretch *s, uint16_t attr, size_t offset)
+uint32_t table_number(const struct span *s, uint16_t attr, size_t offset)
 {
 	const struct nlattr *a = find_attr(s, attr);
 	if (a && payload_length(a) == 4)
@@ -70,18 +71,18 @@ uint32_t table_number(const struct stretch *s, uint16_t attr, size_t offset)
 	return s->data[offset];
 }
 
-int stretch_family(const uint8_t *data, size_t length)
+int span_family(const uint8_t *data, size_t length)
 {
 	return length > 0 ? data[0] : 0;
 }
 
 /* --- what nests hold ------------------------------------------------------------------------- */
 
-static const struct field no_rows[] = {{.kind = K_NONE}};
+static const struct field no_rows[] = {{.type = FIELD_NONE}};
 static const struct schema payload_only = {"", 0, no_rows};
 
 /* No message nests deeper than this; one that does was made to exhaust the stack. */
-static bool too_deep(const struct stretch *s)
+static bool too_deep(const struct span *s)
 {
 	int depth = 0;
 	for (; s; s = s->outer)
@@ -89,17 +90,17 @@ static bool too_deep(const struct stretch *s)
 	return depth > 16;
 }
 
-bool stretch_of_nest(const struct stretch *s, const struct field *f, struct stretch *inner)
+bool span_of_nest(const struct span *s, const struct field *f, struct span *inner)
 {
 	const struct nlattr *a = find_attr(s, f->attr);
 	if (!a || too_deep(s))
 		return false;
-	*inner = (struct stretch){f->sub ? f->sub : &payload_only, payload(a), payload_length(a),
-				  s->family, s};
+	*inner = (struct span){f->sub ? f->sub : &payload_only, payload(a), payload_length(a),
+			       s->family, s};
 	return true;
 }
 
-const struct variant *encap_of(const struct stretch *s, const struct field *f)
+const struct variant *encap_of(const struct span *s, const struct field *f)
 {
 	const struct nlattr *type = find_attr(s, f->offset);
 	if (!type || payload_length(type) != 2)
@@ -109,8 +110,8 @@ const struct variant *encap_of(const struct stretch *s, const struct field *f)
 	return v ? v : &encap_other;
 }
 
-/* The rows of a union: chosen by the text of its sibling, the row before. */
-const struct variant *union_of(const struct stretch *s, const struct field *f)
+/* The fields of a union: chosen by the text of its sibling, the field before. */
+const struct variant *union_of(const struct span *s, const struct field *f)
 {
 	const struct nlattr *name = find_attr(s, f[-1].attr);
 	if (!name || payload_length(name) == 0 || payload(name)[payload_length(name) - 1] != 0)
@@ -119,21 +120,21 @@ const struct variant *union_of(const struct stretch *s, const struct field *f)
 }
 
 /* Steps through an RTA_MULTIPATH; false at its end or where its lengths lie. */
-bool next_hop(struct hop_cursor *c, struct stretch *hop)
+bool next_hop(struct hop_cursor *c, struct span *hop)
 {
 	if (c->left < sizeof(struct rtnexthop))
 		return false;
 	uint16_t length = (uint16_t)read_uint(c->data, 2, false);
 	if (length < sizeof(struct rtnexthop) || length > c->left)
 		return false;
-	*hop = (struct stretch){c->schema, c->data, length, c->outer->family, c->outer};
+	*hop = (struct span){c->schema, c->data, length, c->outer->family, c->outer};
 	size_t step = (size_t)NLA_ALIGN(length);
 	c->data += step;
 	c->left = step < c->left ? c->left - step : 0;
 	return true;
 }
 
-struct hop_cursor hops_of(const struct stretch *s, const struct field *f)
+struct hop_cursor hops_of(const struct span *s, const struct field *f)
 {
 	const struct nlattr *a = find_attr(s, f->attr);
 	if (!a)
@@ -141,18 +142,18 @@ struct hop_cursor hops_of(const struct stretch *s, const struct field *f)
 	return (struct hop_cursor){payload(a), payload_length(a), f->sub, s};
 }
 
-/* Steps through the structures in attributes of the row's number; `at` is where it has got to,
+/* Steps through the structures in attributes of the field's number; `at` is where it has got to,
  * 0 at first. */
-bool next_struct(const struct stretch *s, const struct field *f, size_t *at, struct stretch *one)
+bool next_struct(const struct span *s, const struct field *f, size_t *at, struct span *one)
 {
 	const struct nlattr *a;
 	if (*at == 0)
-		*at = NLA_ALIGN(s->schema->head);
+		*at = NLA_ALIGN(s->schema->header_size);
 	while ((a = attr_at(s->data, s->length, *at))) {
 		*at += NLA_ALIGN(a->nla_len);
-		if (attr_type(a) != f->attr || payload_length(a) < f->sub->head)
+		if (attr_type(a) != f->attr || payload_length(a) < f->sub->header_size)
 			continue;
-		*one = (struct stretch){f->sub, payload(a), payload_length(a), s->family, s};
+		*one = (struct span){f->sub, payload(a), payload_length(a), s->family, s};
 		return true;
 	}
 	return false;
@@ -160,12 +161,12 @@ bool next_struct(const struct stretch *s, const struct field *f, size_t *at, str
 
 /* Whether the header goes into the packet itself (mode inline, action End.B6): then the last
  * segment is the place where the kernel puts the packet's own address. */
-bool inlines(const struct stretch *s)
+bool inlines(const struct span *s)
 {
 	const struct nlattr *a = find_attr(s, SEG6_IPTUNNEL_SRH);
-	const struct field *first = s->schema->rows;
+	const struct field *first = s->schema->fields;
 	uint64_t value;
-	if (first->kind == K_SEGMENTS)
+	if (first->type == FIELD_SEGMENTS)
 		return first->words && a && payload_length(a) >= first->size &&
 		       read_uint(payload(a), first->size, false) == SEG6_IPTUN_MODE_INLINE;
 	a = find_attr(s, SEG6_LOCAL_ACTION);

@@ -11,13 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A stretch of header and attributes with the rows to read it by. */
-struct stretch {
+/* A span of header and attributes with the fields to read it by. */
+struct span {
 	const struct schema *schema;
 	const uint8_t *data;
 	size_t length;
 	int family;
-	const struct stretch *outer;
+	const struct span *outer;
 };
 
 /* The attribute at `at`, or NULL. Attributes are 4-byte aligned in every message we keep, so the
@@ -45,27 +45,27 @@ static inline size_t payload_length(const struct nlattr *a)
 	return a->nla_len - NLA_HDRLEN;
 }
 
-const struct nlattr *find_attr(const struct stretch *s, uint16_t type);
-uint64_t attrs_of(const struct stretch *s);
+const struct nlattr *find_attr(const struct span *s, uint16_t type);
+uint64_t attrs_of(const struct span *s);
 bool is_absent(const struct field *f, uint64_t attrs);
-int stretch_family(const uint8_t *data, size_t length);
+int span_family(const uint8_t *data, size_t length);
 uint64_t read_uint(const uint8_t *data, size_t size, bool big);
-uint32_t table_number(const struct stretch *s, uint16_t attr, size_t offset);
+uint32_t table_number(const struct span *s, uint16_t attr, size_t offset);
 bool attr_uint(const struct nlattr *a, const struct field *f, uint64_t *value);
-const struct variant *encap_of(const struct stretch *s, const struct field *f);
-bool inlines(const struct stretch *s); /* of a seg6 or seg6local encap */
-const struct variant *union_of(const struct stretch *s, const struct field *f);
-bool stretch_of_nest(const struct stretch *s, const struct field *f, struct stretch *inner);
+const struct variant *encap_of(const struct span *s, const struct field *f);
+bool inlines(const struct span *s); /* of a seg6 or seg6local encap */
+const struct variant *union_of(const struct span *s, const struct field *f);
+bool span_of_nest(const struct span *s, const struct field *f, struct span *inner);
 
 struct hop_cursor {
 	const uint8_t *data;
 	size_t left;
 	const struct schema *schema;
-	const struct stretch *outer;
+	const struct span *outer;
 };
 
-struct hop_cursor hops_of(const struct stretch *s, const struct field *f);
-bool next_hop(struct hop_cursor *c, struct stretch *hop);
-bool next_struct(const struct stretch *s, const struct field *f, size_t *at, struct stretch *one);
+struct hop_cursor hops_of(const struct span *s, const struct field *f);
+bool next_hop(struct hop_cursor *c, struct span *hop);
+bool next_struct(const struct span *s, const struct field *f, size_t *at, struct span *one);
 
 #endif

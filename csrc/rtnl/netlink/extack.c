@@ -1,6 +1,6 @@
 /*
  * What the kernel says when it refuses: a number, often a sentence, sometimes the place in the
- * request. The place is turned back into the field's path by the rows that wrote it.
+ * request. The place is turned back into the field's path by the fields that wrote it.
  */
 #define _GNU_SOURCE
 #include "rtnl/netlink/extack.h"
@@ -68,8 +68,8 @@ bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error)
 struct path {
 	char text[256];
 	size_t length;
-	const struct schema *nest; /* rows of what the attribute found holds; NULL where it holds no
-				      attributes */
+	const struct schema *nest; /* fields of what the attribute found holds; NULL where it holds
+				      no attributes */
 };
 
 static void path_add(struct path *p, const char *key, int index)
@@ -82,22 +82,22 @@ static void path_add(struct path *p, const char *key, int index)
 
 static const struct field *row_of_type(const struct schema *schema, uint16_t type)
 {
-	for (const struct field *f = schema->rows; f->kind != K_NONE; f++)
+	for (const struct field *f = schema->fields; f->type != FIELD_NONE; f++)
 		if (!(f->flags & F_HEADER) &&
-		    (f->attr == type || (f->kind == K_VIA && f->offset == type)))
+		    (f->attr == type || (f->type == FIELD_VIA && f->offset == type)))
 			return f;
 	return NULL;
 }
 
-/* The rows of what an attribute holds. */
-static const struct schema *inside(const struct stretch *s, const struct field *f)
+/* The fields of what an attribute holds. */
+static const struct schema *inside(const struct span *s, const struct field *f)
 {
-	const struct variant *v = f->kind == K_ENCAP   ? encap_of(s, f)
-				  : f->kind == K_UNION ? union_of(s, f)
-						       : NULL;
-	return v							     ? v->schema
-	       : f->kind == K_NEST || f->kind == K_PEER || f->kind == K_HOPS ? f->sub
-									     : NULL;
+	const struct variant *v = f->type == FIELD_ENCAP   ? encap_of(s, f)
+				  : f->type == FIELD_UNION ? union_of(s, f)
+							   : NULL;
+	return v									 ? v->schema
+	       : f->type == FIELD_NEST || f->type == FIELD_PEER || f->type == FIELD_HOPS ? f->sub
+											 : NULL;
 }
 
 static bool walk(struct path *p, const struct schema *schema, const uint8_t *data, size_t length,
@@ -106,9 +106,9 @@ static bool walk(struct path *p, const struct schema *schema, const uint8_t *dat
 static bool walk_hops(struct path *p, const struct field *f, const uint8_t *data, size_t length,
 		      size_t offset)
 {
-	struct stretch outer = {.schema = &schema_route, .data = data, .length = length};
+	struct span outer = {.schema = &schema_route, .data = data, .length = length};
 	struct hop_cursor c = {data, length, f->sub, &outer};
-	struct stretch hop;
+	struct span hop;
 	for (int i = 1; next_hop(&c, &hop); i++) {
 		size_t first = (size_t)(hop.data - data);
 		if (offset < first || offset >= first + hop.length)
@@ -122,12 +122,12 @@ static bool walk_hops(struct path *p, const struct field *f, const uint8_t *data
 }
 
 /* Goes on inside an attribute, `offset` bytes behind its header. */
-static bool walk_into(struct path *p, const struct stretch *s, const struct field *f,
+static bool walk_into(struct path *p, const struct span *s, const struct field *f,
 		      const uint8_t *inner, size_t size, size_t offset)
 {
-	if (f->kind == K_HOPS)
+	if (f->type == FIELD_HOPS)
 		return walk_hops(p, f, inner, size, offset);
-	if (f->key && !(f->flags & F_HOIST))
+	if (f->key && !(f->flags & F_FLATTEN))
 		path_add(p, f->key, 0);
 	p->nest = inside(s, f);
 	if (p->nest)
@@ -139,8 +139,8 @@ static bool walk_into(struct path *p, const struct stretch *s, const struct fiel
 static bool walk(struct path *p, const struct schema *schema, const uint8_t *data, size_t length,
 		 size_t offset)
 {
-	struct stretch s = {.schema = schema, .data = data, .length = length};
-	for (size_t at = (size_t)NLA_ALIGN(schema->head); at + NLA_HDRLEN <= length;) {
+	struct span s = {.schema = schema, .data = data, .length = length};
+	for (size_t at = (size_t)NLA_ALIGN(schema->header_size); at + NLA_HDRLEN <= length;) {
 		struct nlattr attr;
 		memcpy(&attr, data + at, sizeof(attr));
 		if (attr.nla_len < NLA_HDRLEN || attr.nla_len > length - at)

@@ -22,7 +22,7 @@
 
 #include "common/export.h"
 
-void names_new(lua_State *L, int socket)
+void ifnames_new(lua_State *L, int socket)
 {
 	socket = socket ? lua_absindex(L, socket) : 0;
 	lua_newtable(L);
@@ -36,7 +36,7 @@ void names_new(lua_State *L, int socket)
 static const char heard;
 
 /* What links are called that the kernel no longer knows: a table at stack index `table`. */
-void names_heard(lua_State *L, int names, int table)
+void ifnames_reported(lua_State *L, int names, int table)
 {
 	lua_pushvalue(L, table);
 	lua_rawsetp(L, names, &heard);
@@ -174,7 +174,7 @@ static bool ask(lua_State *L, int names, uint32_t *index, char name[ALT_NAME_SIZ
 	return found;
 }
 
-uint32_t names_index(lua_State *L, int names, const char *name, bool *found)
+uint32_t ifnames_index(lua_State *L, int names, const char *name, bool *found)
 {
 	char text[ALT_NAME_SIZE];
 	uint32_t index = 0;
@@ -208,7 +208,7 @@ static _Noreturn void nobody_to_ask(lua_State *L, uint32_t index)
 }
 
 /* [] -> [name] */
-const char *names_name(lua_State *L, int names, uint32_t index)
+const char *ifnames_name(lua_State *L, int names, uint32_t index)
 {
 	char text[ALT_NAME_SIZE] = "";
 	bool kernel;

@@ -20,10 +20,10 @@ enum {
 	INVENTED = 0x40000000 /* no kernel has reached these */
 };
 
-void names_new(lua_State *L, int socket); /* [] -> [names]; socket 0: no kernel */
-void names_heard(lua_State *L, int names, int table);
-uint32_t names_index(lua_State *L, int names, const char *name,
-		     bool *found);				 /* errno says why not */
-const char *names_name(lua_State *L, int names, uint32_t index); /* [] -> [name or number] */
+void ifnames_new(lua_State *L, int socket); /* [] -> [names]; socket 0: no kernel */
+void ifnames_reported(lua_State *L, int names, int table);
+uint32_t ifnames_index(lua_State *L, int names, const char *name,
+		       bool *found);				   /* errno says why not */
+const char *ifnames_name(lua_State *L, int names, uint32_t index); /* [] -> [name or number] */
 
 #endif

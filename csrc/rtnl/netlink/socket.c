@@ -171,7 +171,7 @@ int socket_open(lua_State *L)
 	for (int i = 0; i < HELD_MAX; i++)
 		s->held[i] = -1;
 	luaL_setmetatable(L, RTNL_SOCKET);
-	s->out = arena_new(L);
+	s->out = buffer_new(L);
 	lua_setiuservalue(L, -2, 1);
 	s->buffer = lua_newuserdatauv(L, RECEIVE_SIZE, 0);
 	lua_setiuservalue(L, -2, 2);
@@ -191,12 +191,12 @@ int socket_open(lua_State *L)
 	return 1;
 }
 
-/* Starts a message in the arena; returns its offset. */
+/* Starts a message in the buffer; returns its offset. */
 size_t begin_message(lua_State *L, struct sock *s, uint16_t type, uint16_t flags)
 {
 	size_t at = s->out->length;
 	struct nlmsghdr h = {.nlmsg_type = type, .nlmsg_flags = flags, .nlmsg_seq = ++s->seq};
-	memcpy(arena_room(L, s->out, NLMSG_HDRLEN), &h, sizeof(h));
+	memcpy(buffer_room(L, s->out, NLMSG_HDRLEN), &h, sizeof(h));
 	return at;
 }
 

@@ -45,7 +45,7 @@ struct sock {
 	struct known_link known[KNOWN_LINKS];
 	unsigned int next_known; /* the oldest of them */
 	int held[HELD_MAX];	 /* descriptors that messages in hand refer to, then -1 */
-	struct arena *out;	 /* user value 1 */
+	struct buffer *out;	 /* user value 1 */
 	uint8_t *buffer;	 /* user value 2 */
 };
 

@@ -16,7 +16,7 @@
 
 #include "common/export.h"
 
-/* The collector does not count the memory of arenas: it is told, or a script that looks at the
+/* The collector does not count the memory of buffers: it is told, or a script that looks at the
  * beginnings of many dumps would fill the machine. */
 static void tell_collector(lua_State *L, size_t bytes)
 {
@@ -34,7 +34,7 @@ enum {
 static bool next_part(lua_State *L, struct dump *d)
 {
 	if (d->part)
-		arena_free(d->part);
+		buffer_free(d->part);
 	lua_rawgeti(L, lua_upvalueindex(PARTS), ++d->parts);
 	d->part = lua_touserdata(L, -1);
 	d->at = 0;
@@ -74,7 +74,7 @@ int socket_dump(lua_State *L)
 	luaL_checktype(L, 3, LUA_TTABLE);
 	const struct view *like = view_test(L, 4);
 	lua_settop(L, 4);
-	names_new(L, 1);
+	ifnames_new(L, 1);
 	s->names = lua_topointer(L, 5);
 	struct dump *d = lua_newuserdatauv(L, sizeof(*d), 0);
 	*d = (struct dump){.guard.what = "this list",
@@ -86,15 +86,15 @@ int socket_dump(lua_State *L)
 	encode_message(&e, object->schema, 3);
 	end_message(s, at);
 	if (e.refused)
-		return lacking(L, &e, object, "list");
+		return push_missing(L, &e, object, "list");
 	d->watched = object->schema == &schema_route && e.family != AF_INET;
 	if (d->watched && start_watch(s) < 0)
-		return refusal(L, NULL, errno, object, "list", s->out->base + e.start,
-			       s->out->length - e.start, 5);
+		return push_refused(L, NULL, errno, object, "list", s->out->base + e.start,
+				    s->out->length - e.start, 5);
 	while (tries-- > 0) {
 		if (run_dump(L, s, d, at) < 0)
-			return refusal(L, &d->x, d->error, object, "list", s->out->base + e.start,
-				       s->out->length - e.start, 5);
+			return push_refused(L, &d->x, d->error, object, "list",
+					    s->out->base + e.start, s->out->length - e.start, 5);
 		if (!d->interrupted && (!d->watched || whole_dump(L, s, d, at, &tries))) {
 			tell_collector(L, d->bytes);
 			view_kind(L, object, 5);
@@ -106,6 +106,6 @@ int socket_dump(lua_State *L)
 	}
 	d->x.text = "changes came in between every time";
 	d->x.text_length = strlen(d->x.text);
-	return refusal(L, &d->x, EINTR, object, "list", s->out->base + e.start,
-		       s->out->length - e.start, 5);
+	return push_refused(L, &d->x, EINTR, object, "list", s->out->base + e.start,
+			    s->out->length - e.start, 5);
 }

@@ -35,15 +35,15 @@ struct dump {
 	struct guard guard; /* of the next view that is being made */
 	const struct object *object;
 	const struct view *like; /* only routes with its destination; NULL: whatever comes */
-	struct arena *part;	 /* that is filled, later read */
+	struct buffer *part;	 /* that is filled, later read */
 	size_t at;
 	size_t bytes;	       /* of all messages that were kept */
 	lua_Integer parts;     /* that were begun */
 	struct mnl_socket *nl; /* it is asked over, in receives of so many bytes; 0: as usual */
 	size_t room;
-	size_t largest;	      /* of the messages */
-	bool watched;	      /* IPv6 routes may be among it, which can change meanwhile */
-	struct arena *pieces; /* of those that are watched */
+	size_t largest;	       /* of the messages */
+	bool watched;	       /* IPv6 routes may be among it, which can change meanwhile */
+	struct buffer *pieces; /* of those that are watched */
 	uint32_t receives;
 	size_t last_length; /* of a receive */
 	bool unordered;	    /* the pieces are not such as are understood */
@@ -64,7 +64,7 @@ static inline size_t pieces_of(const struct dump *d)
 
 /* What was heard: whether anything was, and what was deleted where. */
 struct changes {
-	struct arena *deleted; /* struct deletion */
+	struct buffer *deleted; /* struct deletion */
 	bool any, lost;
 };
 

@@ -29,16 +29,16 @@ int compare_positions(const struct position *a, const struct position *b)
 	return b->length - a->length;
 }
 
-static struct stretch stretch_of(const struct nlmsghdr *h)
+static struct span stretch_of(const struct nlmsghdr *h)
 {
-	return (struct stretch){.schema = &schema_route,
-				.data = mnl_nlmsg_get_payload(h),
-				.length = mnl_nlmsg_get_payload_len(h)};
+	return (struct span){.schema = &schema_route,
+			     .data = mnl_nlmsg_get_payload(h),
+			     .length = mnl_nlmsg_get_payload_len(h)};
 }
 
 struct position position_of(const struct nlmsghdr *h)
 {
-	struct stretch s = stretch_of(h);
+	struct span s = stretch_of(h);
 	struct position p = {.length = ((const struct rtmsg *)(const void *)s.data)->rtm_dst_len};
 	const struct nlattr *dst = find_attr(&s, RTA_DST);
 	if (dst && payload_length(dst) == sizeof(p.dst))
@@ -49,7 +49,7 @@ struct position position_of(const struct nlmsghdr *h)
 /* 0 for what is no IPv6 route */
 uint32_t table_of(const struct nlmsghdr *h)
 {
-	struct stretch s = stretch_of(h);
+	struct span s = stretch_of(h);
 	const struct rtmsg *r = (const void *)s.data;
 	uint64_t table = r->rtm_table;
 	if (r->rtm_family != AF_INET6)
@@ -90,7 +90,7 @@ void note_message(lua_State *L, struct dump *d, const struct nlmsghdr *h, bool k
 	}
 	new.from = d->part ? d->part->length : 0;
 	new.to = new.from + length;
-	memcpy(arena_room(L, d->pieces, sizeof(new)), &new, sizeof(new));
+	memcpy(buffer_room(L, d->pieces, sizeof(new)), &new, sizeof(new));
 }
 
 /* The end of a receive of so many bytes. */

@@ -22,7 +22,7 @@ static void open_part(lua_State *L, struct dump *d, int parts, size_t length)
 {
 	if (d->part && d->part->length + length <= PART)
 		return;
-	d->part = arena_new(L);
+	d->part = buffer_new(L);
 	lua_rawseti(L, parts, ++d->parts);
 }
 
@@ -30,7 +30,7 @@ void keep_message(lua_State *L, struct dump *d, int parts, const struct nlmsghdr
 {
 	size_t length = NLMSG_ALIGN(h->nlmsg_len);
 	open_part(L, d, parts, length);
-	memcpy(arena_room(L, d->part, length), h, length);
+	memcpy(buffer_room(L, d->part, length), h, length);
 	d->bytes += length;
 }
 
@@ -40,7 +40,7 @@ void free_parts(lua_State *L, int parts)
 	lua_Integer n = 0;
 	for (; lua_rawgeti(L, parts, n) == LUA_TUSERDATA || n == 0; n++) {
 		if (lua_isuserdata(L, -1))
-			arena_free(lua_touserdata(L, -1));
+			buffer_free(lua_touserdata(L, -1));
 		lua_pop(L, 1);
 	}
 	lua_pop(L, 1);
@@ -49,10 +49,10 @@ void free_parts(lua_State *L, int parts)
 /* The kernel cannot be asked for one destination: what has another one is dropped as it comes. */
 static bool has_dst(const struct nlmsghdr *h, const struct view *like)
 {
-	struct stretch a = {.schema = &schema_route,
-			    .data = mnl_nlmsg_get_payload(h),
-			    .length = mnl_nlmsg_get_payload_len(h)},
-		       b = view_stretch(like);
+	struct span a = {.schema = &schema_route,
+			 .data = mnl_nlmsg_get_payload(h),
+			 .length = mnl_nlmsg_get_payload_len(h)},
+		    b = view_span(like);
 	const struct rtmsg *mine = (const void *)a.data, *wanted = (const void *)b.data;
 	if (mine->rtm_dst_len != wanted->rtm_dst_len || mine->rtm_family != wanted->rtm_family)
 		return false;
@@ -76,7 +76,7 @@ static bool take_dump(lua_State *L, struct sock *s, struct dump *d, int parts, s
 			read_extack(h, &d->x, &d->error);
 			return true;
 		}
-		if (mnl_nlmsg_get_payload_len(h) < d->object->schema->head)
+		if (mnl_nlmsg_get_payload_len(h) < d->object->schema->header_size)
 			continue;
 		bool kept = !d->like || has_dst(h, d->like);
 		if (kept)
@@ -104,7 +104,7 @@ int run_dump(lua_State *L, struct sock *s, struct dump *d, size_t at)
 			   .nl = d->nl ? d->nl : s->nl,
 			   .room = d->room ? d->room : RECEIVE_SIZE};
 	if (d->watched) {
-		d->pieces = arena_new(L);
+		d->pieces = buffer_new(L);
 		lua_rawseti(L, parts, 0);
 		forget_changes(s);
 	}

@@ -26,7 +26,7 @@ struct gap {
 	uint32_t table;
 	bool to_end, filled;
 	struct position from_dst, before;
-	size_t from, to; /* of what was found, in its arena */
+	size_t from, to; /* of what was found, in its buffer */
 };
 
 static bool some_missing(const struct changes *c, const struct piece *p)
@@ -39,10 +39,10 @@ static bool some_missing(const struct changes *c, const struct piece *p)
 	return missing;
 }
 
-/* [] -> [arena of gaps] */
-static struct arena *find_gaps(lua_State *L, const struct dump *d, const struct changes *c)
+/* [] -> [buffer of gaps] */
+static struct buffer *find_gaps(lua_State *L, const struct dump *d, const struct changes *c)
 {
-	struct arena *gaps = arena_new(L);
+	struct buffer *gaps = buffer_new(L);
 	size_t n = pieces_of(d);
 	for (size_t i = 0, next; i < n; i = next) {
 		next = run_from(d, i);
@@ -55,22 +55,22 @@ static struct arena *find_gaps(lua_State *L, const struct dump *d, const struct 
 		if (!p->table || (gap.to_end && p->ends) || !some_missing(c, p) ||
 		    (!gap.to_end && compare_positions(&gap.before, &gap.from_dst) <= 0))
 			continue;
-		memcpy(arena_room(L, gaps, sizeof(gap)), &gap, sizeof(gap));
+		memcpy(buffer_room(L, gaps, sizeof(gap)), &gap, sizeof(gap));
 	}
 	return gaps;
 }
 
-static const struct arena *part_of(lua_State *L, int parts, lua_Integer part)
+static const struct buffer *part_of(lua_State *L, int parts, lua_Integer part)
 {
 	lua_rawgeti(L, parts, part);
-	const struct arena *a = lua_touserdata(L, -1);
+	const struct buffer *a = lua_touserdata(L, -1);
 	lua_pop(L, 1);
 	return a;
 }
 
-static void copy_message(lua_State *L, struct arena *to, const struct nlmsghdr *h)
+static void copy_message(lua_State *L, struct buffer *to, const struct nlmsghdr *h)
 {
-	memcpy(arena_room(L, to, NLMSG_ALIGN(h->nlmsg_len)), h, NLMSG_ALIGN(h->nlmsg_len));
+	memcpy(buffer_room(L, to, NLMSG_ALIGN(h->nlmsg_len)), h, NLMSG_ALIGN(h->nlmsg_len));
 }
 
 /* Whether the run of pieces tells all there is in the gap; `starts`: nothing is before it. */
@@ -89,7 +89,7 @@ static bool within(const struct position *p, const struct gap *g)
 }
 
 /* Fills gaps from another dump, whose parts are at stack index `parts`; true when none is left. */
-static bool fill(lua_State *L, struct arena *gaps, struct arena *found, const struct dump *other,
+static bool fill(lua_State *L, struct buffer *gaps, struct buffer *found, const struct dump *other,
 		 int parts)
 {
 	struct gap *gap = (void *)gaps->base;
@@ -105,7 +105,7 @@ static bool fill(lua_State *L, struct arena *gaps, struct arena *found, const st
 			starts = false;
 			gap[g].from = found->length;
 			for (; gap[g].filled && p < piece_at(other, next); p++) {
-				const struct arena *part = part_of(L, parts, p->part);
+				const struct buffer *part = part_of(L, parts, p->part);
 				for (size_t at = p->from; at < p->to;) {
 					const struct nlmsghdr *h = (void *)(part->base + at);
 					struct position here = position_of(h);
@@ -143,7 +143,7 @@ static bool run_other(lua_State *L, struct sock *s, const struct dump *d, size_t
 /* --- the whole ------------------------------------------------------------------------------- */
 
 /* Whether the message is among those with which the piece begins, at its first destination. */
-static bool told_again(const struct arena *part, const struct piece *p, const struct nlmsghdr *h)
+static bool told_again(const struct buffer *part, const struct piece *p, const struct nlmsghdr *h)
 {
 	for (size_t at = p->from; at < p->to;) {
 		const struct nlmsghdr *other = (const void *)(part->base + at);
@@ -164,13 +164,13 @@ static bool told_again(const struct arena *part, const struct piece *p, const st
 static size_t end_of(lua_State *L, const struct dump *d, int parts, size_t i)
 {
 	const struct piece *p = piece_at(d, i);
-	const struct arena *mine = part_of(L, parts, p->part);
+	const struct buffer *mine = part_of(L, parts, p->part);
 	size_t end = p->to;
 	for (size_t k = i + 1; k < pieces_of(d); k++) {
 		const struct piece *q = piece_at(d, k);
 		if (q->table != p->table || q->receive == p->receive)
 			continue;
-		const struct arena *theirs = part_of(L, parts, q->part);
+		const struct buffer *theirs = part_of(L, parts, q->part);
 		for (size_t at = p->from; at < end;) {
 			const struct nlmsghdr *h = (const void *)(mine->base + at);
 			struct position here = position_of(h);
@@ -186,8 +186,8 @@ static size_t end_of(lua_State *L, const struct dump *d, int parts, size_t i)
 }
 
 /* Writes the whole into parts of its own. [] -> [parts] */
-static void put_together(lua_State *L, struct dump *d, int parts, const struct arena *gaps,
-			 const struct arena *found)
+static void put_together(lua_State *L, struct dump *d, int parts, const struct buffer *gaps,
+			 const struct buffer *found)
 {
 	struct dump whole = {.object = d->object};
 	const struct gap *gap = (const void *)gaps->base;
@@ -196,7 +196,7 @@ static void put_together(lua_State *L, struct dump *d, int parts, const struct a
 	int to = lua_gettop(L);
 	for (size_t i = 0; i < pieces_of(d); i++) {
 		const struct piece *p = piece_at(d, i);
-		const struct arena *part = part_of(L, parts, p->part);
+		const struct buffer *part = part_of(L, parts, p->part);
 		size_t end = p->table ? end_of(L, d, parts, i) : p->to;
 		const struct gap *next =
 			g < gaps->length / sizeof(*gap) && run_from(d, i) == gap[g].behind + 1
@@ -226,11 +226,11 @@ static void put_together(lua_State *L, struct dump *d, int parts, const struct a
 bool whole_dump(lua_State *L, struct sock *s, struct dump *d, size_t at, int *tries)
 {
 	int parts = lua_gettop(L);
-	struct changes c = {.deleted = arena_new(L)};
+	struct changes c = {.deleted = buffer_new(L)};
 	hear(L, s, &c);
 	bool whole = !c.any;
 	if (!whole && !d->unordered) {
-		struct arena *gaps = find_gaps(L, d, &c), *found = arena_new(L);
+		struct buffer *gaps = find_gaps(L, d, &c), *found = buffer_new(L);
 		whole = gaps->length == 0;
 		while (!whole && *tries > 0) {
 			*tries -= 1;

@@ -34,7 +34,7 @@ static void hear_message(lua_State *L, struct changes *c, const struct nlmsghdr 
 	if (h->nlmsg_type != RTM_DELROUTE || mnl_nlmsg_get_payload_len(h) < sizeof(struct rtmsg))
 		return;
 	struct deletion deletion = {table_of(h), position_of(h)};
-	memcpy(arena_room(L, c->deleted, sizeof(deletion)), &deletion, sizeof(deletion));
+	memcpy(buffer_room(L, c->deleted, sizeof(deletion)), &deletion, sizeof(deletion));
 }
 
 /* Takes what has come; with L NULL it is forgotten. */

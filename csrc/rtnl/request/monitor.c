@@ -102,16 +102,16 @@ int socket_receive(lua_State *L)
 	if (n < 0)
 		return push_errno(L, "monitor", errno == ENOBUFS ? "events were lost" : NULL,
 				  errno);
-	names_new(L, lua_isnil(L, 3) ? 0 : 3);
+	ifnames_new(L, lua_isnil(L, 3) ? 0 : 3);
 	if (lua_istable(L, 4))
-		names_heard(L, 5, 4);
+		ifnames_reported(L, 5, 4);
 	lua_newtable(L);
 	int left = (int)n;
 	lua_Integer count = 0;
 	for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left);
 	     h = mnl_nlmsg_next(h, &left)) {
 		const struct object *o = object_by_type(h->nlmsg_type);
-		if (!o || mnl_nlmsg_get_payload_len(h) < o->schema->head)
+		if (!o || mnl_nlmsg_get_payload_len(h) < o->schema->header_size)
 			continue;
 		view_push(L, o, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
 			  mnl_nlmsg_get_payload_len(h), 5);

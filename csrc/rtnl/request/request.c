@@ -19,7 +19,7 @@
 
 #include "common/export.h"
 
-const struct verb_row verb_rows[] = {
+const struct verb_flags verb_table[] = {
 	{"add", VERB_ADD, NLM_F_CREATE | NLM_F_EXCL},
 	{"replace", VERB_ADD, NLM_F_CREATE | NLM_F_REPLACE},
 	{"append", VERB_ADD, NLM_F_CREATE | NLM_F_APPEND},
@@ -33,22 +33,22 @@ const struct verb_row verb_rows[] = {
 	{NULL, VERB_ADD, 0},
 };
 
-const struct verb_row *verb_by_name(const char *name)
+const struct verb_flags *verb_by_name(const char *name)
 {
-	const struct verb_row *v = verb_rows;
+	const struct verb_flags *v = verb_table;
 	while (v->name && strcmp(v->name, name) != 0)
 		v++;
 	return v->name ? v : NULL;
 }
 
 /* Whether it is refused where nothing is there yet. */
-bool changes_only(const struct verb_row *verb)
+bool changes_only(const struct verb_flags *verb)
 {
 	return verb->verb == VERB_ADD && !(verb->flags & NLM_F_CREATE);
 }
 
 /* Whether IPv6 may make one route of this and of what is there, and ought to tell of which. */
-bool may_join(const struct verb_row *verb, const struct encoder *e, const struct object *object)
+bool may_join(const struct verb_flags *verb, const struct encoder *e, const struct object *object)
 {
 	return object->schema == &schema_route && e->family == AF_INET6 && verb->verb == VERB_ADD &&
 	       !(verb->flags & (NLM_F_EXCL | NLM_F_REPLACE));
@@ -59,14 +59,14 @@ static void encode_words(lua_State *L, struct encoder *e, const struct object *o
 {
 	size_t length;
 	const char *text = lua_tolstring(L, value, &length);
-	struct arena *bytes = arena_new(L);
+	struct buffer *bytes = buffer_new(L);
 	struct value part;
 	if (!parse_words(L, bytes, NULL, object, text, length, &part)) {
 		lua_pushfstring(L, "%s: %s", object->schema->name, lua_tostring(L, -1));
 		throw_at_caller(L);
 	}
 	encode_part(e, object->schema, bytes, &part);
-	arena_free(bytes);
+	buffer_free(bytes);
 	lua_pop(L, 1);
 }
 
@@ -79,7 +79,7 @@ static void encode_given(lua_State *L, struct encoder *e, const struct object *o
 	}
 	if (v) {
 		bool same_kernel;
-		view_names(L, value);
+		view_ifnames(L, value);
 		lua_rawgeti(L, -1, 0);
 		lua_rawgeti(L, e->names, 0);
 		same_kernel = lua_rawequal(L, -1, -2) && lua_isuserdata(L, -1);
@@ -103,7 +103,7 @@ void encode_value(lua_State *L, struct encoder *e, const struct object *object, 
 	e->refused = e->dropped = 0;
 	e->may_drop = true;
 	encode_given(L, e, object, value);
-	check_fit(e, object->schema);
+	check_dump_limit(e, object->schema);
 }
 
 static int send_out(struct sock *s, size_t at)
@@ -133,7 +133,7 @@ static int await(lua_State *L, struct sock *s, uint32_t seq, const struct object
 					*error = EBADMSG;
 				return *error ? -1 : 0;
 			}
-			if (mnl_nlmsg_get_payload_len(h) < object->schema->head)
+			if (mnl_nlmsg_get_payload_len(h) < object->schema->header_size)
 				continue;
 			if (*answered)
 				lua_pop(L, 1);
@@ -155,11 +155,11 @@ static int take_answer(lua_State *L, struct sock *s, const struct encoder *e,
 		error = errno;
 	else if (h->nlmsg_type == NLMSG_ERROR)
 		read_extack(h, &x, &error);
-	else if (mnl_nlmsg_get_payload_len(h) < answer->schema->head)
+	else if (mnl_nlmsg_get_payload_len(h) < answer->schema->header_size)
 		error = EBADMSG;
 	if (!h || error)
-		return refusal(L, &x, error, object, "get", s->out->base + e->start,
-			       s->out->length - e->start, e->names);
+		return push_refused(L, &x, error, object, "get", s->out->base + e->start,
+				    s->out->length - e->start, e->names);
 	view_push(L, answer, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
 		  mnl_nlmsg_get_payload_len(h), e->names);
 	return 1;
@@ -174,7 +174,7 @@ int socket_request(lua_State *L)
 {
 	struct sock *s = check_socket(L);
 	const struct object *object = check_object(L, 2), *answer = object;
-	const struct verb_row *verb = verb_by_name(luaL_checkstring(L, 3));
+	const struct verb_flags *verb = verb_by_name(luaL_checkstring(L, 3));
 	struct extack x = {.text = NULL};
 	int error = 0;
 	bool answered, get, echo;
@@ -182,7 +182,7 @@ int socket_request(lua_State *L)
 	if (!verb)
 		return luaL_argerror(L, 3, "unknown verb");
 	lua_settop(L, 4);
-	names_new(L, 1);
+	ifnames_new(L, 1);
 	s->names = lua_topointer(L, 5);
 	get = verb->verb == VERB_GET;
 	/* a replaced group would be echoed with every route on it, more than any buffer holds */
@@ -201,20 +201,20 @@ int socket_request(lua_State *L)
 	encode_value(L, &e, object, 4);
 	end_message(s, at);
 	if (e.refused)
-		return lacking(L, &e, object, verb->name);
+		return push_missing(L, &e, object, verb->name);
 	if (may_join(verb, &e, object))
 		((struct nlmsghdr *)(void *)(s->out->base + at))->nlmsg_flags |= NLM_F_ECHO;
 	uint32_t seq = s->seq;
 	if (send_out(s, at) < 0)
-		return refusal(L, NULL, errno, object, verb->name, s->out->base + e.start,
-			       s->out->length - e.start, 5);
+		return push_refused(L, NULL, errno, object, verb->name, s->out->base + e.start,
+				    s->out->length - e.start, 5);
 	if (get)
 		return take_answer(L, s, &e, object, answer);
 	int failed = await(L, s, seq, answer, 5, &x, &error, &answered);
 	drop_held(s, 0);
 	if (failed)
-		return refusal(L, &x, error, object, verb->name, s->out->base + e.start,
-			       s->out->length - e.start, 5);
+		return push_refused(L, &x, error, object, verb->name, s->out->base + e.start,
+				    s->out->length - e.start, 5);
 	lua_pushboolean(L, 1);
 	if (answered)
 		lua_insert(L, -2);

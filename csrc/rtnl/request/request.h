@@ -9,17 +9,17 @@
 
 #include <lua.h>
 
-struct verb_row {
+struct verb_flags {
 	const char *name;
 	enum verb verb;
 	uint16_t flags;
 };
 
-extern const struct verb_row verb_rows[];
+extern const struct verb_flags verb_table[];
 
-const struct verb_row *verb_by_name(const char *name);
-bool changes_only(const struct verb_row *verb);
-bool may_join(const struct verb_row *verb, const struct encoder *e, const struct object *object);
+const struct verb_flags *verb_by_name(const char *name);
+bool changes_only(const struct verb_flags *verb);
+bool may_join(const struct verb_flags *verb, const struct encoder *e, const struct object *object);
 void encode_value(lua_State *L, struct encoder *e, const struct object *object, int value);
 
 int socket_request(lua_State *L);   /* Lua: socket:request */

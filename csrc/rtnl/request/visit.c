@@ -274,23 +274,23 @@ int rtnl_message(lua_State *L)
 	const struct object *o = check_object(L, 1);
 	const char *word = luaL_checkstring(L, 2);
 	bool list = strcmp(word, "list") == 0;
-	const struct verb_row *verb = list ? NULL : verb_by_name(word);
+	const struct verb_flags *verb = list ? NULL : verb_by_name(word);
 	struct encoder e = {.L = L, .names = 4};
 	struct nlmsghdr h = {.nlmsg_flags = NLM_F_REQUEST};
 
 	luaL_argcheck(L, list || (verb && verb->verb != VERB_GET), 2, "unknown verb");
 	luaL_checktype(L, 3, LUA_TTABLE);
 	lua_settop(L, 3);
-	names_new(L, 0);
-	e.out = arena_new(L);
+	ifnames_new(L, 0);
+	e.out = buffer_new(L);
 	e.verb = list ? VERB_DUMP : verb->verb;
-	memcpy(arena_room(L, e.out, NLMSG_HDRLEN), &h, sizeof(h));
+	memcpy(buffer_room(L, e.out, NLMSG_HDRLEN), &h, sizeof(h));
 	encode_message(&e, o->schema, 3);
 	h.nlmsg_len = (uint32_t)e.out->length;
 	h.nlmsg_type = list ? o->get : verb->verb == VERB_DEL ? o->del : o->add;
 	h.nlmsg_flags |= (uint16_t)(list ? NLM_F_DUMP : NLM_F_ACK | verb->flags);
 	memcpy(e.out->base, &h, sizeof(h));
 	lua_pushlstring(L, (const char *)e.out->base, e.out->length);
-	arena_free(e.out);
+	buffer_free(e.out);
 	return 1;
 }

@@ -12,7 +12,7 @@
 
 static const struct field *row_named(const struct schema *schema, const char *key)
 {
-	const struct field *f = schema->rows;
+	const struct field *f = schema->fields;
 	while (!f->key || *f->key != *key || strcmp(f->key, key) != 0)
 		f++;
 	return f;
@@ -28,13 +28,13 @@ void know_rows(struct route_reader *r)
 	memset(r, 0, sizeof(*r));
 	for (int i = 0; i < ROUTE_KEYS; i++) {
 		const struct schema *schema = i < H_VIA ? &schema_route : &schema_hop;
-		r->row[i] = row_named(schema, names[i]);
-		r->number[i] = (uint8_t)(r->row[i] - schema->rows);
+		r->field[i] = row_named(schema, names[i]);
+		r->number[i] = (uint8_t)(r->field[i] - schema->fields);
 		if (i <= R_NEXTHOPS)
 			r->settled |= (uint64_t)1 << r->number[i];
 	}
-	r->metrics = schema_route.rows;
-	while (r->metrics->kind != K_NEST)
+	r->metrics = schema_route.fields;
+	while (r->metrics->type != FIELD_NEST)
 		r->metrics++;
 }
 
@@ -56,7 +56,7 @@ static void start_route(struct route_reader *r, struct plain_route *route)
 	memset(&route->slot, 0, sizeof(route->slot));
 	route->fields.top = lua_gettop(r->L);
 	route->fields.strange = false;
-	route->fields.rows = 0;
+	route->fields.fields = 0;
 }
 
 static void start_value(struct route_reader *r, struct plain_route *route, int index)

@@ -1,7 +1,7 @@
 /*
  * Routes read as values, tables and views alike, without making a Lua value of anything: for lists
  * of a million. Only what is written plainly is read; of the rest is said that it was not, and
- * lua/ecmp/fib/route.lua sees to it, which knows every spelling and has a word for every mistake.
+ * lua/ecmp/fib/route.lua sees to it, which knows every alias and has a word for every mistake.
  *
  *   route_table, route_view  <-  route, said (one route)  <-  canonical, compare (two)
  *   <-  slots  <-  group, match (lists)
@@ -38,9 +38,9 @@ struct plain_hop {
 struct fields {
 	int top; /* of the stack before them */
 	int count;
-	bool strange;				 /* there are keys that no row has */
-	uint64_t rows;				 /* that are there */
-	uint8_t row[FIELDS_MAX], at[FIELDS_MAX]; /* row of the n-th; which is that of a row */
+	bool strange;				   /* there are keys that no field has */
+	uint64_t fields;			   /* that are there */
+	uint8_t field[FIELDS_MAX], at[FIELDS_MAX]; /* field of the n-th; which is that of a field */
 };
 
 /* The fields that are read here, of routes and of next hops. */
@@ -79,9 +79,9 @@ struct kin {
 /* What reads: one for a call from Lua. */
 struct route_reader {
 	lua_State *L;
-	const struct field *row[ROUTE_KEYS];
-	uint8_t number[ROUTE_KEYS]; /* of these among the rows of their schema */
-	uint64_t settled;	    /* rows that the slot or the next hops stand for */
+	const struct field *field[ROUTE_KEYS];
+	uint8_t number[ROUTE_KEYS]; /* of these among the fields of their schema */
+	uint64_t settled;	    /* fields that the slot or the next hops stand for */
 	const struct field *metrics;
 	struct kin kin[2]; /* of the views that were read last */
 	struct key_cache keys;
@@ -112,12 +112,12 @@ struct plain_value {
 		NUMBER,
 		ADDRESS,
 		ODD /* something else */
-	} kind;
+	} type;
 	uint32_t number;
 	uint8_t address[16];
 };
 
-/* What a route says of one row. */
+/* What a route says of one field. */
 struct said {
 	const struct field *f;
 	bool metric; /* in the nest of metrics */
@@ -154,10 +154,10 @@ int field_value(const struct route_reader *r, const struct plain_route *route, e
 void fields_of_table(struct route_reader *r, struct plain_route *route);
 bool slot_of_table(struct route_reader *r, struct plain_route *route);
 bool hops_of_table(struct route_reader *r, struct plain_route *route);
-/* A number, or a word of the row; absent leaves *to as it is. */
+/* A number, or a word of the field; absent leaves *to as it is. */
 bool read_number(struct route_reader *r, const struct plain_route *route, enum route_key key,
 		 uint32_t *to);
-/* The row of the n-th field, in a nest where it stands there. */
+/* The field of the n-th field, in a nest where it stands there. */
 const struct field *row_of_field(struct route_reader *r, const struct plain_route *route, int n);
 struct plain_value value_in_table(const struct route_reader *r, const struct plain_route *route,
 				  const struct field *f, int value);
@@ -170,7 +170,7 @@ bool hops_of_view(struct route_reader *r, struct plain_route *route, bool device
 /* Whether the header says what a route of the kernel's does: one made of a table that leaves its
  * table or type out has no scope that anybody chose. */
 bool is_whole(const struct plain_route *route);
-/* What a row says, of the route or of its metrics; of an attribute by itself. */
+/* What a field says, of the route or of its metrics; of an attribute by itself. */
 struct plain_value value_in_view(const struct plain_route *route, const struct field *f,
 				 bool metric);
 struct plain_value value_of_attr(const struct field *f, const struct nlattr *a, uint8_t family);
@@ -184,7 +184,7 @@ static inline const struct rtmsg *header_of_route(const struct view *v)
 /* --- both ------------------------------------------------------------------------------------ */
 
 /* Types whose next hops are none, whatever the kernel shows of them. */
-static inline bool leads_nowhere(uint8_t type)
+static inline bool is_blackhole_type(uint8_t type)
 {
 	return type == RTN_BLACKHOLE || type == RTN_UNREACHABLE || type == RTN_PROHIBIT ||
 	       type == RTN_THROW;
@@ -192,7 +192,7 @@ static inline bool leads_nowhere(uint8_t type)
 
 bool has_hops(const struct route_reader *r, const struct plain_route *route);
 void mask_bytes(uint8_t *bytes, size_t size, unsigned length);
-bool is_disguised(const uint8_t *bytes); /* an IPv6 address that stands for an IPv4 one */
+bool is_v4_mapped(const uint8_t *bytes); /* an IPv6 address that stands for an IPv4 one */
 void set_metric(struct slot *s, uint32_t metric);
 /* The table of a route that names none. */
 uint32_t table_of_type(uint32_t type);

@@ -91,7 +91,7 @@ static bool are_of_family(const struct plain_route *route)
 
 static bool read_hops(struct route_reader *r, struct plain_route *route, bool wanted)
 {
-	if (leads_nowhere(route->slot.type))
+	if (is_blackhole_type(route->slot.type))
 		return read_no_hops(r, route);
 	bool read = wanted ? read_wanted_hops(r, route) : read_held_hops(r, route, true);
 	return read && are_of_family(route);
@@ -128,9 +128,9 @@ static bool set_said(void *arg, const struct said *one)
 {
 	const struct writing *w = arg;
 	char text[48];
-	if (one->value.kind == NUMBER && one->f->words) {
+	if (one->value.type == NUMBER && one->f->words) {
 		set_word(w->L, one->f->key, one->f->words, one->value.number);
-	} else if (one->value.kind == NUMBER) {
+	} else if (one->value.type == NUMBER) {
 		set_number(w->L, one->f->key, one->value.number);
 	} else {
 		size_t size = ip_to_text(w->family, one->value.address, text);
@@ -152,7 +152,7 @@ static bool expires(const struct plain_route *route)
 
 /* --- the reader ------------------------------------------------------------------------------ */
 
-/* One for a Lua state, so that its rows are looked for once. Who reads takes a copy: a metamethod
+/* One for a Lua state, so that its fields are looked for once. Who reads takes a copy: a metamethod
  * or a finalizer may come to read another route meanwhile. */
 static struct route_reader *reader_of(lua_State *L)
 {

@@ -58,13 +58,13 @@ static bool names_device(const struct plain_route *want)
 
 /* --- everything else ------------------------------------------------------------------------- */
 
-/* The same row of a route that is there. */
+/* The same field of a route that is there. */
 static struct plain_value held_value(struct route_reader *r, const struct plain_route *have,
 				     const struct field *f, bool metric)
 {
 	if (have->v)
 		return value_in_view(have, f, metric);
-	struct plain_value v = {.kind = NOTHING};
+	struct plain_value v = {.type = NOTHING};
 	lua_pushstring(r->L, f->key);
 	if (lua_rawget(r->L, have->index) != LUA_TNIL)
 		v = value_in_table(r, have, f, lua_gettop(r->L));
@@ -84,16 +84,16 @@ struct comparison {
 	enum verdict verdict;
 };
 
-/* What is wanted of one row against what is there. */
+/* What is wanted of one field against what is there. */
 static bool compare_one(void *arg, const struct said *want)
 {
 	struct comparison *c = arg;
-	struct plain_value there = {.kind = NOTHING};
+	struct plain_value there = {.type = NOTHING};
 	if (c->have)
 		there = held_value(c->r, c->have, want->f, want->metric);
-	bool same = there.kind == want->value.kind && there.number == want->value.number &&
+	bool same = there.type == want->value.type && there.number == want->value.number &&
 		    memcmp(there.address, want->value.address, sizeof(there.address)) == 0;
-	enum verdict one = there.kind == ODD ? UNSURE : same ? SAME : DIFFERENT;
+	enum verdict one = there.type == ODD ? UNSURE : same ? SAME : DIFFERENT;
 	c->verdict = both(c->verdict, one);
 	return one != UNSURE;
 }
@@ -127,7 +127,7 @@ static bool is_by_object(const struct route_reader *r, const struct plain_route 
 /* Whether a route can have the next hops that it has. */
 static bool can_be(struct route_reader *r, struct plain_route *want)
 {
-	if (leads_nowhere(want->slot.type))
+	if (is_blackhole_type(want->slot.type))
 		return !has_hops(r, want);
 	return want->slot.type == RTN_UNICAST && read_wanted_hops(r, want) &&
 	       (want->count > 0 || is_by_object(r, want));
@@ -138,7 +138,7 @@ static enum verdict compare_hops(struct route_reader *r, struct plain_route *hav
 {
 	if (have->slot.type != want->slot.type)
 		return DIFFERENT;
-	if (leads_nowhere(want->slot.type) || is_by_object(r, want))
+	if (is_blackhole_type(want->slot.type) || is_by_object(r, want))
 		return SAME;
 	if (!read_held_hops(r, have, names_device(want)))
 		return UNSURE;

@@ -79,15 +79,15 @@ int group_routes(lua_State *L)
 	know_rows(&r);
 	start_reading(&r, L);
 	index_open(L, &x, total);
-	struct arena *cells = arena_new(L);
-	uint32_t *cell = (void *)arena_room(L, cells, total * sizeof(*cell));
+	struct buffer *cells = buffer_new(L);
+	uint32_t *cell = (void *)buffer_room(L, cells, total * sizeof(*cell));
 	for (size_t first = 1; plain && first <= total; first += HANDFUL)
 		plain = sort_handful(&r, &x, cell, first, total);
-	arena_free(x.places);
+	buffer_free(x.places);
 	lua_createtable(L, plain ? (int)x.count : 0, 0);
 	for (size_t i = 1; plain && i <= total; i++)
 		add_to_group(L, &x, cell[i - 1], i);
-	arena_free(x.cells);
-	arena_free(cells);
+	buffer_free(x.cells);
+	buffer_free(cells);
 	return plain ? 1 : 0;
 }

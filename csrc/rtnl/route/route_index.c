@@ -8,7 +8,7 @@
 
 #include "common/export.h"
 
-static struct place *places_of(const struct index *x)
+static struct cursor *places_of(const struct index *x)
 {
 	return (void *)x->places->base;
 }
@@ -28,7 +28,7 @@ static void set_size(lua_State *L, struct index *x, size_t size)
 {
 	x->mask = size - 1;
 	x->places->length = 0;
-	arena_reserve(L, x->places, size * sizeof(struct place));
+	buffer_reserve(L, x->places, size * sizeof(struct cursor));
 }
 
 void index_open(lua_State *L, struct index *x, size_t likely)
@@ -36,17 +36,17 @@ void index_open(lua_State *L, struct index *x, size_t likely)
 	size_t size = 16;
 	while (size < 2 * likely)
 		size *= 2;
-	x->cells = arena_new(L);
-	x->places = arena_new(L);
+	x->cells = buffer_new(L);
+	x->places = buffer_new(L);
 	x->count = 0;
-	arena_grow(L, x->cells, (likely + 1) * sizeof(struct cell));
+	buffer_grow(L, x->cells, (likely + 1) * sizeof(struct cell));
 	set_size(L, x, size);
 }
 
 void index_close(struct index *x)
 {
-	arena_free(x->cells);
-	arena_free(x->places);
+	buffer_free(x->cells);
+	buffer_free(x->places);
 }
 
 static void index_grow(lua_State *L, struct index *x)
@@ -57,13 +57,13 @@ static void index_grow(lua_State *L, struct index *x)
 		size_t at = hash & x->mask;
 		while (places_of(x)[at].cell)
 			at = (at + 1) & x->mask;
-		places_of(x)[at] = (struct place){hash, n};
+		places_of(x)[at] = (struct cursor){hash, n};
 	}
 }
 
-struct place *find_place(const struct index *x, const struct slot *s, uint32_t hash)
+struct cursor *find_place(const struct index *x, const struct slot *s, uint32_t hash)
 {
-	struct place *places = places_of(x);
+	struct cursor *places = places_of(x);
 	size_t at = hash & x->mask;
 	while (places[at].cell && (places[at].hash != hash ||
 				   memcmp(&cell_at(x, places[at].cell)->slot, s, sizeof(*s)) != 0))
@@ -73,12 +73,12 @@ struct place *find_place(const struct index *x, const struct slot *s, uint32_t h
 
 uint32_t cell_of(lua_State *L, struct index *x, const struct slot *s, uint32_t hash)
 {
-	struct place *place = find_place(x, s, hash);
+	struct cursor *place = find_place(x, s, hash);
 	if (place->cell)
 		return place->cell;
 	struct cell cell = {.slot = *s};
-	memcpy(arena_room(L, x->cells, sizeof(cell)), &cell, sizeof(cell));
-	*place = (struct place){hash, (uint32_t)++x->count};
+	memcpy(buffer_room(L, x->cells, sizeof(cell)), &cell, sizeof(cell));
+	*place = (struct cursor){hash, (uint32_t)++x->count};
 	if (4 * x->count > 3 * x->mask)
 		index_grow(L, x);
 	return (uint32_t)x->count;

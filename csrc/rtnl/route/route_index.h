@@ -17,12 +17,12 @@ struct cell {
 
 /* Where the cell of a slot is found; its hash stands here too, so that only the right cell has to
  * be looked at. */
-struct place {
+struct cursor {
 	uint32_t hash, cell; /* 0: none */
 };
 
 struct index {
-	struct arena *cells, *places;
+	struct buffer *cells, *places;
 	size_t count, mask;
 };
 
@@ -38,13 +38,13 @@ static inline struct cell *cell_at(const struct index *x, uint32_t n)
 }
 
 uint32_t hash_of(const struct slot *s);
-/* Two arenas, for as many slots as are likely. [] -> [arena, arena] */
+/* Two buffers, for as many slots as are likely. [] -> [buffer, buffer] */
 void index_open(lua_State *L, struct index *x, size_t likely);
 void index_close(struct index *x);
 /* A slot will be looked up soon. */
 void expect(const struct index *x, uint32_t hash);
 /* Where the cell of a slot is found, or is to be put. */
-struct place *find_place(const struct index *x, const struct slot *s, uint32_t hash);
+struct cursor *find_place(const struct index *x, const struct slot *s, uint32_t hash);
 /* The number of the cell of a slot, which is made where there is none. */
 uint32_t cell_of(lua_State *L, struct index *x, const struct slot *s, uint32_t hash);
 /* The handful of a list that begins at `first` will be read soon. */

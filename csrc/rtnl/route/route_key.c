@@ -16,7 +16,7 @@ void mask_bytes(uint8_t *bytes, size_t size, unsigned length)
 }
 
 /* IPv4 in IPv6 dress, which is IPv4 to some. */
-bool is_disguised(const uint8_t *bytes)
+bool is_v4_mapped(const uint8_t *bytes)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	return memcmp(bytes, mapped, sizeof(mapped)) == 0;

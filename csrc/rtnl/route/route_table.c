@@ -13,15 +13,15 @@
 
 /* --- the fields of a table ------------------------------------------------------------------- */
 
-/* [.., key] -> the same: the row of a key that is met for the first time, or -1 */
-static int find_row(struct route_reader *r, const struct schema *schema)
+/* [.., key] -> the same: the field of a key that is met for the first time, or -1 */
+static int find_field(struct route_reader *r, const struct schema *schema)
 {
-	int row = lua_type(r->L, -1) == LUA_TSTRING ? index_lookup(r->L, schema, -1) : -1;
-	if (row >= 0) {
+	int field = lua_type(r->L, -1) == LUA_TSTRING ? index_lookup(r->L, schema, -1) : -1;
+	if (field >= 0) {
 		const void *key = lua_topointer(r->L, -1);
-		*known_place(&r->keys, schema, key) = (struct known_key){key, schema, row};
+		*known_slot(&r->keys, schema, key) = (struct known_key){key, schema, field};
 	}
-	return row;
+	return field;
 }
 
 /* Walks the table at `index`. [] -> [key, value, key, value, ...] */
@@ -32,34 +32,34 @@ static void read_fields(struct route_reader *r, const struct schema *schema, int
 	f->top = lua_gettop(L);
 	f->count = 0;
 	f->strange = false;
-	f->rows = 0;
+	f->fields = 0;
 	lua_pushnil(L);
 	while (lua_next(L, index)) {
 		const void *key = lua_topointer(L, -2);
-		const struct known_key *known = known_place(&r->keys, schema, key);
-		int row = known->row;
+		const struct known_key *known = known_slot(&r->keys, schema, key);
+		int field = known->field;
 		lua_pushvalue(L, -2);
 		if (known->key != key || known->schema != schema)
-			row = find_row(r, schema);
-		if (row < 0 || f->count == FIELDS_MAX) {
+			field = find_field(r, schema);
+		if (field < 0 || f->count == FIELDS_MAX) {
 			f->strange = true;
 			lua_replace(L, -3); /* the key for lua_next, without its pair */
 			lua_pop(L, 1);
 			continue;
 		}
-		f->rows |= (uint64_t)1 << row;
-		f->at[row] = (uint8_t)f->count;
-		f->row[f->count++] = (uint8_t)row;
+		f->fields |= (uint64_t)1 << field;
+		f->at[field] = (uint8_t)f->count;
+		f->field[f->count++] = (uint8_t)field;
 	}
 }
 
-/* Stack index of the value of a row, or 0. */
-static int value_of(const struct fields *f, int row)
+/* Stack index of the value of a field, or 0. */
+static int value_of(const struct fields *f, int field)
 {
-	return f->rows >> row & 1 ? f->top + 2 * f->at[row] + 2 : 0;
+	return f->fields >> field & 1 ? f->top + 2 * f->at[field] + 2 : 0;
 }
 
-/* The same of one of the rows that are known by name. */
+/* The same of one of the fields that are known by name. */
 static int value_of_key(const struct route_reader *r, const struct fields *f, enum route_key key)
 {
 	return value_of(f, r->number[key]);
@@ -93,7 +93,7 @@ static const char *read_address(const char *text, size_t size, uint8_t bytes[16]
 	if (!read) {
 		*family = AF_INET6;
 		read = text_to_ip6(text, size, bytes);
-		if (!read || is_disguised(bytes))
+		if (!read || is_v4_mapped(bytes))
 			return NULL;
 	}
 	return text + read;
@@ -156,7 +156,7 @@ static bool read_dst(struct route_reader *r, struct plain_route *route)
 	return true;
 }
 
-/* A number, or a word of the row; absent leaves *to as it is. */
+/* A number, or a word of the field; absent leaves *to as it is. */
 bool read_number(struct route_reader *r, const struct plain_route *route, enum route_key key,
 		 uint32_t *to)
 {
@@ -165,7 +165,7 @@ bool read_number(struct route_reader *r, const struct plain_route *route, enum r
 	if (!value)
 		return true;
 	if (lua_type(L, value) == LUA_TSTRING) {
-		const struct word *words = r->row[key]->words;
+		const struct word *words = r->field[key]->words;
 		const struct word *w = words ? word_by_name(words, lua_tostring(L, value)) : NULL;
 		if (w)
 			*to = w->value;
@@ -299,18 +299,19 @@ bool hops_of_table(struct route_reader *r, struct plain_route *route)
 
 const struct field *row_of_field(struct route_reader *r, const struct plain_route *route, int n)
 {
-	const struct field *f = &schema_route.rows[route->fields.row[n]];
-	if (f->kind != K_NEST)
+	const struct field *f = &schema_route.fields[route->fields.field[n]];
+	if (f->type != FIELD_NEST)
 		return f;
 	lua_pushvalue(r->L, route->fields.top + 2 * n + 1);
 	const void *key = lua_topointer(r->L, -1);
-	const struct known_key *known = known_place(&r->keys, f->sub, key);
-	int row = known->key == key && known->schema == f->sub ? known->row : find_row(r, f->sub);
+	const struct known_key *known = known_slot(&r->keys, f->sub, key);
+	int field =
+		known->key == key && known->schema == f->sub ? known->field : find_field(r, f->sub);
 	lua_pop(r->L, 1);
-	return row < 0 ? f : &f->sub->rows[row];
+	return field < 0 ? f : &f->sub->fields[field];
 }
 
-/* The largest number of a row: what the wire has room for, or less. */
+/* The largest number of a field: what the wire has room for, or less. */
 static uint32_t most_of(const struct field *f)
 {
 	return f->mask ? f->mask : f->size < 4 ? (1U << 8 * f->size) - 1 : UINT32_MAX;
@@ -320,23 +321,23 @@ struct plain_value value_in_table(const struct route_reader *r, const struct pla
 				  const struct field *f, int value)
 {
 	lua_State *L = r->L;
-	struct plain_value v = {.kind = ODD};
+	struct plain_value v = {.type = ODD};
 	uint8_t family;
 	size_t size;
 	if (f->flags & (F_READONLY | F_VOLATILE))
 		return v;
-	if (f->kind == K_INT && lua_isinteger(L, value)) {
+	if (f->type == FIELD_INT && lua_isinteger(L, value)) {
 		lua_Integer n = lua_tointeger(L, value);
 		v.number = (uint32_t)n;
-		v.kind = n >= 0 && n <= most_of(f) ? NUMBER : ODD;
-	} else if (f->words && f->kind == K_INT && lua_type(L, value) == LUA_TSTRING) {
+		v.type = n >= 0 && n <= most_of(f) ? NUMBER : ODD;
+	} else if (f->words && f->type == FIELD_INT && lua_type(L, value) == LUA_TSTRING) {
 		const struct word *w = word_by_name(f->words, lua_tostring(L, value));
 		v.number = w ? w->value : 0;
-		v.kind = w ? NUMBER : ODD;
-	} else if (f->kind == K_ADDRESS && lua_type(L, value) == LUA_TSTRING) {
+		v.type = w ? NUMBER : ODD;
+	} else if (f->type == FIELD_ADDRESS && lua_type(L, value) == LUA_TSTRING) {
 		const char *text = lua_tolstring(L, value, &size);
 		bool read = read_address(text, size, v.address, &family) == text + size;
-		v.kind = read && family == route->slot.family ? ADDRESS : ODD;
+		v.type = read && family == route->slot.family ? ADDRESS : ODD;
 	}
 	return v;
 }

@@ -27,7 +27,7 @@ const struct view *known_view(struct route_reader *r, int index, int *names)
 		if (!v)
 			return NULL;
 		kin = &r->kin[r->kin[0].metatable && !r->kin[1].metatable];
-		view_names(L, index);
+		view_ifnames(L, index);
 		lua_replace(L, kin->names);
 		kin->metatable = metatable;
 	}
@@ -82,7 +82,7 @@ bool slot_of_view(struct plain_route *route)
 	const struct nlattr *dst = attr_of(route, RTA_DST);
 	if ((m->rtm_family != AF_INET && m->rtm_family != AF_INET6) || m->rtm_src_len ||
 	    m->rtm_dst_len > 8 * size || (dst && dst->nla_len != NLA_HDRLEN + size) ||
-	    (!dst && m->rtm_dst_len) || (dst && size == 16 && is_disguised(payload(dst))))
+	    (!dst && m->rtm_dst_len) || (dst && size == 16 && is_v4_mapped(payload(dst))))
 		return false;
 	slot->family = m->rtm_family;
 	slot->length = m->rtm_dst_len;
@@ -127,14 +127,14 @@ static bool read_hop(struct route_reader *r, const struct plain_route *route,
 	if (gateway && !read_gateway(gateway, hop))
 		return false;
 	if (index) {
-		hop->dev = names_name(r->L, route->names, index);
+		hop->dev = ifnames_name(r->L, route->names, index);
 		lua_pop(r->L, 1);
 	}
 	return true;
 }
 
-static bool read_next(struct route_reader *r, const struct plain_route *route,
-		      const struct stretch *s, bool devices, struct plain_hop *hop)
+static bool read_next(struct route_reader *r, const struct plain_route *route, const struct span *s,
+		      bool devices, struct plain_hop *hop)
 {
 	const struct rtnexthop *n = (const void *)s->data;
 	const struct nlattr *a, *via = NULL, *other = NULL;
@@ -176,7 +176,7 @@ bool hops_of_view(struct route_reader *r, struct plain_route *route, bool device
 		return read_own_hop(r, route, devices);
 	if (route->attr[RTA_GATEWAY] || route->attr[RTA_VIA] || route->attr[RTA_OIF])
 		return false;
-	struct stretch s = view_stretch(route->v), one;
+	struct span s = view_span(route->v), one;
 	struct hop_cursor cursor = {payload(list), list->nla_len - (size_t)NLA_HDRLEN, &schema_hop,
 				    &s};
 	route->count = 0;
@@ -194,7 +194,7 @@ bool hops_of_view(struct route_reader *r, struct plain_route *route, bool device
 
 /* --- everything else ------------------------------------------------------------------------- */
 
-/* The attribute of a row, which may be one of the metrics. */
+/* The attribute of a field, which may be one of the metrics. */
 static const struct nlattr *find_value(const struct plain_route *route, const struct field *f,
 				       bool metric)
 {
@@ -210,16 +210,16 @@ static const struct nlattr *find_value(const struct plain_route *route, const st
 
 struct plain_value value_of_attr(const struct field *f, const struct nlattr *a, uint8_t family)
 {
-	struct plain_value v = {.kind = NOTHING};
+	struct plain_value v = {.type = NOTHING};
 	size_t size = a ? a->nla_len - (size_t)NLA_HDRLEN : 0;
 	if (!a)
 		return v;
-	v.kind = ODD;
-	if (f->kind == K_INT && size == f->size) {
-		v.kind = NUMBER;
+	v.type = ODD;
+	if (f->type == FIELD_INT && size == f->size) {
+		v.type = NUMBER;
 		v.number = (uint32_t)read_uint(payload(a), size, f->flags & F_BE);
-	} else if (f->kind == K_ADDRESS && size == (family == AF_INET6 ? 16 : 4)) {
-		v.kind = ADDRESS;
+	} else if (f->type == FIELD_ADDRESS && size == (family == AF_INET6 ? 16 : 4)) {
+		v.type = ADDRESS;
 		memcpy(v.address, payload(a), size);
 	}
 	return v;
@@ -231,7 +231,7 @@ struct plain_value value_in_view(const struct plain_route *route, const struct f
 	if (!(f->flags & F_HEADER))
 		return value_of_attr(f, find_value(route, f, metric), route->slot.family);
 	struct plain_value v = {.number = route->v->data[f->offset]};
-	v.kind = f->kind != K_INT			    ? ODD
+	v.type = f->type != FIELD_INT			    ? ODD
 		 : v.number == 0 && (f->flags & F_DEFAULT0) ? NOTHING
 							    : NUMBER;
 	return v;

@@ -1,29 +1,30 @@
 /*
- * How rows are written down. Rows stand in the order iproute2 prints them; duplicate keys stand
- * side by side, the writable one first, and reading takes the first that is present.
+ * How fields are written down. They stand in the order iproute2 prints them; fields of one key
+ * stand side by side, the writable one first, and reading takes the first that is present.
  */
-#ifndef ECMP_RTNL_ROWS_H
-#define ECMP_RTNL_ROWS_H
+#ifndef ECMP_RTNL_FIELD_MACROS_H
+#define ECMP_RTNL_FIELD_MACROS_H
 
 #include "rtnl/schema/field.h"
 
-#define ROW(k, kind_, attr_, ...)                                                                  \
+#define FIELD(k, type_, attr_, ...)                                                                \
 	{                                                                                          \
-		.key = (k), .kind = (kind_), .attr = (attr_), __VA_ARGS__                          \
+		.key = (k), .type = (type_), .attr = (attr_), __VA_ARGS__                          \
 	}
-#define HEADER(k, kind_, type, member, ...)                                                        \
+#define HEADER(k, type_, header, member, ...)                                                      \
 	{                                                                                          \
-		.key = (k), .kind = (kind_), .offset = offsetof(type, member),                     \
-		.size = sizeof(((type *)0)->member), __VA_ARGS__                                   \
+		.key = (k), .type = (type_), .offset = offsetof(header, member),                   \
+		.size = sizeof(((header *)0)->member), __VA_ARGS__                                 \
 	}
-#define MEMBER(k, attr_, type, member, ...)                                                        \
+#define MEMBER(k, attr_, structure, member, ...)                                                   \
 	{                                                                                          \
-		.key = (k), .kind = K_MEMBER, .attr = (attr_), .offset = offsetof(type, member),   \
-		.size = sizeof(((type *)0)->member), .whole = sizeof(type), __VA_ARGS__            \
+		.key = (k), .type = FIELD_MEMBER, .attr = (attr_),                                 \
+		.offset = offsetof(structure, member), .size = sizeof(((structure *)0)->member),   \
+		.whole = sizeof(structure), __VA_ARGS__                                            \
 	}
 #define END                                                                                        \
 	{                                                                                          \
-		.kind = K_NONE                                                                     \
+		.type = FIELD_NONE                                                                 \
 	}
 
 #define NOT_SENT (F_READONLY | F_VOLATILE)

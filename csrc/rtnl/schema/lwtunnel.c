@@ -14,7 +14,7 @@
 
 #include "common/export.h"
 
-/* clang-format off: rows are read as a table */
+/* clang-format off: fields are read as a table */
 
 static const struct word words_seg6_mode[] = {
 	{"inline", SEG6_IPTUN_MODE_INLINE},
@@ -45,37 +45,37 @@ static const struct word words_seg6_action[] = {
 };
 
 static const struct field mpls_rows[] = {
-	ROW("labels", K_LABELS, MPLS_IPTUNNEL_DST, .flags = F_BARE),
-	ROW("ttl", K_INT, MPLS_IPTUNNEL_TTL, .size = 1),
+	FIELD("labels", FIELD_LABELS, MPLS_IPTUNNEL_DST, .flags = F_POSITIONAL),
+	FIELD("ttl", FIELD_INT, MPLS_IPTUNNEL_TTL, .size = 1),
 	END,
 };
 static const struct field ip_tunnel_rows[] = {
-	ROW("id", K_INT, LWTUNNEL_IP_ID, .size = 8, .flags = F_BE),
-	ROW("src", K_ADDRESS, LWTUNNEL_IP_SRC, .size = 4),
-	ROW("dst", K_ADDRESS, LWTUNNEL_IP_DST, .size = 4),
-	ROW("ttl", K_INT, LWTUNNEL_IP_TTL, .size = 1),
-	ROW("tos", K_INT, LWTUNNEL_IP_TOS, .size = 1),
-	ROW("key", K_BIT, LWTUNNEL_IP_FLAGS, .size = 2, .mask = 4, .flags = F_BE),
-	ROW("csum", K_BIT, LWTUNNEL_IP_FLAGS, .size = 2, .mask = 1, .flags = F_BE),
-	ROW("seq", K_BIT, LWTUNNEL_IP_FLAGS, .size = 2, .mask = 8, .flags = F_BE),
+	FIELD("id", FIELD_INT, LWTUNNEL_IP_ID, .size = 8, .flags = F_BE),
+	FIELD("src", FIELD_ADDRESS, LWTUNNEL_IP_SRC, .size = 4),
+	FIELD("dst", FIELD_ADDRESS, LWTUNNEL_IP_DST, .size = 4),
+	FIELD("ttl", FIELD_INT, LWTUNNEL_IP_TTL, .size = 1),
+	FIELD("tos", FIELD_INT, LWTUNNEL_IP_TOS, .size = 1),
+	FIELD("key", FIELD_BIT, LWTUNNEL_IP_FLAGS, .size = 2, .mask = 4, .flags = F_BE),
+	FIELD("csum", FIELD_BIT, LWTUNNEL_IP_FLAGS, .size = 2, .mask = 1, .flags = F_BE),
+	FIELD("seq", FIELD_BIT, LWTUNNEL_IP_FLAGS, .size = 2, .mask = 8, .flags = F_BE),
 	END,
 };
 static const struct field ip6_tunnel_rows[] = {
-	ROW("id", K_INT, LWTUNNEL_IP6_ID, .size = 8, .flags = F_BE),
-	ROW("src", K_ADDRESS, LWTUNNEL_IP6_SRC, .size = 16),
-	ROW("dst", K_ADDRESS, LWTUNNEL_IP6_DST, .size = 16),
-	ROW("hoplimit", K_INT, LWTUNNEL_IP6_HOPLIMIT, .size = 1),
-	ROW("tc", K_INT, LWTUNNEL_IP6_TC, .size = 1),
-	ROW("key", K_BIT, LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 4, .flags = F_BE),
-	ROW("csum", K_BIT, LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 1, .flags = F_BE),
-	ROW("seq", K_BIT, LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 8, .flags = F_BE),
+	FIELD("id", FIELD_INT, LWTUNNEL_IP6_ID, .size = 8, .flags = F_BE),
+	FIELD("src", FIELD_ADDRESS, LWTUNNEL_IP6_SRC, .size = 16),
+	FIELD("dst", FIELD_ADDRESS, LWTUNNEL_IP6_DST, .size = 16),
+	FIELD("hoplimit", FIELD_INT, LWTUNNEL_IP6_HOPLIMIT, .size = 1),
+	FIELD("tc", FIELD_INT, LWTUNNEL_IP6_TC, .size = 1),
+	FIELD("key", FIELD_BIT, LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 4, .flags = F_BE),
+	FIELD("csum", FIELD_BIT, LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 1, .flags = F_BE),
+	FIELD("seq", FIELD_BIT, LWTUNNEL_IP6_FLAGS, .size = 2, .mask = 8, .flags = F_BE),
 	END,
 };
 static const struct field seg6_rows[] = {
-	ROW("mode", K_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4, .words = words_seg6_mode),
-	ROW("segs", K_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4,
-	    .flags = F_READONLY | F_SILENT), /* with the mode */
-	ROW("hmac", K_HMAC, SEG6_IPTUNNEL_SRH, .size = 4),
+	FIELD("mode", FIELD_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4, .words = words_seg6_mode),
+	FIELD("segs", FIELD_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4,
+	      .flags = F_READONLY | F_SILENT), /* with the mode */
+	FIELD("hmac", FIELD_HMAC, SEG6_IPTUNNEL_SRH, .size = 4),
 	END,
 };
 static const struct word words_flavors[] = {
@@ -86,9 +86,9 @@ static const struct word words_flavors[] = {
 	{NULL, 0},
 };
 static const struct field flavor_rows[] = {
-	ROW("flavors", K_BITS, SEG6_LOCAL_FLV_OPERATION, .size = 4, .words = words_flavors),
-	ROW("lblen", K_INT, SEG6_LOCAL_FLV_LCBLOCK_BITS, .size = 1),
-	ROW("nflen", K_INT, SEG6_LOCAL_FLV_LCNODE_FN_BITS, .size = 1),
+	FIELD("flavors", FIELD_BITS, SEG6_LOCAL_FLV_OPERATION, .size = 4, .words = words_flavors),
+	FIELD("lblen", FIELD_INT, SEG6_LOCAL_FLV_LCBLOCK_BITS, .size = 1),
+	FIELD("nflen", FIELD_INT, SEG6_LOCAL_FLV_LCNODE_FN_BITS, .size = 1),
 	END,
 };
 static const struct schema schema_flavors = {"seg6local encap", 0, flavor_rows};
@@ -96,27 +96,28 @@ static const struct schema schema_flavors = {"seg6local encap", 0, flavor_rows};
  * it, which text cannot hold. */
 #define PROGRAM(word)                                                                              \
 	{                                                                                          \
-		ROW(word, K_STRING, LWT_BPF_PROG_NAME, .flags = 0), END                            \
+		FIELD(word, FIELD_STRING, LWT_BPF_PROG_NAME, .flags = 0), END                      \
 	}
 static const struct field endpoint_rows[] = PROGRAM("endpoint");
 static const struct schema schema_endpoint = {"seg6local encap", 0, endpoint_rows};
 static const struct field seg6local_rows[] = {
-	ROW("action", K_INT, SEG6_LOCAL_ACTION, .size = 4, .words = words_seg6_action),
-	ROW("segs", K_SEGMENTS, SEG6_LOCAL_SRH, .size = 0),
-	ROW("hmac", K_HMAC, SEG6_LOCAL_SRH, .size = 0),
-	ROW("table", K_INT, SEG6_LOCAL_TABLE, .size = 4, .words = words_table),
-	ROW("vrftable", K_INT, SEG6_LOCAL_VRFTABLE, .size = 4, .words = words_table),
-	ROW("nh4", K_ADDRESS, SEG6_LOCAL_NH4, .size = 4),
-	ROW("nh6", K_ADDRESS, SEG6_LOCAL_NH6, .size = 16),
-	ROW("iif", K_IFINDEX, SEG6_LOCAL_IIF, .size = 4),
-	ROW("oif", K_IFINDEX, SEG6_LOCAL_OIF, .size = 4),
-	ROW("count", K_COUNT, SEG6_LOCAL_COUNTERS, .flags = F_SILENT),
-	ROW(NULL, K_NEST, SEG6_LOCAL_BPF, .sub = &schema_endpoint, .flags = F_HOIST),
-	ROW(NULL, K_NEST, SEG6_LOCAL_FLAVORS, .sub = &schema_flavors, .flags = F_HOIST | F_NESTED),
+	FIELD("action", FIELD_INT, SEG6_LOCAL_ACTION, .size = 4, .words = words_seg6_action),
+	FIELD("segs", FIELD_SEGMENTS, SEG6_LOCAL_SRH, .size = 0),
+	FIELD("hmac", FIELD_HMAC, SEG6_LOCAL_SRH, .size = 0),
+	FIELD("table", FIELD_INT, SEG6_LOCAL_TABLE, .size = 4, .words = words_table),
+	FIELD("vrftable", FIELD_INT, SEG6_LOCAL_VRFTABLE, .size = 4, .words = words_table),
+	FIELD("nh4", FIELD_ADDRESS, SEG6_LOCAL_NH4, .size = 4),
+	FIELD("nh6", FIELD_ADDRESS, SEG6_LOCAL_NH6, .size = 16),
+	FIELD("iif", FIELD_IFINDEX, SEG6_LOCAL_IIF, .size = 4),
+	FIELD("oif", FIELD_IFINDEX, SEG6_LOCAL_OIF, .size = 4),
+	FIELD("count", FIELD_COUNT, SEG6_LOCAL_COUNTERS, .flags = F_SILENT),
+	FIELD(NULL, FIELD_NEST, SEG6_LOCAL_BPF, .sub = &schema_endpoint, .flags = F_FLATTEN),
+	FIELD(NULL, FIELD_NEST, SEG6_LOCAL_FLAVORS, .sub = &schema_flavors,
+	      .flags = F_FLATTEN | F_NESTED),
 	END,
 };
 static const struct field rpl_rows[] = {
-	ROW("segs", K_SEGMENTS, RPL_IPTUNNEL_SRH, .size = 0, .mask = IPV6_SRCRT_TYPE_3),
+	FIELD("segs", FIELD_SEGMENTS, RPL_IPTUNNEL_SRH, .size = 0, .mask = IPV6_SRCRT_TYPE_3),
 	END,
 };
 static const struct word words_ioam6_mode[] = {
@@ -126,10 +127,15 @@ static const struct word words_ioam6_mode[] = {
 	{NULL, 0},
 };
 static const struct field ioam6_trace_rows[] = {
-	{.key = "type", .kind = K_HEX, .offset = 4, .size = 3, .mask = 8, .flags = F_HEADER | F_BE},
-	{.key = "ns", .kind = K_INT, .offset = 0, .size = 2, .flags = F_HEADER | F_BE},
+	{.key = "type",
+	 .type = FIELD_HEX,
+	 .offset = 4,
+	 .size = 3,
+	 .mask = 8,
+	 .flags = F_HEADER | F_BE},
+	{.key = "ns", .type = FIELD_INT, .offset = 0, .size = 2, .flags = F_HEADER | F_BE},
 	{.key = "size",
-	 .kind = K_UNITS,
+	 .type = FIELD_UNITS,
 	 .offset = 3,
 	 .size = 1,
 	 .mask = 4,
@@ -140,11 +146,12 @@ static const struct field ioam6_trace_rows[] = {
 static const struct schema schema_ioam6_trace = {"ioam6 trace", sizeof(struct ioam6_trace_hdr),
 						 ioam6_trace_rows};
 static const struct field ioam6_rows[] = {
-	ROW("freq", K_RATIO, IOAM6_IPTUNNEL_FREQ_K, .offset = IOAM6_IPTUNNEL_FREQ_N, .size = 4),
-	ROW("mode", K_INT, IOAM6_IPTUNNEL_MODE, .size = 1, .words = words_ioam6_mode),
-	ROW("tundst", K_ADDRESS, IOAM6_IPTUNNEL_DST, .size = 16),
-	ROW("trace", K_PEER, IOAM6_IPTUNNEL_TRACE, .sub = &schema_ioam6_trace,
-	    .show = "trace prealloc"),
+	FIELD("freq", FIELD_RATIO, IOAM6_IPTUNNEL_FREQ_K, .offset = IOAM6_IPTUNNEL_FREQ_N,
+	      .size = 4),
+	FIELD("mode", FIELD_INT, IOAM6_IPTUNNEL_MODE, .size = 1, .words = words_ioam6_mode),
+	FIELD("tundst", FIELD_ADDRESS, IOAM6_IPTUNNEL_DST, .size = 16),
+	FIELD("trace", FIELD_PEER, IOAM6_IPTUNNEL_TRACE, .sub = &schema_ioam6_trace,
+	      .show = "trace prealloc"),
 	END,
 };
 static const struct field bpf_in_rows[] = PROGRAM("in");
@@ -154,19 +161,19 @@ static const struct schema schema_bpf_in = {"bpf encap", 0, bpf_in_rows};
 static const struct schema schema_bpf_out = {"bpf encap", 0, bpf_out_rows};
 static const struct schema schema_bpf_xmit = {"bpf encap", 0, bpf_xmit_rows};
 static const struct field bpf_rows[] = {
-	ROW(NULL, K_NEST, LWT_BPF_IN, .sub = &schema_bpf_in, .flags = F_HOIST),
-	ROW(NULL, K_NEST, LWT_BPF_OUT, .sub = &schema_bpf_out, .flags = F_HOIST),
-	ROW(NULL, K_NEST, LWT_BPF_XMIT, .sub = &schema_bpf_xmit, .flags = F_HOIST),
-	ROW("headroom", K_INT, LWT_BPF_XMIT_HEADROOM, .size = 4), /* ip(8) forgets its word */
+	FIELD(NULL, FIELD_NEST, LWT_BPF_IN, .sub = &schema_bpf_in, .flags = F_FLATTEN),
+	FIELD(NULL, FIELD_NEST, LWT_BPF_OUT, .sub = &schema_bpf_out, .flags = F_FLATTEN),
+	FIELD(NULL, FIELD_NEST, LWT_BPF_XMIT, .sub = &schema_bpf_xmit, .flags = F_FLATTEN),
+	FIELD("headroom", FIELD_INT, LWT_BPF_XMIT_HEADROOM, .size = 4), /* ip(8) forgets its word */
 	END,
 };
 static const struct field xfrm_rows[] = {
-	ROW("if_id", K_INT, LWT_XFRM_IF_ID, .size = 4),
-	ROW("link_dev", K_IFINDEX, LWT_XFRM_LINK, .size = 4),
+	FIELD("if_id", FIELD_INT, LWT_XFRM_IF_ID, .size = 4),
+	FIELD("link_dev", FIELD_IFINDEX, LWT_XFRM_LINK, .size = 4),
 	END,
 };
 static const struct field other_rows[] = {
-	ROW("data", K_BYTES, 0, .flags = 0),
+	FIELD("data", FIELD_BYTES, 0, .flags = 0),
 	END,
 };
 
@@ -194,7 +201,7 @@ const struct variant encaps[] = {
 	{NULL, 0, NULL},
 };
 
-/* What has no rows here: a number, and its bytes as they are. */
+/* What has no fields here: a number, and its bytes as they are. */
 const struct variant encap_other = {NULL, 0, &schema_other};
 
 /* clang-format on */

@@ -14,12 +14,12 @@
  * characters are enough for the keyword where ip(8) takes a beginning of it (seen with iproute2
  * 6.1), 0 where it does not; a beginning that two have in common is the first one's.
  */
-struct spelling {
-	const char *word, *row;
+struct alias {
+	const char *word, *field;
 	size_t least;
 };
 
-static const struct spelling of_route[] = {
+static const struct alias of_route[] = {
 	{"protocol", "proto", 3},
 	{"preference", "metric", 0},
 	{"priority", "metric", 1},
@@ -42,26 +42,26 @@ static const struct spelling of_route[] = {
 	{"fastopen_no_cookie", "fastopen_no_cookie", 2},
 	{NULL, NULL, 0},
 };
-static const struct spelling of_next_hop[] = {
+static const struct alias of_next_hop[] = {
 	{"oif", "dev", 0},
 	{"realms", "realm", 1},
 	{NULL, NULL, 0},
 };
-static const struct spelling of_flow[] = {
+static const struct alias of_flow[] = {
 	{"to", "dst", 0},  {"dev", "dev", 0},  {"dsfield", "tos", 0},
 	{"oif", "dev", 0}, {"from", "src", 0}, {NULL, NULL, 0},
 };
-static const struct spelling of_nexthop[] = {
+static const struct alias of_nexthop[] = {
 	{"protocol", "proto", 1},
 	{"oif", "dev", 0},
 	{NULL, NULL, 0},
 };
-static const struct spelling of_link[] = {
+static const struct alias of_link[] = {
 	{"arp", "noarp", 0},	       {"txqlen", "txqueuelen", 0}, {"qlen", "txqueuelen", 0},
 	{"ifname", "name", 0},	       {"brd", "broadcast", 0},	    {"addr", "address", 0},
 	{"trailers", "notrailers", 0}, {"vrf", "master", 0},	    {NULL, NULL, 0},
 };
-static const struct spelling of_address[] = {
+static const struct alias of_address[] = {
 	{"local", "address", 0},
 	{"broadcast", "broadcast", 1},
 	{"brd", "broadcast", 1},
@@ -73,7 +73,7 @@ static const struct spelling of_address[] = {
 	{"preferred_lft", "preferred_lft", 7},
 	{NULL, NULL, 0},
 };
-static const struct spelling of_rule[] = {
+static const struct alias of_rule[] = {
 	{"table", "table", 2},
 	{"pref", "priority", 1},
 	{"preference", "priority", 1},
@@ -93,29 +93,29 @@ static const struct spelling of_rule[] = {
 	{"tun_id", "tun_id", 1},
 	{NULL, NULL, 0},
 };
-static const struct spelling of_neighbour[] = {
+static const struct alias of_neighbour[] = {
 	{"to", "dst", 0},      {"state", "state", 0},	 {"lladdr", "lladdr", 1},
 	{"proxy", "proxy", 1}, {"protocol", "proto", 4}, {NULL, NULL, 0},
 };
-static const struct spelling of_bridge_port[] = {
+static const struct alias of_bridge_port[] = {
 	{"mcast_fast_leave", "fastleave", 0},
 	{NULL, NULL, 0},
 };
-static const struct spelling of_vxlan[] = {
+static const struct alias of_vxlan[] = {
 	{"dsfield", "tos", 0},	   {"hoplimit", "ttl", 0},
 	{"label", "flowlabel", 0}, {"maxaddress", "maxaddress", 0},
 	{"group", "remote", 0},	   {"port", "srcport", 0},
 	{"vni", "id", 0},	   {NULL, NULL, 0},
 };
-static const struct spelling of_ioam6_encap[] = {
+static const struct alias of_ioam6_encap[] = {
 	{"trace", "trace", 0},
 	{NULL, NULL, 0},
 };
 
 static const struct {
 	const char *object;
-	const struct spelling *list;
-} spellings[] = {
+	const struct alias *list;
+} aliases[] = {
 	{"route", of_route},
 	{"next hop", of_next_hop},
 	{"flow", of_flow},
@@ -132,8 +132,9 @@ static const struct {
 /* Whether a field has the word itself, which is no beginning of another then. */
 static bool is_keyword(const struct field *f, const char *word)
 {
-	for (; f->kind != K_NONE; f++) {
-		if (f->kind == K_NEST && (f->flags & F_HOIST) && is_keyword(f->sub->rows, word))
+	for (; f->type != FIELD_NONE; f++) {
+		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN) &&
+		    is_keyword(f->sub->fields, word))
 			return true;
 		if (f->key && same_text(f->show ? f->show : f->key, word))
 			return true;
@@ -141,19 +142,19 @@ static bool is_keyword(const struct field *f, const char *word)
 	return false;
 }
 
-const char *spelled(const struct schema *schema, const char *word)
+const char *keyword_alias(const struct schema *schema, const char *word)
 {
-	const struct spelling *list = NULL;
+	const struct alias *list = NULL;
 	size_t length = strlen(word);
-	for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]) && !list; i++)
-		if (same_text(spellings[i].object, schema->name))
-			list = spellings[i].list;
-	const struct spelling *begun = NULL;
-	for (const struct spelling *x = list; x && x->word; x++) {
+	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]) && !list; i++)
+		if (same_text(aliases[i].object, schema->name))
+			list = aliases[i].list;
+	const struct alias *begun = NULL;
+	for (const struct alias *x = list; x && x->word; x++) {
 		if (same_text(x->word, word))
-			return x->row;
+			return x->field;
 		if (!begun && x->least && length >= x->least && strncmp(x->word, word, length) == 0)
 			begun = x;
 	}
-	return begun && !is_keyword(schema->rows, word) ? begun->row : NULL;
+	return begun && !is_keyword(schema->fields, word) ? begun->field : NULL;
 }

@@ -32,7 +32,7 @@ bool take(struct scan *s, const char *word);
 bool need(struct scan *s, const char *what);
 
 /* keyword_alias: the key of the field that another keyword names, or NULL */
-const char *spelled(const struct schema *schema, const char *word);
+const char *keyword_alias(const struct schema *schema, const char *word);
 
 /* parse_value: values of one kind each */
 struct value split(struct scan *s, char separator);

@@ -1,7 +1,7 @@
 /*
  * Reads what people type after `ip route add` into parts, which the encoder takes. The words are
- * those of the rows; beside them stand the few keywords of ip(8) that are no row's word. Routes are
- * read as ip(8) prints them as well: words for what only the kernel sets (dead, linkdown, ...)
+ * those of the fields; beside them stand the few keywords of ip(8) that are no field's word. Routes
+ * are read as ip(8) prints them as well: words for what only the kernel sets (dead, linkdown, ...)
  * describe a state and are passed over.
  */
 #include "rtnl/text/lexer.h"
@@ -16,14 +16,14 @@
 
 static const char not_understood[] = "'%s' is not understood";
 
-static bool same_word(const struct field *f, const char *word, const char *row)
+static bool same_word(const struct field *f, const char *word, const char *field)
 {
 	if (!f->key)
 		return false;
-	return row ? same_text(f->key, row) : same_text(f->show ? f->show : f->key, word);
+	return field ? same_text(f->key, field) : same_text(f->show ? f->show : f->key, word);
 }
 
-/* The rows that the `type` (or `port`) found so far selects, or NULL. */
+/* The fields that the `type` (or `port`) found so far selects, or NULL. */
 static const struct schema *variant_so_far(struct scan *s, const struct field *f,
 					   const struct value *part)
 {
@@ -32,18 +32,19 @@ static const struct schema *variant_so_far(struct scan *s, const struct field *f
 	return v ? v->schema : NULL;
 }
 
-/* The row of a word behind `type KIND`, where words belong to the kind first. */
-static const struct field *row_of_kind(struct scan *s, const struct field *rows, const char *word,
-				       const struct value *part)
+/* The field of a word behind `type KIND`, where words belong to the kind first. */
+static const struct field *field_of_type(struct scan *s, const struct field *fields,
+					 const char *word, const struct value *part)
 {
-	for (const struct field *f = rows; f->kind != K_NONE; f++) {
+	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
 		const struct field *inner = NULL;
-		const struct schema *kind = f->kind == K_UNION ? variant_so_far(s, f, part) : NULL;
-		if (f->kind == K_NEST && (f->flags & F_HOIST))
-			inner = row_of_kind(s, f->sub->rows, word, part);
-		for (const struct field *g = kind ? kind->rows : NULL;
-		     g && g->kind != K_NONE && !inner; g++)
-			if (same_word(g, word, spelled(kind, word)))
+		const struct schema *kind =
+			f->type == FIELD_UNION ? variant_so_far(s, f, part) : NULL;
+		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
+			inner = field_of_type(s, f->sub->fields, word, part);
+		for (const struct field *g = kind ? kind->fields : NULL;
+		     g && g->type != FIELD_NONE && !inner; g++)
+			if (same_word(g, word, keyword_alias(kind, word)))
 				inner = g;
 		if (inner)
 			return inner;
@@ -51,14 +52,15 @@ static const struct field *row_of_kind(struct scan *s, const struct field *rows,
 	return NULL;
 }
 
-/* The row of a word, through flattened nests. */
-static const struct field *row_of_word(const struct field *rows, const char *word, const char *row)
+/* The field of a word, through flattened nests. */
+static const struct field *field_named(const struct field *fields, const char *word,
+				       const char *field)
 {
-	for (const struct field *f = rows; f->kind != K_NONE; f++) {
+	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
 		const struct field *inner = NULL;
-		if (f->kind == K_NEST && (f->flags & F_HOIST))
-			inner = row_of_word(f->sub->rows, word, row);
-		else if (same_word(f, word, row) && f->kind != K_FAMILY)
+		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
+			inner = field_named(f->sub->fields, word, field);
+		else if (same_word(f, word, field) && f->type != FIELD_FAMILY)
 			inner = f;
 		if (inner)
 			return inner;
@@ -129,16 +131,16 @@ static bool parse_fixed(struct scan *s, const struct schema *schema, const struc
 static bool parse_negation(struct scan *s, const struct schema *schema, const struct value *part)
 {
 	const struct field *f = strncmp(s->token, "no", 2) == 0
-					? row_of_kind(s, schema->rows, s->token + 2, part)
+					? field_of_type(s, schema->fields, s->token + 2, part)
 					: NULL;
-	if (!f || !(f->flags & F_ALONE))
+	if (!f || !(f->flags & F_FLAG))
 		return false;
 	set(s, part, f->key, boolean_value(false));
 	return true;
 }
 
-static bool parse_row(struct scan *s, const struct field *f, bool positional,
-		      const struct value *part);
+static bool parse_field(struct scan *s, const struct field *f, bool positional,
+			const struct value *part);
 static bool parse_fields(struct scan *s, const struct schema *schema, bool whole,
 			 const struct value *part);
 
@@ -158,7 +160,7 @@ static struct value list_of(struct scan *s, const struct value *part, const char
 static bool parse_member(struct scan *s, const struct field *f, const struct value *part)
 {
 	struct value list = list_of(s, part, f->key), member = part_new(&s->parts);
-	if (f->kind == K_STRUCTS && !parse_row(s, f->sub->rows, false, &member))
+	if (f->type == FIELD_STRUCTS && !parse_field(s, f->sub->fields, false, &member))
 		return false;
 	if (!parse_fields(s, f->sub, false, &member))
 		return false;
@@ -199,11 +201,11 @@ static struct value split_mark(struct scan *s, struct value mark, const struct v
 static void set_value(struct scan *s, const struct field *f, const struct value *part,
 		      struct value v)
 {
-	if (f->kind == K_HEX && strcmp(f->key, "fwmark") == 0)
+	if (f->type == FIELD_HEX && strcmp(f->key, "fwmark") == 0)
 		v = split_mark(s, v, part);
 	/* a tunnel told from outside where each packet goes has nothing to learn, unless it is said
 	 * again */
-	if (f->flags & F_ALONE && strcmp(f->key, "external") == 0)
+	if (f->flags & F_FLAG && strcmp(f->key, "external") == 0)
 		set(s, part, "learning", boolean_value(false));
 	if (strcmp(f->key, "type") == 0 && is_word(&v, "bridge_slave"))
 		set(s, part, "port", text_value(s, "bridge"));
@@ -240,11 +242,11 @@ static bool parse_encap(struct scan *s, const struct field *f, struct value *enc
 	if (!v)
 		return fault(s, "'%s' is no encapsulation: one of " ENCAPS " expected");
 	part_set(&s->parts, encap, "type", &type);
-	if (v->schema->rows[0].kind == K_LABELS) {
+	if (v->schema->fields[0].type == FIELD_LABELS) {
 		if (!need(s, "mpls"))
 			return false;
 		struct value labels = split(s, '/');
-		part_set(&s->parts, encap, v->schema->rows[0].key, &labels);
+		part_set(&s->parts, encap, v->schema->fields[0].key, &labels);
 	}
 	return parse_fields(s, v->schema, false, encap);
 }
@@ -267,39 +269,39 @@ static bool parse_peer(struct scan *s, const struct field *f, struct value *peer
 /* An encapsulation and the other end of a pair have fields of their own. */
 static bool parse_any_value(struct scan *s, const struct field *f, bool positional, struct value *v)
 {
-	if (f->kind == K_PEER)
+	if (f->type == FIELD_PEER)
 		return parse_peer(s, f, v);
-	if (f->kind == K_ENCAP)
+	if (f->type == FIELD_ENCAP)
 		return (positional || need(s, s->token)) && parse_encap(s, f, v);
 	return parse_value(s, f, positional, v);
 }
 
-static bool parse_row(struct scan *s, const struct field *f, bool positional,
-		      const struct value *part)
+static bool parse_field(struct scan *s, const struct field *f, bool positional,
+			const struct value *part)
 {
 	struct value v;
 	bool metric = s->object->schema == &schema_route && !(f->flags & F_HEADER) &&
 		      word_by_name(words_locks, f->key);
 	bool inverse = same_text(s->token, "arp") || same_text(s->token, "trailers");
-	if (f->kind == K_HOPS || f->kind == K_STRUCTS)
+	if (f->type == FIELD_HOPS || f->type == FIELD_STRUCTS)
 		return parse_member(s, f, part);
-	if (f->kind == K_SEGMENTS && !f->words)
+	if (f->type == FIELD_SEGMENTS && !f->words)
 		return parse_segs(s, part);
 	/* the kernel heeds a rto_min only when it is locked, so ip(8) always locks it */
 	if (metric && (take(s, "lock") || strcmp(f->key, "rto_min") == 0))
 		note_lock(s, f, part);
-	if (s->object->schema == &schema_link && !positional && f->kind == K_STRING &&
+	if (s->object->schema == &schema_link && !positional && f->type == FIELD_STRING &&
 	    strcmp(f->key, "name") == 0)
 		rename_link(s, part);
 	if (f->key && given(s, f, part))
 		return fault(s, "'%s' is given twice");
-	if (f->kind == K_TABLE && take(s, "[l3mdev-table]")) {
+	if (f->type == FIELD_TABLE && take(s, "[l3mdev-table]")) {
 		set(s, part, "l3mdev", boolean_value(true));
 		return true;
 	}
 	if (!parse_any_value(s, f, positional, &v))
 		return false;
-	if (inverse && f->kind == K_BIT) /* arp on: not noarp */
+	if (inverse && f->type == FIELD_BIT) /* arp on: not noarp */
 		v = boolean_value(!v.integer);
 	if (!(f->flags & F_READONLY))
 		set_value(s, f, part, v);
@@ -317,16 +319,16 @@ static bool may_be_keyword(const struct scan *s)
 static const struct field *positional_field(struct scan *s, const struct schema *schema,
 					    const struct value *part)
 {
-	for (const struct field *f = schema->rows; f->kind != K_NONE; f++) {
-		bool name = schema == &schema_link && f->kind == K_STRING &&
+	for (const struct field *f = schema->fields; f->type != FIELD_NONE; f++) {
+		bool name = schema == &schema_link && f->type == FIELD_STRING &&
 			    strcmp(f->key, "name") == 0;
-		const struct schema *inner = f->kind == K_UNION	  ? variant_so_far(s, f, part)
-					     : f->flags & F_HOIST ? f->sub
-								  : NULL;
+		const struct schema *inner = f->type == FIELD_UNION ? variant_so_far(s, f, part)
+					     : f->flags & F_FLATTEN ? f->sub
+								    : NULL;
 		const struct field *found = inner ? positional_field(s, inner, part) : NULL;
 		if (found)
 			return found;
-		if (!(f->flags & F_BARE) && !name)
+		if (!(f->flags & F_POSITIONAL) && !name)
 			continue;
 		if (f->words && (!may_be_keyword(s) || !word_by_name(f->words, s->token)))
 			continue;
@@ -342,15 +344,15 @@ static const struct field *printed_priority(struct scan *s, const struct schema 
 	if (schema != &schema_rule || s->length < 2 || s->token[s->length - 1] != ':')
 		return NULL;
 	s->token[--s->length] = 0;
-	return row_of_word(schema->rows, "priority", NULL);
+	return field_named(schema->fields, "priority", NULL);
 }
 
 /* Whether words belong to the type first that an earlier word chose. */
-static bool has_types(const struct field *rows)
+static bool has_types(const struct field *fields)
 {
-	for (const struct field *f = rows; f->kind != K_NONE; f++)
-		if (f->kind == K_UNION ||
-		    (f->kind == K_NEST && (f->flags & F_HOIST) && has_types(f->sub->rows)))
+	for (const struct field *f = fields; f->type != FIELD_NONE; f++)
+		if (f->type == FIELD_UNION ||
+		    (f->type == FIELD_NEST && (f->flags & F_FLATTEN) && has_types(f->sub->fields)))
 			return true;
 	return false;
 }
@@ -358,10 +360,10 @@ static bool has_types(const struct field *rows)
 static const struct known_word *look_up(struct scan *s, const struct schema *schema,
 					const struct value *part, struct known_word *found)
 {
-	found->alias = spelled(schema, s->token);
-	found->f = row_of_kind(s, schema->rows, s->token, part);
+	found->alias = keyword_alias(schema, s->token);
+	found->f = field_of_type(s, schema->fields, s->token, part);
 	if (!found->f)
-		found->f = row_of_word(schema->rows, s->token, found->alias);
+		found->f = field_named(schema->fields, s->token, found->alias);
 	return found;
 }
 
@@ -383,7 +385,7 @@ static const struct known_word *field_of_word(struct scan *s, const struct schem
 	if (known->schema == schema && same_text(known->word, s->token))
 		return known;
 	look_up(s, schema, part, found);
-	if (!has_types(schema->rows)) {
+	if (!has_types(schema->fields)) {
 		*known = (struct known_word){schema, found->f, found->alias, ""};
 		memcpy(known->word, s->token, s->length + 1);
 	}
@@ -405,7 +407,7 @@ static bool read_part(struct scan *s, const struct schema *schema, bool whole,
 		const struct known_word *word = field_of_word(s, schema, part, &found);
 		const struct field *f = word->f;
 		bool positional = false;
-		if (f && (schema->head == 0 || (!whole && f->flags & F_BARE)) &&
+		if (f && (schema->header_size == 0 || (!whole && f->flags & F_POSITIONAL)) &&
 		    given(s, f, part)) { /* the second tos is no longer the tunnel's, the second
 					    vid the next one's */
 			s->at = before;
@@ -413,7 +415,7 @@ static bool read_part(struct scan *s, const struct schema *schema, bool whole,
 		}
 		if (!f && (f = printed_priority(s, schema)))
 			positional = true;
-		if (f && f->flags & F_BARE && !word->alias && f->words &&
+		if (f && f->flags & F_POSITIONAL && !word->alias && f->words &&
 		    word_by_name(f->words, s->token))
 			f = NULL;
 		if (!f && (parse_fixed(s, schema, part) || parse_negation(s, schema, part)))
@@ -428,7 +430,7 @@ static bool read_part(struct scan *s, const struct schema *schema, bool whole,
 		}
 		if (!f)
 			return fault(s, not_understood);
-		if (!parse_row(s, f, positional, part))
+		if (!parse_field(s, f, positional, part))
 			return false;
 	}
 }
@@ -456,7 +458,7 @@ static void name_link(struct scan *s, const struct value *part)
 	unset(s, part, "dev");
 }
 
-bool parse_words(lua_State *L, struct arena *bytes, struct word_cache *cache,
+bool parse_words(lua_State *L, struct buffer *bytes, struct word_cache *cache,
 		 const struct object *object, const char *text, size_t length, struct value *part)
 {
 	struct scan s = {.L = L,

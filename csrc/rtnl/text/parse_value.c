@@ -36,13 +36,13 @@ static struct value site_value(struct scan *s, const struct word *words)
 {
 	struct value v;
 	lua_pushlstring(s->L, s->token, s->length);
-	site_swap(s->L, words);
+	rt_name_swap(s->L, words);
 	v = lua_isinteger(s->L, -1) ? integer_value(lua_tointeger(s->L, -1)) : token_value(s);
 	lua_pop(s->L, 1);
 	return v;
 }
 
-/* A name that is none of the row's words may be the site's. */
+/* A name that is none of the field's words may be the site's. */
 static struct value number_or_name(struct scan *s, const struct field *f)
 {
 	struct value v = number_or_text(s, 10);
@@ -125,8 +125,8 @@ static struct value address(struct scan *s, const char *before)
 	return part_text(&s->parts, text, strlen(text));
 }
 
-/* 100ms, 2s, 96sec: in the row's unit, milliseconds or seconds. A bare number is seconds, but of a
- * metric what the wire counts: eighths and quarters of a millisecond. */
+/* 100ms, 2s, 96sec: in the field's unit, milliseconds or seconds. A bare number is seconds, but of
+ * a metric what the wire counts: eighths and quarters of a millisecond. */
 static bool parse_scaled(struct scan *s, const struct field *f, struct value *v)
 {
 	char *unit;
@@ -254,16 +254,16 @@ static bool parse_via(struct scan *s, const struct field *f, struct value *v)
 static bool parse_switch(struct scan *s, const struct field *f, struct value *v)
 {
 	bool value = true;
-	if (take(s, "off") || (f->kind == K_BOOL && (take(s, "0") || take(s, "disabled"))))
+	if (take(s, "off") || (f->type == FIELD_BOOL && (take(s, "0") || take(s, "disabled"))))
 		value = false;
-	else if (!take(s, "on") && f->kind == K_BOOL && !take(s, "1") && !take(s, "enabled") &&
-		 !(f->flags & F_ALONE))
+	else if (!take(s, "on") && f->type == FIELD_BOOL && !take(s, "1") && !take(s, "enabled") &&
+		 !(f->flags & F_FLAG))
 		return fault(s, "on or off is missing behind '%s'");
 	*v = boolean_value(value);
 	return true;
 }
 
-/* "5-9"; "100 200" where the row says so */
+/* "5-9"; "100 200" where the field says so */
 static bool parse_range(struct scan *s, const struct field *f, struct value *v)
 {
 	char text[2 * TOKEN_MAX + 2];
@@ -280,52 +280,53 @@ static bool parse_range(struct scan *s, const struct field *f, struct value *v)
 
 bool parse_value(struct scan *s, const struct field *f, bool positional, struct value *v)
 {
-	if (f->kind == K_BIT || f->kind == K_FLAG || f->kind == K_BOOL || f->kind == K_COUNT)
+	if (f->type == FIELD_BIT || f->type == FIELD_FLAG || f->type == FIELD_BOOL ||
+	    f->type == FIELD_COUNT)
 		return parse_switch(s, f, v);
 	if (!positional && !need(s, s->token))
 		return false;
-	switch (f->kind) {
-	case K_SCALED:
+	switch (f->type) {
+	case FIELD_SCALED:
 		return parse_scaled(s, f, v);
-	case K_VIA:
+	case FIELD_VIA:
 		return parse_via(s, f, v);
-	case K_GROUP:
+	case FIELD_GROUP:
 		return parse_group(s, v);
-	case K_RANGE:
+	case FIELD_RANGE:
 		return parse_range(s, f, v);
-	case K_MEMBER: /* 100, 100sec, forever */
+	case FIELD_MEMBER: /* 100, 100sec, forever */
 		if (strcmp(s->token, "forever") != 0)
 			return parse_scaled(s, f, v);
 		*v = token_value(s);
 		return true;
-	case K_INT:
+	case FIELD_INT:
 		if (f->unit)
 			return parse_scaled(s, f, v);
 		*v = number_or_name(s, f);
 		return true;
-	case K_BITS:
+	case FIELD_BITS:
 		*v = split(s, ',');
 		return true;
-	case K_HEX:
+	case FIELD_HEX:
 		*v = hex_or_name(s, f);
 		return true;
-	case K_TABLE:
-	case K_OPTION:
-	case K_TTL:
-	case K_SIGNED:
+	case FIELD_TABLE:
+	case FIELD_OPTION:
+	case FIELD_TTL:
+	case FIELD_SIGNED:
 		*v = number_or_name(s, f);
 		return true;
-	case K_REALM:
+	case FIELD_REALM:
 		*v = realm(s, f);
 		return true;
-	case K_PREFIX:
-	case K_ADDRESS:
+	case FIELD_PREFIX:
+	case FIELD_ADDRESS:
 		*v = address(s, "");
 		return true;
-	case K_UNITS:
-	case K_HMAC:
-	case K_WEIGHT:
-	case K_SEGMENTS:
+	case FIELD_UNITS:
+	case FIELD_HMAC:
+	case FIELD_WEIGHT:
+	case FIELD_SEGMENTS:
 		*v = number_or_text(s, 10);
 		return true;
 	default:

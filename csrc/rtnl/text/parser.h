@@ -23,7 +23,7 @@ struct word_cache {
 
 /* Reads the words typed after `ip OBJECT add` into a part in `bytes`; the cache may be NULL.
  * [] -> [], or false and [message] */
-bool parse_words(lua_State *L, struct arena *bytes, struct word_cache *cache,
+bool parse_words(lua_State *L, struct buffer *bytes, struct word_cache *cache,
 		 const struct object *object, const char *text, size_t length, struct value *part);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Messages as the text that ip(8) prints, driven by the rows: what a route looks like is what every
- * operator already reads. Differences by intention: no blank at the end of a line.
+ * Messages as the text that ip(8) prints, driven by the fields: what a route looks like is what
+ * every operator already reads. Differences by intention: no blank at the end of a line.
  */
 #include "rtnl/text/print.h"
 
@@ -19,7 +19,7 @@
 /* --- values that ip(8) leaves out ------------------------------------------------------------ */
 
 /* What a request need not say: that a rule looks up its table, that an address is global. */
-static bool says_nothing(const struct stretch *s, const struct field *f)
+static bool says_nothing(const struct span *s, const struct field *f)
 {
 	if (s->schema == &schema_rule && f->words && f->flags & F_HEADER &&
 	    f->offset == offsetof(struct fib_rule_hdr, action))
@@ -28,13 +28,13 @@ static bool says_nothing(const struct stretch *s, const struct field *f)
 	       s->data[f->offset] == RT_SCOPE_UNIVERSE;
 }
 
-static bool left_out(const struct print *p, const struct stretch *s, const struct field *f)
+static bool left_out(const struct print *p, const struct span *s, const struct field *f)
 {
-	if (p->request && f->kind == K_WEIGHT)
+	if (p->request && f->type == FIELD_WEIGHT)
 		return s->data[f->offset] == 0; /* 1, which nobody has to say */
 	if (p->request && s->schema == &schema_link && f->flags & F_HEADER && f->attr == 0 &&
 	    f->offset == offsetof(struct ifinfomsg, ifi_index))
-		return f->kind != K_IFINDEX; /* a link that is asked about goes by its name */
+		return f->type != FIELD_IFINDEX; /* a link that is asked about goes by its name */
 	if (p->request && says_nothing(s, f))
 		return true;
 	if (f->flags & F_SILENT || (f->flags & F_DETAIL && !p->details))
@@ -53,7 +53,7 @@ static bool left_out(const struct print *p, const struct stretch *s, const struc
 		return r->rtm_protocol == RTPROT_BOOT;
 	case offsetof(struct rtmsg, rtm_scope):
 		return r->rtm_scope == RT_SCOPE_NOWHERE ||
-		       r->rtm_scope == (p->request ? unsaid_scope(s) : RT_SCOPE_UNIVERSE);
+		       r->rtm_scope == (p->request ? default_scope(s) : RT_SCOPE_UNIVERSE);
 	default:
 		return false;
 	}
@@ -63,18 +63,18 @@ static bool left_out(const struct print *p, const struct stretch *s, const struc
 
 static const struct field *row_of_hops(const struct schema *schema)
 {
-	const struct field *f = schema->rows;
-	while (f->kind != K_HOPS && f->kind != K_NONE)
+	const struct field *f = schema->fields;
+	while (f->type != FIELD_HOPS && f->type != FIELD_NONE)
 		f++;
 	return f;
 }
 
 /* The hop of a list of one: a request says it as a gateway and a device of the route itself. */
-static bool only_hop(const struct print *p, const struct stretch *s, struct stretch *hop)
+static bool only_hop(const struct print *p, const struct span *s, struct span *hop)
 {
 	const struct field *f = row_of_hops(s->schema);
-	struct stretch second;
-	if (!p->request || f->kind == K_NONE)
+	struct span second;
+	if (!p->request || f->type == FIELD_NONE)
 		return false;
 	struct hop_cursor cursor = hops_of(s, f);
 	return next_hop(&cursor, hop) && !next_hop(&cursor, &second) &&
@@ -87,34 +87,34 @@ static bool is_multicast(const char *address)
 	return strncmp(address, "ff", 2) == 0 || (first >= 224 && first < 240);
 }
 
-static void print_address(struct print *p, const struct stretch *s, const struct field *f)
+static void print_address(struct print *p, const struct span *s, const struct field *f)
 {
 	char text[ADDRESS_TEXT];
 	size_t n = address_text(s, f, text);
 	if (n == 0)
 		return;
-	if (!(f->flags & F_BARE))
+	if (!(f->flags & F_POSITIONAL))
 		print_word(p, f->unit && is_multicast(text) ? f->unit : shown_as(f));
-	if (f->kind == K_VIA && !find_attr(s, f->attr))
+	if (f->type == FIELD_VIA && !find_attr(s, f->attr))
 		print_word(p, "inet6");
 	print_chars(p, text, n);
 }
 
-static void print_via(struct print *p, const struct stretch *s, const struct field *f)
+static void print_via(struct print *p, const struct span *s, const struct field *f)
 {
-	struct stretch hop;
+	struct span hop;
 	if (only_hop(p, s, &hop))
-		print_stretch(p, &hop);
+		print_span(p, &hop);
 	else
 		print_address(p, s, f);
 }
 
 /* Of what has no word ip(8) says "unknown"; a number and the bytes can be read back. */
-static void print_encap(struct print *p, const struct stretch *s, const struct field *f)
+static void print_encap(struct print *p, const struct span *s, const struct field *f)
 {
 	const struct variant *v = encap_of(s, f);
-	struct stretch inner;
-	if (!v || !stretch_of_nest(s, f, &inner))
+	struct span inner;
+	if (!v || !span_of_nest(s, f, &inner))
 		return;
 	inner.schema = v->schema;
 	if (!p->request)
@@ -124,12 +124,12 @@ static void print_encap(struct print *p, const struct stretch *s, const struct f
 		print_word(p, v->name);
 	else
 		print_number(p, (long long)read_uint(payload(find_attr(s, f->offset)), 2, false));
-	print_stretch(p, &inner);
+	print_span(p, &inner);
 }
 
 /* mode encap segs 2 [ fc00::1 fc00::2 ]; inline, with the place the kernel keeps for the packet's
  * own address */
-static void print_segments(struct print *p, const struct stretch *s, const struct field *f)
+static void print_segments(struct print *p, const struct span *s, const struct field *f)
 {
 	lua_State *L = p->L;
 	char count[16];
@@ -157,7 +157,7 @@ static void print_segments(struct print *p, const struct stretch *s, const struc
 
 /* The number of the key. ip(8) prints it as hexadecimal and reads it as decimal: from ten on it is
  * said which. */
-static void print_hmac(struct print *p, const struct stretch *s, const struct field *f)
+static void print_hmac(struct print *p, const struct span *s, const struct field *f)
 {
 	char text[16];
 	if (!push_field(p->L, s, f, p->names))
@@ -170,7 +170,7 @@ static void print_hmac(struct print *p, const struct stretch *s, const struct fi
 }
 
 /* 1/2,5: ids, with weights that are not 1 */
-static void print_group(struct print *p, const struct stretch *s, const struct field *f)
+static void print_group(struct print *p, const struct span *s, const struct field *f)
 {
 	lua_State *L = p->L;
 	char text[32];
@@ -191,27 +191,27 @@ static void print_group(struct print *p, const struct stretch *s, const struct f
 	lua_pop(L, 2);
 }
 
-static void print_nested(struct print *p, const struct stretch *s, const struct field *f)
+static void print_nested(struct print *p, const struct span *s, const struct field *f)
 {
-	struct stretch inner;
-	if (!stretch_of_nest(s, f, &inner))
+	struct span inner;
+	if (!span_of_nest(s, f, &inner))
 		return;
-	if (f->kind == K_UNION) {
+	if (f->type == FIELD_UNION) {
 		const struct variant *v = union_of(s, f);
 		if (!v)
 			return;
 		inner.schema = v->schema;
 	}
-	if (f->kind == K_PEER) {
-		if (inner.length < f->sub->head)
+	if (f->type == FIELD_PEER) {
+		if (inner.length < f->sub->header_size)
 			return;
 		print_word(p, shown_as(f));
 	}
-	print_stretch(p, &inner);
+	print_span(p, &inner);
 }
 
 /* What `ip -d` says of the object that a route refers to. */
-static void print_nexthop(struct print *p, const struct stretch *s)
+static void print_nexthop(struct print *p, const struct span *s)
 {
 	const struct nlattr *a = p->nexthops ? find_attr(s, RTA_NH_ID) : NULL;
 	if (!a || payload_length(a) != 4)
@@ -225,10 +225,10 @@ static void print_nexthop(struct print *p, const struct stretch *s)
 }
 
 /* Next hops, and before them what `ip -d` says of the object that they are of. */
-static void print_hops(struct print *p, const struct stretch *s, const struct field *f)
+static void print_hops(struct print *p, const struct span *s, const struct field *f)
 {
 	struct hop_cursor cursor = hops_of(s, f);
-	struct stretch hop;
+	struct span hop;
 	print_nexthop(p, s);
 	if (only_hop(p, s, &hop))
 		return;
@@ -236,13 +236,13 @@ static void print_hops(struct print *p, const struct stretch *s, const struct fi
 		if (!p->one_line)
 			print_raw(p, "\n\t", 2);
 		print_word(p, "nexthop");
-		print_stretch(p, &hop);
+		print_span(p, &hop);
 	}
 }
 
 /* The main table is named neither by `ip route show` nor in a request; others where several are
  * listed. */
-static void print_table(struct print *p, const struct stretch *s, const struct field *f)
+static void print_table(struct print *p, const struct span *s, const struct field *f)
 {
 	bool main = table_number(s, f->attr, f->offset) == RT_TABLE_MAIN;
 	if (s->schema == &schema_route && (!(p->any_table || p->request) || (main && !p->details)))
@@ -251,38 +251,44 @@ static void print_table(struct print *p, const struct stretch *s, const struct f
 }
 
 /* vid 10 pvid untagged vid 20 */
-static void print_structs(struct print *p, const struct stretch *s, const struct field *f)
+static void print_structs(struct print *p, const struct span *s, const struct field *f)
 {
-	struct stretch one;
+	struct span one;
 	size_t at = 0;
 	while (next_struct(s, f, &at, &one)) {
 		print_word(p, shown_as(f));
-		print_stretch(p, &one);
+		print_span(p, &one);
 	}
 }
 
 static print_fn *const printers[] = {
-	[K_INT] = print_plain,	     [K_SIGNED] = print_plain,	  [K_SCALED] = print_time,
-	[K_HEX] = print_hex,	     [K_BIT] = print_switch,	  [K_BITS] = print_bits,
-	[K_FLAG] = print_switch,     [K_BOOL] = print_switch,	  [K_STRING] = print_plain,
-	[K_FAMILY] = print_plain,    [K_ADDRESS] = print_address, [K_PREFIX] = print_address,
-	[K_VIA] = print_via,	     [K_LLADDR] = print_plain,	  [K_IFINDEX] = print_plain,
-	[K_WEIGHT] = print_plain,    [K_TABLE] = print_table,	  [K_NEST] = print_nested,
-	[K_HOPS] = print_hops,	     [K_GROUP] = print_group,	  [K_ENCAP] = print_encap,
-	[K_UNION] = print_nested,    [K_PEER] = print_nested,	  [K_SEGMENTS] = print_segments,
-	[K_LABELS] = print_labels,   [K_RANGE] = print_range,	  [K_MEMBER] = print_plain,
-	[K_NETNS] = print_plain,     [K_REALM] = print_realm,	  [K_NAMES] = print_names,
-	[K_HMAC] = print_hmac,	     [K_COUNT] = print_switch,	  [K_STRUCTS] = print_structs,
-	[K_OPTION] = print_plain,    [K_TTL] = print_plain,	  [K_TIMER] = print_timer,
-	[K_BRIDGE_ID] = print_plain, [K_UNITS] = print_plain,	  [K_RATIO] = print_plain,
-	[K_BYTES] = print_plain,
+	[FIELD_INT] = print_plain,	 [FIELD_SIGNED] = print_plain,
+	[FIELD_SCALED] = print_time,	 [FIELD_HEX] = print_hex,
+	[FIELD_BIT] = print_switch,	 [FIELD_BITS] = print_bits,
+	[FIELD_FLAG] = print_switch,	 [FIELD_BOOL] = print_switch,
+	[FIELD_STRING] = print_plain,	 [FIELD_FAMILY] = print_plain,
+	[FIELD_ADDRESS] = print_address, [FIELD_PREFIX] = print_address,
+	[FIELD_VIA] = print_via,	 [FIELD_LLADDR] = print_plain,
+	[FIELD_IFINDEX] = print_plain,	 [FIELD_WEIGHT] = print_plain,
+	[FIELD_TABLE] = print_table,	 [FIELD_NEST] = print_nested,
+	[FIELD_HOPS] = print_hops,	 [FIELD_GROUP] = print_group,
+	[FIELD_ENCAP] = print_encap,	 [FIELD_UNION] = print_nested,
+	[FIELD_PEER] = print_nested,	 [FIELD_SEGMENTS] = print_segments,
+	[FIELD_LABELS] = print_labels,	 [FIELD_RANGE] = print_range,
+	[FIELD_MEMBER] = print_plain,	 [FIELD_NETNS] = print_plain,
+	[FIELD_REALM] = print_realm,	 [FIELD_NAMES] = print_names,
+	[FIELD_HMAC] = print_hmac,	 [FIELD_COUNT] = print_switch,
+	[FIELD_STRUCTS] = print_structs, [FIELD_OPTION] = print_plain,
+	[FIELD_TTL] = print_plain,	 [FIELD_TIMER] = print_timer,
+	[FIELD_BRIDGE_ID] = print_plain, [FIELD_UNITS] = print_plain,
+	[FIELD_RATIO] = print_plain,	 [FIELD_BYTES] = print_plain,
 };
 
-/* A row whose key the row before already showed (one field in two shapes) is passed over. */
-static bool shown_before(struct print *p, const struct stretch *s, const struct field *f)
+/* A field whose key the field before already showed (one field in two shapes) is passed over. */
+static bool shown_before(struct print *p, const struct span *s, const struct field *f)
 {
-	if (f == s->schema->rows || !f->key || !f[-1].key || !same_text(f->key, f[-1].key) ||
-	    f->kind == K_UNION)
+	if (f == s->schema->fields || !f->key || !f[-1].key || !same_text(f->key, f[-1].key) ||
+	    f->type == FIELD_UNION)
 		return false;
 	if (!push_field(p->L, s, f - 1, p->names))
 		return false;
@@ -290,16 +296,16 @@ static bool shown_before(struct print *p, const struct stretch *s, const struct 
 	return true;
 }
 
-void print_field(struct print *p, const struct stretch *s, const struct field *f)
+void print_field(struct print *p, const struct span *s, const struct field *f)
 {
-	printers[f->kind](p, s, f);
+	printers[f->type](p, s, f);
 }
 
-void print_stretch(struct print *p, const struct stretch *s)
+void print_span(struct print *p, const struct span *s)
 {
 	uint64_t attrs = attrs_of(s);
 	luaL_checkstack(p->L, 10, "too many values");
-	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++)
+	for (const struct field *f = s->schema->fields; f->type != FIELD_NONE; f++)
 		if (!is_absent(f, attrs) && !left_out(p, s, f) && !shown_before(p, s, f))
-			printers[f->kind](p, s, f);
+			printers[f->type](p, s, f);
 }

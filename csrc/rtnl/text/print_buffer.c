@@ -12,7 +12,7 @@
 
 void print_raw(struct print *p, const char *text, size_t length)
 {
-	memcpy(arena_reserve(p->L, p->out, length), text, length);
+	memcpy(buffer_reserve(p->L, p->out, length), text, length);
 }
 
 void print_chars(struct print *p, const char *text, size_t length)

@@ -1,5 +1,5 @@
 /*
- * Objects as `ip OBJECT show` prints them where that is no plain row of words: links, addresses and
+ * Objects as `ip OBJECT show` prints them where that is no line of words: links, addresses and
  * rules. Routes, next hops and neighbours are (print.c).
  */
 #include "rtnl/text/print.h"
@@ -21,7 +21,7 @@
 #include "common/export.h"
 
 /* [] -> [value] and true, or [] and false */
-static bool push(struct print *p, const struct stretch *s, const char *key)
+static bool push(struct print *p, const struct span *s, const char *key)
 {
 	bool known;
 	lua_pushstring(p->L, key);
@@ -31,18 +31,18 @@ static bool push(struct print *p, const struct stretch *s, const char *key)
 }
 
 /* The same of a number that a site may have named. */
-static bool push_named(struct print *p, const struct stretch *s, const char *key,
+static bool push_named(struct print *p, const struct span *s, const char *key,
 		       const struct word *words)
 {
 	if (!push(p, s, key))
 		return false;
 	if (lua_isinteger(p->L, -1))
-		site_swap(p->L, words);
+		rt_name_swap(p->L, words);
 	return true;
 }
 
 /* " WORD VALUE" where the message has the field */
-static void say(struct print *p, const struct stretch *s, const char *text, const char *key)
+static void say(struct print *p, const struct span *s, const char *text, const char *key)
 {
 	if (!push(p, s, key))
 		return;
@@ -51,13 +51,13 @@ static void say(struct print *p, const struct stretch *s, const char *text, cons
 	print_value(p, NULL);
 }
 
-/* As the row says it. */
-static void show_row(struct print *p, const struct stretch *s, const char *key)
+/* As the field says it. */
+static void show_row(struct print *p, const struct span *s, const char *key)
 {
-	const struct field *f = s->schema->rows;
-	while (f->kind != K_NONE && !(f->key && same_text(f->key, key)))
+	const struct field *f = s->schema->fields;
+	while (f->type != FIELD_NONE && !(f->key && same_text(f->key, key)))
 		f++;
-	if (f->kind != K_NONE)
+	if (f->type != FIELD_NONE)
 		print_field(p, s, f);
 }
 
@@ -67,7 +67,7 @@ static void line(struct print *p, const char *indent)
 	print_text(p, indent);
 }
 
-static uint32_t flags_of(const struct stretch *s)
+static uint32_t flags_of(const struct span *s)
 {
 	return ((const struct ifinfomsg *)(const void *)s->data)->ifi_flags;
 }
@@ -75,7 +75,7 @@ static uint32_t flags_of(const struct stretch *s)
 /* --- links: 3: v1@p1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 ... ------------------------- */
 
 /* [] -> []: @p1, @if7 where the other end is in another namespace, @NONE */
-static void show_lower(struct print *p, const struct stretch *s)
+static void show_lower(struct print *p, const struct span *s)
 {
 	const struct nlattr *a = find_attr(s, IFLA_LINK);
 	if (!a || payload_length(a) != 4)
@@ -88,12 +88,12 @@ static void show_lower(struct print *p, const struct stretch *s)
 		print_text(p, lua_pushfstring(p->L, "if%d",
 					      (int)lower)); /* of another namespace: no name here */
 	else
-		print_text(p, names_name(p->L, p->names, lower));
+		print_text(p, ifnames_name(p->L, p->names, lower));
 	if (lower)
 		lua_pop(p->L, 1);
 }
 
-static void show_flags(struct print *p, const struct stretch *s)
+static void show_flags(struct print *p, const struct span *s)
 {
 	lua_State *L = p->L;
 	uint32_t flags = flags_of(s);
@@ -118,7 +118,7 @@ static void show_flags(struct print *p, const struct stretch *s)
 }
 
 /* `brief`: as the first line of `ip addr show`, which leaves out the mode */
-static void show_link_line(struct print *p, const struct stretch *s, bool brief)
+static void show_link_line(struct print *p, const struct span *s, bool brief)
 {
 	say(p, s, NULL, "index");
 	print_text(p, ":");
@@ -144,7 +144,7 @@ static void show_link_line(struct print *p, const struct stretch *s, bool brief)
 }
 
 /* The address it was made with, where it has another now. */
-static void show_permanent(struct print *p, const struct stretch *s)
+static void show_permanent(struct print *p, const struct span *s)
 {
 	const struct nlattr *a = find_attr(s, IFLA_PERM_ADDRESS), *b = find_attr(s, IFLA_ADDRESS);
 	if (!a || (b && a->nla_len == b->nla_len &&
@@ -153,7 +153,7 @@ static void show_permanent(struct print *p, const struct stretch *s)
 	say(p, s, "permaddr", "permaddr");
 }
 
-static void show_hardware(struct print *p, const struct stretch *s)
+static void show_hardware(struct print *p, const struct span *s)
 {
 	line(p, "    link/");
 	if (push(p, s, "link_type")) {
@@ -178,7 +178,7 @@ static void show_hardware(struct print *p, const struct stretch *s)
 	}
 }
 
-static void show_altnames(struct print *p, const struct stretch *s)
+static void show_altnames(struct print *p, const struct span *s)
 {
 	lua_State *L = p->L;
 	if (!push(p, s, "altnames"))
@@ -191,8 +191,7 @@ static void show_altnames(struct print *p, const struct stretch *s)
 }
 
 /* A union that ip(8) gives a line of its own, behind the name of its kind. */
-static void show_kind(struct print *p, const struct stretch *info, const char *key,
-		      const char *suffix)
+static void show_kind(struct print *p, const struct span *info, const char *key, const char *suffix)
 {
 	if (!push(p, info, key))
 		return;
@@ -200,26 +199,26 @@ static void show_kind(struct print *p, const struct stretch *info, const char *k
 	lua_pushstring(p->L, suffix);
 	lua_concat(p->L, 2);
 	print_value(p, NULL);
-	for (const struct field *f = info->schema->rows; f->kind != K_NONE; f++)
-		if (f->kind == K_UNION && same_text(f->key, key))
+	for (const struct field *f = info->schema->fields; f->type != FIELD_NONE; f++)
+		if (f->type == FIELD_UNION && same_text(f->key, key))
 			print_field(p, info, f);
 }
 
 /* The fields of the link's kind, and of the port it is. */
-static void show_kinds(struct print *p, const struct stretch *s)
+static void show_kinds(struct print *p, const struct span *s)
 {
-	struct stretch info;
-	const struct field *f = s->schema->rows;
-	while (f->kind != K_NEST || f->attr != IFLA_LINKINFO)
+	struct span info;
+	const struct field *f = s->schema->fields;
+	while (f->type != FIELD_NEST || f->attr != IFLA_LINKINFO)
 		f++;
-	if (!stretch_of_nest(s, f, &info))
+	if (!span_of_nest(s, f, &info))
 		return;
 	show_kind(p, &info, "type", "");
 	show_kind(p, &info, "port", "_slave");
 }
 
 /* What `ip -d` adds. */
-static void show_details(struct print *p, const struct stretch *s)
+static void show_details(struct print *p, const struct span *s)
 {
 	static const char *const counts[] = {
 		"numtxqueues",	"numrxqueues",	"gso_max_size", "gso_max_segs",
@@ -238,7 +237,7 @@ static void show_details(struct print *p, const struct stretch *s)
 		show_row(p, s, counts[i]);
 }
 
-static void show_link(struct print *p, const struct stretch *s)
+static void show_link(struct print *p, const struct span *s)
 {
 	bool inet6 = p->family == 6;
 	show_link_line(p, s, p->brief);
@@ -257,7 +256,7 @@ static void show_link(struct print *p, const struct stretch *s)
 
 /* --- addresses:     inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0 ------------------------ */
 
-static void show_lifetime(struct print *p, const struct stretch *s, const char *key)
+static void show_lifetime(struct print *p, const struct span *s, const char *key)
 {
 	if (!push(p, s, key))
 		return;
@@ -266,7 +265,7 @@ static void show_lifetime(struct print *p, const struct stretch *s, const char *
 }
 
 /* A flag; an address that is not permanent is called dynamic. */
-static void show_addr_flag(struct print *p, const struct stretch *s, const struct field *f)
+static void show_addr_flag(struct print *p, const struct span *s, const struct field *f)
 {
 	bool set = push_field(p->L, s, f, p->names);
 	if (set)
@@ -282,18 +281,18 @@ static void show_addr_flag(struct print *p, const struct stretch *s, const struc
 
 /* What stands behind the address: everything but its interface, which `ip addr` prints above it,
  * and the lifetimes, which get a line of their own. */
-static void show_addr_row(struct print *p, const struct stretch *s, const struct field *f)
+static void show_addr_row(struct print *p, const struct span *s, const struct field *f)
 {
-	switch (f->kind) {
-	case K_FAMILY:
-	case K_PREFIX:
-	case K_IFINDEX:
-	case K_MEMBER:
+	switch (f->type) {
+	case FIELD_FAMILY:
+	case FIELD_PREFIX:
+	case FIELD_IFINDEX:
+	case FIELD_MEMBER:
 		return;
-	case K_BIT:
+	case FIELD_BIT:
 		show_addr_flag(p, s, f);
 		return;
-	case K_STRING:
+	case FIELD_STRING:
 		say(p, s, NULL, f->key); /* the label, without its word */
 		return;
 	default:
@@ -302,7 +301,7 @@ static void show_addr_row(struct print *p, const struct stretch *s, const struct
 }
 
 /* An address with a peer has no length of its own: the length is the peer's. */
-static void show_prefix(struct print *p, const struct stretch *s)
+static void show_prefix(struct print *p, const struct span *s)
 {
 	lua_State *L = p->L;
 	bool peer = push(p, s, "peer");
@@ -319,11 +318,11 @@ static void show_prefix(struct print *p, const struct stretch *s)
 	say(p, s, "peer", "peer");
 }
 
-static void show_addr(struct print *p, const struct stretch *s)
+static void show_addr(struct print *p, const struct span *s)
 {
 	print_text(p, s->family == AF_INET6 ? "    inet6" : "    inet");
 	show_prefix(p, s);
-	for (const struct field *f = s->schema->rows; f->kind != K_NONE; f++)
+	for (const struct field *f = s->schema->fields; f->type != FIELD_NONE; f++)
 		show_addr_row(p, s, f);
 	if (!find_attr(s, IFA_CACHEINFO))
 		return;
@@ -335,7 +334,7 @@ static void show_addr(struct print *p, const struct stretch *s)
 /* --- rules: 32766:	from all lookup main ------------------------------------------------------
  */
 
-static void show_mark(struct print *p, const struct stretch *s)
+static void show_mark(struct print *p, const struct span *s)
 {
 	lua_Integer mark = 0, mask = UINT32_MAX;
 	if (!find_attr(s, FRA_FWMARK) && !find_attr(s, FRA_FWMASK))
@@ -357,7 +356,7 @@ static void show_mark(struct print *p, const struct stretch *s)
 }
 
 /* Where it leads: a table, or what is done instead. */
-static void show_action(struct print *p, const struct stretch *s)
+static void show_action(struct print *p, const struct span *s)
 {
 	const struct fib_rule_hdr *r = (const struct fib_rule_hdr *)(const void *)s->data;
 	if (push_named(p, s, "table", words_table)) {
@@ -378,7 +377,7 @@ static void show_action(struct print *p, const struct stretch *s)
 
 /* Rules of the kernel's own do not say so, nor those of which it is not known; in details both do.
  */
-static void show_origin(struct print *p, const struct stretch *s)
+static void show_origin(struct print *p, const struct span *s)
 {
 	const struct nlattr *a = find_attr(s, FRA_PROTOCOL);
 	uint8_t proto = a && payload_length(a) == 1 ? *payload(a) : RTPROT_UNSPEC;
@@ -388,7 +387,7 @@ static void show_origin(struct print *p, const struct stretch *s)
 		show_row(p, s, "proto");
 }
 
-static void show_interface(struct print *p, const struct stretch *s, const char *key,
+static void show_interface(struct print *p, const struct span *s, const char *key,
 			   uint32_t detached)
 {
 	const struct fib_rule_hdr *r = (const struct fib_rule_hdr *)(const void *)s->data;
@@ -397,7 +396,7 @@ static void show_interface(struct print *p, const struct stretch *s, const char 
 		print_word(p, "[detached]");
 }
 
-static void show_rule(struct print *p, const struct stretch *s)
+static void show_rule(struct print *p, const struct span *s)
 {
 	const struct fib_rule_hdr *r = (const struct fib_rule_hdr *)(const void *)s->data;
 	say(p, s, NULL, "priority");
@@ -427,11 +426,11 @@ static void show_rule(struct print *p, const struct stretch *s)
 }
 
 /* Appends the object as `ip OBJECT show` prints it; a request, as it would be typed. */
-void print_object(struct print *p, const struct stretch *s)
+void print_object(struct print *p, const struct span *s)
 {
 	static const struct {
 		const struct schema *schema;
-		void (*show)(struct print *p, const struct stretch *s);
+		void (*show)(struct print *p, const struct span *s);
 	} shows[] = {
 		{&schema_link, show_link}, {&schema_addr, show_addr}, {&schema_rule, show_rule}};
 
@@ -442,5 +441,5 @@ void print_object(struct print *p, const struct stretch *s)
 			return;
 		}
 	}
-	print_stretch(p, s);
+	print_span(p, s);
 }

@@ -12,23 +12,23 @@
 
 #include "common/export.h"
 
-static bool locked(const struct stretch *s, const struct field *f)
+static bool locked(const struct span *s, const struct field *f)
 {
-	const struct field *lock = s->schema->rows;
-	const struct nlattr *a = lock->kind == K_BITS ? find_attr(s, lock->attr) : NULL;
+	const struct field *lock = s->schema->fields;
+	const struct nlattr *a = lock->type == FIELD_BITS ? find_attr(s, lock->attr) : NULL;
 	if (!a || payload_length(a) != 4 || f->attr > 31)
 		return false;
 	return read_uint(payload(a), 4, false) >> f->attr & 1;
 }
 
-void print_hex(struct print *p, const struct stretch *s, const struct field *f)
+void print_hex(struct print *p, const struct span *s, const struct field *f)
 {
 	char text[24];
 	if (!push_field(p->L, s, f, p->names))
 		return;
 	print_word(p, shown_as(f));
 	if (f->words == words_dsfield)
-		site_swap(p->L, f->words);
+		rt_name_swap(p->L, f->words);
 	if (lua_isinteger(p->L, -1)) {
 		unsigned long long n = (unsigned long long)lua_tointeger(p->L, -1);
 		bool small = n < 16 && s->schema == &schema_route && f->attr == RTA_MARK;
@@ -39,24 +39,24 @@ void print_hex(struct print *p, const struct stretch *s, const struct field *f)
 	print_value(p, NULL);
 }
 
-void print_plain(struct print *p, const struct stretch *s, const struct field *f)
+void print_plain(struct print *p, const struct span *s, const struct field *f)
 {
 	if (!push_field(p->L, s, f, p->names)) {
 		if (p->details && s->schema == &schema_nexthop && f->words == words_proto)
 			print_word(p, "proto unspec");
 		return;
 	}
-	if (!(f->flags & F_BARE))
+	if (!(f->flags & F_POSITIONAL))
 		print_word(p, shown_as(f));
 	if (locked(s, f))
 		print_word(p, "lock");
 	if (lua_isinteger(p->L, -1))
-		site_swap(p->L, f->words);
+		rt_name_swap(p->L, f->words);
 	print_value(p, f->unit);
 }
 
 /* Times of the metrics: whole milliseconds, from a second on in seconds */
-void print_time(struct print *p, const struct stretch *s, const struct field *f)
+void print_time(struct print *p, const struct span *s, const struct field *f)
 {
 	char text[32];
 	if (!f->unit || strcmp(f->unit, "ms") != 0) {
@@ -76,7 +76,7 @@ void print_time(struct print *p, const struct stretch *s, const struct field *f)
 }
 
 /* realm 5, realms 7/5, each by its name where the site has one */
-void print_realm(struct print *p, const struct stretch *s, const struct field *f)
+void print_realm(struct print *p, const struct span *s, const struct field *f)
 {
 	lua_State *L = p->L;
 	const struct nlattr *a = find_attr(s, f->attr);
@@ -87,11 +87,11 @@ void print_realm(struct print *p, const struct stretch *s, const struct field *f
 	print_word(p, from ? "realms" : shown_as(f));
 	if (from) {
 		lua_pushinteger(L, from);
-		site_swap(L, f->words);
+		rt_name_swap(L, f->words);
 		lua_pushliteral(L, "/");
 	}
 	lua_pushinteger(L, value & UINT16_MAX);
-	site_swap(L, f->words);
+	rt_name_swap(L, f->words);
 	lua_concat(L, from ? 3 : 1);
 	print_value(p, NULL);
 }
@@ -106,24 +106,24 @@ static void print_alone(struct print *p, const struct field *f, bool on)
 		print_text(p, shown_as(f));
 }
 
-void print_switch(struct print *p, const struct stretch *s, const struct field *f)
+void print_switch(struct print *p, const struct span *s, const struct field *f)
 {
 	if (!push_field(p->L, s, f, p->names))
 		return;
 	bool on = lua_toboolean(p->L, -1);
 	lua_pop(p->L, 1);
-	if (f->flags & F_ALONE) {
+	if (f->flags & F_FLAG) {
 		print_alone(p, f, on);
 		return;
 	}
-	if (f->kind == K_BOOL || on)
+	if (f->type == FIELD_BOOL || on)
 		print_word(p, shown_as(f));
-	if (f->kind == K_BOOL)
+	if (f->type == FIELD_BOOL)
 		print_word(p, on ? "on" : "off");
 }
 
 /* Seconds, to the right */
-void print_timer(struct print *p, const struct stretch *s, const struct field *f)
+void print_timer(struct print *p, const struct span *s, const struct field *f)
 {
 	char text[32];
 	if (!push_field(p->L, s, f, p->names))
@@ -135,7 +135,7 @@ void print_timer(struct print *p, const struct stretch *s, const struct field *f
 }
 
 /* 5-9, or "100 200" */
-void print_range(struct print *p, const struct stretch *s, const struct field *f)
+void print_range(struct print *p, const struct span *s, const struct field *f)
 {
 	if (!f->unit) {
 		print_plain(p, s, f);
@@ -149,7 +149,7 @@ void print_range(struct print *p, const struct stretch *s, const struct field *f
 	lua_pop(p->L, 1);
 }
 
-void print_bits(struct print *p, const struct stretch *s, const struct field *f)
+void print_bits(struct print *p, const struct span *s, const struct field *f)
 {
 	if (!push_field(p->L, s, f, p->names))
 		return;
@@ -159,14 +159,14 @@ void print_bits(struct print *p, const struct stretch *s, const struct field *f)
 	print_list(p, ",");
 }
 
-void print_labels(struct print *p, const struct stretch *s, const struct field *f)
+void print_labels(struct print *p, const struct span *s, const struct field *f)
 {
 	if (!push_field(p->L, s, f, p->names))
 		return;
 	print_list(p, "/");
 }
 
-void print_names(struct print *p, const struct stretch *s, const struct field *f)
+void print_names(struct print *p, const struct span *s, const struct field *f)
 {
 	if (!push_field(p->L, s, f, p->names))
 		return;

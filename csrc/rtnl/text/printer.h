@@ -11,7 +11,7 @@
 
 struct print {
 	lua_State *L;
-	struct arena *out;
+	struct buffer *out;
 	int names;	/* absolute stack index */
 	bool details;	/* as `ip -d` */
 	bool one_line;	/* hops behind each other instead of on lines of their own */
@@ -24,9 +24,9 @@ struct print {
 	int nexthops;	 /* stack index of the texts of next-hop objects by id, or 0 */
 };
 
-void print_object(struct print *p, const struct stretch *s);  /* as `ip OBJECT show` */
-void print_stretch(struct print *p, const struct stretch *s); /* row by row */
-void print_field(struct print *p, const struct stretch *s, const struct field *f);
+void print_object(struct print *p, const struct span *s); /* as `ip OBJECT show` */
+void print_span(struct print *p, const struct span *s);	  /* field by field */
+void print_field(struct print *p, const struct span *s, const struct field *f);
 
 /* print_buffer: what text is made of */
 void print_chars(struct print *p, const char *text, size_t length);
@@ -36,6 +36,6 @@ void print_number(struct print *p, long long value);
 void print_value(struct print *p, const char *unit); /* [value] -> []: as a word */
 void print_value_text(struct print *p);		     /* [value] -> []: without a blank before it */
 void print_hex_number(struct print *p, lua_Integer n);
-void print_push(struct print *p); /* [] -> [string], and empties the arena */
+void print_push(struct print *p); /* [] -> [string], and empties the buffer */
 
 #endif

@@ -16,7 +16,7 @@
 const char *push_request(lua_State *L, const struct object *object, const char *verb,
 			 const uint8_t *data, size_t length, int names)
 {
-	struct stretch s = {object->schema, data, length, stretch_family(data, length), NULL};
+	struct span s = {object->schema, data, length, span_family(data, length), NULL};
 	struct print p = {.names = names, .one_line = true, .request = true};
 	push_text(L, p, &s);
 	lua_pushfstring(L, "%s %s %s", strcmp(object->name, "flow") == 0 ? "route" : object->name,
@@ -27,8 +27,8 @@ const char *push_request(lua_State *L, const struct object *object, const char *
 
 /* The kernel's refusal of what was sent, at `data`, told of the request in these words. -> nil,
  * message, code */
-int refusal_of(lua_State *L, const char *request, const struct extack *x, int error,
-	       const struct object *object, const uint8_t *data, size_t length)
+int push_refused_request(lua_State *L, const char *request, const struct extack *x, int error,
+			 const struct object *object, const uint8_t *data, size_t length)
 {
 	const char *text = NULL;
 	if (x && x->text)
@@ -47,26 +47,26 @@ int refusal_of(lua_State *L, const char *request, const struct extack *x, int er
 	return push_errno(L, request, text, error);
 }
 
-int refusal(lua_State *L, const struct extack *x, int error, const struct object *object,
-	    const char *verb, const uint8_t *data, size_t length, int names)
+int push_refused(lua_State *L, const struct extack *x, int error, const struct object *object,
+		 const char *verb, const uint8_t *data, size_t length, int names)
 {
 	const char *request = push_request(L, object, verb, data, length, names);
-	return refusal_of(L, request, x, error, object, data, length);
+	return push_refused_request(L, request, x, error, object, data, length);
 }
 
 /* What the world lacked while the message was built: a device, a namespace. -> nil, message, code
  */
-int lacking(lua_State *L, struct encoder *e, const struct object *object, const char *verb)
+int push_missing(lua_State *L, struct encoder *e, const struct object *object, const char *verb)
 {
-	const char *unfit = e->refused == EMSGSIZE ? push_unfit(e) : NULL;
+	const char *unfit = e->refused == EMSGSIZE ? push_over_limit(e) : NULL;
 	const uint8_t *data = e->out->base + e->start;
 	const char *request =
 		push_request(L, object, verb, data, e->out->length - e->start, e->names);
 	const char *text = e->refused == ENODEV ? "Cannot find device" : unfit;
 	if (e->refused == EINVAL)
 		text = lua_pushfstring(L, "IPv6 does not compare %s; nl.route:del does",
-				       e->lacking);
-	if (strcmp(e->lacking, "namespace") == 0)
+				       e->missing);
+	if (strcmp(e->missing, "namespace") == 0)
 		text = lua_pushfstring(L, "cannot open the namespace '%s': %s", e->ref,
 				       strerror(e->refused));
 	return push_errno(L, request, text, e->refused);

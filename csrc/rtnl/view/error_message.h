@@ -11,10 +11,10 @@
 
 const char *push_request(lua_State *L, const struct object *object, const char *verb,
 			 const uint8_t *data, size_t length, int names);
-int refusal(lua_State *L, const struct extack *x, int error, const struct object *object,
-	    const char *verb, const uint8_t *data, size_t length, int names);
-int refusal_of(lua_State *L, const char *request, const struct extack *x, int error,
-	       const struct object *object, const uint8_t *data, size_t length);
-int lacking(lua_State *L, struct encoder *e, const struct object *object, const char *verb);
+int push_refused(lua_State *L, const struct extack *x, int error, const struct object *object,
+		 const char *verb, const uint8_t *data, size_t length, int names);
+int push_refused_request(lua_State *L, const char *request, const struct extack *x, int error,
+			 const struct object *object, const uint8_t *data, size_t length);
+int push_missing(lua_State *L, struct encoder *e, const struct object *object, const char *verb);
 
 #endif

@@ -41,7 +41,7 @@ struct view *view_test(lua_State *L, int index)
 }
 
 /* [] -> [names] */
-void view_names(lua_State *L, int index)
+void view_ifnames(lua_State *L, int index)
 {
 	lua_getmetatable(L, index);
 	lua_rawgeti(L, -1, VIEW_NAMES);

@@ -25,10 +25,10 @@ struct view {
 	uint8_t data[];
 };
 
-static inline struct stretch view_stretch(const struct view *v)
+static inline struct span view_span(const struct view *v)
 {
-	return (struct stretch){v->object->schema, v->data, v->length,
-				stretch_family(v->data, v->length), NULL};
+	return (struct span){v->object->schema, v->data, v->length, span_family(v->data, v->length),
+			     NULL};
 }
 
 extern const char view_mark; /* key of a metatable of views */
@@ -40,8 +40,8 @@ enum {
 void view_new(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
 	      const uint8_t *data, size_t length, int kind);
 struct view *view_test(lua_State *L, int index);
-struct view *check_view(lua_State *L);	  /* the first argument */
-void view_names(lua_State *L, int index); /* [] -> [names] of a view */
+struct view *check_view(lua_State *L);	    /* the first argument */
+void view_ifnames(lua_State *L, int index); /* [] -> [names] of a view */
 
 /* view_methods */
 void view_kind(lua_State *L, const struct object *object, int names); /* [] -> [metatable] */
@@ -50,9 +50,9 @@ void view_push(lua_State *L, const struct object *object, uint16_t type, uint16_
 void view_register(lua_State *L);
 
 bool same_views(lua_State *L, const struct view *a, const struct view *b);
-void push_text(lua_State *L, struct print p, const struct stretch *s); /* [] -> [text] */
-int view_text(lua_State *L);					       /* Lua: view:text */
-int views_text(lua_State *L);					       /* Lua: rtnl.text */
-int route_beyond(lua_State *L);					       /* Lua: rtnl.beyond */
+void push_text(lua_State *L, struct print p, const struct span *s); /* [] -> [text] */
+int view_text(lua_State *L);					    /* Lua: view:text */
+int views_text(lua_State *L);					    /* Lua: rtnl.text */
+int route_over_limit(lua_State *L);				    /* Lua: rtnl.beyond */
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Whether two messages of one kind say the same, by rows: what changes by itself is left out. Links
- * have their numbers in one namespace: between two, their names are compared.
+ * Whether two messages of one kind say the same, by fields: what changes by itself is left out.
+ * Links have their numbers in one namespace: between two, their names are compared.
  */
 #include "rtnl/view/view.h"
 
@@ -16,20 +16,20 @@ struct sides {
 	bool apart;   /* two kernels were asked, or one over two handles */
 };
 
-static bool same_stretch(const struct sides *s, const struct stretch *a, const struct stretch *b);
+static bool same_stretch(const struct sides *s, const struct span *a, const struct span *b);
 
 static bool same_link(const struct sides *s, uint32_t a, uint32_t b)
 {
 	if (a == 0 || b == 0 || (!s->apart && a < INVENTED && b < INVENTED))
 		return a == b;
-	const char *one = names_name(s->L, s->names[0], a);
-	const char *other = names_name(s->L, s->names[1], b);
+	const char *one = ifnames_name(s->L, s->names[0], a);
+	const char *other = ifnames_name(s->L, s->names[1], b);
 	bool same = strcmp(one, other) == 0;
 	lua_pop(s->L, 2);
 	return same;
 }
 
-static bool same_attr(const struct stretch *a, const struct stretch *b, uint16_t type)
+static bool same_attr(const struct span *a, const struct span *b, uint16_t type)
 {
 	const struct nlattr *x = find_attr(a, type), *y = find_attr(b, type);
 	if (!x || !y)
@@ -37,7 +37,7 @@ static bool same_attr(const struct stretch *a, const struct stretch *b, uint16_t
 	return x->nla_len == y->nla_len && memcmp(payload(x), payload(y), payload_length(x)) == 0;
 }
 
-static bool same_link_attr(const struct sides *s, const struct stretch *a, const struct stretch *b,
+static bool same_link_attr(const struct sides *s, const struct span *a, const struct span *b,
 			   const struct field *f)
 {
 	const struct nlattr *x = find_attr(a, f->attr), *y = find_attr(b, f->attr);
@@ -47,69 +47,69 @@ static bool same_link_attr(const struct sides *s, const struct stretch *a, const
 			 (uint32_t)read_uint(payload(y), f->size, false));
 }
 
-static bool same_hops(const struct sides *s, const struct stretch *a, const struct stretch *b,
+static bool same_hops(const struct sides *s, const struct span *a, const struct span *b,
 		      const struct field *f)
 {
 	struct hop_cursor x = hops_of(a, f), y = hops_of(b, f);
-	struct stretch hop, other;
+	struct span hop, other;
 	while (next_hop(&x, &hop))
 		if (!next_hop(&y, &other) || !same_stretch(s, &hop, &other))
 			return false;
 	return !next_hop(&y, &other);
 }
 
-static bool same_header(const struct sides *s, const struct stretch *a, const struct stretch *b,
+static bool same_header(const struct sides *s, const struct span *a, const struct span *b,
 			const struct field *f)
 {
-	if (f->kind == K_IFINDEX)
+	if (f->type == FIELD_IFINDEX)
 		return same_link(s, (uint32_t)read_uint(a->data + f->offset, f->size, false),
 				 (uint32_t)read_uint(b->data + f->offset, f->size, false));
-	uint64_t mask = f->kind == K_BIT ? f->mask : UINT64_MAX;
+	uint64_t mask = f->type == FIELD_BIT ? f->mask : UINT64_MAX;
 	return ((read_uint(a->data + f->offset, f->size, false) ^
 		 read_uint(b->data + f->offset, f->size, false)) &
 		mask) == 0;
 }
 
-static bool same_nest(const struct sides *s, const struct stretch *a, const struct stretch *b,
+static bool same_nest(const struct sides *s, const struct span *a, const struct span *b,
 		      const struct field *f)
 {
-	struct stretch x, y;
-	bool in_a = stretch_of_nest(a, f, &x), in_b = stretch_of_nest(b, f, &y);
+	struct span x, y;
+	bool in_a = span_of_nest(a, f, &x), in_b = span_of_nest(b, f, &y);
 	if (!in_a || !in_b)
 		return in_a == in_b;
 	return same_stretch(s, &x, &y);
 }
 
-static bool same_field(const struct sides *s, const struct stretch *a, const struct stretch *b,
+static bool same_field(const struct sides *s, const struct span *a, const struct span *b,
 		       const struct field *f)
 {
 	if (f->flags & F_HEADER)
 		return same_header(s, a, b, f);
-	switch (f->kind) {
-	case K_HOPS:
+	switch (f->type) {
+	case FIELD_HOPS:
 		return same_hops(s, a, b, f);
-	case K_TABLE:
+	case FIELD_TABLE:
 		return table_number(a, f->attr, f->offset) == table_number(b, f->attr, f->offset);
-	case K_NEST:
+	case FIELD_NEST:
 		return same_nest(s, a, b, f);
-	case K_IFINDEX:
+	case FIELD_IFINDEX:
 		return same_link_attr(s, a, b, f);
-	case K_VIA:
+	case FIELD_VIA:
 		return same_attr(a, b, f->attr) && (!f->offset || same_attr(a, b, f->offset));
-	case K_PREFIX:
+	case FIELD_PREFIX:
 		return a->data[f->offset] == b->data[f->offset] && same_attr(a, b, f->attr);
-	case K_ENCAP:
+	case FIELD_ENCAP:
 		return same_attr(a, b, f->offset) && same_attr(a, b, f->attr);
 	default:
 		return same_attr(a, b, f->attr);
 	}
 }
 
-static bool same_stretch(const struct sides *s, const struct stretch *a, const struct stretch *b)
+static bool same_stretch(const struct sides *s, const struct span *a, const struct span *b)
 {
 	if (a->schema != b->schema)
 		return false;
-	for (const struct field *f = a->schema->rows; f->kind != K_NONE; f++)
+	for (const struct field *f = a->schema->fields; f->type != FIELD_NONE; f++)
 		if (!(f->flags & F_VOLATILE) && !same_field(s, a, b, f))
 			return false;
 	return true;
@@ -118,10 +118,10 @@ static bool same_stretch(const struct sides *s, const struct stretch *a, const s
 /* [] -> []; of the views at stack indices 1 and 2 */
 bool same_views(lua_State *L, const struct view *a, const struct view *b)
 {
-	struct stretch x = view_stretch(a), y = view_stretch(b);
+	struct span x = view_span(a), y = view_span(b);
 	int top = lua_gettop(L);
-	view_names(L, 1);
-	view_names(L, 2);
+	view_ifnames(L, 1);
+	view_ifnames(L, 2);
 	bool kernels = lua_rawgeti(L, top + 1, 0) == LUA_TUSERDATA &&
 		       lua_rawgeti(L, top + 2, 0) == LUA_TUSERDATA;
 	struct sides s = {L, {top + 1, top + 2}, kernels && !lua_rawequal(L, -1, -2)};

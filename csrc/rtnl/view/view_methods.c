@@ -22,11 +22,11 @@ void view_push(lua_State *L, const struct object *object, uint16_t type, uint16_
 	lua_remove(L, -2);
 }
 
-/* view:raw(n): the payload of attribute n as bytes, also of those no row names */
+/* view:raw(n): the payload of attribute n as bytes, also of those no field names */
 static int view_raw(lua_State *L)
 {
 	struct view *v = check_view(L);
-	struct stretch s = view_stretch(v);
+	struct span s = view_span(v);
 	const struct nlattr *a = find_attr(&s, (uint16_t)luaL_checkinteger(L, 2));
 	if (!a)
 		return 0;
@@ -77,16 +77,16 @@ enum {
 	KEYS
 };
 
-/* The row of the key at index 2, -1 where there is none; the next time it is known. */
-static int find_row(lua_State *L, const struct schema *schema, const void *key)
+/* The field of the key at index 2, -1 where there is none; the next time it is known. */
+static int find_field(lua_State *L, const struct schema *schema, const void *key)
 {
 	lua_pushvalue(L, 2);
 	if (lua_rawget(L, lua_upvalueindex(ROWS)) == LUA_TNIL)
 		return -1;
-	int row = (int)lua_tointeger(L, -1);
+	int field = (int)lua_tointeger(L, -1);
 	struct key_cache *keys = lua_touserdata(L, lua_upvalueindex(KEYS));
-	*known_place(keys, schema, key) = (struct known_key){key, schema, row};
-	return row;
+	*known_slot(keys, schema, key) = (struct known_key){key, schema, field};
+	return field;
 }
 
 /* What is no field: a method, or a mistake. */
@@ -123,17 +123,17 @@ static int view_index(lua_State *L)
 	const struct view *v = lua_touserdata(L, 1);
 	if (!v || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(OWN)))
 		return luaL_typeerror(L, 1, RTNL_VIEW);
-	struct stretch s = view_stretch(v);
+	struct span s = view_span(v);
 	const void *key = lua_topointer(L, 2);
 	const struct known_key *known =
-		known_place(lua_touserdata(L, lua_upvalueindex(KEYS)), s.schema, key);
-	int row = known->row;
+		known_slot(lua_touserdata(L, lua_upvalueindex(KEYS)), s.schema, key);
+	int field = known->field;
 	bool any;
 	if (known->key != key || known->schema != s.schema)
-		row = find_row(L, s.schema, key);
-	if (row < 0 && (s.schema != &schema_link || lua_type(L, 2) != LUA_TSTRING))
+		field = find_field(L, s.schema, key);
+	if (field < 0 && (s.schema != &schema_link || lua_type(L, 2) != LUA_TSTRING))
 		return no_field(L, s.schema);
-	if (push_row(L, &s, row, 2, lua_upvalueindex(NAMED), &any))
+	if (push_known_field(L, &s, field, 2, lua_upvalueindex(NAMED), &any))
 		return 1;
 	if (!any)
 		return no_field(L, s.schema);
@@ -156,28 +156,28 @@ static int view_eq(lua_State *L)
 	return 1;
 }
 
-/* The rows of the kind that a table is of, or none. */
+/* The fields of the kind that a table is of, or none. */
 static const struct field *rows_of_kind(lua_State *L, const struct field *f, int table)
 {
-	static const struct field none = {.kind = K_NONE};
+	static const struct field none = {.type = FIELD_NONE};
 	const struct variant *v = NULL;
 	if (lua_getfield(L, table, f->key) == LUA_TSTRING)
 		v = variant_by_name(f->variants, lua_tostring(L, -1));
 	lua_pop(L, 1);
-	return v ? v->schema->rows : &none;
+	return v ? v->schema->fields : &none;
 }
 
-/* The fields of a view in row order: the state is a list of keys and the table of values. */
-static void list_rows(lua_State *L, const struct field *rows, int table, int keys, int *n)
+/* The fields of a view in field order: the state is a list of keys and the table of values. */
+static void list_rows(lua_State *L, const struct field *fields, int table, int keys, int *n)
 {
-	for (const struct field *f = rows; f->kind != K_NONE; f++) {
-		if (f->kind == K_NEST && (f->flags & F_HOIST))
-			list_rows(L, f->sub->rows, table, keys, n);
-		if (f->kind == K_UNION) {
+	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
+		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
+			list_rows(L, f->sub->fields, table, keys, n);
+		if (f->type == FIELD_UNION) {
 			list_rows(L, rows_of_kind(L, f, table), table, keys, n);
 			continue;
 		}
-		if (!f->key || (f > rows && f[-1].key && strcmp(f[-1].key, f->key) == 0))
+		if (!f->key || (f > fields && f[-1].key && strcmp(f[-1].key, f->key) == 0))
 			continue;
 		if (lua_getfield(L, table, f->key) != LUA_TNIL) {
 			lua_pushstring(L, f->key);
@@ -204,9 +204,9 @@ static int view_next(lua_State *L)
 static void push_all(lua_State *L, int view)
 {
 	const struct view *v = lua_touserdata(L, view);
-	struct stretch s = view_stretch(v);
-	view_names(L, view);
-	push_stretch(L, &s, lua_gettop(L));
+	struct span s = view_span(v);
+	view_ifnames(L, view);
+	push_span(L, &s, lua_gettop(L));
 	lua_remove(L, -2);
 }
 
@@ -217,7 +217,7 @@ static int view_pairs(lua_State *L)
 	lua_settop(L, 1);
 	lua_newtable(L);
 	push_all(L, 1);
-	list_rows(L, v->object->schema->rows, 3, 2, &n);
+	list_rows(L, v->object->schema->fields, 3, 2, &n);
 	lua_pushinteger(L, 0);
 	lua_pushcclosure(L, view_next, 3);
 	lua_pushvalue(L, 1);
@@ -225,16 +225,17 @@ static int view_pairs(lua_State *L)
 	return 3;
 }
 
-static void drop_readonly(lua_State *L, const struct field *rows, int table)
+static void drop_readonly(lua_State *L, const struct field *fields, int table)
 {
-	for (const struct field *f = rows; f->kind != K_NONE; f++) {
-		if (f->kind == K_UNION)
+	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
+		if (f->type == FIELD_UNION)
 			drop_readonly(L, rows_of_kind(L, f, table), table);
-		if (f->kind == K_NEST && (f->flags & F_HOIST))
-			drop_readonly(L, f->sub->rows, table);
-		bool twin = f->key && ((f > rows && f[-1].key && strcmp(f[-1].key, f->key) == 0) ||
-				       (f[1].key && strcmp(f[1].key, f->key) == 0));
-		if (!f->key || !(f->flags & (F_READONLY | F_APART)) || f->kind == K_SEGMENTS ||
+		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
+			drop_readonly(L, f->sub->fields, table);
+		bool twin =
+			f->key && ((f > fields && f[-1].key && strcmp(f[-1].key, f->key) == 0) ||
+				   (f[1].key && strcmp(f[1].key, f->key) == 0));
+		if (!f->key || !(f->flags & (F_READONLY | F_APART)) || f->type == FIELD_SEGMENTS ||
 		    twin)
 			continue;
 		lua_pushnil(L);
@@ -247,7 +248,7 @@ static void drop_readonly(lua_State *L, const struct field *rows, int table)
 static void drop_hops_of_object(lua_State *L, const struct view *v, int table)
 {
 	static const char *const hops[] = {"nexthops", "via", "dev", "encap", "onlink"};
-	struct stretch s = view_stretch(v);
+	struct span s = view_span(v);
 	if (v->object->schema != &schema_route || !find_attr(&s, RTA_NH_ID))
 		return;
 	for (size_t i = 0; i < sizeof(hops) / sizeof(hops[0]); i++) {
@@ -263,11 +264,11 @@ static int view_copy(lua_State *L)
 	if (!lua_isnil(L, 2))
 		luaL_checktype(L, 2, LUA_TTABLE);
 	push_all(L, 1);
-	drop_readonly(L, v->object->schema->rows, 3);
+	drop_readonly(L, v->object->schema->fields, 3);
 	drop_hops_of_object(L, v, 3);
 	if (lua_getfield(L, 3, "nexthops") == LUA_TTABLE)
 		for (lua_Integer i = 1; lua_rawgeti(L, 4, i) == LUA_TTABLE; i++) {
-			drop_readonly(L, schema_hop.rows, 5);
+			drop_readonly(L, schema_hop.fields, 5);
 			lua_pop(L, 1);
 		}
 	lua_settop(L, 3);

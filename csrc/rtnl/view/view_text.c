@@ -10,13 +10,13 @@
 
 #include "common/export.h"
 
-void push_text(lua_State *L, struct print p, const struct stretch *s)
+void push_text(lua_State *L, struct print p, const struct span *s)
 {
 	p.L = L;
-	p.out = arena_new(L);
+	p.out = buffer_new(L);
 	print_object(&p, s);
 	print_push(&p);
-	arena_free(p.out);
+	buffer_free(p.out);
 	lua_remove(L, -2);
 }
 
@@ -58,9 +58,9 @@ static struct print read_options(lua_State *L)
 int view_text(lua_State *L)
 {
 	struct view *v = check_view(L);
-	struct stretch s = view_stretch(v);
+	struct span s = view_span(v);
 	struct print p = read_options(L);
-	view_names(L, 1);
+	view_ifnames(L, 1);
 	p.names = lua_gettop(L);
 	push_text(L, p, &s);
 	return 1;
@@ -86,7 +86,7 @@ static bool several_tables(lua_State *L, lua_Integer n)
 		lua_pop(L, 1);
 		if (v->object->schema != &schema_route)
 			return false;
-		struct stretch s = view_stretch(v);
+		struct span s = view_span(v);
 		uint32_t table = table_number(&s, RTA_TABLE, offsetof(struct rtmsg, rtm_table));
 		if (i > 1 && table != first)
 			return true;
@@ -101,12 +101,12 @@ int views_text(lua_State *L)
 	luaL_checktype(L, 1, LUA_TTABLE);
 	struct print p = read_options(L);
 	lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
-	p.out = arena_new(L);
+	p.out = buffer_new(L);
 	p.any_table = p.any_table || several_tables(L, n);
 	int top = lua_gettop(L);
 	for (lua_Integer i = 1; i <= n; i++) {
-		struct stretch s = view_stretch(take_view(L, i));
-		view_names(L, -1);
+		struct span s = view_span(take_view(L, i));
+		view_ifnames(L, -1);
 		p.names = top + 2;
 		if (i > 1)
 			print_text(&p, "\n");
@@ -114,15 +114,15 @@ int views_text(lua_State *L)
 		lua_settop(L, top);
 	}
 	print_push(&p);
-	arena_free(p.out);
+	buffer_free(p.out);
 	return 1;
 }
 
 /* rtnl.beyond(view) -> number of next hops of a route that no dump can list, as the kernel tells
  * it; 0 where one can */
-int route_beyond(lua_State *L)
+int route_over_limit(lua_State *L)
 {
 	const struct view *v = check_view(L);
-	lua_pushinteger(L, hops_beyond(v->data, v->length));
+	lua_pushinteger(L, hops_over_limit(v->data, v->length));
 	return 1;
 }

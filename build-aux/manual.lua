@@ -12,6 +12,8 @@ local TARGET <const> = arg[1] or "."
 -- What a parser does not know.
 local examples <const> = {
   plan = { { "ecmp plan /etc/cni/net.d/10-pods.conflist", "what the next pod would get" } },
+  lint = { { "ecmp lint", "what is wrong with the configurations of this host" },
+           { "CNI_PATH=build/cni ecmp lint net.d", "the same in a pipeline" } },
   rule = { { "ecmp rule check near.lua 10-pods.conflist",
              "try a site's rule on a configuration" } },
   show = { { "ecmp show --netns blue", "the routes of the namespace blue" },

@@ -24,6 +24,11 @@ _ecmp() {
                 opts="$opts -h --help --replace --check --restore --force --json"
                 break
                 ;;
+            lint)
+                cmd="lint"
+                opts="$opts -h --help --json"
+                break
+                ;;
             monitor)
                 cmd="monitor"
                 opts="$opts -h --help --netns --count --json"
@@ -84,7 +89,7 @@ _ecmp() {
 
     case "$cmd" in
         '')
-            COMPREPLY=($(compgen -W "apply gc install monitor plan repl rule run show spread version watch" -- "$cur"))
+            COMPREPLY=($(compgen -W "apply gc install lint monitor plan repl rule run show spread version watch" -- "$cur"))
             ;;
         'apply')
             case "$prev" in

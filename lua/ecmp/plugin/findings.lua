@@ -43,13 +43,20 @@ local ROUTE_WORDS <const> = {
   prefix = "dst", dev = "nexthops[].dev", weight = "nexthops[].weight",
 }
 
-local function meant(key, properties)
-  if properties.dst and ROUTE_WORDS[key] then return ROUTE_WORDS[key] end
+---The known key that one which is unknown is near to.
+---@param key any
+---@param known table<string, any>
+---@return string? near
+function M.near(key, known)
   local best
-  for known in pairs(properties) do
-    if is_near(key, known) and (not best or known < best) then best = known end
+  for word in pairs(type(key) == "string" and known or {}) do
+    if is_near(key, word) and (not best or word < best) then best = word end
   end
   return best
+end
+
+local function meant(key, properties)
+  return properties.dst and ROUTE_WORDS[key] or M.near(key, properties)
 end
 
 local function join(path, key)
@@ -95,12 +102,27 @@ local function ipam_properties(kind)
   end
 end
 
-local function properties_of(plugin, ipam_kind)
+-- What the keys of a plugin's own may hold, by key.
+local function own_properties(plugin)
   local properties <const> = {}
-  for _, key in ipairs(PROTOCOL) do properties[key] = {} end
   for _, fields in ipairs(plugin and { netconf.fields, plugin.fields } or {}) do
     for key, value in pairs(schema.describe(fields).properties) do properties[key] = value end
   end
+  return properties
+end
+
+---The keys that a plugin knows, but for those of the protocol.
+---@param program table as of `M.of`
+---@return table<string, table> keys what each may hold, in the words of JSON Schema
+function M.keys(program)
+  local keys <const> = own_properties(require(program.module).plugin)
+  for _, key in ipairs(PROTOCOL) do keys[key] = nil end
+  return keys
+end
+
+local function properties_of(plugin, ipam_kind)
+  local properties <const> = own_properties(plugin)
+  for _, key in ipairs(PROTOCOL) do properties[key] = {} end
   properties.ipam = { properties = ipam_properties(ipam_kind) }
   -- What is unknown there is refused.
   properties.multipath = properties.multipath and {}
@@ -118,7 +140,10 @@ local function route_lists(conf, ipam, is_chained)
   return lists
 end
 
-local function each_route(lists, visit)
+---Visits the route objects of a configuration that are well-formed.
+---@param lists table<string, any> lists by their paths
+---@param visit fun(route: table, path: string)
+function M.each_route(lists, visit)
   for path, list in pairs(lists) do
     for i, entry in ipairs(json.kind(list) == "list" and list or {}) do
       local where <const> = ("%s[%d]"):format(path, i - 1)
@@ -130,7 +155,7 @@ end
 
 local function gateways_of(lists)
   local gateways <const> = {}
-  each_route(lists, function(route, where)
+  M.each_route(lists, function(route, where)
     for _, hop in ipairs(cni_route.hops(route)) do
       if hop.gw then gateways[#gateways + 1] = { address = hop.gw, key = where } end
     end
@@ -168,6 +193,30 @@ local function check_gateways(conf, ipam, lists, say)
   end
 end
 
+local FULL <const> = { [4] = 32, [6] = 128 }
+
+-- By addresses alone the kernel tells no flows apart that have the same at both ends: a pod's and
+-- that of one host.
+local function check_hash(conf, lists, is_separate, say)
+  local hash <const> = json.get(json.get(conf, "multipath"), "hash")
+  if hash ~= nil and hash ~= "l3" then return end
+  local hops <const>, first <const> = {}, {}
+  M.each_route(lists, function(route, where)
+    local dst <const> = assert(ip.parse(route.dst))
+    if dst:length() < FULL[dst:family()] then return end
+    local key <const> = is_separate and where
+      or ("%s %s %s"):format(dst, route.table or 0, route.priority or 0)
+    if not first[key] or where < first[key] then first[key] = where end
+    hops[key] = (hops[key] or 0) + #cni_route.hops(route)
+  end)
+  for key, count in pairs(hops) do
+    if count > 1 then
+      say(first[key], ("all packets from one pod to one host have the same addresses, and so take "
+        .. "the same of %d next hops; write \"multipath\": { \"hash\": \"l4\" }"):format(count))
+    end
+  end
+end
+
 ---What is to be said of the configuration of one plugin.
 ---@param conf table decoded JSON, as the plugin gets it
 ---@param program table? what the plugin is, `{ dropin, module }` (`ecmp.command.programs`); nil for
@@ -187,11 +236,12 @@ function M.of(conf, program)
   unknown_keys(conf, properties_of(plugin, ipam_kind), "", say)
   local lists <const> = route_lists(conf, ipam, plugin and not plugin.attach)
   local as_reference <const> = program.dropin and not ipam_kind:find("^ecmp%-")
-  if as_reference or json.get(conf, "merge") == "separate" then
-    check_gateways(conf, ipam, lists, say)
-  end
+  local merge <const> = json.get(conf, "merge")
+  if as_reference or merge == "separate" then check_gateways(conf, ipam, lists, say) end
+  local is_separate <const> = merge == "separate" or merge == nil and program.dropin
+  if plugin then check_hash(conf, lists, is_separate, say) end
   refused = not as_reference
-  each_route(lists, function(route, where)
+  M.each_route(lists, function(route, where)
     for _, found in ipairs(cni_route.findings(route, where)) do say(found.key, found.message) end
   end)
   table.sort(findings, function(a, b) return a.key < b.key end)

@@ -1,7 +1,7 @@
 /*
  * Many messages with many in flight: sent 64 KiB at a time with an ACK asked for on the last of
  * each send only, since errors come by themselves and name their message by its sequence number
- * (kernel.md 11).
+ *.
  */
 #define _GNU_SOURCE
 #include "rtnl/bulk/pipeline.h"

@@ -270,8 +270,7 @@ static void neigh_defaults(struct encoder *e, const struct input *g)
 		n->ndm_state = by_kernel ? 0 : NUD_PERMANENT;
 }
 
-/* An object without an address still needs a family, except groups, which must have none (kernel.md
- * 8). */
+/* An object without an address still needs a family, except groups, which must have none. */
 static void nexthop_defaults(struct encoder *e, const struct input *g)
 {
 	struct nhmsg *n = (struct nhmsg *)(void *)header_of(e, e->start);

@@ -1,6 +1,6 @@
 /*
  * Whether the kernel can list a route again. One whose next hops do not fit a message of a dump
- * ends the dump without a word, and with it all routes behind are lost to sight (kernel.md 2.2).
+ * ends the dump without a word, and with it all routes behind are lost to sight.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"

@@ -347,7 +347,7 @@ void put_prefix(struct encoder *e, const struct cursor *p, const struct field *f
 		put(e, f->attr, bytes, address_size(family));
 }
 
-/* RTA_GATEWAY, or for an IPv4 route with an IPv6 next hop RTA_VIA (kernel.md 3). */
+/* RTA_GATEWAY, or for an IPv4 route with an IPv6 next hop RTA_VIA. */
 void put_via(struct encoder *e, const struct cursor *p, const struct field *f,
 	     const struct value *v)
 {

@@ -86,7 +86,7 @@ static bool matches_several(const struct encoder *e, const struct span *s)
 
 /*
  * Appends what a view holds, without what only the kernel sets. Routes of a next-hop object come
- * back with the hops of the object beside its id; the kernel takes either, not both (kernel.md 8),
+ * back with the hops of the object beside its id; the kernel takes either, not both,
  * so the id is kept.
  */
 void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *data, size_t length)

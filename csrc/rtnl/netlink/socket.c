@@ -95,7 +95,7 @@ static int make_socket(void *arg)
 	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 }
 
-/* As much room for answers as we may have: every message of a batch may be refused (kernel.md 11).
+/* As much room for answers as we may have: every message of a batch may be refused.
  */
 static void widen(int fd)
 {
@@ -147,7 +147,7 @@ ssize_t receive(struct sock *s)
 }
 
 /* One receive with a big buffer before any dump: otherwise the kernel builds small messages and a
- * large multipath route silently ends the dump (kernel.md 2.2). A no-op with an ACK is enough. */
+ * large multipath route silently ends the dump. A no-op with an ACK is enough. */
 int warm(struct mnl_socket *nl, uint8_t *buffer, size_t room)
 {
 	struct nlmsghdr noop = {.nlmsg_len = NLMSG_HDRLEN,

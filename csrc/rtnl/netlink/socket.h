@@ -15,7 +15,7 @@
 
 enum {
 	RECEIVE_SIZE = 72 * 1024
-}; /* the largest notification is 65 632 bytes (kernel.md 2.1) */
+}; /* the largest notification is 65 632 bytes */
 
 enum {
 	HELD_MAX = 64,	 /* descriptors that messages in hand refer to */

@@ -4,7 +4,7 @@
  * The kernel answers a dump in receives of 32 KiB, each of which is true at its moment. When a
  * route was added in between it walks the table anew and passes over as many destinations as it has
  * told, without a word: told twice are those behind an addition, and after a deletion as many as
- * were deleted are missing, right behind the last that was told (kernel.md 10). A second socket
+ * were deleted are missing, right behind the last that was told. A second socket
  * hears of changes. What was told twice is told once, as it was later; and where some may be
  * missing, the gap between two receives is filled from another dump that has told all of it in one.
  * So a list ends under steady change, too, and has whatever was there all the time.
@@ -123,7 +123,7 @@ static bool fill(lua_State *L, struct buffer *gaps, struct buffer *found, const 
 
 /*
  * Another dump of the same, read in receives of another size so that its pieces end elsewhere; not
- * where a route would need all of it (kernel.md 2.2). [] -> [parts]
+ * where a route would need all of it. [] -> [parts]
  */
 static bool run_other(lua_State *L, struct sock *s, const struct dump *d, size_t at, int tries,
 		      struct dump *other)

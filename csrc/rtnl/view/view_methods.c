@@ -243,7 +243,7 @@ static void drop_readonly(lua_State *L, const struct field *fields, int table)
 	}
 }
 
-/* The kernel takes a next-hop object or hops, not both, and tells both (kernel.md 8): the object is
+/* The kernel takes a next-hop object or hops, not both, and tells both: the object is
  * kept. */
 static void drop_hops_of_object(lua_State *L, const struct view *v, int table)
 {

@@ -30,6 +30,8 @@ local examples <const> = {
   repl = { { "ecmp repl", "a prompt in a scratch namespace" },
            { "ecmp repl examples/experiments/03-weights.lua", "run it, and go on from there" } },
   run = { { "ecmp run examples/demo.lua", "run a script" } },
+  ls = { { "ecmp ls --json", "every attachment of this node, for programs" } },
+  check = { { "ecmp check pods/4f1c.../eth0", "one pod's interface" } },
   gc = { { "ecmp gc --network pods", "free the addresses of pods that are gone" } },
   install = { { "ecmp install /opt/cni/bin", "install the plugins" } },
   version = { { "ecmp version", "say which version this is" } },

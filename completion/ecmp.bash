@@ -14,6 +14,11 @@ _ecmp() {
                 opts="$opts -h --help --netns --confirm --confirmed --undo --dry-run --proto --json"
                 break
                 ;;
+            check)
+                cmd="check"
+                opts="$opts -h --help"
+                break
+                ;;
             gc)
                 cmd="gc"
                 opts="$opts -h --help --network --data-dir --cache-dir --valid --all --json"
@@ -26,6 +31,11 @@ _ecmp() {
                 ;;
             lint)
                 cmd="lint"
+                opts="$opts -h --help --json"
+                break
+                ;;
+            ls)
+                cmd="ls"
                 opts="$opts -h --help --json"
                 break
                 ;;
@@ -89,7 +99,7 @@ _ecmp() {
 
     case "$cmd" in
         '')
-            COMPREPLY=($(compgen -W "apply gc install lint monitor plan repl rule run show spread version watch" -- "$cur"))
+            COMPREPLY=($(compgen -W "apply check gc install lint ls monitor plan repl rule run show spread version watch" -- "$cur"))
             ;;
         'apply')
             case "$prev" in

@@ -194,7 +194,7 @@ function M.save(call, step, first)
   if not record then return nil, message, code end
   local before <const> = sys.read(M.path(call)) or is_old_of(call) and sys.read(old_path(call))
   step.plugin, step.dropin, step.mark = call.plugin, call.dropin or false, mark_of(call)
-  step.conf = own_conf(call)
+  step.conf, step.script = own_conf(call), call.script
   record.steps[#record.steps + 1] = step
   ok, message, code = write_record(call, record)
   if not ok then return nil, message, code end
@@ -273,6 +273,24 @@ function M.each(network)
       if record and (not network or record.network == network) then return path, record end
     end
   end
+end
+
+---The attachments there are by records; a file that is none is told of and left out.
+---@return table[] list `{ network, containerid, ifname, record?, newer? }`: newer is a message
+---where only a later version can read the record
+function M.attachments()
+  local list <const>, names <const> = {}, sys.list(M.directory) or {}
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local record, newer
+    if name:find("%.json$") then record, newer = parse(M.directory .. "/" .. name) end
+    local who <const> = record or newer and attachment_of(name)
+    if who then
+      list[#list + 1] = { network = who.network, containerid = who.containerid,
+        ifname = who.ifname, record = record, newer = newer }
+    end
+  end
+  return list
 end
 
 ---Removes the records of a network whose attachment `keep` does not want.

@@ -6,6 +6,7 @@
 --       path?                                 CNI_PATH, for IPAM plugins that are not ours
 --       steps = { { plugin, dropin, mark,     which plugin of the chain
 --                   conf, result?,            what it was given and, when it was done, gave
+--                   script?,                the script that the plugin is, of ecmp-lua
 --                   plan, wanted, sysctls, ipam, merge,
 --                   found, beside,          the routes that were there, on the interface and others
 --                   objects?, masquerade?, spoofcheck? } } }
@@ -67,6 +68,7 @@ local step <const> = schema.record {
   { "dropin", schema.boolean },
   { "mark", schema.string },
   { "conf", schema.object },
+  { "script", schema.string },
   { "result", schema.record { { "interfaces", interfaces } } },
   { "plan", plan },
   { "wanted", routes },

@@ -94,7 +94,7 @@ local function given(call)
   for key, value in pairs(call) do inner[key] = value end
   for key, value in pairs(call.conf) do conf[key] = value end
   conf.script, conf.rules = rules, nil
-  inner.conf, inner.stdin = conf, json.encode(conf)
+  inner.conf, inner.stdin, inner.script = conf, json.encode(conf), path
   return path, inner
 end
 

@@ -69,7 +69,8 @@ static const luaL_Reg handle_meta[] = {
 
 void sys_fd_metatables(lua_State *L)
 {
-	static const char *const names[] = {SCOPED, SYS_LOCK, SYS_NETNS, SYS_UDP, SYS_NETLINK, SYS_PROBE};
+	static const char *const names[] = {SCOPED,  SYS_LOCK,	  SYS_NETNS,
+					    SYS_UDP, SYS_NETLINK, SYS_PROBE};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		luaL_newmetatable(L, names[i]);

@@ -31,7 +31,8 @@ static bool is_file(const struct stat *st)
 
 /*
  * Opens a file; of a directory too where `or_directory`. Where something else has its name nobody
- * waits for whoever may be at a pipe's other end. -1 with errno set: EISDIR, EOPNOTSUPP for the rest.
+ * waits for whoever may be at a pipe's other end. -1 with errno set: EISDIR, EOPNOTSUPP for the
+ * rest.
  */
 static int open_file(const char *path, int flags, mode_t mode, bool or_directory)
 {

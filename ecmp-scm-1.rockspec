@@ -227,6 +227,7 @@ build = {
     ["ecmp.flow.parent_device"] = "lua/ecmp/flow/parent_device.lua",
     ["ecmp.flow.plan"] = "lua/ecmp/flow/plan.lua",
     ["ecmp.flow.pod"] = "lua/ecmp/flow/pod.lua",
+    ["ecmp.flow.policy_rules"] = "lua/ecmp/flow/policy_rules.lua",
     ["ecmp.flow.record"] = "lua/ecmp/flow/record.lua",
     ["ecmp.flow.record_format"] = "lua/ecmp/flow/record_format.lua",
     ["ecmp.flow.result"] = "lua/ecmp/flow/result.lua",

@@ -47,6 +47,7 @@ local words <const> = {
       .. "or one with `gws`",
     multipath = "settings of multipath routes in the pod",
     health = "how `ecmp watch` finds gateways that are dead (docs/operations.md)",
+    policyRules = "policy routing: which table is looked into for which packets of the pod",
     dad = "what to do about duplicate address detection; default `wait`",
     ipam = "where addresses come from",
     dns = "handed on in the result",
@@ -94,6 +95,12 @@ local words <const> = {
     scope = "scope of an IPv4 route: 0 global, 253 link, 254 host",
     mtu = "MTU towards the destination",
     advmss = "MSS to tell peers",
+  },
+  policy_rule = {
+    from = "where packets come from: a prefix, or `\"self\"`, one rule for each address of the pod",
+    to = "where they go, likewise; at least one of the two", table = "the table",
+    priority = "the lower, the earlier; default 1000",
+    iif = "the interface they came in by", fwmark = "their mark, and behind a slash its mask",
   },
   hop = {
     gw = "gateway", dev = "interface in the pod; the plugin's own where absent",
@@ -182,7 +189,7 @@ end
 local inner <const> = {
   health = "health",
   multipath = "multipath", dns = "dns", routes = "route", addroutes = "route", delroutes = "route",
-  nexthops = "hop", vlanTrunk = "trunk",
+  policyRules = "policy_rule", nexthops = "hop", vlanTrunk = "trunk",
 }
 
 local function annotate(one, where)

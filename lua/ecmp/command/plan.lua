@@ -10,6 +10,7 @@ local explain = require "ecmp.flow.explain"
 local findings = require "ecmp.plugin.findings"
 local identity = require "ecmp.fib.route"
 local json = require "ecmp.json"
+local policy_rules = require "ecmp.flow.policy_rules"
 local programs = require "ecmp.command.programs"
 local sys = require "ecmp.sys"
 local verbs = require "ecmp.flow.verbs"
@@ -142,9 +143,11 @@ local function add_plan(whole, state)
   end
   whole.routes = json.array(state.plan.routes)
   for key, value in pairs(state.plan.sysctls) do whole.sysctls[key] = value end
-  for _, neighbour in ipairs(state.plan.neighbours or {}) do
-    whole.neighbours = whole.neighbours or json.array()
-    table.insert(whole.neighbours, neighbour)
+  for _, part in ipairs { "policyRules", "neighbours" } do
+    for _, item in ipairs(state.plan[part] or {}) do
+      whole[part] = whole[part] or json.array()
+      table.insert(whole[part], item)
+    end
   end
   for _, made in ipairs(explain.decisions(state)) do table.insert(whole.decisions, made) end
 end
@@ -184,6 +187,13 @@ local function route_lines(route)
   return (identity.text(canonical):gsub(" nexthop ", "\n\tnexthop "))
 end
 
+local function print_rules(plan)
+  if plan.policyRules then print "policy rules:" end
+  for _, rule in ipairs(plan.policyRules or {}) do
+    print((rule.family == 6 and "-6 " or "") .. policy_rules.text(rule))
+  end
+end
+
 -- Whether the kernel can is seen by an ADD alone, which asks it.
 local function print_neighbours(plan)
   if not plan.neighbours then return end
@@ -208,6 +218,7 @@ function M.print_plan(plan)
   table.sort(keys)
   if #keys > 0 then print("sysctls:") end
   for _, key in ipairs(keys) do print(("%s = %s"):format(key, plan.sysctls[key])) end
+  print_rules(plan)
   print_neighbours(plan)
 end
 

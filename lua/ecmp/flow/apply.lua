@@ -11,6 +11,7 @@ local errors = require "ecmp.cni.errors"
 local ip = require "ecmp.ip"
 local neighbours = require "ecmp.flow.neighbours"
 local objects = require "ecmp.flow.nexthop_objects"
+local policy_rules = require "ecmp.flow.policy_rules"
 local record = require "ecmp.flow.record"
 local try = require("ecmp.cni").try
 
@@ -48,6 +49,12 @@ local function old_sysctls(state)
   return before
 end
 
+-- DEL leaves the rules that were there before.
+local function new_rules(state)
+  local planned <const> = state.plan.policyRules
+  return planned and try(policy_rules.sort(state.nl, planned))
+end
+
 -- The record is written before the first change: an ADD that is killed in the middle leaves behind
 -- what DEL needs to know.
 local function remember(state)
@@ -58,6 +65,7 @@ local function remember(state)
     sysctls = old_sysctls(state), ipam = state.conf.ipam.type, merge = state.conf.merge,
     -- Numbers of next-hop objects are chosen before they are made, for the same reason.
     objects = objects.choose(state),
+    policyRules = new_rules(state),
   }
   for key, value in pairs(state.plugin.remember and state.plugin.remember(state) or {}) do
     state.record[key] = value
@@ -209,10 +217,19 @@ local function settle(state)
   if state.plugin.settle then done(state.plugin.settle(state)) end
 end
 
+local function add_rules(state)
+  try(policy_rules.add(state.nl, state.record.policyRules, function(rule)
+    state.undo:push("policy rule " .. policy_rules.text(rule), function()
+      return policy_rules.remove(state.nl, { rule })
+    end)
+  end))
+end
+
 local function manage_neighbours(state) try(neighbours.manage(state)) end
 
 M.steps = {
-  remember, attach, sysctls, addresses, up, await_addresses, routes, manage_neighbours, settle,
+  remember, attach, sysctls, addresses, up, await_addresses, routes, add_rules,
+  manage_neighbours, settle,
 }
 
 ---@param state table

@@ -9,6 +9,7 @@ local health = require "ecmp.flow.health"
 local identity = require "ecmp.fib.route"
 local ipam = require "ecmp.flow.ipam"
 local neighbours = require "ecmp.flow.neighbours"
+local policy_rules = require "ecmp.flow.policy_rules"
 local record = require "ecmp.flow.record"
 local stages = require "ecmp.flow.stages"
 local try = require("ecmp.cni").try
@@ -85,6 +86,7 @@ local function all_differences(state, planned, later)
   local routes <const> = health.without_suspensions(call, nl, try(context.routes(nl)))
   append(found, compare.routes(still_ours(planned.wanted, later), routes))
   append(found, compare.deleted(still_ours(planned.found or {}, later), planned.wanted, routes))
+  append(found, policy_rules.differences(nl, planned.plan and planned.plan.policyRules))
   append(found, sysctl_differences(nl, planned))
   append(found, neighbours.differences(nl, planned.plan and planned.plan.neighbours))
   return found

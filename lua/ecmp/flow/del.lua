@@ -13,6 +13,7 @@ local ipam = require "ecmp.flow.ipam"
 local json = require "ecmp.json"
 local neighbours = require "ecmp.flow.neighbours"
 local objects = require "ecmp.flow.nexthop_objects"
+local policy_rules = require "ecmp.flow.policy_rules"
 local record = require "ecmp.flow.record"
 
 local M = {}
@@ -80,6 +81,7 @@ local function undo_in_pod(nl, was, call, plugin)
   if not plugin.attach then
     attempt("neighbours", neighbours.release, nl, was.plan and was.plan.neighbours)
   end
+  attempt("policy rules", policy_rules.remove, nl, was.policyRules)
   attempt("next-hop objects", objects.remove, nl, was.objects)
   attempt("sysctls", restore_sysctls, nl, was)
 end

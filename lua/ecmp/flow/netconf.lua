@@ -8,6 +8,7 @@ local cni_result = require "ecmp.cni.result"
 local health = require "ecmp.flow.health"
 local json = require "ecmp.json"
 local neighbours = require "ecmp.flow.neighbours"
+local policy_rules = require "ecmp.flow.policy_rules"
 local schema = require "ecmp.cni.schema"
 
 local M = {}
@@ -84,6 +85,7 @@ M.fields = schema.record {
   { "result", schema.word { "routes", "gws" } },
   { "multipath", multipath },
   { "health", health.field },
+  { "policyRules", policy_rules.field },
   { "dad", schema.word { "wait", "skip", "optimistic" } },
   { "ipam", schema.record { { "type", schema.string } } },
   { "dns", cni_result.check_dns },

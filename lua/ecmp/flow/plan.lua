@@ -2,7 +2,8 @@
 --
 -- The plan is the table that `ecmp plan --json` prints and that a rule script sees last:
 -- `addresses` with their interface, `routes` in iproute2's words, `sysctls` of the pod by name.
--- `neighbours` that the kernel is to manage follow from the routes, and come behind the script.
+-- `neighbours` that the kernel is to manage follow from the routes, `policyRules` from the
+-- addresses; both come behind the script.
 local cni = require "ecmp.cni"
 local conflict = require "ecmp.flow.conflict"
 local errors = require "ecmp.cni.errors"
@@ -10,6 +11,7 @@ local identity = require "ecmp.fib.route"
 local ip = require "ecmp.ip"
 local neighbours = require "ecmp.flow.neighbours"
 local netconf = require "ecmp.flow.netconf"
+local policy_rules = require "ecmp.flow.policy_rules"
 local request = require "ecmp.cni.request"
 
 local M = {}
@@ -128,6 +130,8 @@ M.run = errors.returning(function(state)
   end
   local timing <const> = conf.multipath.useNeigh
   if type(timing) == "table" then manage_neighbours(plan, routes, timing, dev) end
+  local rules <const> = policy_rules.of(conf.policyRules, plan.addresses)
+  plan.policyRules = #rules > 0 and rules or nil
   state.plan, state.wanted = plan, routes
   check_mtu(state)
   refuse_own_gateway(state)

@@ -9,7 +9,8 @@
 --                   script?,                the script that the plugin is, of ecmp-lua
 --                   plan, wanted, sysctls, ipam, merge,
 --                   found, beside,          the routes that were there, on the interface and others
---                   objects?, masquerade?, spoofcheck? } } }
+--                   objects?, masquerade?, spoofcheck?,
+--                   policyRules?            those that ADD added; the plan has all } } }
 local identity <const> = require "ecmp.fib.route"
 local json <const> = require "ecmp.json"
 local schema <const> = require "ecmp.cni.schema"
@@ -52,6 +53,14 @@ end
 local routes <const> = schema.list(route)
 local numbered <const> = schema.list(schema.record { { "id", schema.integer(1), required = true } })
 
+local rules <const> = schema.list(schema.record {
+  { "family", schema.integer(4, 6), required = true },
+  { "from", schema.prefix }, { "to", schema.prefix },
+  { "table", schema.integer(1), required = true },
+  { "priority", schema.integer(1), required = true },
+  { "iif", schema.string }, { "fwmark", schema.string },
+})
+
 local plan <const> = schema.record {
   { "addresses", schema.list(schema.record {
     { "address", schema.prefix, required = true }, { "gateway", schema.address },
@@ -59,6 +68,7 @@ local plan <const> = schema.record {
   }) },
   { "routes", schema.list(schema.object) },
   { "sysctls", map(text_or_number) },
+  { "policyRules", rules },
 }
 
 local interfaces <const> = schema.list(schema.record { { "name", schema.string } })
@@ -80,6 +90,7 @@ local step <const> = schema.record {
   { "objects", schema.record { { "hops", numbered }, { "groups", numbered } } },
   { "masquerade", schema.word { "nftables", "iptables" } },
   { "spoofcheck", schema.boolean },
+  { "policyRules", rules },
 }
 
 local record <const> = schema.record {

@@ -193,6 +193,36 @@ local function refused(_, say, one)
   end)
 end
 
+-- The kernel's tables, which are never empty for long.
+local FILLED <const> = { [253] = true, [254] = true, [255] = true }
+
+local function route_tables(one)
+  local tables <const>, has_script = {}, false
+  for _, entry in ipairs(one.plugins) do
+    has_script = has_script or json.get(entry.conf, "script") ~= nil
+    findings.each_route({
+      ["ipam.routes"] = json.get(json.get(entry.conf, "ipam"), "routes"),
+      routes = json.get(entry.conf, "routes"), addroutes = json.get(entry.conf, "addroutes"),
+    }, function(route) tables[route.table or 254] = true end)
+  end
+  return tables, has_script
+end
+
+-- A rule that looks into an empty table is no error: the kernel goes on with the next rule.
+local function tables_of_rules(_, say, one)
+  local tables <const>, has_script <const> = route_tables(one)
+  for _, entry in ipairs(has_script and {} or one.plugins) do
+    local rules <const> = json.get(entry.conf, "policyRules")
+    for i, rule in ipairs(json.kind(rules) == "list" and rules or {}) do
+      local number <const> = json.get(rule, "table")
+      if math.type(number) == "integer" and not tables[number] and not FILLED[number] then
+        say(("%spolicyRules[%d].table"):format(entry.path, i - 1), ("no route goes into table %d; "
+          .. "write \"table\": %d into the routes that the rule is to find"):format(number, number))
+      end
+    end
+  end
+end
+
 local function gateways(_, say, one)
   for _, entry in ipairs(one.plugins) do
     networks.gateways(entry, function(key, message) say(entry.path .. key, message) end)
@@ -204,7 +234,7 @@ end
 ---one has said something about.
 M.checks = {
   name, spoken_version, file_name, list_keys, first_in_chain, binaries, versions, of_plugins,
-  gateways, refused,
+  gateways, tables_of_rules, refused,
 }
 
 -- Each plugin's configuration as it gets it: with the name and the version of the list.

@@ -22,7 +22,7 @@ local function start(words, options)
     helper.eventually(function()
       local stat <const> = sys.read(("/proc/%d/stat"):format(watcher.pid))
       return not stat or stat:match "%) (%u)" == "Z"
-    end, 10)
+    end)
     watcher.pid = nil
   end
   setmetatable(watcher, { __close = function()
@@ -62,7 +62,7 @@ local function await(wanted)
       if states[gateway] ~= state then return false end
     end
     return true
-  end, 20)
+  end)
   assert(came, json.encode(found))
 end
 
@@ -166,7 +166,7 @@ describe("ecmp watch #netns", function()
     local was <const> = routes()
     for i = 1, 3 do assert(lab:cut(i, "deaf")) end
     await(all "out")
-    helper.eventually(function() return routes() == was end, 10)
+    helper.eventually(function() return routes() == was end)
     assert.is_truthy(watcher.pid)
   end)
 
@@ -363,7 +363,7 @@ describe("ecmp watch of attachments #netns", function()
     end
     -- A pod that comes meanwhile is changed, too.
     add(4)
-    helper.eventually(function() return not routes(pods[4]):find "10.0.0.1 " end, 10)
+    helper.eventually(function() return not routes(pods[4]):find "10.0.0.1 " end)
     -- One that goes takes what is written of it along.
     assert.equal(4, #state_files())
     local gone <const> = lab.host:call("ecmp-bridge", "DEL", pods[4].conf, pods[4].env)
@@ -411,7 +411,7 @@ describe("ecmp watch of attachments #netns", function()
       local count = 0
       for _, one in ipairs(status().gateways) do count = math.max(count, one.pods) end
       return count == 1
-    end, 10)
+    end)
     for _, fd in ipairs(sys.list(("/proc/%d/fd"):format(watcher.pid))) do
       local target <const> = sys.readlink(("/proc/%d/fd/%s"):format(watcher.pid, fd)) or ""
       assert.falsy(target:find "^net:")

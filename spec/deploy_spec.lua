@@ -22,6 +22,7 @@ end
 
 local ROUTERS <const>, DAEMONSET <const> =
   "deploy/kubernetes/routers.yaml", "deploy/kubernetes/daemonset.yaml"
+local WATCH <const> = "deploy/kubernetes/watch.yaml"
 
 local function when_yaml(name, test)
   it(name, has_yaml and test or function() pending "lua-yaml is not installed" end)
@@ -58,13 +59,13 @@ describe("deploy/kubernetes", function()
 
   when_yaml("has only documents that Kubernetes takes", function()
     local count = 0
-    for _, path in ipairs { ROUTERS, DAEMONSET } do
+    for _, path in ipairs { ROUTERS, DAEMONSET, WATCH } do
       for _, document in ipairs(documents(path)) do
         assert.is_nil(wrong(document))
         count = count + 1
       end
     end
-    assert.equal(5, count)
+    assert.equal(6, count)
     local misspelt <const> = find(DAEMONSET, "DaemonSet")
     misspelt.spec.template.spec.initContainers[1].volumeMount = {}
     assert.matches("volumeMount", wrong(misspelt))
@@ -128,6 +129,24 @@ describe("deploy/kubernetes", function()
     assert.equal(find(DAEMONSET, "ConfigMap").metadata.name, volumes.rules.configMap.name)
     local install <const> = pod.spec.initContainers[1]
     assert.same({ "install", install.volumeMounts[1].mountPath }, install.args)
+  end)
+
+  when_yaml("runs the watcher with a command line that it takes, and mounts what it reads", function()
+    local set <const> = find(WATCH, "DaemonSet")
+    local pod <const> = set.spec.template
+    assert.same(set.spec.selector.matchLabels, pod.metadata.labels)
+    local container <const> = pod.spec.containers[1]
+    local paths <const>, volumes <const> = {}, {}
+    for _, volume in ipairs(pod.spec.volumes) do volumes[volume.name] = volume.hostPath.path end
+    for _, mount in ipairs(container.volumeMounts) do paths[volumes[mount.name]] = mount.mountPath end
+    assert.same({ ["/run/cni"] = "/run/cni", ["/run/netns"] = "/run/netns",
+      ["/etc/cni/ecmp"] = "/etc/cni/ecmp" }, paths)
+    local service <const> = assert(sys.read "deploy/systemd/ecmp-watch.service")
+    assert.equal("/usr/bin/ecmp " .. table.concat(container.args, " "),
+      service:match "ExecStart=([^\n]*)")
+    local status <const>, _, err <const> = ecmp(container.args[1], "--status", container.args[2])
+    assert.equal(1, status)
+    assert.equal("", err)
   end)
 
   when_yaml("copies rule scripts whole, and again only when they have changed", function()

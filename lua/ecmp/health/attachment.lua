@@ -75,6 +75,25 @@ local function is_key(saved, key)
     and saved.key.table == key.table and saved.key.metric == key.metric
 end
 
+-- Suspensions that say the same are one table, so that what follows from them is computed once.
+local interned <const> = setmetatable({}, { __mode = "v" })
+
+local function intern(entry)
+  local key <const> = entry.key
+  local name <const> = ("%d %d %s %d %s %d"):format(key.family, key.table, key.dst, key.metric,
+    entry.seen, entry.generation)
+  local known <const> = interned[name]
+  local own <const> = entry.suspension
+  if known == own then return end
+  local group <const> = known and known.twins and known.twins.group
+  if known and group == (own.twins and own.twins.group) and same_places(known, own)
+    and not (known.group or own.group) then
+    entry.suspension = known
+  else
+    interned[name] = own
+  end
+end
+
 ---Reads its routes, and takes over what an earlier watcher did to them.
 ---@return true? ok, string? message
 function Attachment:read()
@@ -95,6 +114,7 @@ function Attachment:read()
         end
       end
       entry.suspension = found.suspension
+      intern(entry)
       self.entries[#self.entries + 1] = entry
     else
       message = ("route %s: %s"):format(key.dst, why)
@@ -151,30 +171,11 @@ local function steps_for(entry, wanted)
   return steps, after, code
 end
 
--- Suspensions that say the same are one table, so that what follows from them is computed once.
-local interned <const> = setmetatable({}, { __mode = "v" })
+-- What the state file says, for the routes as they are to be: the same text for all pods whose
+-- routes are the same.
+local texts, text_count = {}, 0
 
-local function intern(entry)
-  local key <const> = entry.key
-  local name <const> = ("%d %d %s %d %s %d"):format(key.family, key.table, key.dst, key.metric,
-    entry.seen, entry.generation)
-  local known <const> = interned[name]
-  local own <const> = entry.suspension
-  if known and same_places(known, own) and not (known.twins or own.twins)
-    and not (known.group or own.group) then
-    entry.suspension = known
-  else
-    interned[name] = own
-  end
-end
-
-local texts <const> = setmetatable({}, { __mode = "k" })
-
--- What the state file says, for the routes as they are to be.
-local function text_of(self, changing, after)
-  local last <const> = self.entries[#self.entries] == changing and #self.entries == 1
-  local known <const> = last and texts[after]
-  if known then return known end
+local function make_text(self, changing, after)
   local routes <const> = {}
   for _, entry in ipairs(self.entries) do
     local target <const> = entry == changing and after or entry.suspension
@@ -186,9 +187,25 @@ local function text_of(self, changing, after)
       routes[#routes + 1] = saved
     end
   end
-  local text <const> = state.encode(routes)
-  if last then texts[after] = text end
-  return text
+  return state.encode(routes)
+end
+
+local function text_of(self, changing, after)
+  local parts <const> = { ("%p"):format(after) }
+  for i, entry in ipairs(self.entries) do
+    local mark <const> = entry == changing and "!" or ""
+    parts[i + 1] = ("%p%d%s"):format(entry.suspension, entry.generation, mark)
+  end
+  local name <const> = table.concat(parts, " ")
+  local known <const> = texts[name]
+  if known then return known.text end
+  if text_count >= 256 then texts, text_count = {}, 0 end
+  text_count = text_count + 1
+  -- What the name says by address has to stay what it is.
+  local kept <const> = { after = after, text = make_text(self, changing, after) }
+  for i, entry in ipairs(self.entries) do kept[i] = entry.suspension end
+  texts[name] = kept
+  return kept.text
 end
 
 -- After its routes are where they belong: what the file is to say, or that there is nothing to say.
@@ -210,7 +227,6 @@ local function edit(self, entry, wanted)
   if seen == nil then return nil, message, symbol end
   if seen == false then return "changed" end
   entry.seen, entry.suspension, entry.generation = seen, after, 1 - entry.generation
-  intern(entry)
   return true
 end
 
@@ -228,6 +244,16 @@ local function read_again(self, entry)
   return true
 end
 
+-- The gateways of a route by name; its hops are one table as long as they are the same.
+local function names_of(self, entry)
+  local hops <const> = entry.suspension.hops
+  if entry.named ~= hops then
+    entry.named, entry.names = hops, {}
+    for i, hop in ipairs(hops) do entry.names[i] = self:gateway_of(hop) or "" end
+  end
+  return entry.names
+end
+
 ---Brings the routes of a family to where the gateways' state wants them.
 ---@param family 4|6
 ---@param is_out fun(name: string): boolean
@@ -237,9 +263,7 @@ function Attachment:sync(family, is_out, min, report)
   for _, entry in ipairs(self.entries) do
     if entry.key.family == family then
       local function attempt()
-        local names <const> = {}
-        for i, hop in ipairs(entry.suspension.hops) do names[i] = self:gateway_of(hop) or "" end
-        return edit(self, entry, gateway_rules.hops_out(names, is_out, min))
+        return edit(self, entry, gateway_rules.hops_out(names_of(self, entry), is_out, min))
       end
       local done, message = attempt()
       if done == "changed" then

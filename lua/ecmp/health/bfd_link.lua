@@ -52,11 +52,13 @@ function M.new(config, gateways, netns)
   return self
 end
 
+local function next_time(one, now)
+  return now + bfd.pause(one.session, string.unpack("B", sys.random(1)) / 255)
+end
+
 local function send(one, packet, now)
   one.socket:control(one.via, packet)
-  if not packet.final then
-    one.next = now + bfd.pause(one.session, string.unpack("B", sys.random(1)) / 255)
-  end
+  if not packet.final then one.next = next_time(one, now) end
 end
 
 ---Sends what is due, and looks for peers that are silent.
@@ -85,6 +87,8 @@ function Link:drain(now)
       if one and one.via == address then
         local answer <const> = bfd.receive(one.session, packet, now)
         if answer then send(one, answer, now) end
+        -- The pace may have grown with this packet, and the peer counts by the new one at once.
+        one.next = math.min(one.next, next_time(one, now))
       end
       address, packet = incoming:receive()
     end

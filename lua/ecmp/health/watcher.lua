@@ -239,6 +239,9 @@ end
 local function decide_one(self, segment, name, g, now)
   local seen <const> = seen_of(segment, name, now)
   if not seen then return end
+  local session <const> = segment.bfd and segment.bfd:state(name)
+  self.status_due = self.status_due or session ~= g.session
+  g.session = session
   g.answers = not seen.missed
   if g.out and not is_calm(segment, g.family, now) then return end
   local known <const> = g.ever

@@ -7,15 +7,19 @@ PREFIX := /usr/local
 DESTDIR :=
 # libmnl elsewhere than where the compiler looks, such as /opt/mnl
 MNL_DIR :=
-# `make STATIC=1`: an executable with nothing but the kernel underneath
+# `make STATIC=1`: an executable with nothing but the kernel underneath; with POOLS=1 pools on etcd
+# are linked into it
 STATIC :=
+POOLS :=
 
 # what is needed to build and test, and what to work on it
 PACKAGES := gcc libc6-dev lua5.4 liblua5.4-dev libmnl-dev lua-cjson lua-cjson-dev lua-argparse \
 	lua-readline lua-busted iproute2 netbase tmux
 # what specs are skipped without
+# what pools on etcd are built with, where they are to be had
+POOL_PACKAGES := libnghttp2-dev libssl-dev
 PEER_PACKAGES := containernetworking-plugins iptables nftables golang-go golang-github-appc-cni-dev \
-	lua-luv lua-cqueues tmux zsh man-db debhelper lintian
+	lua-luv lua-cqueues tmux zsh man-db debhelper lintian etcd-server etcd-client openssl
 DEV_PACKAGES := lua-check clang clang-format clang-tidy cppcheck shellcheck lua-ldoc luarocks lua-yaml \
 	squashfs-tools
 
@@ -72,6 +76,21 @@ OBJECTS = $(patsubst csrc/%.c,$(OBJ)/%.o,$(1))
 C_MODULES := $(MODULES:%=$(B)/lua/5.4/ecmp/%.so)
 lua-modules: $(C_MODULES)
 
+# pools on etcd: a module beside the others, built where there is what it stands on
+POOL_SRC := $(sort $(wildcard csrc/pool/*.c))
+POOL_LIBS := -lnghttp2 -lssl -lcrypto
+HAVE_POOLS := $(shell printf '%s\n' '\#include <nghttp2/nghttp2.h>' '\#include <openssl/ssl.h>' | \
+	$(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
+POOL_MODULE := $(if $(HAVE_POOLS),$(B)/lua/5.4/ecmp_pool.so)
+lua-modules: $(POOL_MODULE)
+
+# it stays in memory once it is there: a thread that resolves a name may outlive its last user
+$(B)/lua/5.4/ecmp_pool.so: $(call OBJECTS,$(POOL_SRC))
+	@mkdir -p $(@D)
+	$(call say,LINK  $@)
+	$(Q)$(CC) -shared $(HARDEN_LINK) $(CFLAGS) -pthread -Wl,-z,nodelete -o $@.new $^ $(POOL_LIBS) && \
+		mv $@.new $@
+
 # a module is moved into place whole: somebody may be running the old one
 define module
 $(B)/lua/5.4/ecmp/$(1).so: $(call OBJECTS,$($(1)_SRC))
@@ -89,7 +108,8 @@ $(OBJ)/%.o: csrc/%.c $(OBJ)/how
 
 # --- the executable and its plugin links ---------------------------------------------------------
 
-PLUGINS := ecmp ecmp-ptp ecmp-bridge ecmp-macvlan ecmp-ipvlan ecmp-static ecmp-host-local ecmp-lua
+PLUGINS := ecmp ecmp-ptp ecmp-bridge ecmp-macvlan ecmp-ipvlan ecmp-static ecmp-host-local ecmp-pool \
+	ecmp-lua
 LINKS := $(PLUGINS:%=$(B)/cni/%)
 ARGPARSE := $(firstword $(wildcard $(LUA_SHARE:%=%/argparse.lua) /usr/share/lua/5.4/argparse.lua))
 MODULE_NAME = $(subst /,.,$(patsubst %/init,%,$(patsubst lua/%.lua,%,$(1))))
@@ -105,6 +125,10 @@ CJSON_LIB := -l:liblua5.4-cjson.a
 # a static executable can load none
 ifdef STATIC
 LATER += $(OBJ)/exe/dl.o
+ifdef POOLS
+LATER += $(call OBJECTS,csrc/exe/getaddrinfo.c $(POOL_SRC))
+STATIC_POOLS := -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=gethostbyname $(POOL_LIBS)
+endif
 LINKED := $(if $(HARDEN_LINK),-static-pie -Wl$(comma)-z$(comma)pack-relative-relocs,-static -no-pie) \
 	-Wl,-z,noseparate-code -Wl,--wrap=dlopen,--wrap=dlerror -Wl,-T,build-aux/static.ld
 LUA_LINKED := $(LUA_LIB) -lc
@@ -114,7 +138,7 @@ LINKED := -Wl,--as-needed -Wl,-z,pack-relative-relocs -Wl,--dynamic-list=build-a
 LUA_LINKED := -Wl,--whole-archive $(LUA_LIB) -Wl,--no-whole-archive
 endif
 LINKED += $(HARDEN_LINK) $(START) $(LUA_LINKED) $(LATER) $(CJSON_LIB) $(OBJ)/embedded.o \
-	$(if $(STATIC),-lm)
+	$(STATIC_POOLS) $(if $(STATIC),-lm)
 
 all: lua-modules $(B)/bin/ecmp $(LINKS)
 
@@ -202,8 +226,8 @@ spec: ## Runs the specs of FILE=spec/NAME_spec.lua; fails when the code does not
 	@$(RUN_FILE)
 
 # libcni is the library of the real runtimes; Debian packages its source
-peers: ## Installs what specs compare with or try where it is: stock plugins, libcni, event loops.
-	@sh build-aux/deps.sh $(PEER_PACKAGES)
+peers: ## Installs what specs compare with or try where it is: stock plugins, libcni, etcd.
+	@sh build-aux/deps.sh $(PEER_PACKAGES) $(POOL_PACKAGES)
 	@mkdir -p $(B)
 	cd spec/client && GO111MODULE=off GOPATH=/usr/share/gocode CGO_ENABLED=0 \
 		go build -trimpath -o $(CURDIR)/$(B)/client .
@@ -230,7 +254,7 @@ lint-c: all
 	cppcheck -q --std=c11 --enable=warning,performance,portability --error-exitcode=1 \
 		--inline-suppr $(CPPFLAGS) csrc
 	clang-format --dry-run -Werror $(C_SOURCES) $(C_HEADERS)
-	printf '%s\n' $(C_SOURCES) | xargs -n 1 -P 2 sh -c \
+	printf '%s\n' $(if $(HAVE_POOLS),$(C_SOURCES),$(filter-out csrc/pool/%,$(C_SOURCES))) | xargs -n 1 -P 2 sh -c \
 		'clang-tidy --quiet "$$1" -- -std=c11 $(CPPFLAGS) 2>/dev/null' tidy
 
 format: ## Lays out the C sources.
@@ -315,6 +339,7 @@ install: all ## Installs below PREFIX (/usr/local) and DESTDIR.
 		install -D -m 644 $(B)/lua/5.4/ecmp/$$module.so \
 			$(DESTDIR)$(PREFIX)/lib/lua/5.4/ecmp/$$module.so || exit 1; \
 	done
+	$(if $(POOL_MODULE),install -m 644 $(POOL_MODULE) $(DESTDIR)$(PREFIX)/lib/lua/5.4)
 	for file in $(LUA_SOURCES:lua/%=%); do \
 		install -D -m 644 lua/$$file $(DESTDIR)$(PREFIX)/share/lua/5.4/$$file || exit 1; \
 	done
@@ -380,5 +405,6 @@ help: ## Lists these targets.
 	@printf '%s\t%s\n' V=1 'shows the commands' B=DIR 'builds into DIR instead of build' \
 		STATIC=1 'links an executable with nothing but the kernel underneath' \
 		HARDEN= 'leaves out what hardens the C code' \
+		'STATIC=1 POOLS=1' 'the same with pools on etcd in it' \
 		MNL_DIR=DIR 'takes libmnl from DIR/include and DIR/lib' \
 		'PREFIX= DESTDIR=' 'where install puts things' | expand -t 18

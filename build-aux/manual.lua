@@ -33,6 +33,10 @@ local examples <const> = {
   ls = { { "ecmp ls --json", "every attachment of this node, for programs" } },
   check = { { "ecmp check pods/4f1c.../eth0", "one pod's interface" } },
   gc = { { "ecmp gc --network pods", "free the addresses of pods that are gone" } },
+  pool = { { "ecmp pool show pods.conflist", "who holds which address of the cluster's pool" },
+           { "ecmp pool free pods.conflist --node old --yes", "give up a node that is gone" },
+           { "ecmp pool import --dry-run /var/lib/cni/networks/pods pods.conflist",
+             "what of host-local's reservations would be taken over" } },
   install = { { "ecmp install /opt/cni/bin", "install the plugins" } },
   version = { { "ecmp version", "say which version this is" } },
 }

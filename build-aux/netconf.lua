@@ -122,6 +122,30 @@ local words <const> = {
     resolvConf = "file whose name servers go into the result",
     idempotent = "a second ADD gets the addresses of the first",
   },
+  ["ipam_pool"] = {
+    type = "`ecmp-pool`", routes = "routes to hand out",
+    ranges = "range sets, shared by all nodes; each gives one address",
+    subnet = "subnet of a range",
+    rangeStart = "first address to hand out; default the first of the subnet",
+    rangeEnd = "last address to hand out; default the last but broadcast",
+    gateway = "never handed out; default the subnet's first address",
+    dataDir = "where a node notes what etcd has not heard of yet; default /var/lib/cni/ecmp-pool",
+    resolvConf = "file whose name servers go into the result",
+    idempotent = "a second ADD gets the addresses of the first",
+    store = "where the addresses are kept (docs/pools.md)",
+  },
+  store = {
+    etcd = "endpoints of etcd, asked in turn: `https://HOST:PORT`, on the loopback `http://`, or "
+      .. "`unix:///PATH`",
+    directory = "a directory of this machine instead, for trying out",
+    prefix = "what all keys begin with; default `/ecmp/v1`",
+    ca = "certificates of the authority that signed etcd's; default the system's",
+    cert = "client certificate; its common name is the user of etcd",
+    key = "its key, for the owner's eyes alone",
+    node = "name of this node, one machine's alone; default the host's name",
+    timeout = "seconds that a verb waits for etcd; default 10, DEL never more than 2",
+    block = "addresses of the block that a node tries first; default 64",
+  },
   bridge = {
     bridge = "name of the bridge; default `cni0`",
     isGateway = "give the bridge the gateway's address",
@@ -187,7 +211,7 @@ end
 
 -- Objects inside objects have words of their own where a place is named for them.
 local inner <const> = {
-  health = "health",
+  health = "health", store = "store",
   multipath = "multipath", dns = "dns", routes = "route", addroutes = "route", delroutes = "route",
   policyRules = "policy_rule", nexthops = "hop", vlanTrunk = "trunk",
 }
@@ -242,6 +266,14 @@ local function ipam_host_local()
   return annotate(one, "ipam_host-local")
 end
 
+local function ipam_pool()
+  local one <const> = pool.describe()
+  one.properties.type, one.properties.routes = copy(STRING), schema.describe(route.list)
+  one.properties.store = schema.describe(require("ecmp.plugin.pool.config").store_fields)
+  one.required = { "store" }
+  return annotate(one, "ipam_pool")
+end
+
 -- The types with a check of their own keys, and the one that reads two keys by itself.
 local function plugin_keys()
   local parts <const> = {}
@@ -284,9 +316,11 @@ local function definitions()
   parts.common = annotate(schema.describe(require("ecmp.flow.netconf").fields), "common")
   parts.top, parts.list = top(), list()
   parts.ipam_static, parts["ipam_host-local"] = ipam_static(), ipam_host_local()
+  parts.ipam_pool = ipam_pool()
   parts.common.properties.ipam.allOf = {
     when_type({ "ecmp-static", "static" }, "ipam_static"),
     when_type({ "ecmp-host-local", "host-local" }, "ipam_host-local"),
+    when_type({ "ecmp-pool" }, "ipam_pool"),
   }
   check_unused()
   return parts
@@ -379,6 +413,8 @@ listed belong to others and are left alone.]]
   write_table("`ipam` of `ecmp-static`", parts.ipam_static)
   write_table("An address of `ecmp-static`", parts.ipam_static.properties.addresses.items)
   write_table("`ipam` of `ecmp-host-local`", parts["ipam_host-local"])
+  write_table("`ipam` of `ecmp-pool`", parts.ipam_pool)
+  write_table("`store` of `ecmp-pool`", parts.ipam_pool.properties.store)
 end
 
 if arg and arg[1] == "md" then

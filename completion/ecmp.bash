@@ -49,6 +49,36 @@ _ecmp() {
                 opts="$opts -h --help --ifname --args --ipam-result --json"
                 break
                 ;;
+            pool)
+                cmd="pool"
+                opts="$opts -h --help"
+                args=("${args[@]:1}")
+                for arg in "${args[@]}"; do
+                    case "$arg" in
+                        show)
+                            cmd="$cmd show"
+                            opts="$opts -h --help --json"
+                            break
+                            ;;
+                        free)
+                            cmd="$cmd free"
+                            opts="$opts -h --help --node --yes"
+                            break
+                            ;;
+                        import)
+                            cmd="$cmd import"
+                            opts="$opts -h --help --dry-run"
+                            break
+                            ;;
+                        reclaim)
+                            cmd="$cmd reclaim"
+                            opts="$opts -h --help --cache-dir"
+                            break
+                            ;;
+                    esac
+                done
+                break
+                ;;
             repl)
                 cmd="repl"
                 opts="$opts -h --help --netns --host --batch --echo"
@@ -172,6 +202,27 @@ _ecmp() {
                     return 0
                     ;;
                 --ipam-result)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+        'pool')
+            COMPREPLY=($(compgen -W "show free import reclaim" -- "$cur"))
+            ;;
+        'pool free')
+            case "$prev" in
+                --node)
+                    COMPREPLY=($(compgen -f -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+        'pool reclaim')
+            case "$prev" in
+                --cache-dir)
                     COMPREPLY=($(compgen -f -- "$cur"))
                     return 0
                     ;;

@@ -40,6 +40,8 @@ int luaopen_ecmp_ip(lua_State *L);
 int luaopen_ecmp_rtnl(lua_State *L);
 int luaopen_ecmp_sandbox_process(lua_State *L);
 int luaopen_ecmp_sys(lua_State *L);
+/* linked in by `make STATIC=1 POOLS=1` alone; elsewhere it is a file of its own */
+__attribute__((weak)) int luaopen_ecmp_pool(lua_State *L);
 
 /* ecmp.build: what `ecmp version` tells of this executable */
 static int open_build(lua_State *L)
@@ -101,6 +103,10 @@ static void add_modules(lua_State *L)
 {
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
 	luaL_setfuncs(L, c_modules, 0);
+	if (luaopen_ecmp_pool) {
+		lua_pushcfunction(L, luaopen_ecmp_pool);
+		lua_setfield(L, -2, "ecmp_pool");
+	}
 	lua_getglobal(L, "package");
 	lua_getfield(L, -1, "searchers");
 	for (lua_Integer i = luaL_len(L, -1); i >= 2; i--) {

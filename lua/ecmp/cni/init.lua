@@ -102,7 +102,7 @@ end
 local provided <const> = {}
 
 ---Makes a plugin known that others may run in this process. Who starts the process does so.
----@param plugin string the type, without a prefix
+---@param plugin string the type, without a prefix where it goes by that, too
 ---@param load fun(): table returns its verbs
 function M.provide(plugin, load)
   provided[plugin] = load

@@ -64,7 +64,7 @@ local function read_entry(path)
   local id <const>, ifname <const> = json.get(entry, "containerId"), json.get(entry, "ifName")
   if type(id) ~= "string" or type(ifname) ~= "string" then return nil end
   return { containerid = id, ifname = ifname, network = json.get(entry, "networkName"),
-    netns = namespace_of(entry, ifname) }
+    netns = namespace_of(entry, ifname), ips = json.get(json.get(entry, "result"), "ips") }
 end
 
 ---Reads the runtime's cache for one network.

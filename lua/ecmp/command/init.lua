@@ -112,4 +112,7 @@ function M.run(argv)
   return perform(by_name[args.command], args)
 end
 
+-- Not everybody has a cluster: it comes last in `--help`.
+table.insert(M.names, "pool")
+
 return M

@@ -17,6 +17,7 @@ local types <const> = {
   ipvlan = { reference = true },
   static = { reference = true },
   ["host-local"] = { reference = true },
+  pool = {},
   ["route-override"] = { reference = true, module = "ecmp" },
 }
 
@@ -46,7 +47,8 @@ function M.plugin(name)
   }
 end
 
-for _, name in ipairs { "static", "host-local" } do
+-- Only the reference plugins' names stand for ours without the prefix.
+for _, name in ipairs { "static", "host-local", "ecmp-pool" } do
   cni.provide(name, function() return require(M.plugin(name).module) end)
 end
 

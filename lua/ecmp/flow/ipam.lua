@@ -15,7 +15,7 @@ local M = {}
 ---@return string plugin the type without the prefix
 function M.own(kind)
   local plugin <const> = kind:gsub("^ecmp%-", "")
-  return cni.provided(plugin), plugin
+  return cni.provided(kind) or cni.provided(plugin), plugin
 end
 
 -- Plugins that ask for addresses themselves.
@@ -64,10 +64,10 @@ local function preview(state, kind)
   if state.ipam_result then return state.ipam_result end
   local ok <const>, message <const>, code <const> = refuse_interface_plugin(kind)
   if not ok then return nil, message, code end
-  local verbs <const> = M.own(kind)
+  local verbs <const>, plugin <const> = M.own(kind)
   -- A plugin that keeps no books has nothing to reserve.
   local look <const> = verbs and (verbs.peek or kind:find("static$") and verbs.add)
-  if look then return look(call_by_name(state.call, kind)) end
+  if look then return cni.invoke({ add = look }, call_by_name(state.call, kind), "ADD", plugin) end
   return nil, ("ipam.type: what '%s' would hand out cannot be known without asking it; "
     .. "give its result with --ipam-result"):format(kind), 7
 end

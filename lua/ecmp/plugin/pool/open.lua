@@ -1,0 +1,103 @@
+---Opens the store that a configuration of ecmp-pool names.
+local State <const> = require "ecmp.store.etcd.state"
+local candidates = require "ecmp.store.etcd.candidates"
+local config = require "ecmp.plugin.pool.config"
+local errors = require "ecmp.cni.errors"
+local ip = require "ecmp.ip"
+local json = require "ecmp.json"
+local sha512 = require "ecmp.netfilter.sha512"
+local sys = require "ecmp.sys"
+
+local M = {}
+
+local MISTAKE <const> = errors.codes.config
+local MODULE <const> = "ecmp_pool"
+
+-- The module --------------------------------------------------------------------------------------
+
+-- Beside the executable, or where its Lua modules were built or installed.
+local PLACES <const> = { "%s/ecmp_pool.so", "%s/../lua/5.4/ecmp_pool.so",
+  "%s/../lib/lua/5.4/ecmp_pool.so" }
+
+local function load_near_executable()
+  local program <const> = sys.readlink "/proc/self/exe"
+  local directory <const> = program and program:match("^(.*)/")
+  for _, place in ipairs(directory and PLACES or {}) do
+    local path <const> = place:format(directory)
+    local open <const> = sys.stat(path) and package.loadlib(path, "luaopen_ecmp_pool")
+    if open then return open(MODULE) end
+  end
+end
+
+---The module in C that speaks HTTP/2.
+---@return table? module, string? message, integer? code  nil, why not, 7
+function M.transport()
+  local module = not package.preload[MODULE] and load_near_executable()
+  if module then return module end
+  local found <const>, other <const> = pcall(require, MODULE)
+  if found then return other end
+  return nil, "ipam.type: this build has no pools", MISTAKE
+end
+
+-- This machine ------------------------------------------------------------------------------------
+
+-- Where no machine id is to be had, one by chance that stays on disk.
+local function own_id(directory)
+  local path <const> = directory .. "/machine"
+  local id <const> = sys.read(path, 64)
+  if id and #id == 32 then return id end
+  local made <const> = (sys.random(16):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
+  sys.mkdir(directory, tonumber("700", 8))
+  sys.create(path, made, tonumber("600", 8))
+  return sys.read(path, 64) or made
+end
+
+---What tells this machine from another: made of its machine id, which itself is nobody's business.
+---@param directory string where one is kept if the machine has none
+---@return string
+function M.machine(directory)
+  local id <const> = (sys.read("/etc/machine-id", 64) or ""):match("^%x+")
+  return sha512("ecmp-pool:" .. (id or own_id(directory))):sub(1, 32)
+end
+
+-- Stores ------------------------------------------------------------------------------------------
+
+-- How host-local keeps a directory.
+local function keeper()
+  return {
+    store = require "ecmp.plugin.host-local.store",
+    reserve = require "ecmp.plugin.host-local.reserve",
+    parse = ip.parse, size = candidates.usable,
+  }
+end
+
+---What a node keeps on its disk about a network, whatever is wrong with the rest.
+---@param conf table
+---@return table state
+function M.state(conf)
+  return State.new(config.directory(conf), json.get(conf, "name"))
+end
+
+---Opens the store of a configuration.
+---@param settings table of `config.store`
+---@param conf table
+---@param timeout? number seconds, in place of the configured ones where that is less
+---@param passes? integer how often each endpoint is asked; until the time is up when left out
+---@return table? store, string? message, integer? code
+function M.store(settings, conf, timeout, passes)
+  local network <const> = json.get(conf, "name")
+  if settings.directory then
+    return require("ecmp.store.directory").open(keeper(), settings.directory, network)
+  end
+  local transport <const>, message <const>, code <const> = M.transport()
+  if not transport then return nil, message, code end
+  local directory <const> = config.directory(conf)
+  return require("ecmp.store.etcd").open {
+    transport = transport, endpoints = settings.endpoints, prefix = settings.prefix,
+    network = network, node = settings.node, machine = M.machine(directory),
+    directory = directory, timeout = math.min(timeout or settings.timeout, settings.timeout),
+    block = settings.block, passes = passes,
+  }
+end
+
+return M

@@ -55,7 +55,7 @@ C_HEADERS := $(sort $(wildcard csrc/*/*.h csrc/*/*/*.h))
 SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard debian/tests/*)) \
 	$(wildcard deploy/*/*.sh) $(wildcard spec/client/*.sh) .ci/run
 
-.PHONY: all lua-modules needs deps demo shell test test-long spec lint lint-tools lint-lua lint-shell lint-rock \
+.PHONY: all lua-modules needs deps demo pool-demo shell test test-long spec lint lint-tools lint-lua lint-shell lint-rock \
 	peers test-clients lint-c format docs bench asan soak fuzz install dist \
 	netconf manual compile-commands deb deb-test fresh-test rock rockspec env clean help
 all: ## Builds everything into build/.
@@ -190,6 +190,11 @@ deps: ## Installs the Debian packages that are missing; the only step that needs
 demo: needs ## Shows the main job on a real config, in a scratch namespace.
 	@$(MAKE) --no-print-directory -s all
 	@sh build-aux/sandbox.sh $(B)/bin/ecmp run examples/demo.lua
+
+pool-demo: needs ## Shows a pool of a cluster: three members of etcd, four nodes, sixty pods at once.
+	@sh build-aux/deps.sh $(POOL_PACKAGES) etcd-server openssl
+	@$(MAKE) --no-print-directory -s all
+	@sh build-aux/sandbox.sh $(B)/bin/ecmp run examples/pool-demo.lua
 
 # for make itself, should somebody call it there, it is a beginning anew
 shell: needs ## Opens a shell in a scratch network, with this checkout's `ecmp` at hand.

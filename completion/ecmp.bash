@@ -129,7 +129,7 @@ _ecmp() {
 
     case "$cmd" in
         '')
-            COMPREPLY=($(compgen -W "apply check gc install lint ls monitor plan repl rule run show spread version watch" -- "$cur"))
+            COMPREPLY=($(compgen -W "apply check gc install lint ls monitor plan pool repl rule run show spread version watch" -- "$cur"))
             ;;
         'apply')
             case "$prev" in

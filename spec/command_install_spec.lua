@@ -61,7 +61,10 @@ describe("ecmp install", function()
     for _, name in ipairs(links) do
       assert.equal("ecmp", sys.readlink(target .. "/" .. name))
     end
-    assert.equal(#links + 2, #sys.list(target)) -- with the executable, and the lock
+    -- with the executable and the lock, and the module for pools where it was built
+    local module <const> = sys.read(helper.build .. "/lua/5.4/ecmp_pool.so")
+    assert.equal(module, sys.read(target .. "/ecmp_pool.so"))
+    assert.equal(#links + 2 + (module and 1 or 0), #sys.list(target))
     local outcome <const> =
       sys.spawn { argv = { target .. "/ecmp-static" }, env = { "CNI_COMMAND=VERSION" } }
     assert.matches('"supportedVersions"', outcome.stdout)

@@ -191,14 +191,28 @@ describe("pools of a cluster #netns #etcd", function()
   end)
 
   describe("on one member", function()
+    -- A proxy on port 2479 that loses answers (spec/proxy.c); it listens when this returns.
+    local function start_proxy(limit)
+      local program <const> = dir .. "/proxy"
+      if not sys.lstat(program) then etcd.sh(("${CC:-gcc} -o %s spec/proxy.c"):format(program)) end
+      local proxy <const> = assert(sys.spawn { detach = true,
+        argv = { program, "2479", "2379", tostring(limit) } })
+      helper.eventually(function()
+        return assert(sys.read "/proc/net/tcp"):find(":09AF 00000000:0000 0A", 1, true)
+      end)
+      return proxy
+    end
+
     -- An ADD that gets no answer, a DEL that finds nothing, and only then the ADD's request served.
     local function late_commit(nodes, id, stop, go_on)
       local node <const> = nodes[1]
       stop()
       run(nodes, "ADD", function() return { id } end)
       assert.equal(11, outcomes(node)[1].code)
+      local conf <const> = node.conf
+      node.conf = sys.lstat(conf .. "-away") and conf .. "-away" or conf
       run(nodes, "DEL", function() return { id } end)
-      node.ids = { id }
+      node.conf, node.ids = conf, { id }
       assert_dels(nodes, id)
       go_on()
       cluster:wait()
@@ -208,15 +222,13 @@ describe("pools of a cluster #netns #etcd", function()
 
     it_etcd("lose nothing when answers are lost after the commit", function()
       cluster = etcd.cluster()
-      etcd.sh(("${CC:-gcc} -o %s/proxy spec/proxy.c"):format(dir))
       local proxy
       local function through(limit)
         if proxy then
           sys.kill(proxy.pid, "KILL")
           helper.eventually(function() return is_over(proxy.pid) end)
         end
-        proxy = assert(sys.spawn { detach = true,
-          argv = { dir .. "/proxy", "2479", "2379", tostring(limit) } })
+        proxy = start_proxy(limit)
       end
       for r = 1, etcd.rounds(6) do
         -- from "not a byte" to "all but the end"
@@ -240,11 +252,12 @@ describe("pools of a cluster #netns #etcd", function()
 
     it_etcd("leak nothing of a request that was held up on the way for longer than that", function()
       cluster = etcd.cluster()
-      etcd.sh(("${CC:-gcc} -o %s/proxy spec/proxy.c"):format(dir))
-      local proxy <const> = assert(sys.spawn { detach = true, argv = { dir .. "/proxy", "2479",
-        "2379", "-1" } })
+      local proxy <const> = start_proxy(-1)
       local nodes <const> = nodes_of(cluster, dir, 1,
         { timeout = 1, etcd = { "http://127.0.0.1:2479" } })
+      -- what DEL sends must not overtake the ADD's request: it finds nobody
+      local conf <const> = assert(sys.read(nodes[1].conf))
+      assert(sys.create(nodes[1].conf .. "-away", (conf:gsub("2479", "1"))))
       for r = 1, etcd.rounds(3) do
         late_commit(nodes, "c" .. r, function() sys.kill(proxy.pid, "STOP") end, function()
           sys.kill(proxy.pid, "CONT")
@@ -278,9 +291,7 @@ describe("pools of a cluster #netns #etcd", function()
 
     it_etcd("find again by the attachment's key what an answer was lost of: calico #5203", function()
       cluster = etcd.cluster()
-      etcd.sh(("${CC:-gcc} -o %s/proxy spec/proxy.c"):format(dir))
-      local proxy <const> = assert(sys.spawn { detach = true, argv = { dir .. "/proxy", "2479",
-        "2379", "60" } })
+      local proxy <const> = start_proxy(60)
       local nodes <const> = nodes_of(cluster, dir, 1, { etcd = { "http://127.0.0.1:2479" } })
       run(nodes, "ADD", function() return { "c1" } end)
       sys.kill(proxy.pid, "KILL")

@@ -13,12 +13,12 @@ local command <const> = arg[2]
 
 for i = 3, #arg do
   local began <const> = sys.monotonic()
-  local result <const>, err <const> = cni.perform(pool, {
+  local result <const>, _ <const>, code <const> = cni.invoke(pool, {
     command = command, conf = conf, containerid = arg[i], ifname = "eth0", args_text = "",
     version = "1.1.0",
   })
   local address <const> = type(result) == "table" and result.ips and result.ips[1].address or "-"
-  io.stdout:write(("%s %s %d %.3f %s\n"):format(command, arg[i], err and err.code or 0,
+  io.stdout:write(("%s %s %d %.3f %s\n"):format(command, arg[i], code or 0,
     sys.monotonic() - began, address))
   io.stdout:flush()
 end

@@ -75,8 +75,10 @@ int main(int argc, char **argv)
 	for (long turn = 0;; turn++) {
 		int client = accept(listener, NULL, NULL);
 
-		if (client >= 0 && fork() == 0)
+		if (client >= 0 && fork() == 0) {
+			close(listener);
 			serve(client, argv[2], turn % 2 == 0 ? atol(argv[3]) : -1);
+		}
 		close(client);
 	}
 }

@@ -5,7 +5,8 @@
 local M = { name = "version", summary = "say which version this is" }
 
 function M.setup(parser)
-  parser:flag("--json", "print JSON, with the commit, the libraries and whether it is static")
+  parser:flag("--json", "print JSON, with the commit, the libraries, whether it is static and has "
+    .. "pools")
 end
 
 ---@param args table as `setup` asked for
@@ -17,7 +18,8 @@ function M.run(args)
     local build <const> = inside and inside() or {}
     print(require("ecmp.json").encode { version = version, commit = build.commit,
       lua = build.lua or _VERSION:match "%S+$", cjson = require("cjson")._VERSION,
-      libc = build.libc, static = build.static, cni = cni })
+      libc = build.libc, static = build.static, cni = cni,
+      pools = require("ecmp.plugin.pool.open").transport() ~= nil })
     return 0
   end
   print("ecmp " .. version)

@@ -4,6 +4,7 @@
 -- What is being executed is never written to. The executable comes first, then what leads to it.
 local files = require "ecmp.command.install.files"
 local json = require "ecmp.json"
+local pool = require "ecmp.plugin.pool.open"
 local programs = require "ecmp.command.programs"
 local sys = require "ecmp.sys"
 
@@ -118,11 +119,25 @@ local function put_replaced(dir, args)
   return true
 end
 
+-- The module that pools on etcd need goes beside the executable, where this one has it.
+local function put_module(dir, args)
+  local source <const> = pool.module_file()
+  if not source then return true end
+  local text <const>, message <const> = sys.read(source)
+  if not text then return nil, message end
+  local done <const>, why <const> = files.put_file(("%s/%s"):format(dir, pool.FILE), text)
+  if not done then return nil, why end
+  report(args, pool.FILE, done)
+  return true
+end
+
 local function put_all(dir, args)
   files.sweep(dir)
   local done, message = put_program(dir, args)
   if not done then return nil, message end
   report(args, files.PROGRAM, done)
+  done, message = put_module(dir, args)
+  if not done then return nil, message end
   for _, name in ipairs(files.links()) do
     done, message = files.put_link(dir, name)
     if not done then return nil, message end
@@ -174,6 +189,7 @@ local function restore(dir, args)
     if not done then return nil, message end
     report(args, name, done)
   end
+  sys.unlink(("%s/%s"):format(dir, pool.FILE))
   files.forget(dir)
   return sys.fsync(dir)
 end

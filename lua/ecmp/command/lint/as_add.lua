@@ -42,7 +42,7 @@ local function handed_out(program, conf, call)
   local given, message
   if program.type == "static" then
     given, message = cni.invoke(require(program.module), call, "ADD", program.type)
-  elseif program.type == "host-local" then
+  elseif program.type == "host-local" or program.type == "pool" then
     given, message = from_ranges(conf)
   end
   if not given then return nil, message end

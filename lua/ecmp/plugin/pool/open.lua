@@ -13,20 +13,30 @@ local M = {}
 local MISTAKE <const> = errors.codes.config
 local MODULE <const> = "ecmp_pool"
 
+---The module's file.
+M.FILE = MODULE .. ".so"
+
 -- The module --------------------------------------------------------------------------------------
 
 -- Beside the executable, or where its Lua modules were built or installed.
 local PLACES <const> = { "%s/ecmp_pool.so", "%s/../lua/5.4/ecmp_pool.so",
   "%s/../lib/lua/5.4/ecmp_pool.so" }
 
-local function load_near_executable()
+---The module's file beside the running executable, where there is one.
+---@return string? path
+function M.module_file()
   local program <const> = sys.readlink "/proc/self/exe"
   local directory <const> = program and program:match("^(.*)/")
   for _, place in ipairs(directory and PLACES or {}) do
     local path <const> = place:format(directory)
-    local open <const> = sys.stat(path) and package.loadlib(path, "luaopen_ecmp_pool")
-    if open then return open(MODULE) end
+    if sys.stat(path) then return path end
   end
+end
+
+local function load_near_executable()
+  local path <const> = M.module_file()
+  local open <const> = path and package.loadlib(path, "luaopen_ecmp_pool")
+  return open and open(MODULE)
 end
 
 ---The module in C that speaks HTTP/2.

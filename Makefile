@@ -108,8 +108,8 @@ $(OBJ)/%.o: csrc/%.c $(OBJ)/how
 
 # --- the executable and its plugin links ---------------------------------------------------------
 
-PLUGINS := ecmp ecmp-ptp ecmp-bridge ecmp-macvlan ecmp-ipvlan ecmp-static ecmp-host-local ecmp-pool \
-	ecmp-lua
+PLUGINS := ecmp ecmp-ptp ecmp-bridge ecmp-macvlan ecmp-ipvlan ecmp-loopback ecmp-static \
+	ecmp-host-local ecmp-pool ecmp-lua
 LINKS := $(PLUGINS:%=$(B)/cni/%)
 ARGPARSE := $(firstword $(wildcard $(LUA_SHARE:%=%/argparse.lua) /usr/share/lua/5.4/argparse.lua))
 MODULE_NAME = $(subst /,.,$(patsubst %/init,%,$(patsubst lua/%.lua,%,$(1))))

@@ -304,6 +304,7 @@ build = {
     ["ecmp.plugin.host-local.resolv"] = "lua/ecmp/plugin/host-local/resolv.lua",
     ["ecmp.plugin.host-local.store"] = "lua/ecmp/plugin/host-local/store.lua",
     ["ecmp.plugin.ipvlan"] = "lua/ecmp/plugin/ipvlan.lua",
+    ["ecmp.plugin.loopback"] = "lua/ecmp/plugin/loopback.lua",
     ["ecmp.plugin.lua"] = "lua/ecmp/plugin/lua.lua",
     ["ecmp.plugin.macvlan"] = "lua/ecmp/plugin/macvlan.lua",
     ["ecmp.plugin.masquerade"] = "lua/ecmp/plugin/masquerade.lua",

@@ -55,8 +55,8 @@ describe("ecmp install", function()
     assert.matches("/cni/ecmp: installed\n", out)
     assert.equal(sys.read(PROGRAM), sys.read(target .. "/ecmp"))
     assert.equal(493, sys.stat(target .. "/ecmp").mode)
-    local links <const> = { "ecmp-bridge", "ecmp-host-local", "ecmp-ipvlan", "ecmp-lua",
-      "ecmp-macvlan", "ecmp-pool", "ecmp-ptp", "ecmp-static" }
+    local links <const> = { "ecmp-bridge", "ecmp-host-local", "ecmp-ipvlan", "ecmp-loopback",
+      "ecmp-lua", "ecmp-macvlan", "ecmp-pool", "ecmp-ptp", "ecmp-static" }
     assert.same(links, install.links())
     for _, name in ipairs(links) do
       assert.equal("ecmp", sys.readlink(target .. "/" .. name))

@@ -15,6 +15,7 @@ local types <const> = {
   bridge = { reference = true },
   macvlan = { reference = true },
   ipvlan = { reference = true },
+  loopback = { reference = true },
   static = { reference = true },
   ["host-local"] = { reference = true },
   pool = {},

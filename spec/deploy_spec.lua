@@ -22,7 +22,8 @@ end
 
 local ROUTERS <const>, DAEMONSET <const> =
   "deploy/kubernetes/routers.yaml", "deploy/kubernetes/daemonset.yaml"
-local WATCH <const> = "deploy/kubernetes/watch.yaml"
+local WATCH <const>, UNINSTALL <const> =
+  "deploy/kubernetes/watch.yaml", "deploy/kubernetes/uninstall.yaml"
 
 local function when_yaml(name, test)
   it(name, has_yaml and test or function() pending "lua-yaml is not installed" end)
@@ -59,13 +60,13 @@ describe("deploy/kubernetes", function()
 
   when_yaml("has only documents that Kubernetes takes", function()
     local count = 0
-    for _, path in ipairs { ROUTERS, DAEMONSET, WATCH } do
+    for _, path in ipairs { ROUTERS, DAEMONSET, WATCH, UNINSTALL } do
       for _, document in ipairs(documents(path)) do
         assert.is_nil(wrong(document))
         count = count + 1
       end
     end
-    assert.equal(6, count)
+    assert.equal(7, count)
     local misspelt <const> = find(DAEMONSET, "DaemonSet")
     misspelt.spec.template.spec.initContainers[1].volumeMount = {}
     assert.matches("volumeMount", wrong(misspelt))
@@ -149,25 +150,56 @@ describe("deploy/kubernetes", function()
     assert.equal("", err)
   end)
 
-  when_yaml("copies rule scripts whole, and again only when they have changed", function()
-    local script <const> = find(DAEMONSET, "DaemonSet").spec.template.spec.containers[1].command[3]
+  -- One round of a container's script, in directories of the spec's own.
+  local function round(command)
+    local once <const> = command[3]:gsub("/rules/", dir .. "/rules/")
+      :gsub("/host/etc/cni/ecmp", dir .. "/host"):gsub("sleep 30 & wait %$!", "exit 0")
+    local run <const> = assert(sys.spawn { argv = { command[1], command[2], once }, timeout = 20,
+      stderr = "capture" })
+    assert.equal(0, run.status, run.stderr)
+    return run.stdout .. run.stderr
+  end
+
+  when_yaml("copies rule scripts whole, again only when they have changed, and takes them away", function()
+    local command <const> = find(DAEMONSET, "DaemonSet").spec.template.spec.containers[1].command
     assert(sys.mkdir(dir .. "/rules", tonumber("755", 8)))
     assert(sys.mkdir(dir .. "/host", tonumber("755", 8)))
+    assert(sys.create(dir .. "/host/own.lua", "return {}"))
+    assert.equal("", round(command)) -- with a ConfigMap that is empty
     for name, text in pairs(find(DAEMONSET, "ConfigMap").data) do
       assert(sys.create(("%s/rules/%s"):format(dir, name), text))
     end
-    local once <const> = script:gsub("/rules/", dir .. "/rules/")
-      :gsub("/host/etc/cni/ecmp", dir .. "/host"):gsub("sleep 30 & wait %$!", "exit 0")
-    local outputs <const> = {}
-    for i = 1, 2 do
-      local run <const> = assert(sys.spawn { argv = { "/bin/sh", "-euc", once }, timeout = 20 })
-      assert.equal(0, run.status)
-      outputs[i] = run.stdout
-    end
-    assert.same({ "installed rack-weights.lua\n", "" }, outputs)
-    assert.same({ "rack-weights.lua" }, sys.list(dir .. "/host"))
+    assert.equal("installed rack-weights.lua\n", round(command))
+    assert.equal("", round(command))
     local status <const>, _, err <const> = ecmp("rule", "check", dir .. "/host/rack-weights.lua")
     assert.equal(0, status, err)
+    assert(sys.rename(dir .. "/rules/rack-weights.lua", dir .. "/rules/other.lua"))
+    assert.equal("installed other.lua\nremoved rack-weights.lua\n", round(command))
+    local there <const> = sys.list(dir .. "/host")
+    table.sort(there)
+    assert.same({ ".copied", "other.lua", "own.lua" }, there)
+    -- And all of them go with the rest.
+    round(find(UNINSTALL, "DaemonSet").spec.template.spec.initContainers[2].command)
+    assert.same({ "own.lua" }, sys.list(dir .. "/host"))
+  end)
+
+  when_yaml("runs where the image does, and takes away what it brought", function()
+    for _, path in ipairs { DAEMONSET, UNINSTALL } do
+      local pod <const> = find(path, "DaemonSet").spec.template.spec
+      assert.same({ ["kubernetes.io/os"] = "linux", ["kubernetes.io/arch"] = "amd64" },
+        pod.nodeSelector)
+      assert.equal("spc_t", pod.securityContext.seLinuxOptions.type)
+      assert.equal(find(DAEMONSET, "DaemonSet").spec.template.spec.volumes[1].hostPath.path,
+        pod.volumes[1].hostPath.path)
+    end
+    local restore <const> = find(UNINSTALL, "DaemonSet").spec.template.spec.initContainers[1]
+    assert.same({ "install", "--restore", restore.volumeMounts[1].mountPath }, restore.args)
+  end)
+
+  it("builds the image from sources alone", function()
+    local ignored <const> = {}
+    for line in assert(sys.read ".dockerignore"):gmatch "[^\n]+" do ignored[line] = true end
+    for _, name in ipairs { "build", "dist", ".git" } do assert.is_true(ignored[name], name) end
   end)
 end)
 
@@ -197,7 +229,7 @@ describe("deploy/systemd-sysext", function()
     end
     assert.matches("^ID=_any\nARCHITECTURE=[%w%-]+\n$",
       sys.read(usr .. "/lib/extension-release.d/extension-release.ecmp"))
-    assert.matches("no dynamic section", shell(("readelf -d %s/bin/ecmp"):format(usr)).stdout)
+    assert.is_nil(shell(("readelf -d %s/bin/ecmp"):format(usr)).stdout:find("NEEDED", 1, true))
     local again <const> = shell [[deploy/systemd-sysext/build.sh "$1/extensions/ecmp"]]
     assert.equal(1, again.status)
     assert.matches("exists already\n$", again.stderr)

@@ -244,6 +244,7 @@ build = {
     ["ecmp.health.detector"] = "lua/ecmp/health/detector.lua",
     ["ecmp.health.gateway"] = "lua/ecmp/health/gateway.lua",
     ["ecmp.health.kernel"] = "lua/ecmp/health/kernel.lua",
+    ["ecmp.health.metrics"] = "lua/ecmp/health/metrics.lua",
     ["ecmp.health.state"] = "lua/ecmp/health/state.lua",
     ["ecmp.health.vantage"] = "lua/ecmp/health/vantage.lua",
     ["ecmp.health.watcher"] = "lua/ecmp/health/watcher.lua",

@@ -129,6 +129,22 @@ describe("stand-ins", function()
     end)
   end
 
+  it("are done without where they would not fit: the others' places grow, and shrink again", function()
+    for _, weights in ipairs { { 1, 2, 3 }, { 256, 255, 253, 251 }, { 5, 1, 1 } } do
+      local whole <const> = standin.places(weights)
+      for hop = 1, #weights do
+        local places <const> = standin.remove(whole, hop)
+        assert.is_true(standin.is_out(places, hop))
+        assert.equal(#weights - 1, standin.count(places))
+        local sums <const> = shares(places)
+        assert.is_nil(sums[hop])
+        local again <const> = standin.resume(places, hop)
+        assert.same(standin.entries(whole), standin.entries(again))
+      end
+    end
+    assert.is_nil(standin.remove(standin.remove(standin.places { 1, 1 }, 1), 2))
+  end)
+
   it("change nothing that was given to them", function()
     local places <const> = standin.places { 1, 2, 3 }
     local one <const> = standin.suspend(places, 1)

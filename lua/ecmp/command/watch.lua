@@ -225,9 +225,13 @@ local function sweep(list)
   end
 end
 
+-- What a round of probes leaves is collected before it doubles what the watcher takes.
+local PAUSE <const> = 120 -- percent
+
 ---@param args table as `setup` asked for
 ---@return integer? status, string? message
 function M.run(args)
+  collectgarbage("incremental", PAUSE)
   if args.status then return print_status(args) end
   local source <const>, message <const> = source_of(args)
   if not source then return nil, message end

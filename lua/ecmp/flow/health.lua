@@ -153,6 +153,15 @@ local function by_group(steps, routes)
   return objects, list
 end
 
+-- What many records say alike, once.
+local shared <const> = setmetatable({}, { __mode = "v" })
+
+local function share(value)
+  local text <const> = json.encode(value)
+  shared[text] = shared[text] or value
+  return shared[text], text
+end
+
 ---What of a record is to be watched.
 ---@param path string of the record
 ---@param was table
@@ -164,15 +173,16 @@ function M.describe(path, was)
     conf = type(given) == "table" and M.field(given, "health") or conf
   end
   if not conf or not was.netns then return nil end
-  local health <const> = M.with_defaults(conf)
+  local health <const>, config_text <const> = share(M.with_defaults(conf))
   local keys <const>, routes <const> = multipath(was.steps)
   if #keys == 0 then return nil end
   local place <const> = health.scope == "segment" and segment_of(was.steps)
   local objects <const>, listed <const> = by_group(was.steps, routes)
   return {
-    name = file_of(path), network = was.network, netns = was.netns, dev = was.ifname, keys = keys,
+    name = file_of(path), network = was.network, netns = was.netns, dev = was.ifname,
+    keys = share(json.array(keys)),
     health = health, objects = objects, by_group = listed,
-    segment = ("%s %s"):format(place or file_of(path), json.encode(health)),
+    segment = ("%s %s"):format(place or file_of(path), config_text),
   }
 end
 

@@ -45,10 +45,6 @@ function Attachment:gateway_of(hop)
   return via .. "%" .. dev
 end
 
-local function same_places(a, b)
-  return kernel.same_hops(suspension.hops(a), suspension.hops(b))
-end
-
 -- The suspension that a state file tells of, as the kernel has it: what was to become of it, or
 -- what it was before that. What objects the other one has are of no use to anybody.
 local function adopt(self, found, saved)
@@ -75,23 +71,14 @@ local function is_key(saved, key)
     and saved.key.table == key.table and saved.key.metric == key.metric
 end
 
--- Suspensions that say the same are one table, so that what follows from them is computed once.
+-- Suspensions that say the same are one table, so that what follows from them is computed once for
+-- all pods of a kind.
 local interned <const> = setmetatable({}, { __mode = "v" })
 
 local function intern(entry)
-  local key <const> = entry.key
-  local name <const> = ("%d %d %s %d %s %d"):format(key.family, key.table, key.dst, key.metric,
-    entry.seen, entry.generation)
-  local known <const> = interned[name]
-  local own <const> = entry.suspension
-  if known == own then return end
-  local group <const> = known and known.twins and known.twins.group
-  if known and group == (own.twins and own.twins.group) and same_places(known, own)
-    and not (known.group or own.group) then
-    entry.suspension = known
-  else
-    interned[name] = own
-  end
+  local text <const> = state.encode { entry.suspension }
+  interned[text] = interned[text] or entry.suspension
+  entry.suspension = interned[text]
 end
 
 ---Reads its routes, and takes over what an earlier watcher did to them.

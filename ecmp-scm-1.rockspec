@@ -219,6 +219,7 @@ build = {
     ["ecmp.flow.gc"] = "lua/ecmp/flow/gc.lua",
     ["ecmp.flow.group"] = "lua/ecmp/flow/group.lua",
     ["ecmp.flow.health"] = "lua/ecmp/flow/health.lua",
+    ["ecmp.flow.hooks"] = "lua/ecmp/flow/hooks.lua",
     ["ecmp.flow"] = "lua/ecmp/flow/init.lua",
     ["ecmp.flow.interface"] = "lua/ecmp/flow/interface.lua",
     ["ecmp.flow.ipam"] = "lua/ecmp/flow/ipam.lua",

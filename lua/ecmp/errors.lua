@@ -1,6 +1,19 @@
 ---Collects the errors of operations that do not depend on each other: all are tried, and what is
----reported is the first refusal and how many more there are.
+---reported is the first refusal and how many more there are. And raises for unknown names.
+local rtnl = require "ecmp.rtnl"
+
 local M = {}
+
+---Raises for a name that a module does not have, with the nearest one: nil would be taken for
+---"nothing was said".
+---@param module string
+---@param known table<string, any> the names that there are, as keys
+---@param name any the one that was used, in a function which `__index` calls
+function M.unknown_name(module, known, name)
+  local near <const> = type(name) == "string" and rtnl.nearest(known, name)
+  error(("%s.%s: there is no such name%s"):format(module, tostring(name),
+    near and (" (did you mean '%s'?)"):format(near) or ""), 3)
+end
 
 local Collector <const> = { __name = "ecmp.errors" }
 Collector.__index = Collector

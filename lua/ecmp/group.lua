@@ -61,6 +61,9 @@ local function custom_key(value, route, family)
   if type(value) ~= "table" then value = { value } end
   local parts <const> = { family }
   for i = 1, #value do
+    if type(value[i]) == "table" then
+      error(("key: a list of values is due here; [%d] is a table"):format(i), 0)
+    end
     local part <const> = tostring(value[i])
     parts[i + 1] = ("%s %d %s"):format(type(value[i]), #part, part)
   end
@@ -82,6 +85,9 @@ function M.group(routes, key)
   local count = 0
   for i = 1, #routes do
     local route <const> = routes[i]
+    if type(route) ~= "table" and not rtnl.is_view(route) then
+      error(("[%d]: a route is a table or text, not a %s"):format(i, type(route)), 2)
+    end
     local name, family = identity.key(route)
     if not name then return refuse("[%d].%s", i, family) end
     if key then name = custom_key(key(route), route, family) end

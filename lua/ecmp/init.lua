@@ -54,6 +54,13 @@ return setmetatable(M, {
       value = require "ecmp.lab".new
     elseif parts[name] then
       value = require(parts[name])
+    elseif name == "_VERSION" then
+      value = require "ecmp.version"
+    else
+      local known <const> = { lab = true, _VERSION = true }
+      for key in pairs(self) do known[key] = true end
+      for key in pairs(parts) do known[key] = true end
+      require "ecmp.errors".unknown_name("ecmp", known, name)
     end
     rawset(self, name, value)
     return value

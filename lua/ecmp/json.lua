@@ -349,14 +349,30 @@ local function newline(indent, depth)
   return indent and "\n" .. (" "):rep(indent * depth) or ""
 end
 
-local function write_list(list, out, depth, indent)
-  if list[1] == nil then
-    out[#out + 1] = "[]"
-    return
+-- Elements behind a hole, and keys beside elements, have no place in a list.
+local function check_list(list, count)
+  for key in next, list do
+    if math.type(key) ~= "integer" then
+      error(("json.encode: a table has elements and the key %s: it is neither a list nor an object")
+        :format(tostring(key)), 0)
+    elseif key < 1 or key > count then
+      error(("json.encode: a list has no element [%d], but one [%d]; json.null stands for none")
+        :format(count + 1, key), 0)
+    end
   end
+end
+
+local function write_list(list, out, depth, indent)
+  local count = 0
   for i, item in ipairs(list) do
     out[#out + 1] = (i == 1 and "[" or ",") .. newline(indent, depth + 1)
     write(item, out, depth + 1, indent)
+    count = i
+  end
+  check_list(list, count)
+  if count == 0 then
+    out[#out + 1] = "[]"
+    return
   end
   out[#out + 1] = newline(indent, depth) .. "]"
 end

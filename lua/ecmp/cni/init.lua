@@ -24,12 +24,27 @@ M.codes = codes
 
 -- For plugins ----------------------------------------------------------------------------------
 
----Ends the verb with an error.
+local function refuse(code, message, details)
+  error(errors.new(code, message, details), 0)
+end
+
+local function is_code(code)
+  return math.type(code) == "integer" or type(code) == "string" and code:find("^E[A-Z0-9]+$")
+end
+
+---Ends the verb with an error. Arguments that are none, swapped ones say, raise as a fault.
 ---@param code integer|string a CNI number (`cni.codes`) or a symbol like "EBUSY"
 ---@param message string
 ---@param details? string
 function M.refuse(code, message, details)
-  error(errors.new(code, message, details), 0)
+  if not is_code(code) then
+    error(("cni.refuse: the code must be a CNI number or a symbol like \"EBUSY\", not %s%s"):format(
+      type(code) == "string" and "'" .. code .. "'" or tostring(code),
+      is_code(message) and " (code and message are swapped)" or ""), 2)
+  elseif message == nil then
+    error("cni.refuse: the message must be given", 2)
+  end
+  refuse(code, message, details)
 end
 
 ---`assert` for functions that return `nil, message, code`: the code reaches the runtime.
@@ -40,7 +55,7 @@ end
 ---@return any ... what it was given
 function M.try(value, message, code, details, ...)
   if value then return value, message, code, details, ... end
-  M.refuse(code, message or "unknown error", details)
+  return refuse(code, message or "unknown error", details)
 end
 
 ---`try` for what a plugin says about itself: a function of its that returns nothing has succeeded.
@@ -51,7 +66,7 @@ end
 ---@return any value
 function M.done(value, message, code, details)
   if value or message == nil then return value end
-  return M.refuse(code, message, details)
+  return refuse(code, message, details)
 end
 
 ---CNI_ARGS by key, for a plugin that knows these; see `ecmp.cni.request`.
@@ -126,6 +141,8 @@ end
 function M.run(verbs, options)
   local given <const> = options or {}
   local supported <const> = given.versions or version.all
+  local message <const> = type(verbs) ~= "function" and require("ecmp.cni.run").wrong_verbs(verbs)
+  if message then error(message, 2) end
   local command <const> = os.getenv("CNI_COMMAND") or ""
   if command == "VERSION" then
     local written <const> = io.stdout:write(version.text(supported)) and io.stdout:flush()
@@ -145,6 +162,8 @@ end
 ---@param verbs table
 ---@param options? table
 function M.main(verbs, options)
+  local message <const> = type(verbs) ~= "function" and require("ecmp.cni.run").wrong_verbs(verbs)
+  if message then error(message, 2) end
   os.exit(M.run(verbs, options), true)
 end
 

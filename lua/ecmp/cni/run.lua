@@ -4,6 +4,7 @@
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
 local request = require "ecmp.cni.request"
+local rtnl = require "ecmp.rtnl"
 local sys = require "ecmp.sys"
 local version = require "ecmp.cni.version"
 
@@ -41,6 +42,27 @@ function M.invoke(verbs, call, command, plugin)
   local value <const>, err <const> = M.perform(verbs, inner)
   if not err then return value end
   return nil, err.msg, err.code, err.details
+end
+
+local VERBS <const> = { add = true, del = true, check = true, gc = true, status = true }
+
+---What is wrong with a table of verbs: a verb that is misspelt would never be called.
+---@param verbs any
+---@return string? message nil where nothing is
+function M.wrong_verbs(verbs)
+  if type(verbs) ~= "table" then
+    return ("a table of verbs is due here, not %s"):format(type(verbs))
+  end
+  for name in next, VERBS do
+    local verb <const> = verbs[name]
+    if verb ~= nil and type(verb) ~= "function" then
+      return ("%s: must be a function, not %s"):format(name, type(verb))
+    end
+  end
+  for name in next, verbs do
+    local near <const> = type(name) == "string" and not VERBS[name] and rtnl.nearest(VERBS, name)
+    if near then return ("%s: unknown verb (did you mean '%s'?)"):format(name, near) end
+  end
 end
 
 -- What is settled before a verb runs, in this order; each may refuse.

@@ -167,10 +167,24 @@ local function sort_keys(object, folded)
   return known, others
 end
 
+-- A field that has no check (a misspelt one, say) would raise in the middle of an ADD.
+local function check_fields(fields, level)
+  for i, field in ipairs(fields) do
+    if type(field) ~= "table" or type(field[1]) ~= "string" then
+      error(("fields[%d]: must be { key, check }"):format(i), level)
+    end
+    if type(field[2]) ~= "function" then
+      error(("fields[%d]: the check of '%s' must be a function, not %s"):format(i, field[1],
+        field[2] == nil and "nothing" or "a " .. type(field[2])), level)
+    end
+  end
+end
+
 ---An object with known keys, matched in any case.
 ---@param fields table[] `{ key, check, required = boolean? }`
 ---@return function check
 function M.record(fields)
+  check_fields(fields, 3)
   local folded <const> = {}
   for _, field in ipairs(fields) do folded[field[1]:lower()] = field[1] end
   return M.as({ type = "object", fields = fields }, function(value, path)
@@ -189,6 +203,38 @@ function M.record(fields)
     end
     return setmetatable(checked, getmetatable(object))
   end)
+end
+
+-- What a check was extended from.
+local bases <const> = setmetatable({}, { __mode = "k" })
+
+---A check of a plugin's own keys beside those of the one it is made from:
+---`fields = schema.extend(bridge.fields, { { "neighbours", schema.object } })`.
+---@param base function a check of an object
+---@param fields table[] as `record` takes them
+---@return function check
+function M.extend(base, fields)
+  if type(base) ~= "function" then
+    error(("schema.extend: the first must be a check, not a %s"):format(type(base)), 2)
+  end
+  check_fields(fields, 3)
+  local own <const> = M.record(fields)
+  local check <const> = M.as({ both = { base, own } }, function(value, path)
+    local checked <const>, message <const> = base(value, path)
+    if message then return nil, message end
+    return own(checked, path)
+  end)
+  bases[check] = base
+  return check
+end
+
+---Whether a check is another one, or was extended from it.
+---@param check function
+---@param base function
+---@return boolean
+function M.extends(check, base)
+  while check and check ~= base do check = bases[check] end
+  return check == base
 end
 
 -- Describing -----------------------------------------------------------------------------------
@@ -210,6 +256,17 @@ local expand <const> = {
     local list <const> = json.array()
     for i, check in ipairs(checks) do list[i] = M.describe(check) end
     return { anyOf = list }
+  end,
+  both = function(checks)
+    local schema <const> = { type = "object", properties = {}, required = json.array() }
+    for _, check in ipairs(checks) do
+      local part <const> = M.describe(check)
+      for key, value in pairs(part.properties) do schema.properties[key] = value end
+      table.move(part.required or {}, 1, #(part.required or {}), #schema.required + 1,
+        schema.required)
+    end
+    if #schema.required == 0 then schema.required = nil end
+    return schema
   end,
   fields = function(fields)
     local properties <const>, required <const> = describe_fields(fields)

@@ -4,10 +4,10 @@
 -- duplicate address detection, routes. Each step notes how to take itself back; what hangs on a
 -- link of ours (addresses, routes by it alone) goes with the link and needs no note of its own.
 local changes = require "ecmp.flow.changes"
-local done = require("ecmp.cni").done
 local dad = require "ecmp.flow.dad"
 local ecmp_plan = require "ecmp.plan"
 local errors = require "ecmp.cni.errors"
+local hooks = require "ecmp.flow.hooks"
 local ip = require "ecmp.ip"
 local neighbours = require "ecmp.flow.neighbours"
 local objects = require "ecmp.flow.nexthop_objects"
@@ -67,14 +67,16 @@ local function remember(state)
     objects = objects.choose(state),
     policyRules = new_rules(state),
   }
-  for key, value in pairs(state.plugin.remember and state.plugin.remember(state) or {}) do
+  for key, value in pairs(hooks.remember(state.plugin, state)) do
     state.record[key] = value
   end
   state.undo:push("record", try(record.save(call, state.record, state.plugin.attach ~= nil)))
 end
 
 local function attach(state)
-  if state.plugin.attach then done(state.plugin.attach(state)) end
+  if not state.plugin.attach then return end
+  hooks.call(state.plugin, "attach", state)
+  hooks.check_attached(state)
 end
 
 local function sysctls(state)
@@ -214,7 +216,7 @@ local function routes(state)
 end
 
 local function settle(state)
-  if state.plugin.settle then done(state.plugin.settle(state)) end
+  hooks.call(state.plugin, "settle", state)
 end
 
 local function add_rules(state)
@@ -235,7 +237,7 @@ M.steps = {
 ---@param state table
 ---@return table? state, string? message, string|integer? code
 M.run = errors.returning(function(state)
-  for _, step in ipairs(M.steps) do done(step(state)) end
+  for _, step in ipairs(M.steps) do step(state) end
   return state
 end)
 

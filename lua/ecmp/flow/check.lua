@@ -6,6 +6,7 @@
 local compare = require "ecmp.flow.verify"
 local context = require "ecmp.flow.context"
 local health = require "ecmp.flow.health"
+local hooks = require "ecmp.flow.hooks"
 local identity = require "ecmp.fib.route"
 local ipam = require "ecmp.flow.ipam"
 local neighbours = require "ecmp.flow.neighbours"
@@ -79,7 +80,7 @@ local function all_differences(state, planned, later)
   local nl <const>, call <const> = state.nl, state.call
   local found <const> = link_differences(state, nl, call.ifname)
   local is_missing <const> = nl.link:get { dev = call.ifname } == nil
-  if state.plugin.inspect then append(found, state.plugin.inspect(state)) end
+  append(found, hooks.inspect(state.plugin, state))
   if is_missing then return found end
   local current <const> = try(nl.addr:list { dev = call.ifname })
   append(found, compare.addresses(wanted_addresses(state, planned), current))

@@ -50,7 +50,7 @@ function M.run(call, plugin)
   local code = 999
   if plugin.sweep then
     local ok, message = plugin.sweep(call, stale)
-    if not ok then problems[#problems + 1] = message end
+    if not ok and message ~= nil then problems[#problems + 1] = message end
   end
   if type(kind) == "string" and kind ~= "" then
     local ok, message, number = ipam.ask(call, kind, "GC")

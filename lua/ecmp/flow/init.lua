@@ -38,6 +38,7 @@
 -- A plugin's `attach` marks one that makes an interface, and so an interface that exists already is
 -- refused before any address is handed out.
 local errors = require "ecmp.cni.errors"
+local hooks = require "ecmp.flow.hooks"
 local stages = require "ecmp.flow.stages"
 
 local M = {}
@@ -56,10 +57,13 @@ function M.run(state, first, last)
   return run(state, first, last)
 end
 
----Makes a plugin's verbs out of what it says about itself.
+---Makes a plugin's verbs out of what it says about itself. A hook or a stage that is unknown or of
+---the wrong type raises at the caller's line, with the nearest name.
 ---@param plugin table see above
 ---@return table verbs for `ecmp.cni.main`
 function M.verbs(plugin)
+  local message <const> = hooks.wrong_with(plugin, stages.order)
+  if message then error(message, 2) end
   local verbs <const> = {}
   for _, name in ipairs { "add", "del", "check", "gc", "status" } do
     verbs[name] = errors.returning(function(call)

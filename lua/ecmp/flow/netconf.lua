@@ -112,10 +112,11 @@ function M.run(state)
   if conf and state.plugin.fields then conf, message = state.plugin.fields(conf, "") end
   if not conf then return nil, message, MISTAKE end
   state.conf = with_defaults(conf, state.call)
-  if not state.plugin.check_conf then return state end
+  local check <const> = state.plugin.check_conf
+  if not check then return state end
   local ok, code
-  ok, message, code = state.plugin.check_conf(conf, state.call)
-  if not ok then return nil, message, code or MISTAKE end
+  ok, message, code = check(conf, state.call)
+  if not ok and message ~= nil then return nil, message, code or MISTAKE end
   return state
 end
 

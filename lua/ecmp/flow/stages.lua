@@ -1,5 +1,6 @@
 ---The stages of the flow, in the order in which they run.
 local done = require("ecmp.cni").done
+local hooks = require "ecmp.flow.hooks"
 
 local M = {}
 
@@ -7,9 +8,11 @@ M.order = {
   "netconf", "script", "context", "pod", "ipam", "routes", "group", "plan", "apply", "result",
 }
 
-local function stage(state, name)
-  local own <const> = state.plugin.stages
-  return own and own[name] or require("ecmp.flow." .. name).run
+local function run_stage(state, name)
+  local stages <const> = state.plugin.stages
+  local own <const> = stages and stages[name]
+  done((own or require("ecmp.flow." .. name).run)(state))
+  if own then hooks.check_stage(name, state) end
 end
 
 ---Runs a part of the stages; a refusal is thrown.
@@ -21,7 +24,7 @@ function M.run(state, first, last)
   local running = false
   for _, name in ipairs(M.order) do
     running = running or name == first
-    if running then done(stage(state, name)(state)) end
+    if running then run_stage(state, name) end
     if name == last then break end
   end
   return state

@@ -9,6 +9,7 @@
 -- process, SIGKILL too, takes the lab with it.
 
 local failure = require "ecmp.lab.failure"
+local rtnl = require "ecmp.rtnl"
 local topology = require "ecmp.lab.topology"
 
 ---@class ecmp.Lab
@@ -45,7 +46,11 @@ local function check_options(options)
     error(("lab: a table of options expected, got %s"):format(type(options)), 3)
   end
   for key in pairs(options) do
-    if not known[key] then error(("%s: unknown option of a lab"):format(tostring(key)), 3) end
+    if not known[key] then
+      local near <const> = rtnl.nearest(known, tostring(key))
+      error(("%s: unknown option of a lab%s"):format(tostring(key),
+        near and (" (did you mean '%s'?)"):format(near) or ""), 3)
+    end
   end
   local count <const> = options.gateways or 2
   if math.type(count) ~= "integer" or count < 1 or count > MOST_GATEWAYS then

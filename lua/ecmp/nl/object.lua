@@ -33,7 +33,9 @@ function M.check_options(verb, options, known)
   end
   for key in pairs(options or {}) do
     if not known[key] then
-      rtnl.throw(("%s: unknown option of %s"):format(tostring(key), verb))
+      local near = rtnl.nearest(known, tostring(key))
+      rtnl.throw(("%s: unknown option of %s%s"):format(tostring(key), verb,
+        near and (" (did you mean '%s'?)"):format(near) or ""))
     end
   end
 end

@@ -53,12 +53,8 @@ local function check_verbs(path, verbs)
   if type(verbs) ~= "table" then
     return nil, ("%s: must return a table of verbs, not %s"):format(path, type(verbs)), FAULT
   end
-  for _, name in ipairs(verb_names) do
-    local verb <const> = verbs[name]
-    if verb ~= nil and type(verb) ~= "function" then
-      return nil, ("%s: %s: must be a function, not %s"):format(path, name, type(verb)), FAULT
-    end
-  end
+  local message <const> = require("ecmp.cni.run").wrong_verbs(verbs)
+  if message then return nil, ("%s: %s"):format(path, message), FAULT end
   return verbs
 end
 

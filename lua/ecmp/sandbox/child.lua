@@ -36,7 +36,7 @@ local function pure_require(name)
     error(("require '%s': rules may require ecmp.rule and ecmp.ip only"):format(tostring(name)), 2)
   end
   if not given[name] then
-    given[name] = copy(MODULES[name])
+    given[name] = setmetatable(copy(MODULES[name]), getmetatable(MODULES[name]))
   end
   return given[name]
 end

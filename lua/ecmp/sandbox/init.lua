@@ -52,7 +52,12 @@ end
 ---@return nil, string message, integer code
 local function failed(script, message, what)
   script:close()
-  if what == "fault" then return nil, in_words(message), FAULT end
+  if what == "fault" then
+    -- `return f(...)` leaves no line of the script behind
+    local ours <const> = message:match "^%S-ecmp/[%w_/-]+%.lua:%d+: ()"
+    if ours then message = ("%s: %s"):format(script.path, message:sub(ours)) end
+    return nil, in_words(message), FAULT
+  end
   local why <const> = what == "late" and ("took longer than %g s"):format(script.allowed)
     or "its process ended without an answer"
   return nil, ("%s: %s"):format(script.path, why), FAULT

@@ -171,6 +171,7 @@ build = {
     ["ecmp.cni.route"] = "lua/ecmp/cni/route.lua",
     ["ecmp.cni.run"] = "lua/ecmp/cni/run.lua",
     ["ecmp.cni.schema"] = "lua/ecmp/cni/schema.lua",
+    ["ecmp.cni.spec"] = "lua/ecmp/cni/spec.lua",
     ["ecmp.cni.version"] = "lua/ecmp/cni/version.lua",
     ["ecmp.command.apply.checkpoint"] = "lua/ecmp/command/apply/checkpoint.lua",
     ["ecmp.command.apply"] = "lua/ecmp/command/apply/init.lua",

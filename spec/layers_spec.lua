@@ -192,6 +192,7 @@ describe("lua/ecmp/", function()
     -- two, among whose modules there is no loop either
     plan = above(ROUTES, "nl"), nl = above(LOW, "fib", "plan"),
     sandbox = ROUTES, ["rule.spec"] = above(ROUTES, "sandbox"),
+    ["cni.spec"] = above(LOW, "nl", "netns", "cni", "command"),
     cni = LOW, store = LOW, netfilter = LOW,
     flow = FLOW, plugin = above(FLOW, "flow", "netfilter", "store"),
     health = above(LOW, "nl", "fib", "sandbox"),
@@ -200,7 +201,7 @@ describe("lua/ecmp/", function()
   -- May require everything: the commands, and the public face.
   local TOP <const> = { command = true, init = true }
   -- A public name of a higher layer than its folder.
-  local OWN_LAYER <const> = { ["ecmp.rule.spec"] = "rule.spec" }
+  local OWN_LAYER <const> = { ["ecmp.rule.spec"] = "rule.spec", ["ecmp.cni.spec"] = "cni.spec" }
 
   -- What is required by a name that is put together.
   local function all(folder, names)

@@ -103,7 +103,8 @@ describe("a rule script", function()
       end }]]))))
     assert.matches("^" .. path:gsub("%p", "%%%0") .. ":1: syntax error near", refused(load "x y"))
     -- A fault inside a block is put down to the line that used it.
-    assert.matches("^" .. path:gsub("%p", "%%%0") .. ":2: rule.first: the first argument must be a group", refused(rule.merge(both,
+    assert.matches("^" .. path:gsub("%p", "%%%0") .. ":2: rule.first: the first argument must be a group",
+      refused(rule.merge(both,
       assert(load "return { merge = function()\n return (require('ecmp.rule').first(nil)) end }"))))
   end)
 

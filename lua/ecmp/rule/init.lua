@@ -27,8 +27,9 @@ end
 local function block(name, f, takes)
   return function(routes, ctx, options, ...)
     if not is_group(routes) then
-      error(("rule.%s: the first argument must be a group, not %s"):format(name,
-        type(routes) == "table" and "the context or another table" or routes == nil and "nothing" or "a " .. type(routes)), 2)
+      local got <const> = type(routes) == "table" and "the context or another table"
+        or routes == nil and "nothing" or "a " .. type(routes)
+      error(("rule.%s: the first argument must be a group, not %s"):format(name, got), 2)
     elseif not takes[type(options)] then
       error(("rule.%s: options: %s, not %s"):format(name, takes.due,
         options == nil and "nothing" or "a " .. type(options)), 2)

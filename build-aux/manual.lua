@@ -32,6 +32,8 @@ local examples <const> = {
   run = { { "ecmp run examples/demo.lua", "run a script" } },
   ls = { { "ecmp ls --json", "every attachment of this node, for programs" } },
   check = { { "ecmp check pods/4f1c.../eth0", "one pod's interface" } },
+  repair = { { "ecmp repair --dry-run", "what would be mended" },
+             { "ecmp repair", "mend it" } },
   gc = { { "ecmp gc --network pods", "free the addresses of pods that are gone" } },
   pool = { { "ecmp pool show pods.conflist", "who holds which address of the cluster's pool" },
            { "ecmp pool free pods.conflist --node old --yes", "give up a node that is gone" },

@@ -79,6 +79,11 @@ _ecmp() {
                 done
                 break
                 ;;
+            repair)
+                cmd="repair"
+                opts="$opts -h --help --dry-run --ignore-health"
+                break
+                ;;
             repl)
                 cmd="repl"
                 opts="$opts -h --help --netns --host --batch --echo"
@@ -129,7 +134,7 @@ _ecmp() {
 
     case "$cmd" in
         '')
-            COMPREPLY=($(compgen -W "apply check gc install lint ls monitor plan pool repl rule run show spread version watch" -- "$cur"))
+            COMPREPLY=($(compgen -W "apply check gc install lint ls monitor plan pool repair repl rule run show spread version watch" -- "$cur"))
             ;;
         'apply')
             case "$prev" in

@@ -60,3 +60,37 @@ describe("the VLANs of a pod's port", function()
     assert.is_nil(vlan.gateway_name { bridge = "br0" })
   end)
 end)
+
+describe("a port that has lost VLANs", function()
+  local conf <const> = { vlan = 21, vlanTrunk = vlan.trunk(trunk({ id = 20 }, { id = 22 }), "t") }
+
+  local function host_of(vlans)
+    local asked <const> = {}
+    return { vlan = {
+      list = function() return { { vlans = vlans } } end,
+      add = function(_, request) asked[#asked + 1] = request return true end,
+    } }, asked
+  end
+
+  local function repair(vlans)
+    local host <const>, asked <const> = host_of(vlans)
+    local said <const> = {}
+    assert(vlan.repair(host, "v0", conf, function(what, mend)
+      said[#said + 1] = what
+      assert(mend())
+    end))
+    return said, asked
+  end
+
+  it("is put into these alone", function()
+    local said <const>, asked <const> = repair { { vid = 20 }, { vid = 21 } }
+    assert.same({ "port v0 in vlan 21", "port v0 in vlan 22" }, said)
+    assert.same({ { dev = "v0", vlans = { { vid = 21, pvid = true, untagged = true } } },
+      { dev = "v0", vlans = { { vid = 22 } } } }, asked)
+  end)
+
+  it("is left alone where it is in all of them", function()
+    assert.same({}, (repair { { vid = 20 }, { vid = 21, pvid = true, untagged = true },
+      { vid = 22 } }))
+  end)
+end)

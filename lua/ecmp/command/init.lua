@@ -14,7 +14,7 @@ local M = {}
 ---The commands in the order of `--help`.
 M.names = {
   "plan", "lint", "rule", "show", "spread", "monitor", "watch", "apply", "repl", "run", "ls",
-  "check", "gc", "install", "version",
+  "check", "repair", "gc", "install", "version",
 }
 
 local DONE <const>, FAILED <const>, USAGE <const> = 0, 1, 2

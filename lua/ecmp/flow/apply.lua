@@ -210,9 +210,17 @@ local function plan_routes(state, wanted)
   state.undo:push("routes", function() return tx:close() end, function() tx:commit() end)
 end
 
+---Wanted routes as the kernel is to have them.
+---@param state table with call, plugin, plan and, where groups are used, group_of
+---@param wanted table[] canonical routes
+---@return table[]
+function M.programmed(state, wanted)
+  return beside_connected(state, objects.use(state, wanted))
+end
+
 local function routes(state)
   objects.make(state)
-  plan_routes(state, beside_connected(state, objects.use(state, state.wanted)))
+  plan_routes(state, M.programmed(state, state.wanted))
 end
 
 local function settle(state)

@@ -19,8 +19,12 @@ local M = {}
 
 local FAILED <const> = 999
 
--- What a plugin behind this one in the chain has rearranged is that one's to check.
-local function still_ours(wanted, later)
+---The routes of a record that are this plugin's to look after: what a plugin behind it in the chain
+---has rearranged is that one's.
+---@param wanted table[] canonical routes
+---@param later table[] the steps behind
+---@return table[]
+function M.still_ours(wanted, later)
   local taken <const> = {}
   for _, step in ipairs(later) do
     for _, list in ipairs { step.wanted or {}, step.found or {} } do
@@ -85,8 +89,8 @@ local function all_differences(state, planned, later)
   local current <const> = try(nl.addr:list { dev = call.ifname })
   append(found, compare.addresses(wanted_addresses(state, planned), current))
   local routes <const> = health.without_suspensions(call, nl, try(context.routes(nl)))
-  append(found, compare.routes(still_ours(planned.wanted, later), routes))
-  append(found, compare.deleted(still_ours(planned.found or {}, later), planned.wanted, routes))
+  append(found, compare.routes(M.still_ours(planned.wanted, later), routes))
+  append(found, compare.deleted(M.still_ours(planned.found or {}, later), planned.wanted, routes))
   append(found, policy_rules.differences(nl, planned.plan and planned.plan.policyRules))
   append(found, sysctl_differences(nl, planned))
   append(found, neighbours.differences(nl, planned.plan and planned.plan.neighbours))

@@ -34,6 +34,8 @@
 --                       stale are the records that it dropped
 --     inspect(state)    what CHECK is to look at beside addresses and routes: a list of sentences;
 --                       state.was is the record of the ADD, or what the configuration comes to
+--     repair(state, fix)    what `ecmp repair` is to mend beside routes, policy rules and sysctls:
+--                       fix(what, f) for each thing, where f mends it or returns nil, message, code
 --
 -- A plugin's `attach` marks one that makes an interface, and so an interface that exists already is
 -- refused before any address is handed out.
@@ -70,6 +72,10 @@ function M.verbs(plugin)
       return require("ecmp.flow.verbs")[name](call, plugin)
     end)
   end
+  -- For `ecmp repair`, which no runtime calls.
+  verbs.repair = errors.returning(function(call)
+    return require("ecmp.flow.repair").run(call, plugin)
+  end)
   -- For `ecmp plan`, and for authors who add a step to the stock flow.
   verbs.plugin = plugin
   return verbs

@@ -55,19 +55,34 @@ local function choose_group(chosen, route, kind)
   return known.id
 end
 
----Chooses the objects that the wanted routes need, with their numbers; nothing is made yet.
----@param state table
----@return table? chosen `{ hops, groups }` as for `nl.nexthop:add`; nil where none are asked for
-function M.choose(state)
-  local kind <const> = state.conf.multipath.nexthops
-  if kind == "inline" then return nil end
-  local chosen <const> = { next = first_free(state.nl), hops = {}, groups = {}, by_name = {} }
+-- Numbers follow each other from the first, in the order of the routes.
+local function choose_from(state, kind, first)
+  local chosen <const> = { next = first, hops = {}, groups = {}, by_name = {} }
   local group_of <const> = {}
   for _, route in ipairs(state.wanted) do
     if #route.nexthops > 1 then group_of[route] = choose_group(chosen, route, kind) end
   end
   state.group_of = group_of
   return { hops = chosen.hops, groups = chosen.groups }
+end
+
+---Chooses the objects that the wanted routes need, with their numbers; nothing is made yet.
+---@param state table
+---@return table? chosen `{ hops, groups }` as for `nl.nexthop:add`; nil where none are asked for
+function M.choose(state)
+  local kind <const> = state.conf.multipath.nexthops
+  if kind == "inline" then return nil end
+  return choose_from(state, kind, first_free(state.nl))
+end
+
+---The objects of a record, for its routes again.
+---@param state table with the record's routes in `wanted`
+---@return table[] objects as for `nl.nexthop:add`, hops first
+function M.again(state)
+  local first <const> = state.record.objects.hops[1]
+  if not first then return {} end
+  local chosen <const> = choose_from(state, state.conf.multipath.nexthops, first.id)
+  return table.move(chosen.groups, 1, #chosen.groups, #chosen.hops + 1, chosen.hops)
 end
 
 ---Makes the chosen objects; a refusal is thrown.

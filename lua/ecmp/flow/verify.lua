@@ -151,6 +151,10 @@ local function compare_slot(planned, entries, devices, current, say)
   end
 end
 
+local function append(list, more)
+  table.move(more, 1, #more, #list + 1, list)
+end
+
 local function by_slot(routes, keep)
   local slots <const>, order <const> = {}, {}
   for _, route in ipairs(routes) do
@@ -170,8 +174,9 @@ end
 ---@param planned table[] canonical routes
 ---@param current table[] canonical routes of all tables
 ---@return string[] differences one sentence each; empty when everything is as planned
+---@return table[] differing the planned routes that they are about
 function M.routes(planned, current)
-  local differences <const> = {}
+  local differences <const>, differing <const> = {}, {}
   local function say(text) differences[#differences + 1] = text end
   local devices <const> = devices_of(planned)
   local wanted <const>, order = by_slot(planned, function() return true end)
@@ -181,9 +186,11 @@ function M.routes(planned, current)
   for _, slot in ipairs(order) do
     local routes, entries = wanted[slot], found[slot] or {}
     if routes[1].family == 6 then routes, entries = as_one(routes), as_one(entries) end
+    local before <const> = #differences
     compare_slot(routes, entries, devices, current, say)
+    if #differences > before then append(differing, wanted[slot]) end
   end
-  return differences
+  return differences, differing
 end
 
 ---Looks for routes that were taken away and are there again.
@@ -191,17 +198,19 @@ end
 ---@param planned table[] canonical routes
 ---@param current table[] canonical routes of all tables
 ---@return string[] differences
+---@return table[] back the routes that are there again
 function M.deleted(found, planned, current)
-  local gone <const>, differences <const> = {}, {}
+  local gone <const>, differences <const>, back <const> = {}, {}, {}
   for _, route in ipairs(found) do gone[identity.slot(route)] = true end
   for _, route in ipairs(planned) do gone[identity.slot(route)] = nil end
   local devices <const> = devices_of(found)
   for _, route in ipairs(current) do
     if gone[identity.slot(route)] and next(hops_on(route, devices)) then
       differences[#differences + 1] = route_name(route) .. " was deleted and is there again"
+      back[#back + 1] = route
     end
   end
-  return differences
+  return differences, back
 end
 
 ---Compares planned addresses with the kernel's.

@@ -54,6 +54,14 @@ local function remove(name)
   return true
 end
 
+local function install(name, port, mac)
+  local filter <close>, message, code = nft.open()
+  local ok
+  if filter then ok, message, code = filter:commit(setup(name, port, mac)) end
+  if not ok then return nil, "macspoofchk: " .. message, code end
+  return true
+end
+
 ---Checks from now on what comes in by a port.
 ---@param state table of the flow
 ---@param port string the host's end of the pod's interface
@@ -61,13 +69,8 @@ end
 ---@return true? ok, string? message, string? code
 function M.add(state, port, mac)
   local name <const> = names_of(state.call)
-  local filter <close>, message, code = nft.open()
-  if not filter then return nil, "macspoofchk: " .. message, code end
   state.undo:push("spoof check", function() return remove(name) end)
-  local ok
-  ok, message, code = filter:commit(setup(name, port, mac))
-  if not ok then return nil, "macspoofchk: " .. message, code end
-  return true
+  return install(name, port, mac)
 end
 
 ---@param call table
@@ -91,18 +94,45 @@ function M.sweep(stale)
   return nil, table.concat(problems, "; ")
 end
 
+-- How many of an attachment's rules are there.
+local function count(call)
+  local filter <close>, message, code = nft.open()
+  local rules = filter
+  if filter then rules, message, code = filter:rules(TABLE) end
+  if not rules then return nil, message, code end
+  local ours <const>, found = names_of(call).comment, 0
+  for _, rule in ipairs(rules) do
+    if rule.comment == ours then found = found + 1 end
+  end
+  return found
+end
+
+---For `ecmp repair`: checks again what comes in by a port.
+---@param state table
+---@param port string
+---@param mac string
+---@param fix fun(what: string, mend: function)
+---@return true? ok, string? message, string? code
+function M.repair(state, port, mac, fix)
+  local found <const>, message <const>, code <const> = count(state.call)
+  if not found then return nil, "macspoofchk: " .. message, code end
+  if found >= RULES then return true end
+  local name <const> = names_of(state.call)
+  fix("macspoofchk", function()
+    local ok, why, number = true, nil, nil
+    if found > 0 then ok, why, number = remove(name) end
+    if not ok then return nil, why, number end
+    return install(name, port, mac)
+  end)
+  return true
+end
+
 ---For CHECK: whether the rules are all there.
 ---@param state table
 ---@param say fun(sentence: string)
 function M.inspect(state, say)
-  local filter <close>, message = nft.open()
-  local rules = filter
-  if filter then rules, message = filter:rules(TABLE) end
-  if not rules then return say("macspoofchk: " .. message) end
-  local ours <const>, found = names_of(state.call).comment, 0
-  for _, rule in ipairs(rules) do
-    if rule.comment == ours then found = found + 1 end
-  end
+  local found <const>, message <const> = count(state.call)
+  if not found then return say("macspoofchk: " .. message) end
   if found < RULES then say(("macspoofchk: %d of %d rules are there"):format(found, RULES)) end
 end
 

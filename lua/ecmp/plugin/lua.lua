@@ -170,6 +170,18 @@ for _, name in ipairs(verb_names) do
   end
 end
 
+---Mends what the script's own `repair` knows of; see `ecmp.flow`.
+---@param call table
+---@return string[]? done, string? message, integer? code, string? details
+function M.repair(call)
+  local path <const>, inner <const>, code <const> = given(call)
+  if not path then return nil, inner, code end
+  local verbs <const>, message <const>, number <const>, details <const> = M.load(path)
+  if not verbs then return nil, message, number, details end
+  if not verbs.repair then return {} end
+  return run(verbs, path, inner)
+end
+
 M.type, M.about = "lua", "runs a plugin that is a Lua script"
 
 return M

@@ -133,4 +133,24 @@ function M.inspect(state, say)
   say(("ipMasq: %d of %d addresses are masqueraded by %s"):format(found, #addresses, name))
 end
 
+---For `ecmp repair`: masquerades again what the record says is.
+---@param state table
+---@param fix fun(what: string, mend: function)
+function M.repair(state, fix)
+  local name <const> = state.was.masquerade
+  if not name then return true end
+  local who <const>, addresses <const> = attachment(state.call), state.plan.addresses
+  local found <const>, message <const>, code <const> = backend(name).count(who, addresses)
+  if not found then return nil, "ipMasq: " .. message, code end
+  if found == #addresses then return true end
+  fix("ipMasq by " .. name, function()
+    local ok, why, number = true, nil, nil
+    -- Some of the rules are there, in whatever order.
+    if found > 0 then ok, why, number = backend(name).remove(who, addresses) end
+    if not ok then return nil, why, number end
+    return backend(name).add(who, addresses)
+  end)
+  return true
+end
+
 return M

@@ -179,6 +179,18 @@ end
 
 M.sweep = masquerade.sweep
 
+-- The pod's addresses to which the host has no route.
+local function unrouted(host, ips)
+  local missing <const> = {}
+  for _, entry in ipairs(ips or {}) do
+    local address <const> = assert(ip.parse(entry.address))
+    local own <const> = ("%s/%d"):format(tostring(address:address()), FULL[address:family()])
+    local list <const> = host.route:list { dst = own }
+    if list and #list == 0 then missing[#missing + 1] = own end
+  end
+  return missing
+end
+
 local function inspect_host(host, state, say)
   for _, was in ipairs(state.call.prev.interfaces or {}) do
     local ours <const> = (was.sandbox or "") == ""
@@ -186,11 +198,8 @@ local function inspect_host(host, state, say)
       say(("interface %s on the host is missing"):format(was.name))
     end
   end
-  for _, entry in ipairs(state.call.prev.ips or {}) do
-    local address <const> = assert(ip.parse(entry.address))
-    local own <const> = ("%s/%d"):format(tostring(address:address()), FULL[address:family()])
-    local list <const> = host.route:list { dst = own }
-    if list and #list == 0 then say(("the host's route to %s is missing"):format(own)) end
+  for _, own in ipairs(unrouted(host, state.call.prev.ips)) do
+    say(("the host's route to %s is missing"):format(own))
   end
 end
 
@@ -206,6 +215,22 @@ function M.inspect(state)
   inspect_host(host, state, say)
   masquerade.inspect(state, say)
   return differences
+end
+
+---For `ecmp repair`: the host's routes to the pod, and masquerading.
+---@param state table
+---@param fix fun(what: string, mend: function)
+---@return true? ok, string? message, string? code
+function M.repair(state, fix)
+  local host <close>, message, code = netlink.open()
+  if not host then return nil, message, code end
+  local dev <const> = state.was.result.interfaces[1].name
+  for _, own in ipairs(unrouted(host, state.plan.addresses)) do
+    fix(("the host's route to %s"):format(own), function()
+      return host.route:add { dst = own, dev = dev, scope = "host" }
+    end)
+  end
+  return masquerade.repair(state, fix)
 end
 
 local verbs <const> = flow.verbs(M)

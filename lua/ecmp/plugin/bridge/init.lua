@@ -357,6 +357,31 @@ function M.inspect(state)
   return differences
 end
 
+-- The hardware address of the pod's end, as ADD listed it.
+local function pod_address(state)
+  for _, entry in ipairs(state.was.result.interfaces or {}) do
+    if (entry.sandbox or "") ~= "" and entry.name == state.call.ifname then return entry.mac end
+  end
+end
+
+---For `ecmp repair`: VLANs of the port, masquerading and macspoofchk.
+---@param state table
+---@param fix fun(what: string, mend: function)
+---@return true? ok, string? message, string? code
+function M.repair(state, fix)
+  local host <close>, message, code = netlink.open()
+  if not host then return nil, message, code end
+  local ok, port = true, nil
+  for _, name in ipairs(ports_of(state)) do
+    port = port or get(host, name) and name
+    if ok and get(host, name) then ok, message, code = vlan.repair(host, name, state.conf, fix) end
+  end
+  if ok then ok, message, code = masquerade.repair(state, fix) end
+  if not ok and message then return nil, message, code end
+  if not state.conf.macspoofchk or not port then return true end
+  return spoofcheck().repair(state, port, pod_address(state), fix)
+end
+
 local verbs <const> = flow.verbs(M)
 verbs.type, verbs.about = "bridge", "connects a pod to a bridge on the host"
 return verbs

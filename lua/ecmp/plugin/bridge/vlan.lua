@@ -100,27 +100,56 @@ function M.warn(conf, bridge)
     .. "its ports are not kept apart\n"):format(bridge.name))
 end
 
+-- The VLANs that a port is not in as it should be, each with how it is.
+local function lacking(host, port, conf)
+  local wanted <const>, list <const> = M.wanted(conf), {}
+  if #wanted == 0 then return list end
+  local now <const>, message <const>, code <const> = host.vlan:list { dev = port }
+  if not now then return nil, message, code end
+  local found <const> = {}
+  for _, entry in ipairs(now[1] and now[1].vlans or {}) do found[entry.vid] = entry end
+  for _, entry in ipairs(wanted) do
+    local is <const> = found[entry.vid]
+    if not is or is.pvid ~= entry.pvid or is.untagged ~= entry.untagged then
+      list[#list + 1] = { wanted = entry, is = is }
+    end
+  end
+  return list
+end
+
 ---For CHECK: the VLANs that a port lacks.
 ---@param host table
 ---@param port string
 ---@param conf table
 ---@param say fun(sentence: string)
 function M.inspect(host, port, conf, say)
-  local wanted <const> = M.wanted(conf)
-  if #wanted == 0 then return end
-  local now <const>, message <const> = host.vlan:list { dev = port }
-  if not now then return say(message) end
-  local found <const> = {}
-  for _, entry in ipairs(now[1] and now[1].vlans or {}) do found[entry.vid] = entry end
-  for _, entry in ipairs(wanted) do
-    local is <const> = found[entry.vid]
-    if not is then
-      say(("port %s is not in vlan %d"):format(port, entry.vid))
-    elseif is.pvid ~= entry.pvid or is.untagged ~= entry.untagged then
-      say(("port %s is in vlan %d %s tags"):format(port, entry.vid,
-        is.untagged and "without" or "with"))
+  local list <const>, message <const> = lacking(host, port, conf)
+  if not list then return say(message) end
+  for _, one in ipairs(list) do
+    if not one.is then
+      say(("port %s is not in vlan %d"):format(port, one.wanted.vid))
+    else
+      say(("port %s is in vlan %d %s tags"):format(port, one.wanted.vid,
+        one.is.untagged and "without" or "with"))
     end
   end
+end
+
+---For `ecmp repair`: puts a port into the VLANs that it lacks.
+---@param host table
+---@param port string
+---@param conf table
+---@param fix fun(what: string, mend: function)
+---@return true? ok, string? message, string? code
+function M.repair(host, port, conf, fix)
+  local list <const>, message <const>, code <const> = lacking(host, port, conf)
+  if not list then return nil, message, code end
+  for _, one in ipairs(list) do
+    fix(("port %s in vlan %d"):format(port, one.wanted.vid), function()
+      return host.vlan:add { dev = port, vlans = { one.wanted } }
+    end)
+  end
+  return true
 end
 
 -- The bridge's own interface in a VLAN -----------------------------------------------------------

@@ -303,9 +303,11 @@ describe("ecmp install", function()
   it("replaces a program that runs, and the one that installs itself", function()
     into_target(target)
     local outcome <const> = assert(sys.spawn { stderr = "capture", timeout = 60, argv = { "sh", "-c",
-      [[(echo "os.execute 'sleep 1'" | "$2/ecmp" run - && echo "went on") & sleep 0.2
-        "$1" install "$2" | head -n 1; "$2/ecmp" install "$2" | head -n 1; wait]], "sh",
-      variant "other", target } })
+      [[(echo "os.execute 'touch $3/runs; while [ ! -e $3/end ]; do sleep 0.1; done'" |
+          "$2/ecmp" run - && echo "went on") &
+        while [ ! -e "$3/runs" ]; do sleep 0.1; done
+        "$1" install "$2" | head -n 1; "$2/ecmp" install "$2" | head -n 1; touch "$3/end"; wait]],
+      "sh", variant "other", target, dir } })
     assert.same({ target .. "/ecmp: installed\n" .. target .. "/ecmp: kept\nwent on\n", "" },
       { outcome.stdout, outcome.stderr })
   end)

@@ -16,10 +16,10 @@ M.available = which "etcd" and pcall(require, "ecmp_pool")
 --- The same, and that certificates and users can be made.
 M.secure = M.available and which "openssl" and which "etcdctl"
 
---- How often to repeat what hits a moment by chance: a few times, or as ROUNDS says.
+--- How often to repeat what hits a moment by chance: a few times, and ROUNDS times as often.
 ---@param few integer
 function M.rounds(few)
-  return math.tointeger(tonumber(os.getenv "ROUNDS")) or few
+  return math.tointeger(few * helper.rounds // 1)
 end
 
 local function sh(text, options)
@@ -99,7 +99,7 @@ function Cluster:signal(n, name)
   if name ~= "KILL" then return end
   helper.eventually(function()
     return not (sys.read(("/proc/%d/stat"):format(member.pid)) or ") Z"):find("%) [^ZX]")
-  end, 10)
+  end)
   member.pid = nil
 end
 
@@ -140,7 +140,7 @@ function Cluster:wait()
   helper.eventually(function()
     local client <close> = Client.new(require "ecmp_pool", endpoints)
     return client:call(kv.get("health"), { deadline = sys.monotonic() + 1, passes = 1 })
-  end, 30)
+  end)
   return self
 end
 
@@ -154,7 +154,7 @@ function Cluster:leader()
       if type(line) == "string" and line:find(", true,", 1, true) then leader = i end
     end
     return leader
-  end, 20)
+  end)
   return leader
 end
 

@@ -1,5 +1,5 @@
--- Pools of a cluster when etcd, or a node, fails in the middle. A few rounds of each; ROUNDS=N for
--- more.
+-- Pools of a cluster when etcd, or a node, fails in the middle. A few rounds of each; with ROUNDS=N
+-- so many times as many.
 local etcd <const> = require "spec.etcd"
 local helper <const> = require "spec.helper"
 local json <const> = require "ecmp.json"
@@ -43,7 +43,7 @@ end
 
 local function wait(nodes)
   for _, node in ipairs(nodes) do
-    helper.eventually(function() return is_over(node.pid) end, 120)
+    helper.eventually(function() return is_over(node.pid) end)
   end
 end
 
@@ -85,6 +85,12 @@ local function assert_empty(cluster, nodes, hint)
   end
 end
 
+-- Times are looked at where somebody asks for many rounds, on a machine that has nothing else to do.
+local function in_time(one, seconds, hint)
+  if not os.getenv "ROUNDS" then return end
+  assert.is_true(one.seconds <= seconds, ("%s: %s took %g s"):format(hint, one.id, one.seconds))
+end
+
 -- No address was told to two, and each that was told is there.
 local function assert_true_answers(cluster, nodes, hint)
   local told <const>, there <const> = {}, {}
@@ -92,7 +98,7 @@ local function assert_true_answers(cluster, nodes, hint)
   local given = 0
   for _, node in ipairs(nodes) do
     for _, one in ipairs(outcomes(node)) do
-      assert.is_true(one.seconds < TIMEOUT + 2, ("%s: ADD took %g s"):format(hint, one.seconds))
+      in_time(one, TIMEOUT + 0.5, hint)
       if one.code == 0 then
         assert.is_nil(told[one.address], ("%s: %s twice"):format(hint, one.address))
         told[one.address] = true
@@ -110,7 +116,7 @@ local function assert_dels(nodes, hint)
     assert.equal(#node.ids, #list)
     for _, one in ipairs(list) do
       assert.equal(0, one.code, hint)
-      assert.is_true(one.seconds < 3, ("%s: DEL took %g s"):format(hint, one.seconds))
+      in_time(one, 3, hint)
     end
   end
 end
@@ -140,9 +146,11 @@ local function round(cluster, nodes, r, fault)
 end
 
 describe("pools of a cluster #netns #etcd", function()
-  local cluster, dir
+  local cluster, dir, proxy
   before_each(function() dir = helper.directory() end)
   after_each(function()
+    if proxy then sys.kill(proxy.pid, "KILL") end
+    proxy = nil
     if cluster then cluster:close() end
     cluster = nil
     helper.remove(dir)
@@ -194,13 +202,16 @@ describe("pools of a cluster #netns #etcd", function()
     -- A proxy on port 2479 that loses answers (spec/proxy.c); it listens when this returns.
     local function start_proxy(limit)
       local program <const> = dir .. "/proxy"
+      if proxy then
+        sys.kill(proxy.pid, "KILL")
+        helper.eventually(function() return is_over(proxy.pid) end)
+      end
       if not sys.lstat(program) then etcd.sh(("${CC:-gcc} -o %s spec/proxy.c"):format(program)) end
-      local proxy <const> = assert(sys.spawn { detach = true,
+      proxy = assert(sys.spawn { detach = true,
         argv = { program, "2479", "2379", tostring(limit) } })
       helper.eventually(function()
         return assert(sys.read "/proc/net/tcp"):find(":09AF 00000000:0000 0A", 1, true)
       end)
-      return proxy
     end
 
     -- An ADD that gets no answer, a DEL that finds nothing, and only then the ADD's request served.
@@ -222,13 +233,8 @@ describe("pools of a cluster #netns #etcd", function()
 
     it_etcd("lose nothing when answers are lost after the commit", function()
       cluster = etcd.cluster()
-      local proxy
       local function through(limit)
-        if proxy then
-          sys.kill(proxy.pid, "KILL")
-          helper.eventually(function() return is_over(proxy.pid) end)
-        end
-        proxy = start_proxy(limit)
+        start_proxy(limit)
       end
       for r = 1, etcd.rounds(6) do
         -- from "not a byte" to "all but the end"
@@ -238,7 +244,6 @@ describe("pools of a cluster #netns #etcd", function()
         local nodes <const> = nodes_of(cluster, home, 2, { etcd = { "http://127.0.0.1:2479" } })
         round(cluster, nodes, r, function() return function() through(-1) end end)
       end
-      sys.kill(proxy.pid, "KILL")
     end)
 
     it_etcd("leak nothing when a commit comes after ADD gave up and DEL found nothing", function()
@@ -252,7 +257,7 @@ describe("pools of a cluster #netns #etcd", function()
 
     it_etcd("leak nothing of a request that was held up on the way for longer than that", function()
       cluster = etcd.cluster()
-      local proxy <const> = start_proxy(-1)
+      start_proxy(-1)
       local nodes <const> = nodes_of(cluster, dir, 1,
         { timeout = 1, etcd = { "http://127.0.0.1:2479" } })
       -- what DEL sends must not overtake the ADD's request: it finds nobody
@@ -264,7 +269,6 @@ describe("pools of a cluster #netns #etcd", function()
           helper.eventually(function() return #taken(cluster) == 1 end)
         end)
       end
-      sys.kill(proxy.pid, "KILL")
     end)
 
     it_etcd("lose nothing when an ADD is killed at any moment", function()
@@ -291,10 +295,9 @@ describe("pools of a cluster #netns #etcd", function()
 
     it_etcd("find again by the attachment's key what an answer was lost of: calico #5203", function()
       cluster = etcd.cluster()
-      local proxy <const> = start_proxy(60)
+      start_proxy(60)
       local nodes <const> = nodes_of(cluster, dir, 1, { etcd = { "http://127.0.0.1:2479" } })
       run(nodes, "ADD", function() return { "c1" } end)
-      sys.kill(proxy.pid, "KILL")
       assert.equal(0, outcomes(nodes[1])[1].code)
       assert.same({ "node1/c1" }, taken(cluster))
       assert.same({}, sys.list(nodes[1].disk .. "/net/notes"))

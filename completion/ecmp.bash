@@ -11,7 +11,7 @@ _ecmp() {
         case "$arg" in
             apply)
                 cmd="apply"
-                opts="$opts -h --help --netns --confirm --confirmed --undo --dry-run --proto --json"
+                opts="$opts -h --help --netns --confirm --confirmed --undo --dry-run --proto --family --max-delete --force --json"
                 break
                 ;;
             check)
@@ -148,6 +148,14 @@ _ecmp() {
                     ;;
                 --proto)
                     COMPREPLY=($(compgen -W "boot static kernel ra dhcp zebra bird bgp ospf isis" -- "$cur"))
+                    return 0
+                    ;;
+                --family)
+                    COMPREPLY=($(compgen -W "4 6 both" -- "$cur"))
+                    return 0
+                    ;;
+                --max-delete)
+                    COMPREPLY=($(compgen -f -- "$cur"))
                     return 0
                     ;;
             esac

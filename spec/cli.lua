@@ -54,10 +54,11 @@ end
 
 Shell.__close = Shell.close
 
---- Runs shell text in the namespace, with `ecmp` at hand, and returns what came of it.
+--- Runs shell text in the namespace, with `ecmp` at hand and $HERE for files, and returns what came
+--- of it.
 function Shell:try(text, options)
   local order <const> = {
-    argv = { "sh", "-c", ("PATH=%s:$PATH\n%s"):format(self.dir, text) },
+    argv = { "sh", "-c", ("PATH=%s:$PATH HERE=%s\n%s"):format(self.dir, self.dir, text) },
     netns = self.path, timeout = 60, stderr = "capture",
   }
   for key, value in pairs(options or {}) do order[key] = value end

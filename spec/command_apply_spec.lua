@@ -174,7 +174,7 @@ default via 2001:db8:1::1
     assert.same(AFTER, made())
   end)
 
-  it("waits for the guardian of a change that is over", function()
+  it("waits for the watchdog of a change that is over", function()
     shell:sh(([[
       cd %s
       ecmp apply %s
@@ -212,7 +212,7 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
     assert.same(before, made())
   end)
 
-  it("is taken back by its guardian when it is killed and the time is up", function()
+  it("is taken back by its watchdog when it is killed and the time is up", function()
     while_waiting(2, "kill -KILL $pid")
     assert.same(AFTER, made())
     helper.eventually(function() return made()[1] == BEFORE[1] and made()[4] == BEFORE[4] end)
@@ -241,7 +241,7 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
     end
   end)
 
-  it("shows and takes back what is left when its guardian is killed, too", function()
+  it("shows and takes back what is left when its watchdog is killed, too", function()
     while_waiting(30, [[
       guardian=$(cat /run/ecmp/*.guardian)
       kill -KILL $pid $guardian; while kill -0 $guardian 2>/dev/null; do sleep 0.05; done]])
@@ -258,9 +258,9 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
     assert.same(BEFORE, made())
   end)
 
-  it("stays as it is when there are more guardians than applies", function()
+  it("stays as it is when there are more watchdogs than applies", function()
     shell:sh("ecmp apply " .. shell:file("wanted", WANTED))
-    -- one whose apply has ended, and whose work another guardian has done
+    -- one whose apply has ended, and whose work another watchdog has done
     local late <const> = shell:try [[
       base=$(ls -t /run/ecmp/*.lock | head -1 | sed 's/\.lock$//')
       while [ -e $base.state ]; do sleep 0.01; done
@@ -304,7 +304,7 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
     shell:file("many", table.concat(lines, "\n") .. "\n")
     local old <const> = table.concat(BEFORE, "\n"):gsub(" nexthop", "\n\tnexthop")
     shell:file("old", old .. "\n")
-    -- a guardian that is killed, too, leaves what --undo brings back
+    -- a watchdog that is killed, too, leaves what --undo brings back
     for round, victims in ipairs { "-TERM $pid", "-KILL $pid", "-KILL $pid $guardian",
       "-KILL $pid", "-KILL $pid $guardian" } do
       shell:try(([[
@@ -320,9 +320,9 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
         found = #made()
         return found == count + 1 or found == #BEFORE
       end)
-      -- it was faster than the signal, or its guardian has yet to begin
+      -- it was faster than the signal, or its watchdog has yet to begin
       helper.eventually(function()
-        return shell:try(("ecmp apply %s/old"):format(shell.dir)).status == 0
+        return shell:try(("ecmp apply --force %s/old"):format(shell.dir)).status == 0
       end)
       assert.same(BEFORE, made())
     end
@@ -331,6 +331,9 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
   it("takes wrong usage for that", function()
     for _, words in ipairs { "", "--confirmed FILE", "--confirm x FILE", "--proto nobody FILE",
       "--confirmed --dry-run", "--undo --confirm 3", "--undo --proto ra",
+      "--undo --force", "--confirmed --family 4", "--undo --max-delete 3",
+      "--family 5 FILE", "--max-delete x FILE", "--max-delete 101% FILE",
+      "--max-delete -1 FILE",
       "--confirm inf FILE", "--confirm 1e999 FILE", "--confirm -1 FILE" } do
       assert.equal(2, shell:try("ecmp apply " .. words).status, words)
     end

@@ -81,6 +81,12 @@ function methods:counts()
   return counts
 end
 
+---Which wanted routes are listed more than once.
+---@return table<integer, integer> repeated by the number of such a route, that of the first
+function methods:repeated()
+  return lists_of[self].repeated
+end
+
 local MANY <const> = 512 -- lines at once
 
 ---Iterates over the slots that change, as ecmp.fib.route names them, as lines of text: one with the

@@ -29,7 +29,8 @@ static const char metatable_key;
 /* Where a route lies, and the line it was read from. */
 struct listed {
 	uint32_t at; /* in grains */
-	uint32_t line;
+	uint32_t line : 31;
+	uint32_t missing : 1; /* it names a device there is not */
 };
 
 /* As luaL_testudata, which looks for its name among all: this is asked once for each route. */
@@ -72,7 +73,7 @@ void list_ifnames(lua_State *L, int index)
 /* Counts in what was written behind the used bytes. */
 static void count_in(lua_State *L, struct route_list *l, uint32_t line)
 {
-	struct listed one = {(uint32_t)(l->used / GRAIN), line};
+	struct listed one = {(uint32_t)(l->used / GRAIN), line, l->encoder.refused != 0};
 	if (l->used / GRAIN > UINT32_MAX)
 		luaL_error(L, "more routes than a list can hold");
 	buffer_reserve(L, l->bytes, (GRAIN - l->bytes->length % GRAIN) % GRAIN);
@@ -111,8 +112,6 @@ static void end_route(lua_State *L, struct route_list *l, uint32_t line, bool pr
 	head.flags = (uint16_t)((proto ? 0 : ANY_PROTO) | (scope ? 0 : ANY_SCOPE));
 	memcpy(l->bytes->base + l->used, &head, sizeof(head));
 	count_in(L, l, line);
-	if (l->encoder.refused && !l->missing)
-		l->missing = list_count(l);
 }
 
 static bool has_key(lua_State *L, int table, const char *key)
@@ -228,10 +227,13 @@ static int list_add(lua_State *L)
 static int list_lacking(lua_State *L)
 {
 	const struct route_list *l = list_check(L, 1);
-	if (!l->missing)
-		return 0;
-	lua_pushinteger(L, (lua_Integer)l->missing);
-	return 1;
+	for (size_t i = 1; i <= list_count(l); i++) {
+		if (!listed_at(l, i)->missing)
+			continue;
+		lua_pushinteger(L, (lua_Integer)i);
+		return 1;
+	}
+	return 0;
 }
 
 static size_t check_number(lua_State *L, const struct route_list *l, int index)
@@ -279,6 +281,66 @@ static int list_tables(lua_State *L)
 		lua_pop(L, 1);
 	}
 	return 1;
+}
+
+/* list:protocols() -> how many routes there are of each: { [186] = 3 } */
+static int list_protocols(lua_State *L)
+{
+	const struct route_list *l = list_check(L, 1);
+	lua_Integer count[256] = {0};
+	for (size_t i = 1; i <= list_count(l); i++) {
+		struct span s = view_span(list_view(l, i));
+		count[((const struct rtmsg *)(const void *)s.data)->rtm_protocol]++;
+	}
+	lua_newtable(L);
+	for (int proto = 0; proto < 256; proto++) {
+		if (!count[proto])
+			continue;
+		lua_pushinteger(L, count[proto]);
+		lua_rawseti(L, -2, proto);
+	}
+	return 1;
+}
+
+/* list:of(protocol) -> numbers of its routes */
+static int list_of(lua_State *L)
+{
+	const struct route_list *l = list_check(L, 1);
+	lua_Integer proto = luaL_checkinteger(L, 2), n = 0;
+	lua_newtable(L);
+	for (size_t i = 1; i <= list_count(l); i++) {
+		struct span s = view_span(list_view(l, i));
+		if (((const struct rtmsg *)(const void *)s.data)->rtm_protocol != proto)
+			continue;
+		lua_pushinteger(L, (lua_Integer)i);
+		lua_rawseti(L, -2, ++n);
+	}
+	return 1;
+}
+
+/* [list, numbers] */
+static int remove_listed(lua_State *L)
+{
+	struct route_list *l = list_check(L, 1);
+	size_t kept = 0, next = 1;
+	for (size_t i = 1; i <= list_count(l); i++) {
+		lua_rawgeti(L, 2, (lua_Integer)next);
+		bool out = lua_tointeger(L, -1) == (lua_Integer)i;
+		lua_pop(L, 1);
+		if (out)
+			next++;
+		else
+			*listed_at(l, ++kept) = *listed_at(l, i);
+	}
+	l->places->length = kept * sizeof(struct listed);
+	return 0;
+}
+
+/* list:remove(numbers), which rise; those of the routes behind them fall */
+static int list_remove(lua_State *L)
+{
+	luaL_checktype(L, 2, LUA_TTABLE);
+	return guard_call(L, &list_check(L, 1)->guard, remove_listed);
 }
 
 /* Whether nothing but the destination tells the slot from others, as is nearly always so. */
@@ -361,6 +423,30 @@ static void drop(lua_State *L, const char *key)
 	lua_setfield(L, -2, key);
 }
 
+/* Says of an IPv6 gateway that a route of IPv4 goes by it, as text does. [hop] */
+static void name_gateway(lua_State *L)
+{
+	if (lua_getfield(L, -1, "via") == LUA_TSTRING && strchr(lua_tostring(L, -1), ':')) {
+		lua_pushfstring(L, "inet6 %s", lua_tostring(L, -1));
+		lua_setfield(L, -3, "via");
+	}
+	lua_pop(L, 1);
+}
+
+/* [route] */
+static void name_gateways(lua_State *L)
+{
+	name_gateway(L);
+	if (lua_getfield(L, -1, "nexthops") == LUA_TTABLE) {
+		for (lua_Integer i = 1; lua_rawgeti(L, -1, i) == LUA_TTABLE; i++) {
+			name_gateway(L);
+			lua_pop(L, 1);
+		}
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 1);
+}
+
 /* [list, number] -> [table of what the route says] */
 static int read_listed(lua_State *L)
 {
@@ -368,6 +454,8 @@ static int read_listed(lua_State *L)
 	struct span s = view_span(v);
 	list_ifnames(L, 1);
 	push_span(L, &s, lua_gettop(L));
+	if (*s.data == AF_INET)
+		name_gateways(L);
 	if (v->flags & ANY_PROTO)
 		drop(L, "proto");
 	if (v->flags & ANY_SCOPE)
@@ -396,9 +484,11 @@ static int list_len(lua_State *L)
 	return 1;
 }
 
-/* rtnl.list(socket?) -> list, empty; devices are asked for through the socket */
+/* rtnl.list(socket?, family?) -> list, empty; devices are asked for through the socket, the family
+ * is that of routes without an address */
 int list_new(lua_State *L)
 {
+	bool six = luaL_optinteger(L, 2, 4) == 6;
 	lua_settop(L, 1);
 	struct route_list *l = lua_newuserdatauv(L, sizeof(*l), 4);
 	*l = (struct route_list){.guard.what = "this list"};
@@ -414,13 +504,20 @@ int list_new(lua_State *L)
 	l->parts = buffer_new(L);
 	lua_setiuservalue(L, 2, 4);
 	l->encoder = (struct encoder){.out = l->bytes, .names = 4, .verb = VERB_ADD};
+	l->encoder.default_family = six ? AF_INET6 : AF_INET;
 	luaL_setmetatable(L, LIST);
 	return 1;
 }
 
 static const luaL_Reg methods[] = {
-	{"add", list_add},	 {"line", list_line}, {"lacking", list_lacking},
-	{"tables", list_tables}, {NULL, NULL},
+	{"add", list_add},
+	{"line", list_line},
+	{"lacking", list_lacking},
+	{"tables", list_tables},
+	{"protocols", list_protocols},
+	{"of", list_of},
+	{"remove", list_remove},
+	{NULL, NULL},
 };
 
 void list_register(lua_State *L)

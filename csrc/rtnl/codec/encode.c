@@ -99,7 +99,7 @@ static void encode_input(struct encoder *e, const struct schema *schema, const s
 	if (schema->fields[0].type == FIELD_FAMILY) {
 		e->family = family_of(e, schema, in, &g);
 		if (!e->family && schema != &schema_nexthop && e->verb != VERB_DUMP)
-			e->family = AF_INET;
+			e->family = e->default_family ? e->default_family : AF_INET;
 		header_of(e, e->start)[0] = (uint8_t)e->family;
 	}
 	struct cursor p = {e->start, e->out->length, *in};

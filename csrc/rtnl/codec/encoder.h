@@ -34,9 +34,10 @@ struct encoder {
 	char link[16]; /* the name asked for last, and its number among these */
 	uint32_t link_index;
 	enum verb verb;
-	bool held_only; /* what is sent changes what is there and makes nothing */
-	int base;	/* number of the change in a batch, for errors; 0: a single request */
-	int family;	/* AF_INET, AF_INET6, or 0 */
+	bool held_only;	    /* what is sent changes what is there and makes nothing */
+	int base;	    /* number of the change in a batch, for errors; 0: a single request */
+	int family;	    /* AF_INET, AF_INET6, or 0 */
+	int default_family; /* of what has no address; 0: IPv4 */
 	int depth;
 	struct step path[8];
 	int *held; /* descriptors the message refers to, closed after it is sent; NULL: none wanted

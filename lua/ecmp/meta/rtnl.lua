@@ -668,14 +668,26 @@ function List:lacking() end
 ---@return table<integer, table<integer, true>> # the families, 4 and 6, of each table that routes are in
 function List:tables() end
 
+---@return table<integer, integer> counts how many routes there are of each protocol, by its number
+function List:protocols() end
+
+---@param protocol integer
+---@return integer[] numbers of its routes
+function List:of(protocol) end
+
+---Takes routes out; the numbers of those behind them fall.
+---@param numbers integer[] that rise
+function List:remove(numbers) end
+
 ---@param i integer
 ---@return integer line where the i-th was read
 function List:line(i) end
 
 ---A list of routes, empty.
 ---@param socket? ecmp.rtnl.Socket whose kernel is asked for devices
+---@param family? 4|6 of routes without an address, 4 unless given
 ---@return ecmp.rtnl.List
-function rtnl.list(socket) end
+function rtnl.list(socket, family) end
 
 ---The slot of one of a list, as ecmp.fib.route names it.
 ---@param list any

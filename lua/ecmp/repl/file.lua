@@ -48,7 +48,6 @@ end
 ---@field mistakes string[] each with its place
 ---@field tables table<integer, table<integer, true>> the families, 4 and 6, of each table that the
 ---routes are in
----@field lacking? { where: string, route: table } the first that names a device there is not
 ---@field place string how places are written: name and number
 local File <const> = {}
 File.__index = File
@@ -56,7 +55,7 @@ File.__index = File
 ---@param name string what mistakes call it
 ---@param place string how the place of a route is written, given that and its number
 local function new(name, place, options)
-  return setmetatable({ routes = rtnl.list(options.socket), mistakes = {},
+  return setmetatable({ routes = rtnl.list(options.socket, options.family), mistakes = {},
     proto = options.proto, place = name:gsub("%%", "%%%%") .. place }, File)
 end
 
@@ -111,12 +110,21 @@ end
 
 -- What is known once all routes are there.
 local function finish(file)
-  local lacking <const> = file.routes:lacking()
   file.tables = file.routes:tables()
-  if lacking then
-    file.lacking = { where = file:where(lacking), route = file.routes[lacking] }
-  end
   return file
+end
+
+---The first route that names a device there is not.
+---@return { where: string, route: table }? lacking
+function File:lacking()
+  local i <const> = self.routes:lacking()
+  return i and { where = self:where(i), route = self.routes[i] } or nil
+end
+
+---Takes routes out; the numbers of those behind them fall.
+---@param numbers integer[] that rise
+function File:remove(numbers)
+  self.routes:remove(numbers)
 end
 
 local function quiet() end
@@ -178,7 +186,8 @@ end
 ---Reads a file of routes: a script if its name ends in `.lua`, else text; `-` is standard input.
 ---@param path string
 ---@param options? table `progress`: called with what is done and how much there is; `socket`: of
----the handle whose devices are meant; `proto`: of routes that say none
+---the handle whose devices are meant; `proto`: of routes that say none; `family`: 4 or 6, of routes
+---without an address
 ---@return ecmp.RouteFile|nil file
 ---@return string? message # naming the first line in error, and how many more there are
 function M.read(path, options)

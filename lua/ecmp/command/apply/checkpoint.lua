@@ -1,10 +1,19 @@
----What it takes to bring routes back after the process that changed them is gone: a journal on
----disk, and restoring from it.
+---The checkpoint of an apply: on disk, what the routes were before, and how it was decided.
 --
--- A journal lies in files of one name, `BASE.lock`, `BASE.undo`, `BASE.state`, `BASE.verdict`,
--- `BASE.last`, in a directory of the user's own; the name is that of the network namespace. The
--- lock is held by whoever is responsible for the routes: the process that changes them, and after
--- its death the guardian. Whether the change stays is decided once, by whoever creates the verdict.
+-- It lies in files of one name, that of the network namespace, in a directory that nobody else may
+-- write in.
+--
+--     BASE.lock       held by who is responsible: the applier, and after its death the watchdog
+--     BASE.undo       the journal: its first word is how it ended (open, kept, back), then the keys
+--                     that change and the routes that they held
+--     BASE.undecided  renamed once, to BASE.keep or BASE.take-back: whoever does that decides
+--     BASE.state      "applying", or "waiting DEADLINE APPLIER WATCHDOG"
+--     BASE.added      routes of other protocols that an apply added; BASE.added.new while undecided
+--     BASE.last       how the last one ended, for whoever comes back
+--
+-- Everything that ending needs is written before the first change: deciding renames, the first word
+-- is overwritten in place, and the rest is unlinked, so that a full disk does not matter. Who may
+-- have to take the change back keeps the journal open, since its directory may be removed.
 
 local identity = require "ecmp.fib.route"
 local plan = require "ecmp.plan"
@@ -14,28 +23,51 @@ local sys = require "ecmp.sys"
 local M = {}
 
 local PRIVATE <const>, FILE <const> = tonumber("700", 8), tonumber("600", 8)
-local OTHERS <const> = tonumber("077", 8)
+local OTHERS_WRITE <const> = tonumber("022", 8)
 
 -- A directory nobody else may write in. Under /tmp another may have been faster: it must be ours.
-local function is_ours(path)
-  local found <const> = sys.lstat(path)
-  return found and found.type == "dir" and found.uid == sys.getuid() and found.mode & OTHERS == 0
+---@return true|nil, string? message
+local function check_directory(path)
+  local found <const>, message <const> = sys.lstat(path)
+  if not found then return nil, message end
+  if found.type ~= "dir" or found.uid ~= sys.getuid() then
+    return nil, path .. ": it is no directory of this user's"
+  end
+  if found.mode & OTHERS_WRITE ~= 0 then
+    return nil, path .. ": others may write in it (chmod go-w)"
+  end
+  return true
 end
 
-local function directory()
-  local user_namespace <const> = sys.stat "/proc/self/ns/user"
+-- Whether this is root of the whole machine, not of a user namespace.
+local function is_root()
+  local map <const> = sys.getuid() == 0 and sys.read "/proc/self/uid_map"
+  return map and map:match "^%s*0%s+0%s+4294967295%s*$" ~= nil
+end
+
+-- Two applies of one namespace have to find the same directory: root has one alone.
+local function directories()
   local candidates <const> = { "/run/ecmp" }
+  if is_root() then return candidates end
+  local user_namespace <const> = sys.stat "/proc/self/ns/user"
   local runtime <const> = os.getenv "XDG_RUNTIME_DIR"
   if runtime and runtime ~= "" then table.insert(candidates, runtime .. "/ecmp") end
   table.insert(candidates, ("/tmp/ecmp-%d-%d"):format(sys.getuid(),
     user_namespace and user_namespace.ino or 0))
+  return candidates
+end
+
+---@return string|nil path, string? message, string? code
+local function directory()
   local message, code
-  for _, path in ipairs(candidates) do
+  for _, path in ipairs(directories()) do
     local ok
     ok, message, code = sys.mkdir(path, PRIVATE)
-    if (ok or code == "EEXIST") and is_ours(path) then return path end
+    if not ok and code == "EEXIST" then code = "EPERM" end
+    if ok or code == "EPERM" then ok, message = check_directory(path) end
+    if ok then return path end
   end
-  return nil, message or "no directory for the journal that is this user's own", code or "EPERM"
+  return nil, message, code
 end
 
 -- What tells a namespace from all others since the machine was started; an inode, where the kernel
@@ -97,10 +129,13 @@ local function pieces_of(tell)
   end)
 end
 
--- The slots that change, and all routes that they hold. There may be a million of either, of which
--- nothing is kept but which slots hold something.
+local ENDED <const> = { keep = "kept", undo = "back" } -- as long as "open"
+
+-- The keys that change, and all routes that they hold. There may be a million of either, of which
+-- nothing is kept but which keys hold something.
 local function tell_journal(tell, changes, routes)
   local changing <const> = {}
+  tell "open\n"
   for _, route in ipairs(routes) do changing[identity.slot(route)] = false end
   for lines, slot in changes:slots "slot " do
     if slot and changing[slot] == false then changing[slot] = true end
@@ -111,16 +146,61 @@ local function tell_journal(tell, changes, routes)
   end
 end
 
----Writes down what the routes are that a plan is going to change, whole.
+local function tell_added(tell, added)
+  for _, route in ipairs(added) do tell(line_of(rtnl.view("route", route, true)) .. "\n") end
+end
+
+-- What of a checkpoint is there while it is undecided, and after.
+local PARTS <const> = { ".state", ".undecided", ".keep", ".take-back", ".guardian", ".added.new",
+  ".undo" }
+
+---Removes a checkpoint. The lock's file stays: who waits for it has it open.
+---@param base string
+function M.remove(base)
+  for _, part in ipairs(PARTS) do sys.unlink(base .. part) end
+end
+
+---Writes down what the routes are that a plan is going to change, whole, and what it takes to
+---decide.
 ---@param base string
 ---@param changes table a plan
 ---@param routes ecmp.View[] all that the tables hold which it is about
----@return true|nil, string? message, string? code
-function M.write(base, changes, routes)
-  sys.unlink(base .. ".verdict")
-  return sys.replace(base .. ".undo", pieces_of(function(tell)
+---@param added? table[] routes of other protocols that are an apply's from now on
+---@return ecmp.apply.Journal|nil journal
+---@return string? message, string? code
+function M.write(base, changes, routes, added)
+  M.remove(base)
+  local ok, message, code = sys.replace(base .. ".undo", pieces_of(function(tell)
     tell_journal(tell, changes, routes)
   end), FILE)
+  if ok then ok, message, code = sys.replace(base .. ".undecided", "", FILE) end
+  if ok then
+    ok, message, code = sys.replace(base .. ".added.new", pieces_of(function(tell)
+      tell_added(tell, added or {})
+    end), FILE)
+  end
+  if ok then return M.open(base) end
+  M.remove(base)
+  return nil, message, code
+end
+
+---@class ecmp.apply.Journal
+---@field lines file*
+---@field ending file* the same file without a buffer: others write its first word
+---@field inode integer
+
+---Opens the journal, to be kept for `decide`, `restore` and `finish`.
+---@param base string
+---@return ecmp.apply.Journal|nil journal, string? message
+function M.open(base)
+  local path <const> = base .. ".undo"
+  local lines, message = io.open(path)
+  local ending = lines and nil
+  if lines then ending, message = io.open(path, "r+") end
+  local found <const> = ending and sys.stat(path)
+  if not found then return nil, message or path .. ": gone" end
+  ending:setvbuf "no"
+  return { lines = lines, ending = ending, inode = found.ino }
 end
 
 local function read_route(line)
@@ -139,23 +219,54 @@ local function tables_of(slots)
   return numbers
 end
 
----@return table|nil journal # `{ slots, routes }`
+-- How it ended: "open" while it has not.
+local function ending(journal)
+  journal.ending:seek "set"
+  return journal.ending:read(4)
+end
+
+---Whether what was decided has been carried out.
+---@param journal ecmp.apply.Journal
+---@return boolean
+function M.has_ended(journal)
+  return ending(journal) ~= "open"
+end
+
+---@return table|nil journal `{ slots, routes }`
 ---@return string? message, string? code
-local function read(base)
-  local text, message, code = sys.read(base .. ".undo")
-  if not text then return nil, message, code end
-  local journal <const> = { slots = {}, routes = {} }
-  for line in text:gmatch "[^\n]+" do
+local function read(journal)
+  local found <const> = { slots = {}, routes = {} }
+  journal.lines:seek "set"
+  journal.lines:read "l"
+  for line in journal.lines:lines() do
     local slot <const> = line:match "^slot (.*)$"
     if slot then
-      journal.slots[slot] = true
+      found.slots[slot] = true
     else
       local route, why = read_route(line)
-      if not route then return nil, ("%s.undo: %s"):format(base, why), "EINVAL" end
-      journal.routes[#journal.routes + 1] = route
+      if not route then return nil, "the journal: " .. why, "EINVAL" end
+      found.routes[#found.routes + 1] = route
     end
   end
-  return journal
+  return found
+end
+
+---The routes of other protocols that an apply has added.
+---@param base string
+---@return table[]|nil routes, string? message
+function M.added(base)
+  local text <const>, message <const>, code <const> = sys.read(base .. ".added")
+  if not text then
+    if code == "ENOENT" then return {} end
+    return nil, message
+  end
+  local routes <const> = {}
+  for line in text:gmatch "[^\n]+" do
+    local route <const>, why <const> = read_route(line)
+    if not route then return nil, ("%s.added: %s"):format(base, why) end
+    routes[#routes + 1] = route
+  end
+  return routes
 end
 
 -- The routes a namespace holds in some slots.
@@ -172,19 +283,21 @@ local function held(nl, slots)
   return found
 end
 
-local function differ(nl, journal)
-  local now, message, code = held(nl, journal.slots)
+local function differ(nl, found)
+  local now, message, code = held(nl, found.slots)
   if not now then return nil, message, code end
-  return plan(now, journal.routes, { exactly = true })
+  return plan(now, found.routes, { exactly = true })
 end
 
 ---What differs from what is remembered.
----@return table|nil changes # a plan that brings it back
+---@param nl ecmp.Handle
+---@param journal ecmp.apply.Journal
+---@return table|nil changes a plan that brings it back
 ---@return string? message, string? code
-function M.difference(nl, base)
-  local journal, message, code = read(base)
-  if not journal then return nil, message, code end
-  return differ(nl, journal)
+function M.difference(nl, journal)
+  local found, message, code = read(journal)
+  if not found then return nil, message, code end
+  return differ(nl, found)
 end
 
 local MOST_TOLD <const> = 20
@@ -195,20 +308,26 @@ local function told(changes)
   return ("%d changes (ecmp apply --undo --dry-run lists them)"):format(#changes)
 end
 
----Brings the routes back to what is remembered, and looks whether they are.
+local TRIES <const> = 3 -- another may be bringing them back, too
+
+---Brings the routes back to what is remembered, and looks whether they are. Does nothing where that
+---has been done.
 ---@param nl ecmp.Handle
----@param base string
+---@param journal ecmp.apply.Journal
 ---@return true|nil
----@return string? message # says what is left, change by change
+---@return string? message says what is left, change by change
 ---@return string? code
-function M.restore(nl, base)
-  local journal, message, code = read(base)
-  if not journal then return nil, message, code end
-  local changes, why
-  changes, message, code = differ(nl, journal)
-  if changes and #changes > 0 then
+function M.restore(nl, journal)
+  if ending(journal) == ENDED.undo then return true end
+  local found <const>, wrong <const>, invalid <const> = read(journal)
+  if not found then return nil, wrong, invalid end
+  local changes, message, code = differ(nl, found)
+  local why
+  for _ = 1, TRIES do
+    if not changes then return nil, message, code end
+    if #changes == 0 then return true end
     why, code = select(2, changes:apply(nl))
-    changes, message = differ(nl, journal)
+    changes, message = differ(nl, found)
   end
   if not changes then return nil, message, code end
   if #changes == 0 then return true end
@@ -218,27 +337,32 @@ end
 
 -- Who decides, and how far it is -----------------------------------------------------------------
 
----Notes how far it is: "applying", "waiting DEADLINE APPLIER GUARDIAN", "done".
+---Notes how far it is: "applying", or "waiting", deadline, applier and watchdog.
+---@param base string
 ---@return true|nil, string? message, string? code
 function M.note(base, ...)
   return sys.replace(base .. ".state", table.concat({ ... }, " ") .. "\n", FILE)
 end
 
----@return string? word, number? deadline, integer? applier, integer? guardian
+---How far it is; nothing where no checkpoint is there.
+---@param base string
+---@return string? word, number? deadline, integer? applier, integer? watchdog
 function M.state(base)
   local text <const> = sys.read(base .. ".state")
   if not text then return nil end
-  local word <const>, deadline <const>, applier <const>, guardian <const> =
+  local word <const>, deadline <const>, applier <const>, watchdog <const> =
     text:match "^(%S+) ?(%S*) ?(%S*) ?(%S*)"
   return word, tonumber(deadline), math.tointeger(tonumber(applier)),
-    math.tointeger(tonumber(guardian))
+    math.tointeger(tonumber(watchdog))
 end
 
----Says how it ended, for whoever comes back after the terminal is gone.
+---Says how it ended, for whoever comes back after the terminal is gone. Where that cannot be
+---written, it ended all the same.
 ---@param base string
 ---@param text string
+---@return true|nil, string? message
 function M.tell(base, text)
-  sys.replace(base .. ".last", os.date "%Y-%m-%d %H:%M:%S " .. text .. "\n", FILE)
+  return sys.replace(base .. ".last", os.date "%Y-%m-%d %H:%M:%S " .. text .. "\n", FILE)
 end
 
 ---How the last one ended, with its time.
@@ -249,24 +373,60 @@ function M.last(base)
   return text and text:match "^[^\n]*"
 end
 
----Decides, unless that has been done.
+local DECISION <const> = { keep = ".keep", undo = ".take-back" }
+
+---Whether the files of a checkpoint are where they were, and not those of a later one.
+---@param base string
+---@param journal ecmp.apply.Journal
+---@return boolean
+function M.is_there(base, journal)
+  local found <const> = sys.stat(base .. ".undo")
+  return found ~= nil and found.ino == journal.inode
+end
+
+---What was decided, if that was done.
+---@param base string
+---@param journal ecmp.apply.Journal
+---@return "keep"|"undo"|nil word
+function M.decision(base, journal)
+  local is_there <const>, ended <const> = M.is_there(base, journal), ending(journal)
+  for word, path in pairs(DECISION) do
+    if ended == ENDED[word] or is_there and sys.stat(base .. path) then return word end
+  end
+  return nil
+end
+
+---Decides, unless that has been done. What nobody can decide, since the files were removed, is
+---taken back.
 ---@param base string
 ---@param word "keep"|"undo"
----@return string word # what was decided, by whomever
-function M.decide(base, word)
-  local ok <const> = sys.create(base .. ".verdict", word, FILE)
-  return ok and word or sys.read(base .. ".verdict") or word
+---@param journal ecmp.apply.Journal
+---@return "keep"|"undo" word what was decided, by whomever
+---@return string? message why it could not be decided so
+function M.decide(base, word, journal)
+  local ok, message = false, "the journal was removed"
+  if M.is_there(base, journal) then
+    ok, message = sys.rename(base .. ".undecided", base .. DECISION[word])
+  end
+  if ok then return word end
+  local decided <const> = M.decision(base, journal)
+  if decided then return decided end
+  return "undo", message
 end
 
----@return string? word
-function M.verdict(base)
-  return sys.read(base .. ".verdict")
-end
-
----Forgets a journal. The lock's file stays: who waits for it has it open.
-function M.forget(base)
-  for _, part in ipairs { ".undo", ".state", ".verdict",
-    ".guardian" } do sys.unlink(base .. part) end
+---Ends it: what was decided has been carried out.
+---@param base string
+---@param word "keep"|"undo"
+---@param journal ecmp.apply.Journal
+---@return true|nil, string? message
+function M.finish(base, word, journal)
+  journal.ending:seek "set"
+  local ok <const>, message <const> = journal.ending:write(ENDED[word])
+  if M.is_there(base, journal) then
+    if word == "keep" then sys.rename(base .. ".added.new", base .. ".added") end
+    M.remove(base)
+  end
+  return ok and true, message
 end
 
 return M

@@ -131,7 +131,7 @@ end
 -- --------------------------------------------------------------------------------------------
 
 local SHAPES <const> = {
-  { family = 4, hops = 1, share = 0.65 }, { family = 4, hops = 8, part = 2, share = 0.50 },
+  { family = 4, hops = 1, share = 0.65 }, { family = 4, hops = 8, part = 2, share = 0.70 },
   { family = 4, hops = 64, part = 10 }, { family = 6, hops = 1 }, { family = 6, hops = 2 },
   { family = 6, hops = 8, part = 5 }, { family = 4, hops = 2, nhid = true },
   { family = 6, hops = 2, nhid = true },

@@ -56,7 +56,7 @@ local function distinct(nl, count, sets, rounds)
   }
   local column <const> = {}
   for name, value in pairs(measure.rounds(rows, rounds)) do column[name] = value.value end
-  if sets >= 16000 then rows[1].target = { of = SHARE, least = 25 } end
+  if sets >= 16000 then rows[1].target = { of = SHARE, least = 12 } end
   measure.print(("%d IPv4 routes of 2 next hops, %d different sets"):format(count, sets),
     "ns/route", rows, column)
 end

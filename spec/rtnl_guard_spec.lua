@@ -155,15 +155,20 @@ describe("a handle that is being worked on #netns", function()
     assert.equal("v1", list[#list].dev)
   end)
 
-  it("shares next-hop objects with no other handle", function()
-    local other <close> = assert(rtnl.open(space.path))
-    local costs <const> = { route = 1, hop = 1, set = 1, object = 1, question = 1 }
-    local terms <const> = { proto = 4, first_id = 1000, ipv4 = costs, ipv6 = costs }
-    local sharing <close> = other:sharing(terms)
-    local ok <const>, why <const> = pcall(function() socket:batch({}, true, sharing) end)
-    assert.is_false(ok)
-    assert.match("rtnl_guard_spec.lua:%d+: sharing: it is another handle's", why)
-    assert.same({}, other:batch({}, true, sharing))
+  it("is taken while a function chooses the next-hop objects of a batch", function()
+    local list <const> = { { "route add", { dst = "10.9.0.0/16", via = "10.0.1.2" } } }
+    local busy, short
+    local results <const> = socket:batch(list, true, function(_, _, _, read)
+      busy = table.pack(pcall(socket.request, socket, "route", "get", { dst = "10.0.1.2" }))
+      short = table.pack(pcall(read, "x", {}))
+      return {}
+    end)
+    assert.match("this handle", busy[2])
+    assert.match("too short", short[2])
+    assert.same({ true }, results)
+    assert(socket:request("route", "del", list[1][2]))
+    assert.has_error(function() socket:batch(list, true, function() error "no" end) end)
+    assert.is_nil(socket:request("route", "del", list[1][2]))
   end)
 
   it("asks for no device on behalf of a metamethod", function()

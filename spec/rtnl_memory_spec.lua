@@ -129,20 +129,25 @@ local KERNEL <const> = {
     end
     assert(n > 100)]],
   share = [[local socket <close> = assert(rtnl.open(path))
+    local beside <close> = assert(rtnl.open(path))
     local list = {}
-    local costs = { route = 1, hop = 1, set = 0, object = 1, question = 1 }
     for i = 1, 12 do
       list[i] = { "route replace", { dst = "10.66." .. i .. ".0/24", nexthops = {
-        { via = "10.0.1.2", dev = "v1" }, { via = "10.0.1." .. 3 + i % 2 } } } }
+        { via = "10.0.1.2", dev = "v1" }, { via = "10.0.1." .. 3 + i % 2, dev = "v1" } } } }
     end
-    do
-      local sharing <close> = socket:sharing { ipv4 = costs, ipv6 = costs, proto = 201,
-        first_id = 900 }
-      assert(#socket:batch(list, true, sharing) == 12)
-      list[1][2].dst = "10.0.0.1/24" -- refused by the kernel, told of with its hops
-      list[1][2].src = "192.0.2.9"
-      assert(socket:batch(list, true, sharing)[1].message:find "nexthop via 10.0.1.2")
-    end]],
+    list[13] = { "route add", { dst = "10.0.1.128/25", dev = "v1" } } -- no gateway is in it
+    list[14] = { "route add", { dst = "10.0.1.2/32", dev = "v1", src = "192.0.2.9" } }
+    local results = socket:batch(list, true, function(keys, uses, moved, read)
+      local hops = {}
+      assert(#read(keys[1], hops) == 4 and hops[1] == "via 10.0.1.2 dev v1" and uses[1] == 6)
+      assert(moved[4][32]["\10\0\1\2"])
+      beside:request("nexthop", "replace", { id = 901, via = "10.0.1.2", dev = "v1" })
+      return { 901, 902 }
+    end)
+    assert(results[1] == true and results[2].object == 902)
+    for i = 1, 12, 2 do assert(socket:request("route", "del", list[i][2].dst)) end
+    assert(socket:request("route", "del", "10.0.1.128/25"))
+    assert(socket:request("nexthop", "del", { id = 901 }))]],
   monitor = [[local socket <close> = assert(rtnl.open(path))
     assert(socket:buffer(4096))
     for _, kind in ipairs { "route", "nexthop", "link", "addr", "neigh", "rule" } do

@@ -4,8 +4,8 @@
 #include "rtnl/base/error.h"
 
 #include "rtnl/base/rt_names.h"
+#include "rtnl/bulk/batch.h"
 #include "rtnl/bulk/route_list.h"
-#include "rtnl/bulk/share.h"
 #include "rtnl/codec/value.h"
 #include "rtnl/netlink/extack.h"
 #include "rtnl/netlink/ifname.h"
@@ -200,7 +200,6 @@ static const luaL_Reg socket_methods[] = {
 	{"buffer", socket_buffer},
 	{"fd", socket_fd},
 	{"netns", socket_netns},
-	{"sharing", socket_sharing},
 	{"close", socket_close},
 	{NULL, NULL},
 };
@@ -237,7 +236,6 @@ int luaopen_ecmp_rtnl(lua_State *L)
 	list_register(L);
 	lines_register(L);
 	socket_register(L);
-	sharing_register(L);
 	luaL_newlib(L, functions);
 	return 1;
 }

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "rtnl/bulk/batch.h"
 #include "rtnl/base/error.h"
+#include "rtnl/bulk/next_hop_sets.h"
 #include "rtnl/bulk/route_list.h"
 #include "rtnl/netlink/ifname.h"
 #include "rtnl/view/error_message.h"
@@ -126,7 +127,6 @@ static void leave_out(struct batch *b, size_t i, struct change *c)
 	m->nlmsg_type = NLMSG_NOOP;
 	m->nlmsg_flags = NLM_F_REQUEST;
 	b->s->out->length = c->at + NLMSG_HDRLEN;
-	c->sharable = false;
 }
 
 /* Encodes change i of the list into the window. */
@@ -140,7 +140,6 @@ static void encode_change(struct batch *b, size_t i)
 	read_verb(b, i, &c);
 	const struct object *o = &rtnl_objects[c.object];
 	const struct verb_flags *v = &verb_table[c.verb];
-	c.sharable = o->schema == &schema_route && v <= &verb_table[1]; /* add, replace */
 	c.at = (uint32_t)begin_message(L, b->s, v->verb == VERB_DEL ? o->del : o->add,
 				       NLM_F_REQUEST | v->flags);
 	b->encoder.verb = v->verb;
@@ -187,6 +186,15 @@ static void take_joined(struct batch *b, size_t i, const struct nlmsghdr *answer
 	set_result(b, b->first + i);
 }
 
+/* Notes in the result of a change which object it referred to. */
+static void note_object(struct batch *b, size_t i, uint32_t id)
+{
+	lua_rawgeti(b->L, b->results, (lua_Integer)i + 1);
+	lua_pushinteger(b->L, id);
+	lua_setfield(b->L, -2, "object");
+	lua_pop(b->L, 1);
+}
+
 /* Notes the kernel's refusal of change `i` of the window. */
 static void take_refusal(struct pipe *p, size_t i, const struct nlmsghdr *answer)
 {
@@ -203,11 +211,11 @@ static void take_refusal(struct pipe *p, size_t i, const struct nlmsghdr *answer
 	const struct nlmsghdr *m = message_at(b, i);
 	const uint8_t *sent = (const uint8_t *)m + NLMSG_HDRLEN;
 	size_t length = m->nlmsg_len - NLMSG_HDRLEN;
-	const struct buffer *told = c->set ? share_refused(b, i) : NULL;
-	const char *request = push_request(L, o, verb_table[c->verb].name, told ? told->base : sent,
-					   told ? told->length : length, b->names);
+	const char *request = push_request(L, o, verb_table[c->verb].name, sent, length, b->names);
 	push_refused_request(L, request, &x, error, o, sent, length);
 	set_failure(b, b->first + i);
+	if (c->set)
+		note_object(b, b->first + i, c->set);
 	lua_settop(L, top);
 }
 
@@ -284,13 +292,37 @@ static void send_window(struct batch *b)
 	pipe_flush(&b->pipe);
 }
 
+/* Encodes and sends as many changes from the i-th on as make a window; returns which is next. */
+static size_t take_window(struct batch *b, size_t i, size_t total)
+{
+	b->first = i;
+	b->s->out->length = b->changes->length = 0;
+	b->seq = b->s->seq + 1;
+	b->tied = false;
+	while (i < total && i - b->first < WINDOW_COUNT && b->s->out->length < WINDOW_BYTES &&
+	       count_held(b->s) <= HELD_MAX - HELD_CHANGE) {
+		lua_pushboolean(b->L, 1);
+		set_result(b, i);
+		encode_change(b, i++);
+	}
+	b->count = i - b->first;
+	if (b->first == 0)
+		read_ahead(b, i, total);
+	if (b->share)
+		share_next_hops(b);
+	send_window(b);
+	drop_held(b->s, 0);
+	return i;
+}
+
 /*
- * socket:batch(changes, free, sharing?) -> results
+ * socket:batch(changes, free, share?) -> results
  * Each change is { "OBJECT VERB", value } or { "route VERB", list, number }; results[i] is true or
  * { message =, code = }. With `free` the changes do not depend on each other and are sent in the
  * order that costs the kernel least; where it is "apart", one may lead to the gateway of another,
- * and where one does the order is kept. With `sharing` routes may come to share next-hop objects
- * (share.c).
+ * and where one does the order is kept. `share` is a function that may have routes refer to
+ * next-hop objects instead of their next hops (next_hop_sets.c); results[i].object is the one that
+ * a refused route referred to.
  */
 int socket_batch(lua_State *L)
 {
@@ -300,7 +332,10 @@ int socket_batch(lua_State *L)
 	b.free = !b.apart && lua_toboolean(L, 3);
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 4);
-	b.sharing = lua_isnil(L, 4) ? NULL : check_sharing(L, 4);
+	if (!lua_isnil(L, 4)) {
+		luaL_checktype(L, 4, LUA_TFUNCTION);
+		b.share = 4;
+	}
 	lua_Integer total = luaL_len(L, 2);
 	lua_createtable(L, (int)(total < 1 << 26 ? total : 0), 0);
 	b.results = 5;
@@ -314,26 +349,8 @@ int socket_batch(lua_State *L)
 	b.changes = buffer_new(L);
 	pipe_open(L, &b.pipe, b.s, take_refusal, &b);
 	b.order = buffer_new(L);
-	for (size_t i = 0; i < (size_t)total;) {
-		b.first = i;
-		b.s->out->length = b.changes->length = 0;
-		b.seq = b.s->seq + 1;
-		b.tied = false;
-		while (i < (size_t)total && i - b.first < WINDOW_COUNT &&
-		       b.s->out->length < WINDOW_BYTES &&
-		       count_held(b.s) <= HELD_MAX - HELD_CHANGE) {
-			lua_pushboolean(L, 1);
-			set_result(&b, i);
-			encode_change(&b, i++);
-		}
-		b.count = i - b.first;
-		if (b.first == 0)
-			read_ahead(&b, i, (size_t)total);
-		if (b.sharing)
-			share_window(&b);
-		send_window(&b);
-		drop_held(b.s, 0);
-	}
+	for (size_t i = 0; i < (size_t)total;)
+		i = take_window(&b, i, (size_t)total);
 	b.s->out->length = 0;
 	buffer_free(b.changes);
 	pipe_close(&b.pipe);

@@ -1,6 +1,5 @@
 /*
- * A batch in progress, shared by the file that sends it and the file that lets its routes share
- * next-hop objects.
+ * A batch in progress: its changes are encoded one after the other, and sent.
  */
 #ifndef ECMP_RTNL_BATCH_H
 #define ECMP_RTNL_BATCH_H
@@ -11,8 +10,7 @@ struct change {
 	uint32_t at;	      /* of the nlmsghdr in the window */
 	uint8_t object, verb; /* fields of their tables */
 	bool ipv4;	      /* a route of that family */
-	bool sharable;	      /* a route that may refer to a next-hop object instead of hops */
-	uint32_t set;	      /* of the next hops that became an object it refers to, or 0 */
+	uint32_t set;	      /* of next hops, then the object that it became: 0: none */
 };
 
 struct batch {
@@ -26,12 +24,11 @@ struct batch {
 	uint8_t object, verb; /* what it means */
 	size_t first;	      /* index of the window's first change, from 0 */
 	size_t count;
-	uint32_t seq; /* of the window's first message */
-	int list, results, names, verbs;
-	struct sharing *sharing; /* or NULL */
-	bool free;		 /* the changes do not depend on each other */
-	bool apart;		 /* or no more than that one may lead to the gateway of another */
-	bool tied;		 /* of the window: one of them may */
+	uint32_t seq;				/* of the window's first message */
+	int list, share, results, names, verbs; /* stack indexes */
+	bool free;				/* the changes do not depend on each other */
+	bool apart; /* or no more than that one may lead to the gateway of another */
+	bool tied;  /* of the window: one of them may */
 };
 
 static inline struct change *change_at(const struct batch *b, size_t i)
@@ -45,9 +42,5 @@ static inline struct nlmsghdr *message_at(const struct batch *b, size_t i)
 }
 
 int socket_batch(lua_State *L); /* Lua: socket:batch */
-
-struct sharing *check_sharing(lua_State *L, int index);
-void share_window(struct batch *b);
-const struct buffer *share_refused(struct batch *b, size_t i); /* [] -> [buffer] */
 
 #endif

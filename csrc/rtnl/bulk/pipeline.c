@@ -107,15 +107,3 @@ void pipe_put(struct pipe *p, const struct nlmsghdr *m)
 {
 	memcpy(room_for(p, m->nlmsg_len), m, NLMSG_ALIGN(m->nlmsg_len));
 }
-
-/* Room for one more message, of this length in whole words, with its netlink header written; the
- * caller writes what is behind that, which is returned. */
-uint8_t *pipe_room(struct pipe *p, size_t length, uint16_t type, uint16_t flags)
-{
-	struct nlmsghdr h = {.nlmsg_len = (uint32_t)length,
-			     .nlmsg_type = type,
-			     .nlmsg_flags = NLM_F_REQUEST | flags,
-			     .nlmsg_seq = ++p->s->seq};
-	p->count++;
-	return (uint8_t *)memcpy(room_for(p, length), &h, sizeof(h)) + sizeof(h);
-}

@@ -28,7 +28,6 @@ void pipe_open(lua_State *L, struct pipe *p, struct sock *s, take_answer *take, 
 void pipe_close(struct pipe *p);
 void pipe_begin(struct pipe *p, uint32_t first, size_t count);
 void pipe_put(struct pipe *p, const struct nlmsghdr *m);
-uint8_t *pipe_room(struct pipe *p, size_t length, uint16_t type, uint16_t flags);
 void pipe_flush(struct pipe *p);
 
 #endif

@@ -507,28 +507,19 @@ function Socket:dump(object, filter, like) end
 ---`{ "route add", { ... } }`, or `{ "route add", list, i }`
 ---@param free? boolean|"apart" they do not depend on each other: sent in the order that costs the kernel
 ---least; "apart": unless one of them may lead to the gateway of another
----@param sharing? ecmp.rtnl.Sharing routes may refer to next-hop objects instead of hops
----@return (true|{ message: string, code: string })[] results
-function Socket:batch(changes, free, sharing) end
+---@param share? ecmp.rtnl.Share has routes refer to next-hop objects instead of hops
+---@return (true|{ message: string, code: string, object?: integer })[] results # object: of a refused
+---route, the number it referred to
+function Socket:batch(changes, free, share) end
 
----What batches over this socket have in common when their routes share next-hop objects. Closed at
----scope exit, when objects that were made and are of no use are deleted.
----@class ecmp.rtnl.Sharing
-
----Lets batches share next hops: sets of them become next-hop objects where that saves more than it
----costs.
----@param terms { ipv4: ecmp.rtnl.Costs, ipv6: ecmp.rtnl.Costs, proto: integer, first_id: integer }
---- proto: by which our objects are known; first_id: where their numbers begin
----@return ecmp.rtnl.Sharing
-function Socket:sharing(terms) end
-
----In microseconds.
----@class ecmp.rtnl.Costs
----@field route number saved with each route
----@field hop number saved with each hop of each route
----@field set number saved once, for each different set of the batch
----@field object number to make one
----@field question number to ask for the device of a gateway
+---Chooses the next-hop objects of a batch. It is called for each part of the batch that is encoded
+---at once, before that is sent; the socket is taken meanwhile. `keys` has the different sets of next
+---hops of its routes as bytes, for `read`; `uses` how many routes have each; `moved[family][length]`
+---the bytes of the destinations of that length that are changed and that a gateway may be in.
+---`read(key, hops)` returns a set as number and weight of each of its hops, and adds their words to
+---`hops`, by number; nil where the hops have to stay in the route. Returns the numbers of the objects
+---by set.
+---@alias ecmp.rtnl.Share fun(keys: string[], uses: integer[], moved: table, read: fun(key: string, hops: table): integer[]?): table<integer, integer>?
 
 ---Subscribes to notifications.
 ---@param object "route"|"nexthop"|"link"|"addr"|"neigh"|"rule"

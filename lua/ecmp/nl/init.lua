@@ -116,7 +116,7 @@ function methods:batch(changes, options)
   end
   local results
   if options and options.share then
-    results = require "ecmp.nl.sharing".batch(self, changes, order == "free")
+    results = require "ecmp.nl.sharing".batch(self, changes, order ~= "keep" and order)
   else
     results = self.socket:batch(changes, order ~= "keep" and order)
   end

@@ -111,6 +111,13 @@ local PURE <const> = {
 
 -- Entry points of a socket; `path` is a namespace that has v1.
 local KERNEL <const> = {
+  visit = [[local list, add = rtnl.message("link", "list", {}), rtnl.message("route", "replace",
+      { dst = "10.67.0.0/16", via = "10.0.1.2" })
+    local answers = assert(rtnl.visit(path, { list, add }))
+    assert(#answers == 2 and #answers[1] > 100 and answers[2] == "")
+    assert(rtnl.visit(path, { list }, "no such answer") == false)
+    assert(rtnl.visit(path, { rtnl.message("route", "add", { dst = "10.67.0.0/16",
+      via = "10.0.1.2" }) }) == nil)]],
   open = [[local socket <close> = assert(rtnl.open(path))
     assert(socket:fd() >= 0 and socket:netns() >= 0 and tostring(socket))
     assert(not rtnl.open "/nowhere/at/all")]],

@@ -19,7 +19,8 @@ local M = {}
 ---we assume.
 M.MARK = 249
 
----@class ecmp.Entries
+---@class ecmp.Entries a list of Routes of one key, in the kernel's order
+---@field family integer
 local V4 <const> = { __name = "ecmp.Entries", family = 4 }
 local V6 <const> = { __name = "ecmp.Entries", family = 6 }
 V4.__index, V6.__index = V4, V6

@@ -30,7 +30,7 @@ local POD_ON_SEGMENT <const> = 100
 local function carry_out(nl, steps)
   for _, step in ipairs(steps) do
     local object <const> = nl[step[1]]
-    local ok, message, code = object[step[2]](object, step[3], step[4])
+    local ok, message, code = object[step[2]](object, table.unpack(step, 3))
     if not ok then return nil, message, code end
   end
   return true

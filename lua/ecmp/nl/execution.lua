@@ -26,7 +26,8 @@ local VERB <const> = {
   add = "route add", append = "route append", create = "route prepend", replace = "route replace",
 }
 
----@class ecmp.Execution
+---@class ecmp.Execution changes that are made, and not committed yet
+---@field failed table[] with `each`: `{ change, route, message, code }` of those refused
 local Execution <const> = { __name = "ecmp.Execution" }
 Execution.__index = Execution
 

@@ -47,20 +47,58 @@ function M.new(nl, kind)
   return setmetatable({ nl = nl, kind = kind }, mt)
 end
 
--- Verbs that the kernel does not have.
-local lacking <const> = {
-  vlan = { replace = true, append = true, prepend = true, change = true, set = true, get = true },
+-- The verbs that the kernel has, beside `list`, `each` and `flush`: of others it would make
+-- something else.
+local VERBS <const> = {
+  route = "add, append, change, del, get, prepend, replace",
+  nexthop = "add, change, del, get, replace", bucket = "get",
+  link = "add, change, del, get, replace, set", addr = "add, change, del, get, replace",
+  rule = "add, del", neigh = "add, change, del, get, replace", vlan = "add, del",
 }
 
--- What a script gave, as something the encoder takes: a table, a view, or the words typed after `ip
--- OBJECT VERB`.
-function M.value(value, kind, verb)
-  if lacking[kind] and lacking[kind][verb] then
-    rtnl.throw(("%s %s: there is no such verb"):format(kind, verb))
+---Raises for a verb that a kind of object does not have, and says which there are.
+---@param kind string
+---@param verb string
+function M.check_verb(kind, verb)
+  if VERBS[kind] and not (", " .. VERBS[kind] .. ","):find(", " .. verb .. ",", 1, true) then
+    rtnl.throw(("%s %s: there is no such verb; there are %s"):format(kind, verb, VERBS[kind]))
   end
+end
+
+---Raises for arguments beyond those that a verb takes.
+---@param kind string
+---@param verb string
+---@param count integer of arguments that it takes
+---@param ... any those beyond
+function M.check_rest(kind, verb, count, ...)
+  local rest = select("#", ...)
+  if rest > 0 then
+    rtnl.throw(("%s %s: %d argument%s expected, got %d"):format(kind, verb, count,
+      count == 1 and "" or "s", count + rest))
+  end
+end
+
+-- Routes given as tables say where they lead: a field that is nil would be a default route.
+local function check_dst(value, kind, verb)
+  if kind == "route" and type(value) == "table" and value.dst == nil then
+    rtnl.throw(('route %s: %sdst: missing ("default" for all destinations)'):format(verb,
+      verb == "del" and "nothing says which; " or ""))
+  end
+end
+
+---What a script gave, as something the encoder takes: a table, a view, or the words typed after `ip
+---OBJECT VERB`.
+---@param value any
+---@param kind string
+---@param verb string
+---@param ... any arguments beyond it, of which there must be none
+function M.value(value, kind, verb, ...)
+  M.check_verb(kind, verb:match "_" and "add" or verb)
+  M.check_rest(kind, verb, 1, ...)
   if type(value) ~= "table" and type(value) ~= "string" and not rtnl.is_view(value) then
     rtnl.throw(("%s %s: table or words expected, got %s"):format(kind, verb, type(value)))
   end
+  check_dst(value, kind, verb)
   return value
 end
 
@@ -69,8 +107,8 @@ end
 ---@param kind string
 ---@param verb string
 ---@return ecmp.Fields
-function M.as_table(value, kind, verb)
-  value = M.value(value, kind, verb)
+function M.as_table(value, kind, verb, ...)
+  value = M.value(value, kind, verb, ...)
   if rtnl.is_view(value) then
     return value:copy()
   elseif type(value) == "string" then
@@ -81,8 +119,8 @@ function M.as_table(value, kind, verb)
 end
 
 for _, verb in ipairs { "add", "replace", "append", "prepend", "change", "set" } do
-  methods[verb] = function(self, value)
-    return self.nl.socket:request(self.kind, verb, M.value(value, self.kind, verb))
+  methods[verb] = function(self, value, ...)
+    return self.nl.socket:request(self.kind, verb, M.value(value, self.kind, verb, ...))
   end
 end
 
@@ -97,7 +135,8 @@ local named_by <const> = {
 ---@return true|nil
 ---@return string? message
 ---@return string? code
-function methods:del(value)
+function methods:del(value, ...)
+  M.check_rest(self.kind, "del", 1, ...)
   if rtnl.is_view(value) and named_by[self.kind] then
     value = named_by[self.kind](value)
   end
@@ -109,8 +148,8 @@ end
 ---@return ecmp.View|nil
 ---@return string? message
 ---@return string? code
-function methods:get(value)
-  return self.nl.socket:request(self.kind, "get", M.value(value, self.kind, "get"))
+function methods:get(value, ...)
+  return self.nl.socket:request(self.kind, "get", M.value(value, self.kind, "get", ...))
 end
 
 -- Absent tables and absent families hold nothing.
@@ -162,7 +201,8 @@ end
 ---@return ecmp.View[]|nil list # prints as `ip OBJECT show` does
 ---@return string? message
 ---@return string? code
-function methods:list(filter)
+function methods:list(filter, ...)
+  M.check_rest(self.kind, "list", 1, ...)
   local dumps, asked, code = read(self, filter)
   if not dumps then
     return nil, asked, code
@@ -178,7 +218,8 @@ end
 ---Iterates over what `list` would return, and makes no list of it; a refusal of the kernel raises.
 ---@param filter? ecmp.Fields|string
 ---@return fun(): ecmp.View|nil
-function methods:each(filter)
+function methods:each(filter, ...)
+  M.check_rest(self.kind, "each", 1, ...)
   local dumps, asked = read(self, filter)
   if not dumps then
     error(asked, 2)
@@ -202,7 +243,8 @@ end
 ---@return integer|nil count
 ---@return string? message
 ---@return string? code
-function methods:flush(filter)
+function methods:flush(filter, ...)
+  M.check_rest(self.kind, "flush", 1, ...)
   return flush(self, filter, self.nl)
 end
 

@@ -39,8 +39,8 @@ local function add(self, verb, value)
 end
 
 for _, verb in ipairs { "add", "append", "prepend", "change" } do
-  methods[verb] = function(self, value)
-    value = object.value(value, "route", verb)
+  methods[verb] = function(self, value, ...)
+    value = object.value(value, "route", verb, ...)
     local ok, message, code = add(self, verb, value)
     if ok then
       return ok
@@ -181,7 +181,8 @@ end
 ---@return string? message
 ---@return string? code # "ESRCH": no such route; "EEXIST": it has that hop already; "EINVAL": it
 ---cannot have several
-function methods:add_nexthop(key, hop)
+function methods:add_nexthop(key, hop, ...)
+  object.check_rest("route", "add_nexthop", 2, ...)
   local family
   hop, family = check_hop(hop, "add_nexthop")
   local named = place_of(key, family, "add_nexthop")
@@ -221,7 +222,8 @@ end
 ---@return true|nil
 ---@return string? message
 ---@return string? code # "ESRCH": no such route, or it has no such hop
-function methods:del_nexthop(key, hop)
+function methods:del_nexthop(key, hop, ...)
+  object.check_rest("route", "del_nexthop", 2, ...)
   local family
   hop, family = check_hop(hop, "del_nexthop")
   local named = place_of(key, family, "del_nexthop")
@@ -250,7 +252,8 @@ end
 ---@return string? message
 ---@return string? code # "ESRCH": no such route, or no such hop of it; "EINVAL": its hops are
 ---those of a next-hop object
-function methods:set_nexthop(key, hop)
+function methods:set_nexthop(key, hop, ...)
+  object.check_rest("route", "set_nexthop", 2, ...)
   local family
   hop, family = check_hop(hop, "set_nexthop")
   if hop.weight == nil then
@@ -336,8 +339,8 @@ end
 ---@return true|nil
 ---@return string? message
 ---@return string? code # "ESRCH": no such route
-function methods:del(value)
-  local route = object.as_table(value, "route", "del")
+function methods:del(value, ...)
+  local route = object.as_table(value, "route", "del", ...)
   local request = rtnl.view("route", route, true) -- raises for wrong fields
   local listed = rtnl.is_view(value) and value or nil -- means itself, not what is like it
   local missed = not listed and kernel_compares(route, request.family)
@@ -414,8 +417,8 @@ end
 ---@return true|nil
 ---@return string? message
 ---@return string? code
-function methods:replace(value)
-  local route = object.as_table(value, "route", "replace")
+function methods:replace(value, ...)
+  local route = object.as_table(value, "route", "replace", ...)
   local request = rtnl.view("route", route, true)
   local ok, _, code = self.nl.socket:request("route", "add", route)
   local message
@@ -468,7 +471,8 @@ end
 ---@return string? code # "ESRCH": no such route, or it has no such hop; "EINVAL": no other hop is
 ---left; "EBUSY": another route of its key stands beside it; "E2BIG": the stand-ins are more hops
 ---than a route can have, and nothing was changed
-function methods:suspend(key, hop)
+function methods:suspend(key, hop, ...)
+  object.check_rest("route", "suspend", 2, ...)
   local suspend = require "ecmp.nl.suspend"
   local family
   hop, family = check_hop(hop, "suspend")
@@ -501,7 +505,8 @@ end
 ---@return true|nil
 ---@return string? message
 ---@return string? code # "ESRCH": it has no such hop; or as the kernel refuses
-function methods:resume(held, hop)
+function methods:resume(held, hop, ...)
+  object.check_rest("route", "resume", 2, ...)
   local suspend = require "ecmp.nl.suspend"
   if not suspend.is_held(held) then
     rtnl.throw(("resume: what `suspend` returned expected, got %s"):format(type(held)))
@@ -523,8 +528,8 @@ end
 ---@return ecmp.RouteView|nil route # with `fibmatch` the whole route, otherwise the next hop chosen
 ---@return string? message
 ---@return string? code # "ENETUNREACH", "EHOSTUNREACH", ...
-function methods:get(flow)
-  return self.nl.socket:request("flow", "get", object.value(flow, "route", "get"))
+function methods:get(flow, ...)
+  return self.nl.socket:request("flow", "get", object.value(flow, "route", "get", ...))
 end
 
 ---Which share of flows takes which next hop. See `ecmp.nl.spread`.
@@ -532,7 +537,8 @@ end
 ---@return table[]|nil hops # `{ via, dev, weight, flows, share }`
 ---@return string? message
 ---@return string? code
-function methods:spread(flow)
+function methods:spread(flow, ...)
+  object.check_rest("route", "spread", 1, ...)
   return require "ecmp.nl.spread".spread(self.nl, flow)
 end
 

@@ -292,6 +292,7 @@ build = {
     ["ecmp.nl.transaction.dependents"] = "lua/ecmp/nl/transaction/dependents.lua",
     ["ecmp.nl.transaction"] = "lua/ecmp/nl/transaction/init.lua",
     ["ecmp.nl.transaction.inverse"] = "lua/ecmp/nl/transaction/inverse.lua",
+    ["ecmp.nl.wait"] = "lua/ecmp/nl/wait.lua",
     ["ecmp.plan"] = "lua/ecmp/plan.lua",
     ["ecmp.plugin.bridge.gateway"] = "lua/ecmp/plugin/bridge/gateway.lua",
     ["ecmp.plugin.bridge"] = "lua/ecmp/plugin/bridge/init.lua",

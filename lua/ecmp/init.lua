@@ -3,6 +3,13 @@
 
 local M = {}
 
+---The version of this program.
+M._VERSION = "ecmp " .. require "ecmp.version"
+
+local function reconcile(...)
+  return require "ecmp.plan".reconcile(...)
+end
+
 ---Opens a handle on a network namespace.
 ---@param options? { netns: string|integer } a path, a name under /run/netns, or a pid; absent: this
 ---namespace
@@ -10,7 +17,9 @@ local M = {}
 ---@return string? message
 ---@return string? code # e.g. "ENOENT", "EPERM"
 function M.open(options)
-  return require "ecmp.nl".open(options)
+  local nl <const>, message <const>, code <const> = require "ecmp.nl".open(options)
+  if nl then nl.reconciler = reconcile end
+  return nl, message, code
 end
 
 ---Groups routes that share a key. Pure and linear.
@@ -33,15 +42,17 @@ function M.merge(routes, rule)
 end
 
 ---Compares what is with what is wanted.
----@param current (table|string)[]
+---@param current (table|string)[]|ecmp.Handle a list, or a handle whose kernel is read
 ---@param wanted (table|string)[] a field left out matches anything; what only `current` holds is
 ---deleted
----@param options? { exactly: boolean } exactly: what `wanted` leaves out is not to be there
+---@param options? table `exactly`: what `wanted` leaves out is not to be there; with a handle also
+---`proto`, `table` and `family` of the routes that are deleted where `wanted` does not have them
+---(those of proto boot and static, in the tables and families that it names, unless said)
 ---@return table|nil plan # print it, or plan:apply(nl)
 ---@return string? message
 ---@return integer|string? code
-function M.plan(current, wanted, options)
-  return require "ecmp.plan"(current, wanted, options)
+function M.plan(current, wanted, options, ...)
+  return require "ecmp.plan"(current, wanted, options, ...)
 end
 
 local parts <const> = { ip = "ecmp.ip", netns = "ecmp.netns", rule = "ecmp.rule", cni = "ecmp.cni",

@@ -76,7 +76,8 @@ local function default_family(route)
   local first <const> = route.nexthops and route.nexthops[1]
   local via <const> = route.via or first and first.via
   local said <const> = FAMILY[route.family]
-  if said or not via then return said or 4 end
+  -- Only IPv6 has preferences and source prefixes.
+  if said or not via then return said or (route.pref or route.from) and 6 or 4 end
   -- `via inet6` is an IPv6 gateway of an IPv4 route.
   return tostring(via):find("^inet6 ") and 4 or nexthop.family(tostring(via))
 end
@@ -438,7 +439,8 @@ end
 
 local KEY <const> = { "family", "dst", "table", "metric", "type", "tos" }
 
----The first attribute, by name, in which two Routes differ.
+---The first attribute, by name, in which two Routes differ. What a wanted one leaves out is as it
+---is in one that the kernel holds.
 ---@param a ecmp.RouteValue
 ---@param b ecmp.RouteValue
 ---@param free? table<string, true> attributes that may differ
@@ -447,8 +449,10 @@ function M.unlike(a, b, free)
   local first
   for _, side in ipairs { a, b } do
     for field in pairs(side) do
+      local any <const> = a[field] == nil and M.is_held(b) and not M.is_held(a)
+        or b[field] == nil and M.is_held(a) and not M.is_held(b)
       local compared <const> = not REWRITTEN[field] and not OWNED[field] and not VOLATILE[field]
-        and not (free and free[field])
+        and not (free and free[field]) and not any
       if compared and not nexthop.equal(a[field], b[field]) and field < (first or "~") then
         first = field
       end

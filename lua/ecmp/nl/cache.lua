@@ -234,6 +234,16 @@ local function compare(old, new, say)
   end
 end
 
+---Names everything that is known, as it was listed.
+---@param say fun(view: ecmp.View, append: true|nil)
+function Known:each(say)
+  for _, id in ipairs(self.order) do
+    for i, entry in ipairs(self.places[id] or {}) do
+      say(entry.view, i > 1 or nil)
+    end
+  end
+end
+
 ---Says what has to happen for this to become the other.
 ---@param now table what is known of a list that was read later
 ---@param say fun(verb: string, view: ecmp.View, append: true|nil)

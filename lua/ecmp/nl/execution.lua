@@ -233,7 +233,8 @@ local function refuse(self, items, message, code)
   end
   local k <const> = items[1] >> 2
   local new <const>, old <const> = diff.routes(self.lists, k)
-  table.insert(self.failed, { change = k, route = new or old, message = message, code = code })
+  local route <const> = new and route_of.canonical(new) or new or old
+  table.insert(self.failed, { change = k, route = route, message = message, code = code })
   self.not_made[k] = true
   return self.each
 end

@@ -23,6 +23,12 @@ local mt = { __name = "ecmp.Handle", __index = methods }
 
 local M = {}
 
+-- Loaded when somebody waits.
+local function wait_for_link(self, filter, ...)
+  object.check_rest("link", "wait", 1, ...)
+  return require "ecmp.nl.wait"(self.nl, filter)
+end
+
 ---Opens a handle. See `ecmp.open`.
 ---@param options? { netns: string|integer }
 ---@return ecmp.Handle|nil
@@ -43,6 +49,7 @@ function M.open(options)
   for _, kind in ipairs { "nexthop", "bucket", "link", "addr", "rule", "neigh", "vlan" } do
     nl[kind] = object.new(nl, kind)
   end
+  nl.link.wait = wait_for_link
   nl.sysctl = require "ecmp.nl.sysctl".new(nl)
   return setmetatable(nl, mt)
 end
@@ -104,7 +111,8 @@ end
 ---depend on each other and are sent in the order the kernel likes best; "apart": no two are of one
 ---place, and the order is kept where one of them may lead to the gateway of another; share:
 ---next-hop sets that repeat become next-hop objects
----@return (true|{ message: string, code: string })[] results # one for each change, in order
+---@return (true|{ message: string, code: string })[]|nil results # one for each change, in order
+---@return string? first_error the message of the first that was refused
 function methods:batch(changes, options)
   if type(changes) ~= "table" or #changes == 0 and next(changes) ~= nil then
     rtnl.throw("batch: a list of changes expected, each { \"route add\", { ... } }")
@@ -120,13 +128,27 @@ function methods:batch(changes, options)
   else
     results = self.socket:batch(changes, order ~= "keep" and order)
   end
-  local named = 0
+  local named, first = 0, nil
   for i, result in ipairs(results) do
     if result ~= true then
       named = tell(self, changes[i], result, named)
+      first = first or result.message
     end
   end
-  return results
+  return results, first
+end
+
+---Makes routes so, by the least changes: plan and apply in one.
+---@param wanted (table|string)[] as for `ecmp.plan`
+---@param options? table `proto`, `table`, `family` as of `ecmp.plan` with a handle; `each`: what is
+---refused does not keep the rest out; `progress` and `undoing` as of `plan:begin`
+---@return table|nil plan what has been made
+---@return table[]|string failed `{ change, route, message, code }` of each that was refused, with
+---`each`; or the message
+---@return string? code
+function methods:reconcile(wanted, options, ...)
+  object.check_rest("nl", "reconcile", 2, ...)
+  return self.reconciler(self, wanted, options)
 end
 
 ---Starts a transaction: what is changed through this handle until it ends is undone at scope exit
@@ -140,8 +162,9 @@ end
 ---Events as they happen. A loop over them ends when the time is up or the monitor is closed; what
 ---keeps it from knowing what there is raises, where `next` says so.
 ---@param objects string[] of "route", "nexthop", "link", "addr", "rule", "neigh"
----@param options? { timeout: number, buffer: integer } seconds without an event that end the loop;
----receive buffer in bytes
+---@param options? { timeout: number, buffer: integer, existing: boolean } timeout: seconds without
+---an event that end the loop; buffer: of what is received, in bytes; existing: first an event of
+---verb "add" for all there is
 ---@return ecmp.Monitor|nil # an iterator with `fd`, `next` and `close`
 ---@return string? message
 ---@return string? code

@@ -44,8 +44,22 @@ local function snapshot(self, wanted)
   return all
 end
 
+local event_mt = { __name = "ecmp.Event" }
+
+-- As `ip monitor` prints it.
+function event_mt:__tostring()
+  if self.verb == "overrun" then
+    return "overrun"
+  end
+  return (self.verb == "del" and "Deleted " or "") .. tostring(self.value)
+end
+
+local function new_event(kind, verb, view, append)
+  return setmetatable({ object = kind, verb = verb, value = view, append = append }, event_mt)
+end
+
 local function push(self, kind, verb, view, append)
-  self.queue[#self.queue + 1] = { object = kind, verb = verb, value = view, append = append }
+  self.queue[#self.queue + 1] = new_event(kind, verb, view, append)
 end
 
 -- How a link is, as far as what leads over it is concerned.
@@ -222,6 +236,11 @@ local function start(self, options)
     return nil, message, code
   end
   self.known, self.stale, self.queue, self.lost = found, {}, {}, false
+  if options and options.existing then
+    for _, kind in ipairs(self.objects) do
+      found[kind]:each(function(view, append) push(self, kind, "add", view, append) end)
+    end
+  end
   return self
 end
 
@@ -236,7 +255,7 @@ end
 local LARGEST <const> = 0x7fffffff
 
 local function check_options(options)
-  object.check_options("monitor", options, { timeout = true, buffer = true })
+  object.check_options("monitor", options, { timeout = true, buffer = true, existing = true })
   local buffer = options and options.buffer
   if buffer ~= nil and (math.type(buffer) ~= "integer" or buffer < 1 or buffer > LARGEST) then
     rtnl.throw(("buffer: bytes, 1 to %d, expected, got %s"):format(LARGEST, tostring(buffer)))
@@ -261,7 +280,7 @@ end
 ---Listens for events of these kinds. See `nl:monitor`.
 ---@param nl ecmp.Handle
 ---@param objects string[]
----@param options? { timeout: number, buffer: integer }
+---@param options? { timeout: number, buffer: integer, existing: boolean }
 ---@return ecmp.Monitor|nil
 ---@return string? message
 ---@return string? code

@@ -71,10 +71,9 @@ end
 ---@param count integer of arguments that it takes
 ---@param ... any those beyond
 function M.check_rest(kind, verb, count, ...)
-  local rest = select("#", ...)
-  if rest > 0 then
+  if select("#", ...) > 0 and next { ... } then -- nil at the end is none
     rtnl.throw(("%s %s: %d argument%s expected, got %d"):format(kind, verb, count,
-      count == 1 and "" or "s", count + rest))
+      count == 1 and "" or "s", count + select("#", ...)))
   end
 end
 

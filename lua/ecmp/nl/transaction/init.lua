@@ -262,9 +262,9 @@ local function recorded_batch(tx)
     if before == nil then
       error("batch: " .. message, 2)
     end
-    local results = nl:batch(changes, options)
+    local results, first = nl:batch(changes, options)
     push(tx, with_collateral(nl, undo_batch(undo, links, results), before))
-    return results
+    return results, first
   end
 end
 

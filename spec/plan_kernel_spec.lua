@@ -116,6 +116,32 @@ describe("a handle #netns", function()
     assert.error_matches(function() nl.link:wait { up = true } end, "dev: missing")
   end)
 
+  it("takes IPv6 gateways of IPv4 routes back as it tells of them, and finds them", function()
+    assert(nl.route:add "10.9.0.0/16 via inet6 fe80::7 dev v1")
+    assert(nl.route:add("10.8.0.0/16 nexthop via inet6 fe80::7 dev v1 nexthop via 10.0.2.2 dev v2"))
+    for _, dst in ipairs { "10.9.0.0/16", "10.8.0.0/16" } do
+      local view <const> = nl.route:list { dst = dst }[1]
+      assert.equal(0, #assert(ecmp.plan({ view }, { view:copy() })))
+      assert.equal(0, #assert(ecmp.plan({ view }, { view:text { line = true } })))
+    end
+    assert.equal(2, #nl.route:list { via = "fe80::7" })
+    assert.equal(2, #nl.route:list { via = "inet6 fe80::7" })
+    assert(nl.route:del_nexthop("10.8.0.0/16", { via = "fe80::7" }))
+    assert.equal("10.0.2.2", nl.route:list { dst = "10.8.0.0/16" }[1].via)
+  end)
+
+  it("takes one line twice as one route, and refuses two that IPv6 would make one", function()
+    for _, line in ipairs { "10.9.0.0/16 dev v1", "fd09::/32 via fd00:0:0:1::2" } do
+      assert.equal(1, #assert(ecmp.plan({}, { line, line })))
+    end
+    local _, message <const>, code <const> = ecmp.plan({},
+      { "fd09::/32 via fd00:0:0:1::2 mtu 1400", "fd09::/32 via fd00:0:0:1::3" })
+    assert.equal(7, code)
+    assert.matches("^wanted%[2%].mtu: the routes to fd09::/32 differ %(1400 and none%)", message)
+    assert.equal("+ ::ffff:10.0.0.0/104 dev v1",
+      tostring(assert(ecmp.plan({}, { "::ffff:10.0.0.0/104 dev v1" }))))
+  end)
+
   it("belongs to a version", function()
     assert.matches("^ecmp %d+%.%d+", ecmp._VERSION)
   end)

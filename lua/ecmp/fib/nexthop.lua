@@ -122,10 +122,11 @@ end
 ---The hops of a route in canonical form, whichever way it names them.
 ---@param route table
 ---@param family integer
+---@param as_held? boolean an IPv6 gateway of an IPv4 route need not say `inet6`, as in copies
 ---@return table[]? hops, string? message, integer? code
-function M.of(route, family)
+function M.of(route, family, as_held)
   local listed <const> = route.nexthops
-  local from_kernel <const> = type(route) == "userdata"
+  local from_kernel <const> = as_held or type(route) == "userdata"
   if listed == nil then
     if route.via == nil and route.dev == nil then return {} end
     local hop, message, code = read_hop(route, family, nil, nil, from_kernel)

@@ -297,7 +297,9 @@ local function read(route, fit)
   local dst, family = prefix_of(route)
   if not dst then return refuse("%s", family) end
   local hops, message, code = {}, nil, nil
-  if not HOPLESS[route.type] then hops, message, code = nexthop.of(route, family) end
+  if not HOPLESS[route.type] then
+    hops, message, code = nexthop.of(route, family, fit ~= nexthop.fit)
+  end
   if not hops then return nil, message, code end
   if fit then
     hops, message, code = fit(hops, family)

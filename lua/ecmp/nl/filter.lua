@@ -96,6 +96,9 @@ local function spell(nl, kind, key, value, family)
   if spelled == nil then
     spelled = value -- false, or what is not told where it is 0
   end
+  if key == "via" and view.family == 6 then
+    return spelled -- routes of IPv4 may have such a gateway, too
+  end
   return spelled, addresses[key] and value ~= "default" and view.family or nil
 end
 

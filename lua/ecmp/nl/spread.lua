@@ -1,5 +1,6 @@
 ---Where flows go: the kernel is asked for each of a number of flows which next hop it would take.
 
+local ip_of <const> = require "ecmp.ip"
 local rtnl = require "ecmp.rtnl"
 local object = require "ecmp.nl.object"
 
@@ -77,6 +78,17 @@ local function count(nl, flow, query, dst_of, list, index)
   return lost
 end
 
+-- What the kernel means by EINVAL where the route of a flow leads nowhere.
+local function leads_nowhere(nl, query)
+  for _, entry in ipairs(nl.route:list { type = "blackhole", table = "all" } or {}) do
+    local prefix = entry.dst == "default" and (entry.family == 4 and "0.0.0.0/0" or "::/0")
+      or entry.dst
+    if ip_of.parse(prefix):contains(query.dst) then
+      return ("spread %s: blackhole %s drops what goes there (EINVAL)"):format(query.dst, entry.dst)
+    end
+  end
+end
+
 ---Which share of flows takes which next hop, by the kernel's own answer (RTM_GETROUTE with the
 ---flow's fields; exact for the hash policies 0, 1 and 2).
 ---@param nl ecmp.Handle
@@ -109,7 +121,7 @@ function M.spread(nl, flow)
   local list, index = listed(nl, query)
   local lost = count(nl, whole, query, dst_of, list, index)
   if lost.flows == whole.flows then
-    return nil, lost.message, lost.name
+    return nil, lost.name == "EINVAL" and leads_nowhere(nl, query) or lost.message, lost.name
   end
   if lost.flows > 0 then
     list[#list + 1] = { name = lost.name, flows = lost.flows }

@@ -134,7 +134,7 @@ LINKED := $(if $(HARDEN_LINK),-static-pie -Wl$(comma)-z$(comma)pack-relative-rel
 LUA_LINKED := $(LUA_LIB) -lc
 else
 LATER += $(OBJ)/exe/libm.o
-LINKED := -Wl,--as-needed -Wl,-z,pack-relative-relocs -Wl,--dynamic-list=build-aux/exported.list
+LINKED := -Wl,--as-needed -Wl,--wrap=dlopen -Wl,-z,pack-relative-relocs -Wl,--dynamic-list=build-aux/exported.list
 LUA_LINKED := -Wl,--whole-archive $(LUA_LIB) -Wl,--no-whole-archive
 endif
 LINKED += $(HARDEN_LINK) $(START) $(LUA_LINKED) $(LATER) $(CJSON_LIB) $(OBJ)/embedded.o \

@@ -1,5 +1,6 @@
 --- The monitor in the event loops that Lua programs have: the examples, and what an overrun does there.
 local helper <const> = require "spec.helper"
+local sys <const> = require "ecmp.sys"
 
 local EVENTS <const> = [[
 change	link	lo
@@ -79,6 +80,15 @@ describe("a loop of #netns", function()
         assert.equal(EVENTS, run.stdout)
         assert.equal(0, run.status)
       end
+    end)
+
+    it(loop.module .. " tells of them to a script of the executable, too", function()
+      if not needs_module() then return end
+      local run <const> = assert(sys.spawn { argv = { helper.build .. "/bin/ecmp", "run",
+        ("examples/loops/%s.lua"):format(loop.example) }, stderr = "capture", timeout = 30 })
+      assert.equal("", run.stderr)
+      assert.equal(EVENTS, run.stdout)
+      assert.equal(0, run.status)
     end)
 
     it(loop.module .. " goes on after an overrun, and misses nothing", function()

@@ -1,7 +1,7 @@
 /*
  * What Lua and its library take from libm, for the executable on shared libraries: libm is loaded
- * when the first of these is called. No plugin calculates, and to load it would be a twelfth of the
- * time and a sixth of the memory that it takes to start one.
+ * when the first of these is called, or a C module is loaded from a file. No plugin calculates, and
+ * to load it would be a twelfth of the time and a sixth of the memory that it takes to start one.
  */
 #define _GNU_SOURCE
 #include "exe/embed.h"
@@ -33,6 +33,20 @@ static void *find(const char *name)
 	if (!found)
 		miss(name);
 	return found;
+}
+
+__attribute__((visibility("default"))) void *__real_dlopen(const char *path, int mode);
+void *__wrap_dlopen(const char *path, int mode);
+
+/* In place of libc's (--wrap), for Lua, which loads C modules by it: some take functions of libm
+ * without naming it, as the interpreter they are written for has it. */
+void *__wrap_dlopen(const char *path, int mode)
+{
+	static bool loaded;
+	if (!loaded)
+		__real_dlopen("libm.so.6", RTLD_NOW | RTLD_GLOBAL);
+	loaded = true;
+	return __real_dlopen(path, mode);
 }
 
 /* clang-format off */

@@ -12,6 +12,7 @@ local HOOKS <const> = {
   fields = "function", check_conf = "function", needs_addresses = "boolean", stages = "table",
   remember = "function", stays_down = "function", connected = "function", attach = "function",
   settle = "function", detach = "function", sweep = "function", inspect = "function",
+  repair = "function",
 }
 
 local function a(kind) return kind == "nil" and "nothing" or "a " .. kind end

@@ -119,6 +119,11 @@ _ecmp() {
                 opts="$opts -h --help --netns --flows --src --proto --dport --iif --mark --json"
                 break
                 ;;
+            try)
+                cmd="try"
+                opts="$opts -h --help --ifname --keep"
+                break
+                ;;
             version)
                 cmd="version"
                 opts="$opts -h --help --json"
@@ -134,7 +139,7 @@ _ecmp() {
 
     case "$cmd" in
         '')
-            COMPREPLY=($(compgen -W "apply check gc install lint ls monitor plan pool repair repl rule run show spread version watch" -- "$cur"))
+            COMPREPLY=($(compgen -W "apply check gc install lint ls monitor plan pool repair repl rule run show spread try version watch" -- "$cur"))
             ;;
         'apply')
             case "$prev" in
@@ -315,6 +320,15 @@ _ecmp() {
                     return 0
                     ;;
                 --mark)
+                    COMPREPLY=($(compgen -W "" -- "$cur"))
+                    return 0
+                    ;;
+            esac
+
+            ;;
+        'try')
+            case "$prev" in
+                --ifname)
                     COMPREPLY=($(compgen -W "" -- "$cur"))
                     return 0
                     ;;

@@ -14,7 +14,7 @@
  * the thread that an interrupt stops; it is set only while interruptible() runs.
  */
 static lua_State *volatile running;
-static volatile sig_atomic_t interrupts, deferrals;
+static volatile sig_atomic_t interrupts, deferrals, received;
 
 bool sys_stopped(void)
 {
@@ -43,21 +43,17 @@ static void on_interrupt(int number)
 {
 	lua_State *L = running;
 
-	(void)number;
 	if (!L)
 		return;
+	received = number;
 	if (interrupts < 2)
 		interrupts++;
 	if (!deferrals)
 		ask_to_stop(L);
 }
 
-/*
- * interruptible(f, ...) -> as pcall: an interrupt from the terminal ends f with an error; before
- * and afterwards it does nothing. Calls of the kernel that wait are cut short, children get the
- * signal. Within another it is that one's interrupts that end it.
- */
-static int sys_interruptible(lua_State *L)
+/* [f, ...] -> [whether it went well, what f returns or raised] */
+static int call_interruptible(lua_State *L, const int *signals, size_t count)
 {
 	struct sigaction action = {.sa_handler = on_interrupt};
 	lua_State *outer = running;
@@ -66,8 +62,9 @@ static int sys_interruptible(lua_State *L)
 	luaL_checkany(L, 1);
 	if (!outer) {
 		sigemptyset(&action.sa_mask);
-		sigaction(SIGINT, &action, NULL);
-		interrupts = deferrals = 0;
+		for (size_t i = 0; i < count; i++)
+			sigaction(signals[i], &action, NULL);
+		interrupts = deferrals = received = 0;
 	}
 	running = L;
 	status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
@@ -79,6 +76,32 @@ static int sys_interruptible(lua_State *L)
 	lua_pushboolean(L, status == LUA_OK);
 	lua_insert(L, 1);
 	return lua_gettop(L);
+}
+
+/*
+ * interruptible(f, ...) -> as pcall: an interrupt from the terminal ends f with an error; before
+ * and afterwards it does nothing. Calls of the kernel that wait are cut short, children get the
+ * signal. Within another it is that one's interrupts that end it.
+ */
+static int sys_interruptible(lua_State *L)
+{
+	static const int signals[] = {SIGINT};
+
+	return call_interruptible(L, signals, 1);
+}
+
+/*
+ * unwinding(f, ...) -> [number of the signal that ended f, or 0], then as pcall: SIGINT, SIGTERM
+ * and SIGHUP end f with an error, so that what it has open is closed. For a program that ends then.
+ */
+static int sys_unwinding(lua_State *L)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	int n = call_interruptible(L, signals, 3);
+
+	lua_pushinteger(L, received);
+	lua_insert(L, 1);
+	return n + 1;
 }
 
 /*
@@ -129,6 +152,7 @@ static int sys_stoppable(lua_State *L)
 
 const luaL_Reg sys_interrupt_functions[] = {
 	{"interruptible", sys_interruptible},
+	{"unwinding", sys_unwinding},
 	{"stoppable", sys_stoppable},
 	{"deferred", sys_deferred},
 	{"interrupted", sys_interrupted},

@@ -117,7 +117,7 @@ function M.provide(dir)
     if package.preload["ecmp.build"] then
       assert(sys.symlink(exe, path))
     else
-      local start <const> = ("os.exit(require('ecmp.command.main')(%q, {}), true)"):format(name)
+      local start <const> = ("os.exit(require[[ecmp.command.main]](%q, {}), true)"):format(name)
       local text <const> = ("#!/bin/sh\nLUA_PATH=%s LUA_CPATH=%s exec %s -e %s\n"):format(
         quoted(package.path), quoted(package.cpath), quoted(exe), quoted(start))
       assert(sys.create(path, text, tonumber("755", 8)))

@@ -13,7 +13,7 @@ local M = {}
 
 ---The commands in the order of `--help`.
 M.names = {
-  "plan", "lint", "rule", "show", "spread", "monitor", "watch", "apply", "repl", "run", "ls",
+  "plan", "try", "lint", "rule", "show", "spread", "monitor", "watch", "apply", "repl", "run", "ls",
   "check", "repair", "gc", "install", "version",
 }
 

@@ -35,6 +35,21 @@ local function run_plugin(plugin)
   return status, plugin.type ~= "lua"
 end
 
+-- The executable brings its modules along; what lies in the directory that somebody happens to be
+-- in is not to be run.
+local function without_relative(paths)
+  local kept <const> = {}
+  for path in paths:gmatch "[^;]+" do
+    if path:sub(1, 1) == "/" then kept[#kept + 1] = path end
+  end
+  return table.concat(kept, ";")
+end
+
+local function narrow_paths()
+  if not package.preload["ecmp.build"] then return end
+  package.path, package.cpath = without_relative(package.path), without_relative(package.cpath)
+end
+
 ---Runs the program that `argv0` names.
 ---@param argv0 string the name or path it was called by
 ---@param args string[] its arguments
@@ -46,6 +61,7 @@ function M.main(argv0, args)
     and (#args > 0 or (os.getenv("CNI_COMMAND") or "") == "")
   if is_command then
     collectgarbage("restart")
+    narrow_paths()
     return require("ecmp.command").run(args)
   end
   local plugin <const> = programs.plugin(name)

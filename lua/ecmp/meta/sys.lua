@@ -297,6 +297,16 @@ function sys.signals(names) end
 ---@return any ...
 function sys.interruptible(f, ...) end
 
+---As pcall, with a number in front: SIGINT, SIGTERM and SIGHUP end `f` with an error, so that what
+---it has open is closed; the number is that of the signal, 0 where none came. For a program that
+---ends then.
+---@param f function
+---@param ... any
+---@return integer signal
+---@return boolean ok
+---@return any ...
+function sys.unwinding(f, ...) end
+
 ---The coroutine that an interrupt stops from now on, within `interruptible`.
 ---@param thread thread
 function sys.stoppable(thread) end

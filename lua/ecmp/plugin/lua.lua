@@ -37,6 +37,21 @@ local function beside(directory)
   end
 end
 
+-- Elsewhere, in LUA_PATH too, only our own modules are looked for.
+local function narrowed(search)
+  return function(name)
+    if is_reserved(name) or name == "argparse" then return search(name) end
+  end
+end
+
+local function narrow_searchers(directory)
+  local searchers <const> = package.searchers
+  for i = package.preload["ecmp.build"] and 3 or 2, #searchers do
+    searchers[i] = narrowed(searchers[i])
+  end
+  table.insert(searchers, 2, beside(directory))
+end
+
 -- The script -----------------------------------------------------------------------------------
 
 ---A fault in words: with file and line where there is one, else with the file.
@@ -67,7 +82,7 @@ function M.load(path)
   local chunk
   chunk, message = load(text, "@" .. path, "t")
   if not chunk then return nil, fault(path, message).msg, FAULT end
-  table.insert(package.searchers, 2, beside(path:match("^.*/") or "./"))
+  narrow_searchers(path:match("^.*/") or "./")
   local ran <const>, verbs <const> =
     xpcall(chunk, function(thrown) return fault(path, thrown) end, path)
   if not ran then return nil, verbs.msg, verbs.code, verbs.details end

@@ -328,6 +328,7 @@ build = {
     ["ecmp.repl"] = "lua/ecmp/repl/init.lua",
     ["ecmp.repl.interrupt"] = "lua/ecmp/repl/interrupt.lua",
     ["ecmp.repl.journal"] = "lua/ecmp/repl/journal.lua",
+    ["ecmp.repl.json_routes"] = "lua/ecmp/repl/json_routes.lua",
     ["ecmp.repl.namespace"] = "lua/ecmp/repl/namespace.lua",
     ["ecmp.repl.printer"] = "lua/ecmp/repl/printer.lua",
     ["ecmp.repl.reader"] = "lua/ecmp/repl/reader.lua",

@@ -197,4 +197,24 @@ describe("what ecmp apply owns #netns", function()
     shell:sh "ip route del 10.40.0.0/16; ip route del 10.41.0.0/16; ecmp apply $HERE/shown"
     assert.equal(before, shell:sh "ip route")
   end)
+
+  it("is read from JSON as ip and show print it", function()
+    shell:sh [[
+      ip route add 10.40.0.0/16 via inet6 fe80::1 dev eth1
+      ip route add 10.41.0.0/16 mtu 1400 nexthop via 10.0.1.1 weight 3 nexthop via 10.0.2.1 onlink dev eth2
+      ip route add blackhole 10.42.0.0/16 metric 7
+      ip -6 route add 2001:db8:5::/48 nexthop via 2001:db8:1::1 nexthop via 2001:db8:2::1
+      ip -6 route add default dev eth1 metric 9 proto static
+      ecmp show --json >$HERE/shown; ip -j route >$HERE/four; ip -d -j -6 route >$HERE/six]]
+    for _, name in ipairs { "shown", "four", "six" } do
+      assert.equal("nothing to do\n", shell:sh("ecmp apply - <$HERE/" .. name))
+    end
+    local before <const> = shell:sh "ip route; ip -6 route"
+    shell:sh "for f in -4 -6; do ip $f route flush proto boot; ip $f route flush proto static; done"
+    shell:sh "ecmp apply $HERE/shown"
+    assert.equal(before, shell:sh "ip route; ip -6 route")
+    assert.matches("bad: %[1%]: wia: unknown field", apply("",
+      '[{"dst":"10.1.0.0/16","dev":"eth1"},{"dst":"10.2.0.0/16","wia":"10.0.1.1"}]').stderr
+      :gsub("/routes:", "/bad:"))
+  end)
 end)

@@ -56,6 +56,17 @@ describe("a file of routes", function()
     assert.equal("10.0.0.2", file.routes[1].nexthops[2].via)
   end)
 
+  it("takes lines of ip -batch that make routes, and no other of its commands", function()
+    local file <const> = routefile.parse("route add 10.1.0.0/16 via 10.0.0.1\n"
+      .. "route append 10.2.0.0/16 nexthop via 10.0.0.1 nexthop via 10.0.0.2\nroute\treplace default dev a\n"
+      .. "route del 10.3.0.0/16\nroute flush table 7\nlink set a up\nroute addd 10.4.0.0/16 dev a\n", "t")
+    assert.equal(3, #file.routes)
+    assert.equal("default", file.routes[3].dst)
+    local TAKEN <const> = "of the commands of ip -batch route add, append and replace are taken"
+    assert.same({ "t:4: " .. TAKEN, "t:5: " .. TAKEN, "t:6: 'set' is not understood (did you mean 'dev'?)",
+      "t:7: " .. TAKEN }, file.mistakes)
+  end)
+
   it("takes a preference for a sign of IPv6", function()
     local routes <const> = routefile.parse("default dev a pref medium\ndefault dev a\n", "t").routes
     assert.same({ 6, 4 }, { routes[1].family, routes[2].family })

@@ -252,6 +252,21 @@ static int lines_done(lua_State *L)
 	return 1;
 }
 
+/* lines:peek() -> the first character of a file that nothing was read from yet; nil at its end */
+static int lines_peek(lua_State *L)
+{
+	const struct lines *r = check_lines(L);
+	if (!r->file || !r->file->closef)
+		return 0;
+	int c = getc(r->file->f);
+	if (c == EOF)
+		return 0;
+	ungetc(c, r->file->f);
+	char first = (char)c;
+	lua_pushlstring(L, &first, 1);
+	return 1;
+}
+
 /* rtnl.lines(source, proto?) -> lines of an open file, or of a text; the protocol is that of routes
  * that name none */
 int lines_new(lua_State *L)
@@ -283,7 +298,8 @@ int lines_new(lua_State *L)
 	return 1;
 }
 
-static const luaL_Reg methods[] = {{"next", lines_next}, {"done", lines_done}, {NULL, NULL}};
+static const luaL_Reg methods[] = {
+	{"next", lines_next}, {"done", lines_done}, {"peek", lines_peek}, {NULL, NULL}};
 
 void lines_register(lua_State *L)
 {

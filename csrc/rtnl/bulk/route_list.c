@@ -158,9 +158,41 @@ static void fill_in_proto(struct parts *t, const struct value *route, int index)
 	part_set(t, route, "proto", &v);
 }
 
+/* Where the next word begins. */
+static size_t next_word(const char *text, size_t length, size_t at)
+{
+	while (at < length && !strchr(" \t", text[at]))
+		at++;
+	while (at < length && strchr(" \t", text[at]))
+		at++;
+	return at;
+}
+
+/* Passes over the command of a line for ip -batch that makes a route; raises for others. */
+static size_t command_of(lua_State *L, const char *text, size_t length)
+{
+	static const char *const verbs[] = {"add ", "append ", "replace "};
+	if (length < 6 || memcmp(text, "route", 5) != 0 || !strchr(" \t", text[5]))
+		return 0;
+	size_t at = next_word(text, length, 0), rest = next_word(text, length, at);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+		size_t n = strlen(verbs[i]) - 1;
+		if (length - at > n && memcmp(text + at, verbs[i], n) == 0 &&
+		    strchr(" \t", text[at + n]))
+			return rest;
+	}
+	lua_pushliteral(L, "of the commands of ip -batch route add, append and replace are taken");
+	lua_error(L);
+	return 0;
+}
+
 bool list_add_words(lua_State *L, int list, const char *text, size_t length, uint32_t line,
 		    int proto)
 {
+	size_t command = command_of(L, text, length);
+	text += command;
+	length -= command;
+
 	struct route_list *l = lua_touserdata(L, list);
 	struct parts t = {L, l->parts};
 	struct value route;

@@ -708,6 +708,9 @@ function Lines:next(list) end
 ---@return integer bytes that are done
 function Lines:done() end
 
+---@return string? character the first of a file that nothing was read from yet
+function Lines:peek() end
+
 ---@param source file*|string
 ---@param proto? string|integer of routes that name none
 ---@return ecmp.rtnl.Lines

@@ -1,9 +1,11 @@
----Reads the routes somebody wants from a file: lines as `ip route` prints and takes them, or a
----script that returns a list. Every mistake names its line, and one mistake refuses the whole file.
+---Reads the routes somebody wants from a file: lines as `ip route` prints and takes them, or as
+---`ip -batch` has them, JSON of `ip -j route`, or a script that returns a list. Every mistake names
+---its place, and one mistake refuses the whole file.
 --
 -- A file may have a million lines, so no route is kept as a table: see rtnl.list and rtnl.lines.
 
 local identity <const> = require "ecmp.fib.route"
+local json_routes <const> = require "ecmp.repl.json_routes"
 local rtnl <const> = require "ecmp.rtnl"
 
 local M = {}
@@ -93,8 +95,23 @@ local function add(file, value, number)
 end
 
 ---@return true?, string? message
+local function read_json(file, text)
+  local objects <const>, message <const> = json_routes.decode(text)
+  if not objects then return nil, message end
+  for i, object in ipairs(objects) do
+    local route <const>, wrong <const> = json_routes.route(object)
+    if route then add(file, route, i - 1) else note(file, i - 1, wrong) end
+  end
+  return true
+end
+
+---@return true?, string? message
 local function read_lines(file, source, tell)
   local lines <const> = rtnl.lines(source, file.proto)
+  if lines:peek() == "[" then
+    file.place = file.place:gsub(":%%d$", ": [%%d]")
+    return read_json(file, source:read "a")
+  end
   while true do
     local found <const>, number <const> = lines:next(file.routes)
     if found == nil then return number == nil or nil, number end

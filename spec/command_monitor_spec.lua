@@ -33,6 +33,15 @@ describe("ecmp monitor #netns", function()
     assert.truthy(text:find("- route 10.77.0.0/16 via 10.0.2.1 dev eth2\n", 1, true))
   end)
 
+  it("says when each event was read, on a line as ip -t prints it", function()
+    local text <const> = watch("-t --count 6 route", CHANGE)
+    assert.matches("\nTimestamp: %a%a%a %a%a%a [ %d]%d %d%d:%d%d:%d%d %d%d%d%d %d+ usec\n"
+      .. "[+~-] route ", "\n" .. text)
+    assert.equal(6, select(2, text:gsub("Timestamp: ", "")))
+    local line <const> = watch("-t --json --count 6 route", CHANGE):match "[^\n]+"
+    assert.matches("^%d+%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%d%d%d%d$", json.decode(line).timestamp)
+  end)
+
   it("prints JSON in the words of ip -j, an object a line", function()
     local seen <const> = {}
     for line in watch("--count 6 --json route", CHANGE):gmatch "[^\n]+" do

@@ -22,12 +22,16 @@ function M.setup(parser)
     ", ")):args("*"):choices(objects)
   parser:option("--netns", "a namespace: a name, a path or a pid"):argname("N")
   parser:option("--count", "end after so many events"):argname("K"):convert(positive)
+  parser:flag("-t --timestamp", "when each event was read: a line before it, as ip -t prints; with "
+    .. "--json a key")
+    :target("timestamp")
   parser:flag("--json", "print one JSON object a line, in the words of ip -j")
   parser:epilog("Without OBJECT: route, nexthop, link and addr. It ends at an interrupt.")
 end
 
 -- A line in the words of iproute2: + what came, - what went, ~ what changed.
-local function text_of(event, colour)
+local function text_of(event, state)
+  local colour <const> = state.colour
   if event.verb == "overrun" then
     return colour("note", "! some events were lost; what changed meanwhile follows")
   end
@@ -37,10 +41,17 @@ local function text_of(event, colour)
   return colour(event.verb, (line:gsub("\\?%s+", " ")))
 end
 
-local function json_of(event)
+-- The local time by a format of strftime, and microseconds: as ip -t and ip -ts have it.
+local function moment(layout, micro)
+  local now <const> = sys.realtime()
+  return os.date(layout, now // 1 | 0) .. micro:format((now % 1 * 1000000) // 1 | 0)
+end
+
+local function json_of(event, state)
   local value <const> = event.value and iproute2.object(event.value, { table = true }) or {}
   value.object, value.event = event.object, event.verb
   if event.verb == "del" then value.deleted = true end
+  if state.timestamp then value.timestamp = moment("%Y-%m-%dT%H:%M:%S", ".%06d") end
   if event.append then value.append = true end
   return json.encode(value)
 end
@@ -49,8 +60,10 @@ end
 local function print_events(events, state)
   local event, message, code = events:next(0)
   while event do
-    local line <const> = state.format(event, state.colour)
-    if not io.write(line, "\n") then return false end
+    local line <const> = state.format(event, state)
+    local head <const> = state.timestamp and not state.is_json
+      and moment("Timestamp: %a %b %e %H:%M:%S %Y", " %d usec\n") or ""
+    if not io.write(head, line, "\n") then return false end
     state.count = state.count + 1
     if state.count == state.most then return false end
     event, message, code = events:next(0)
@@ -68,7 +81,8 @@ function M.run(args)
   local signals <close> = assert(sys.signals { "INT", "TERM", "HUP" })
   local events <close> = nl:monitor(#args.object > 0 and args.object or default)
   local state <const> = { format = args.json and json_of or text_of, colour = terminal.colour(),
-                          count = 0, most = args.count }
+                          count = 0, most = args.count, timestamp = args.timestamp,
+                          is_json = args.json }
   local more
   repeat
     local ready <const> = assert(sys.poll({ signals, events }, state.again and 0.1 or nil))

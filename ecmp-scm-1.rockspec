@@ -188,6 +188,7 @@ build = {
     ["ecmp.command.lint.networks"] = "lua/ecmp/command/lint/networks.lua",
     ["ecmp.command.ls"] = "lua/ecmp/command/ls.lua",
     ["ecmp.command.main"] = "lua/ecmp/command/main.lua",
+    ["ecmp.command.metrics"] = "lua/ecmp/command/metrics.lua",
     ["ecmp.command.monitor"] = "lua/ecmp/command/monitor.lua",
     ["ecmp.command.plan"] = "lua/ecmp/command/plan.lua",
     ["ecmp.command.pool"] = "lua/ecmp/command/pool.lua",

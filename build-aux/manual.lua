@@ -34,6 +34,8 @@ local examples <const> = {
   check = { { "ecmp check pods/4f1c.../eth0", "one pod's interface" } },
   repair = { { "ecmp repair --dry-run", "what would be mended" },
              { "ecmp repair", "mend it" } },
+  metrics = { { "ecmp metrics >/var/lib/prometheus/node-exporter/ecmp.prom",
+    "for the textfile collector of node_exporter" } },
   gc = { { "ecmp gc --network pods", "free the addresses of pods that are gone" } },
   pool = { { "ecmp pool show pods.conflist", "who holds which address of the cluster's pool" },
            { "ecmp pool free pods.conflist --node old --yes", "give up a node that is gone" },

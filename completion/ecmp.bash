@@ -39,9 +39,14 @@ _ecmp() {
                 opts="$opts -h --help --json"
                 break
                 ;;
+            metrics)
+                cmd="metrics"
+                opts="$opts -h --help"
+                break
+                ;;
             monitor)
                 cmd="monitor"
-                opts="$opts -h --help --netns --count --json"
+                opts="$opts -h --help --netns --count -t --timestamp --json"
                 break
                 ;;
             plan)
@@ -139,7 +144,7 @@ _ecmp() {
 
     case "$cmd" in
         '')
-            COMPREPLY=($(compgen -W "apply check gc install lint ls monitor plan pool repair repl rule run show spread try version watch" -- "$cur"))
+            COMPREPLY=($(compgen -W "apply check gc install lint ls metrics monitor plan pool repair repl rule run show spread try version watch" -- "$cur"))
             ;;
         'apply')
             case "$prev" in

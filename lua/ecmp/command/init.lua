@@ -14,7 +14,7 @@ local M = {}
 ---The commands in the order of `--help`.
 M.names = {
   "plan", "try", "lint", "rule", "show", "spread", "monitor", "watch", "apply", "repl", "run", "ls",
-  "check", "repair", "gc", "install", "version",
+  "check", "repair", "metrics", "gc", "install", "version",
 }
 
 local DONE <const>, FAILED <const>, USAGE <const> = 0, 1, 2

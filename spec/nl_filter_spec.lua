@@ -18,7 +18,7 @@ describe("filters #netns", function()
 
   for kind, filters in pairs {
     route = { { metric = "100" }, { metric = {} }, { nhid = "5" }, { dev = true }, { dev = false }, { dev = 5.0 },
-              { dev = ("x"):rep(20) }, { via = 5 }, { type = "nosuch" }, { dst = "" },
+              { dev = ("x"):rep(128) }, { via = 5 }, { type = "nosuch" }, { dst = "" },
               { table = "nosuch" }, { scope = {} }, { proto = false }, { src = "10.0.0.0/33" },
               { family = 6, dst = "10.60.0.0/16" } },
     link = { { up = 1 }, { dev = true }, { name = 5 }, { type = 5 }, { master = true } },

@@ -128,6 +128,14 @@ end)
 
 -- The commands that README lists, each as it stands there, and what shows that it works.
 local commands <const> = {
+  ["ecmp lint [FILE|DIR...]"] = function(_, dir)
+    local words <const> = [[CNI_PATH="$1/cni" "$1/bin/ecmp" lint "$2"]]
+    succeed { "sh", "-c", words, "sh", helper.build, dir .. "/net.conf" }
+    assert(sys.replace(dir .. "/bad.conf", netconf "ecpm"))
+    local done <const> = run { "sh", "-c", words, "sh", helper.build, dir .. "/bad.conf" }
+    assert.equal(1, done.status)
+    assert.matches("merge", done.stdout .. done.stderr)
+  end,
   ["make demo"] = function() succeed { "make", "-n", "demo" } end,
   ["make test"] = function() succeed { "make", "-n", "test" } end,
   ["make install"] = function(_, dir)
@@ -201,6 +209,9 @@ local in_namespace <const> = {
       { netns = scratch.path, stdin = "yes\n" })
     assert.matches("10%.8%.0%.0/16 via 10%.0%.1%.5", scratch:show "route")
   end,
+  ["ecmp ls"] = function() succeed { ECMP, "ls" } end,
+  ["ecmp check"] = function() succeed { ECMP, "check" } end,
+  ["ecmp repair"] = function() succeed { ECMP, "repair" } end,
   ["ecmp monitor"] = function(_, scratch, dir)
     local said <const> = succeed({ "sh", "-c", [[
       "$1" monitor >"$2/events" & pid=$!

@@ -243,6 +243,7 @@ build = {
     ["ecmp.flow.routes"] = "lua/ecmp/flow/routes.lua",
     ["ecmp.flow.script"] = "lua/ecmp/flow/script.lua",
     ["ecmp.flow.stages"] = "lua/ecmp/flow/stages.lua",
+    ["ecmp.flow.state"] = "lua/ecmp/flow/state.lua",
     ["ecmp.flow.verbs"] = "lua/ecmp/flow/verbs.lua",
     ["ecmp.flow.verify"] = "lua/ecmp/flow/verify.lua",
     ["ecmp.group"] = "lua/ecmp/group.lua",

@@ -17,6 +17,7 @@ end
 ---@return string? message
 ---@return string? code # e.g. "ENOENT", "EPERM"
 function M.open(options)
+  require "ecmp.rtnl".own() -- a wrong call is the caller's, not this file's
   local nl <const>, message <const>, code <const> = require "ecmp.nl".open(options)
   if nl then nl.reconciler = reconcile end
   return nl, message, code

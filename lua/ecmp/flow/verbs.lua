@@ -6,6 +6,7 @@ local ipam = require "ecmp.flow.ipam"
 local netlink = require "ecmp.nl"
 local record = require "ecmp.flow.record"
 local stages = require "ecmp.flow.stages"
+local states = require "ecmp.flow.state"
 local try = require("ecmp.cni").try
 local undo_stack = require "ecmp.undo"
 
@@ -26,7 +27,8 @@ end
 ---@param plugin table
 ---@return table result
 function M.add(call, plugin)
-  local state <const> = stages.run({ call = call, plugin = plugin }, "netconf", "script")
+  local state <const> = states.new { call = call, plugin = plugin }
+  stages.run(state, "netconf", "script")
   local nl <close> = open(call)
   local undo <close> = undo_stack.new()
   state.nl, state.undo = nl, undo

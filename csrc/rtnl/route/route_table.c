@@ -129,7 +129,8 @@ static uint8_t family_of_default(struct route_reader *r, const struct plain_rout
 		return said == 6 ? AF_INET6 : said == 4 ? AF_INET : 0;
 	bool plain = push_first_via(r, route);
 	const char *via = plain ? lua_tostring(L, -1) : NULL;
-	bool six = via && *via != 'i' && strchr(via, ':'); /* "inet6 fe80::1" is an IPv4 route's */
+	/* "inet6 fe80::1" is an IPv4 route's gateway, and IPv4 routes have no preference */
+	bool six = via ? *via != 'i' && strchr(via, ':') : field_value(r, route, R_PREF) != 0;
 	lua_settop(L, top);
 	return !plain ? 0 : six ? AF_INET6 : AF_INET;
 }

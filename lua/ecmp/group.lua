@@ -35,6 +35,14 @@ for _, name in ipairs { "dst", "family", "table", "metric", "scope", "type" } do
   NORMAL[name] = canonical_field(name)
 end
 
+---The routes of one key, in the order listed; beside them what all of them say of a field.
+---@class ecmp.Group
+---@field dst? string
+---@field family? integer
+---@field table? integer
+---@field metric? integer
+---@field type? string
+---@field scope? string|integer
 local Group <const> = { __name = "ecmp.group" }
 
 ---What all routes of a group say of a field; looked up when asked, as most fields never are.

@@ -22,21 +22,17 @@ local function is_group(value)
     and (type(mt) == "table" and mt.__name == "ecmp.group" or value[1] ~= nil or next(value) == nil)
 end
 
--- A block for scripts: wrong arguments raise at the line of the script. `takes` says what `options`
--- may be.
-local function block(name, f, takes)
-  return function(routes, ctx, options, ...)
-    if not is_group(routes) then
-      local got <const> = type(routes) == "table" and "the context or another table"
-        or routes == nil and "nothing" or "a " .. type(routes)
-      error(("rule.%s: the first argument must be a group, not %s"):format(name, got), 2)
-    elseif not takes[type(options)] then
-      error(("rule.%s: options: %s, not %s"):format(name, takes.due,
-        options == nil and "nothing" or "a " .. type(options)), 2)
-    elseif select("#", ...) > 0 then
-      error(("rule.%s: takes a group, ctx and options, and no more"):format(name), 2)
-    end
-    return f(routes, ctx, options)
+-- Wrong arguments of a block raise at the line of the script. `takes` says what `options` may be.
+local function check(name, takes, routes, options, ...)
+  if not is_group(routes) then
+    local got <const> = type(routes) == "table" and "the context or another table"
+      or routes == nil and "nothing" or "a " .. type(routes)
+    error(("rule.%s: the first argument must be a group, not %s"):format(name, got), 3)
+  elseif not takes[type(options)] then
+    error(("rule.%s: options: %s, not %s"):format(name, takes.due,
+      options == nil and "nothing" or "a " .. type(options)), 3)
+  elseif select("#", ...) > 0 then
+    error(("rule.%s: takes a group, ctx and options, and no more"):format(name), 3)
   end
 end
 
@@ -50,21 +46,93 @@ local TEST <const> = {
 }
 
 local M = {
-  multipath = block("multipath", multipath, FIELDS),
-  separate = block("separate", separate, NONE),
-  first = block("first", first, NONE),
-  failover = block("failover", failover, NONE),
-  reject = block("reject", reject, NONE),
-  weighted = block("weighted", weighted, WEIGHTS),
-  drop = block("drop", drop, TEST),
-  -- the word `ecmp` stands for this block, the other words for blocks of their own name
-  ecmp = block("ecmp", multipath, FIELDS),
   merge = merge,
   ---The words that `merge` knows in a configuration, in the order they are documented.
   words = words.list,
   ---The rule behind a word: a table as a rule script returns it.
   word = words.rule,
 }
+
+---One route with all hops.
+---@param group ecmp.Group
+---@param ctx? table
+---@param options? table fields to set on it
+---@return table? routes a route, a list of routes or a group
+---@return string? message, integer? code
+function M.multipath(group, ctx, options, ...)
+  check("multipath", FIELDS, group, options, ...)
+  return multipath(group, ctx, options)
+end
+
+---Every route by itself, as the reference plugins do it.
+---@param group ecmp.Group
+---@param ctx? table
+---@param options? nil there are none
+---@return table? routes a route, a list of routes or a group
+---@return string? message, integer? code
+function M.separate(group, ctx, options, ...)
+  check("separate", NONE, group, options, ...)
+  return separate(group, ctx, options)
+end
+
+---The route listed first.
+---@param group ecmp.Group
+---@param ctx? table
+---@param options? nil there are none
+---@return table? routes a route, a list of routes or a group
+---@return string? message, integer? code
+function M.first(group, ctx, options, ...)
+  check("first", NONE, group, options, ...)
+  return first(group, ctx, options)
+end
+
+---All, by rising metric in the order listed.
+---@param group ecmp.Group
+---@param ctx? table
+---@param options? nil there are none
+---@return table? routes a route, a list of routes or a group
+---@return string? message, integer? code
+function M.failover(group, ctx, options, ...)
+  check("failover", NONE, group, options, ...)
+  return failover(group, ctx, options)
+end
+
+---An error that names the routes, if there are several.
+---@param group ecmp.Group
+---@param ctx? table
+---@param options? nil there are none
+---@return table? routes a route, a list of routes or a group
+---@return string? message, integer? code
+function M.reject(group, ctx, options, ...)
+  check("reject", NONE, group, options, ...)
+  return reject(group, ctx, options)
+end
+
+---One route with all hops, with weights.
+---@param group ecmp.Group
+---@param ctx? table
+---@param options table|function weights 0..256 by gateway, prefix or interface; or a function of a
+---next hop and ctx that returns one or nil
+---@return table? routes a route, a list of routes or a group
+---@return string? message, integer? code
+function M.weighted(group, ctx, options, ...)
+  check("weighted", WEIGHTS, group, options, ...)
+  return weighted(group, ctx, options)
+end
+
+---Nothing; or, with a test, the group without the hops for which it is true.
+---@param group ecmp.Group
+---@param ctx? table
+---@param options? fun(hop: table, ctx: table, route: table): boolean true for hops to leave out
+---@return table? routes a route, a list of routes or a group
+---@return string? message, integer? code
+function M.drop(group, ctx, options, ...)
+  check("drop", TEST, group, options, ...)
+  return drop(group, ctx, options)
+end
+
+-- the word `ecmp` stands for this block, the other words for blocks of their own name
+M.ecmp = M.multipath
 
 return setmetatable(M, {
   __index = function(_, name) errors.unknown_name("rule", M, name) end,

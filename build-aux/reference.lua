@@ -205,7 +205,7 @@ local function header(lines)
   local text, number = {}, 1
   if lines[1]:find "^%-%-%-@meta" then number = 2 end
   while lines[number]:find "^%-%-" and not lines[number]:find "^%-%-%-@" do
-    local body <const> = lines[number]:gsub("^%-+ ?", "")
+    local body <const> = lines[number]:gsub("^%-+ ?", ""):gsub("%-%-", "&#45;&#45;")
     if not body:find "^luacheck:" then text[#text + 1] = body end
     number = number + 1
   end

@@ -389,7 +389,7 @@ describe("ecmp-bridge #netns", function()
       it(("after step %d of %d, the reservation included"):format(i, #apply.steps), function()
         local before <const> = state_of_host()
         local steps <const> = table.move(apply.steps, 1, i, 1, {})
-        steps[i + 1] = function() return nil, "it was made to fail", 999 end
+        steps[i + 1] = function() require("ecmp.cni").refuse(999, "it was made to fail") end
         local result <const>, message = in_process(steps)
         assert.is_nil(result)
         assert.equal("it was made to fail", message)

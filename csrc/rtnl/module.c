@@ -196,12 +196,8 @@ static const luaL_Reg exclusive[] = {
 };
 
 static const luaL_Reg socket_methods[] = {
-	{"subscribe", socket_subscribe},
-	{"buffer", socket_buffer},
-	{"fd", socket_fd},
-	{"netns", socket_netns},
-	{"close", socket_close},
-	{NULL, NULL},
+	{"subscribe", socket_subscribe}, {"buffer", socket_buffer}, {"fd", socket_fd},
+	{"netns", socket_netns},	 {"close", socket_close},   {NULL, NULL},
 };
 
 static const luaL_Reg socket_metamethods[] = {

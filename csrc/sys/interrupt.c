@@ -151,10 +151,7 @@ static int sys_stoppable(lua_State *L)
 }
 
 const luaL_Reg sys_interrupt_functions[] = {
-	{"interruptible", sys_interruptible},
-	{"unwinding", sys_unwinding},
-	{"stoppable", sys_stoppable},
-	{"deferred", sys_deferred},
-	{"interrupted", sys_interrupted},
-	{NULL, NULL},
+	{"interruptible", sys_interruptible}, {"unwinding", sys_unwinding},
+	{"stoppable", sys_stoppable},	      {"deferred", sys_deferred},
+	{"interrupted", sys_interrupted},     {NULL, NULL},
 };

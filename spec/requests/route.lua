@@ -83,7 +83,7 @@ case("add: a route that was listed", ONE, function(nl, of)
   return nl.route:add(view)
 end)
 
--- replace, append, prepend, change, set -----------------------------------------------------------
+-- replace, append, prepend, change -----------------------------------------------------------
 
 verb("replace", "what is not there", "", { dst = "%D", via = "%G2" }, nil, 1)
 verb("replace", "one", ONE, { dst = "%D", via = "%G3", mtu = 1400 })
@@ -93,7 +93,7 @@ for family = 4, 6, 2 do
   local before <const> = SEVERAL[family]
   verb("replace", "several of a key", before, { dst = "%D", via = "%H3" }, nil, nil, family)
 end
-for _, name in ipairs { "append", "prepend", "change", "set" } do
+for _, name in ipairs { "append", "prepend", "change" } do
   verb(name, "to nothing", "", { dst = "%D", via = "%G2" }, nil, 1)
   verb(name, "to a gateway", ONE, { dst = "%D", via = "%G3" }, nil, 1)
 end
@@ -227,7 +227,8 @@ local function many(name, family)
   local list <const> = {}
   for i = 1, 24 do
     list[i] = { name, { dst = (family == 6 and "fd0a:%x::/32" or "10.77.%d.0/24"):format(i),
-      nexthops = { { via = "%G" .. 2 + i % 2 }, { via = "%H" .. 2 + i % 2, weight = 2 } } } }
+      nexthops = { { via = "%G" .. 2 + i % 2, dev = "v1" },
+        { via = "%H" .. 2 + i % 2, dev = "v2", weight = 2 } } } }
   end
   return list
 end

@@ -303,7 +303,7 @@ static bool parse_field(struct scan *s, const struct field *f, bool positional,
 		return false;
 	if (inverse && f->type == FIELD_BIT) /* arp on: not noarp */
 		v = boolean_value(!v.integer);
-	if (!(f->flags & F_READONLY))
+	if (f->key && !(f->flags & F_READONLY))
 		set_value(s, f, part, v);
 	return true;
 }

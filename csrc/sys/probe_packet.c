@@ -68,11 +68,12 @@ static uint16_t fold(uint32_t total)
 
 void probe_write_echo(uint8_t out[PROBE_ECHO_SIZE], int family, struct probe_echo echo)
 {
+	static const uint8_t payload[4] = {'e', 'c', 'm', 'p'};
 	memset(out, 0, PROBE_ECHO_SIZE);
 	out[0] = family == AF_INET6 ? ECHO_REQUEST6 : ECHO_REQUEST4;
 	put16(out + 4, echo.id);
 	put16(out + 6, echo.seq);
-	memcpy(out + 8, "ecmp", 4);
+	memcpy(out + 8, payload, sizeof(payload));
 	if (family == AF_INET)
 		put16(out + 2, fold(sum(out, PROBE_ECHO_SIZE, 0)));
 }

@@ -56,6 +56,12 @@ local VERBS <const> = {
   rule = "add, del", neigh = "add, change, del, get, replace", vlan = "add, del",
 }
 
+-- Verbs that are one request; others, as `add_nexthop`, are made of these.
+local REQUESTS <const> = {
+  add = true, append = true, change = true, del = true, get = true, prepend = true,
+  replace = true, set = true,
+}
+
 ---Raises for a verb that a kind of object does not have, and says which there are.
 ---@param kind string
 ---@param verb string
@@ -92,7 +98,7 @@ end
 ---@param verb string
 ---@param ... any arguments beyond it, of which there must be none
 function M.value(value, kind, verb, ...)
-  M.check_verb(kind, verb:match "_" and "add" or verb)
+  if REQUESTS[verb] then M.check_verb(kind, verb) end
   M.check_rest(kind, verb, 1, ...)
   if type(value) ~= "table" and type(value) ~= "string" and not rtnl.is_view(value) then
     rtnl.throw(("%s %s: table or words expected, got %s"):format(kind, verb, type(value)))

@@ -209,6 +209,7 @@ local in_namespace <const> = {
       { netns = scratch.path, stdin = "yes\n" })
     assert.matches("10%.8%.0%.0/16 via 10%.0%.1%.5", scratch:show "route")
   end,
+  ["ecmp metrics"] = function() succeed { ECMP, "metrics" } end,
   ["ecmp ls"] = function() succeed { ECMP, "ls" } end,
   ["ecmp check"] = function() succeed { ECMP, "check" } end,
   ["ecmp repair"] = function() succeed { ECMP, "repair" } end,

@@ -43,11 +43,22 @@ function M.lock()
   return lock, message, code
 end
 
+-- A list beside whose elements fields stand, as the weights of `places` do, is written as a list:
+-- reading it computes them anew.
+local function without_fields(value)
+  if type(value) ~= "table" then return value end
+  local copy <const> = {}
+  for key, inner in pairs(value) do
+    if value[1] == nil or math.type(key) == "integer" then copy[key] = without_fields(inner) end
+  end
+  return copy
+end
+
 ---The routes of an attachment as text, for `write`: pods of one segment have the same.
 ---@param routes table[] suspensions (ecmp.fib.suspension), each with `before` while it is changed
 ---@return string
 function M.encode(routes)
-  return json.encode { format = 1, routes = json.array(routes) }
+  return json.encode { format = 1, routes = json.array(without_fields(routes)) }
 end
 
 ---@param name string of the record, "NETWORK:CONTAINERID:IFNAME.json"

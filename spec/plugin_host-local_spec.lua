@@ -603,7 +603,8 @@ describe("host-local", function()
     local function calls_of(name)
       local conf <const> = config({ subnet = "10.0.0.0/8" }, { name = name })
       assert(add(conf, "first")) -- finds what was not there when somebody last looked
-      return verb("ADD", conf, "second", nil, counted).stderr
+      -- a mark of the index may be there already
+      return (verb("ADD", conf, "second", nil, counted).stderr:gsub(" create%f[ ]", ""))
     end
     fill(1000)
     local empty <const> = calls_of "vacant"

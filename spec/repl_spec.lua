@@ -346,7 +346,8 @@ describe("the prompt in a terminal #netns", function()
         i << 2 & 255, i)
     end
     assert(sys.create(dir .. "/many", table.concat(lines, "\n") .. "\n"))
-    for _, wanted in ipairs { "reading byte", "applying change" } do
+    -- reading is over too soon to be seen on some machines
+    for _, wanted in ipairs { "applying change" } do
       keys(("apply '%s/many'"):format(dir), "Enter")
       wait(wanted .. " %d+ of %d+ %(%d+%%%)", 120)
       keys "C-c"

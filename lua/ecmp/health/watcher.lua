@@ -25,7 +25,7 @@ local CALM <const>, CALM_EDITS <const> = 60, 3
 ---@return table watcher
 function M.new(options)
   return setmetatable({ options = options, attachments = {}, segments = {}, edits = 0, failed = 0,
-    next_scan = 0, next_status = 0, next_groups = 0 }, Watcher)
+    unread = {}, next_scan = 0, next_status = 0, next_groups = 0 }, Watcher)
 end
 
 local function log(self, event) self.options.log(event) end
@@ -114,13 +114,22 @@ local function drop(self, attachment)
   end
 end
 
+-- Adds the groups of an attachment, and the routes by them, that the kernel dropped.
+local function repair_groups(self, attachment)
+  if self.options.dry or not attachment.objects or not attachment:is_alive() then return end
+  local count <const> =
+    kernel.repair_groups(attachment.netns, attachment.objects, attachment.by_group)
+  if not count or count == 0 then return end
+  log(self, { event = "repaired", attachment = attachment.name, objects = count })
+  return true
+end
+
 local function add(self, description, now)
   local attachment <const> = attachment_of.new(description)
+  attachment.description = description
+  repair_groups(self, attachment)
   local ok <const>, message <const> = attachment:read()
-  if not ok then
-    attachment.problem = message
-    return nil, message
-  end
+  if not ok then return nil, message end
   local segment <const> = segment_of(self, description)
   attachment.home = segment
   segment.members[#segment.members + 1] = attachment
@@ -131,12 +140,35 @@ local function add(self, description, now)
   return attachment
 end
 
+-- Adds attachments; those whose routes cannot be read are tried again at the next scan.
+local function add_all(self, descriptions, now)
+  local unread <const> = {}
+  for _, description in pairs(descriptions) do
+    local name <const> = description.name
+    local ok <const>, message <const> = add(self, description, now)
+    if not ok then
+      local before <const> = self.unread[name]
+      if not before or before.message ~= message then
+        log(self, { event = "error", attachment = name, message = message })
+      end
+      unread[name] = { description = description, message = message }
+    end
+  end
+  self.unread = unread
+  for _, segment in pairs(self.segments) do open_sessions(self, segment) end
+end
+
 ---Looks at what there is to watch.
 ---@param now number
 function Watcher:scan(now)
   self.next_scan = now + RESCAN
   local list <const> = self.options.list()
-  if not list then return end
+  if not list then
+    local again <const> = {}
+    for _, one in pairs(self.unread) do again[#again + 1] = one.description end
+    if #again > 0 then add_all(self, again, now) end
+    return
+  end
   local there <const> = {}
   for _, description in ipairs(list) do there[description.name] = description end
   local gone <const> = {}
@@ -145,15 +177,11 @@ function Watcher:scan(now)
     if not description or description.mark ~= attachment.mark then gone[#gone + 1] = attachment end
   end
   for _, attachment in ipairs(gone) do drop(self, attachment) end
+  local new <const> = {}
   for _, description in ipairs(list) do
-    if not self.attachments[description.name] then
-      local ok <const>, message <const> = add(self, description, now)
-      if not ok and self.problems ~= message then
-        log(self, { event = "error", attachment = description.name, message = message })
-      end
-    end
+    if not self.attachments[description.name] then new[#new + 1] = description end
   end
-  for _, segment in pairs(self.segments) do open_sessions(self, segment) end
+  add_all(self, new, now)
   self.status_due = true
 end
 
@@ -268,18 +296,21 @@ end
 
 -- Groups that the kernel dropped with a carrier -------------------------------------------------
 
-local function repair_groups(self, now)
+local function repair_all_groups(self, now)
   self.next_groups = now + GROUPS_EVERY
-  if self.options.dry then return end
+  local unread <const> = {}
   for _, attachment in pairs(self.attachments) do
-    if attachment.objects and not next(attachment:out()) and attachment:is_alive() then
-      local count <const> =
-        kernel.repair_groups(attachment.netns, attachment.objects, attachment.by_group)
-      if count and count > 0 then
-        log(self, { event = "repaired", attachment = attachment.name, objects = count })
-        attachment:read()
-      end
+    if repair_groups(self, attachment) then
+      local ok <const>, message <const> = attachment:read()
+      -- All gateways are in the routes again, those that are dead, too.
+      attachment.home.dirty = true
+      if not ok then unread[#unread + 1] = { attachment = attachment, message = message } end
     end
+  end
+  for _, one in ipairs(unread) do
+    drop(self, one.attachment)
+    self.unread[one.attachment.name] =
+      { description = one.attachment.description, message = one.message }
   end
 end
 
@@ -348,7 +379,7 @@ function Watcher:step()
     decide(self, segment, now)
     tick(segment, now)
   end
-  if now >= self.next_groups then repair_groups(self, now) end
+  if now >= self.next_groups then repair_all_groups(self, now) end
   now = sys.monotonic()
   if self.status_due or now >= self.next_status then
     self.status_due, self.next_status = false, now + STATUS_EVERY

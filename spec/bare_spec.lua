@@ -1,9 +1,9 @@
 -- Machines that have nothing: the executable in a directory of its own as root, with the C library
 -- and libmnl beside it, or static with nothing at all.
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local pod <const> = require "spec.pod"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local pod = require "spec.pod"
+local sys = require "ecmp.sys"
 
 local CONF <const> = { cniVersion = "1.1.0", name = "bare", type = "ecmp-bridge", bridge = "br0",
   script = "/etc/cni/ecmp/weights.lua",

@@ -1,5 +1,5 @@
-local json <const> = require "ecmp.json"
-local spec <const> = require "ecmp.cni.spec"
+local json = require "ecmp.json"
+local spec = require "ecmp.cni.spec"
 
 local CONF <const> = {
   name = "lab", dad = "skip", ipam = { type = "ecmp-static",

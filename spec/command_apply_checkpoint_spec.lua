@@ -1,7 +1,7 @@
 --- The checkpoint of ecmp apply where its directory is full, removed or shared, and its process is
 --- stopped.
-local cli <const> = require "spec.cli"
-local helper <const> = require "spec.helper"
+local cli = require "spec.cli"
+local helper = require "spec.helper"
 
 describe("the checkpoint of ecmp apply #netns", function()
   local shell

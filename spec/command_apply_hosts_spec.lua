@@ -1,5 +1,5 @@
 --- What is printed of the routes of hosts of different kinds comes back as the same routes.
-local cli <const> = require "spec.cli"
+local cli = require "spec.cli"
 
 -- Each beside eth1 (10.0.1.2/24, 2001:db8:1::2/64) and eth2 (10.0.2.2/24, 2001:db8:2::2/64).
 local HOSTS <const> = {

@@ -1,5 +1,5 @@
 --- Which routes an apply may delete, and which lines it leaves out.
-local cli <const> = require "spec.cli"
+local cli = require "spec.cli"
 
 describe("what ecmp apply owns #netns", function()
   local shell

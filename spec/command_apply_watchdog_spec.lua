@@ -1,8 +1,8 @@
 --- What the watchdog does where an apply left something, is stuck, or its files are gone.
-local helper <const> = require "spec.helper"
-local plan <const> = require "ecmp.plan"
-local checkpoint <const> = require "ecmp.command.apply.checkpoint"
-local scratch <const> = require "spec.scratch"
+local helper = require "spec.helper"
+local plan = require "ecmp.plan"
+local checkpoint = require "ecmp.command.apply.checkpoint"
+local scratch = require "spec.scratch"
 
 describe("a watchdog that finds what an apply left #netns", function()
   local space, nl, directory, base, journal

@@ -1,9 +1,9 @@
 -- ecmp ls and ecmp check: what is attached to this node, and whether it is as its ADD left it.
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local pod_of <const> = require "spec.pod"
-local record <const> = require "ecmp.flow.record"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local pod_of = require "spec.pod"
+local record = require "ecmp.flow.record"
+local sys = require "ecmp.sys"
 
 describe("attachments #netns", function()
   local pod, dir

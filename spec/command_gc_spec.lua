@@ -1,8 +1,8 @@
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local Store <const> = require "ecmp.plugin.host-local.store"
-local ip <const> = require "ecmp.ip"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local Store = require "ecmp.plugin.host-local.store"
+local ip = require "ecmp.ip"
+local sys = require "ecmp.sys"
 
 describe("ecmp gc", function()
   local dir

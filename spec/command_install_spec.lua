@@ -1,7 +1,7 @@
-local helper <const> = require "spec.helper"
-local install <const> = require "ecmp.command.install"
-local json <const> = require "ecmp.json"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local install = require "ecmp.command.install"
+local json = require "ecmp.json"
+local sys = require "ecmp.sys"
 
 local PROGRAM <const> = sys.realpath(helper.build .. "/bin/ecmp")
 

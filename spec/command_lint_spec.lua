@@ -1,9 +1,9 @@
 -- ecmp lint: nothing is said of good configurations; of bad ones what is wrong, where, and what to
 -- write instead.
-local cases <const> = require "spec.lint_cases"
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local sys <const> = require "ecmp.sys"
+local cases = require "spec.lint_cases"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local sys = require "ecmp.sys"
 
 describe("ecmp lint", function()
   local dir <const>, bin <const> = helper.directory(), helper.directory()

@@ -1,10 +1,10 @@
 -- ecmp metrics: the text format, its sources, and what promtool says of it.
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local metrics <const> = require "ecmp.command.metrics"
-local record <const> = require "ecmp.flow.record"
-local state <const> = require "ecmp.health.state"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local metrics = require "ecmp.command.metrics"
+local record = require "ecmp.flow.record"
+local state = require "ecmp.health.state"
+local sys = require "ecmp.sys"
 
 local function promtool(text)
   return sys.spawn { argv = { "promtool", "check", "metrics" }, stdin = text, stderr = "capture" }

@@ -1,9 +1,9 @@
 -- ecmp pool: show, free, import, reclaim.
-local etcd <const> = require "spec.etcd"
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local runtime <const> = require "spec.runtime"
-local sys <const> = require "ecmp.sys"
+local etcd = require "spec.etcd"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local runtime = require "spec.runtime"
+local sys = require "ecmp.sys"
 
 local it_etcd <const> = etcd.available and it or pending
 

@@ -1,9 +1,9 @@
 -- ecmp repair: what check names is mended, nothing else is touched, and check is clean afterwards.
-local helper <const> = require "spec.helper"
-local netns <const> = require "ecmp.netns"
-local pod_of <const> = require "spec.pod"
-local record <const> = require "ecmp.flow.record"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local netns = require "ecmp.netns"
+local pod_of = require "spec.pod"
+local record = require "ecmp.flow.record"
+local sys = require "ecmp.sys"
 
 local NETWORKS <const> = { "br", "vlans", "pair", "groups" }
 

@@ -1,8 +1,8 @@
-local ecmp <const> = require("spec.commandline").ecmp
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local samples <const> = require "ecmp.rule.samples"
-local sys <const> = require "ecmp.sys"
+local ecmp = require("spec.commandline").ecmp
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local samples = require "ecmp.rule.samples"
+local sys = require "ecmp.sys"
 
 local CONF <const> = [[{ "cniVersion": "1.1.0", "name": "n", "type": "ecmp-ptp", %s
   "ipam": { "type": "ecmp-static",

@@ -1,6 +1,6 @@
-local cli <const> = require "spec.cli"
-local helper <const> = require "spec.helper"
-local sys <const> = require "ecmp.sys"
+local cli = require "spec.cli"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
 
 describe("ecmp run #netns", function()
   local shell

@@ -1,6 +1,6 @@
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local sys = require "ecmp.sys"
 
 local ROUTES <const> = json.array {
   { dst = "0.0.0.0/0", gw = "10.0.0.1" }, { dst = "0.0.0.0/0", gw = "10.0.0.2" } }

@@ -1,9 +1,9 @@
 -- What is in deploy/ and debian/ says what it should, and the configurations in it do what it says.
-local ecmp <const> = require("spec.commandline").ecmp
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local json_schema <const> = require "spec.json_schema"
-local sys <const> = require "ecmp.sys"
+local ecmp = require("spec.commandline").ecmp
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local json_schema = require "spec.json_schema"
+local sys = require "ecmp.sys"
 
 local has_yaml <const>, yaml <const> = pcall(require, "lyaml")
 

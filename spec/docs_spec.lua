@@ -1,8 +1,8 @@
 -- Every file, command, script and output in docs/, run in order.
-local document <const> = require "spec.document"
-local helper <const> = require "spec.helper"
-local netns <const> = require "ecmp.netns"
-local sys <const> = require "ecmp.sys"
+local document = require "spec.document"
+local helper = require "spec.helper"
+local netns = require "ecmp.netns"
+local sys = require "ecmp.sys"
 
 -- Documents, and how many of their blocks are for the eye only: in README.md the picture, and the
 -- errors that its own spec looks at. docs/rules.md has a spec of its own, docs/netconf.md another.

@@ -6,9 +6,9 @@
 --     ```text prompt    `scratch> statement`, and what the prompt answers; one session a document
 --
 -- In an output `...` stands for whatever is there. All of a document happens in one directory.
-local commandline <const> = require "spec.commandline"
-local helper <const> = require "spec.helper"
-local sys <const> = require "ecmp.sys"
+local commandline = require "spec.commandline"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
 
 local M = {}
 

@@ -1,5 +1,5 @@
 --- Errors of several operations: the first, and how many more.
-local errors <const> = require "ecmp.errors"
+local errors = require "ecmp.errors"
 
 describe("the collector of errors", function()
   local function result(...)

@@ -1,8 +1,8 @@
 --- etcd for specs: members in namespaces of their own, or one on this one's loopback; data, sockets
 --- and certificates in a directory that goes with them.
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local sys = require "ecmp.sys"
 
 local M = {}
 

@@ -1,7 +1,7 @@
 -- examples/plugins/source-routing.lua: the routes of an interface, for what has its addresses.
-local pod_of <const> = require "spec.pod"
-local record <const> = require "ecmp.flow.record"
-local sys <const> = require "ecmp.sys"
+local pod_of = require "spec.pod"
+local record = require "ecmp.flow.record"
+local sys = require "ecmp.sys"
 
 describe("examples/plugins/source-routing.lua #netns", function()
   local pod

@@ -1,6 +1,6 @@
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local sys = require "ecmp.sys"
 
 describe("the executable", function()
   local program <const> = assert(sys.realpath(helper.build .. "/bin/ecmp"))

@@ -1,6 +1,6 @@
 -- What our binaries show to the dynamic linker: a host's functions must never take our functions' place.
-local helper <const> = require "spec.helper"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
 
 local MODULES <const> = { rtnl = "rtnl", sys = "sys", ip = "ip",
   ["sandbox/process"] = "sandbox_process" }

@@ -1,7 +1,7 @@
 --- Every way from a list of up to two entries of one key to a list of up to three, of six shapes a
 --- family: what the transition does, and what the kernel holds after each step.
-local route_of <const> = require "ecmp.fib.route"
-local transition <const> = require "ecmp.fib.transition"
+local route_of = require "ecmp.fib.route"
+local transition = require "ecmp.fib.transition"
 
 local M = {}
 

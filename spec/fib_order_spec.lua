@@ -1,6 +1,6 @@
 --- Routes whose gateways are reached by other routes of the same list: made, taken away and taken back.
-local ecmp <const> = require "ecmp"
-local scratch <const> = require "spec.scratch"
+local ecmp = require "ecmp"
+local scratch = require "spec.scratch"
 
 -- What leads to the gateways of others, and what stands behind it, in lists sorted by nothing.
 local SETS <const> = {

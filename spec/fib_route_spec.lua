@@ -1,6 +1,6 @@
 --- What a route is: when two are the same, and how one is told.
-local identity <const> = require "ecmp.fib.route"
-local rtnl <const> = require "ecmp.rtnl"
+local identity = require "ecmp.fib.route"
+local rtnl = require "ecmp.rtnl"
 
 local function canonical(route) return assert(identity.canonical(route)) end
 

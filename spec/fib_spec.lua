@@ -2,12 +2,12 @@
 --
 -- spec/golden/fib.txt has one line a pair: the entries that the kernel held, each step and what it held
 -- after it, and what went wrong behind a "!". ECMP_RECORD=fib asks the kernel for all of them again.
-local oracle <const> = require "spec.fib_oracle"
-local scratch <const> = require "spec.scratch"
-local sys <const> = require "ecmp.sys"
+local oracle = require "spec.fib_oracle"
+local scratch = require "spec.scratch"
+local sys = require "ecmp.sys"
 
 local GOLDEN <const> = "spec/golden/fib.txt"
-local ROUNDS <const> = require "spec.helper".rounds
+local ROUNDS = require "spec.helper".rounds
 local RECORD <const> = os.getenv "ECMP_RECORD" == "fib"
 
 local function all_pairs()

@@ -1,10 +1,10 @@
 -- Policy rules of a configuration: what they come to, and their life in a pod.
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local pod_of <const> = require "spec.pod"
-local policy_rules <const> = require "ecmp.flow.policy_rules"
-local record <const> = require "ecmp.flow.record"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local pod_of = require "spec.pod"
+local policy_rules = require "ecmp.flow.policy_rules"
+local record = require "ecmp.flow.record"
+local sys = require "ecmp.sys"
 
 local ADDRESSES <const> = { { address = "10.0.0.9/24" }, { address = "fd00::9/64" } }
 

@@ -1,8 +1,8 @@
-local cni <const> = require "ecmp.cni"
-local ecmp <const> = require "ecmp"
-local flow <const> = require "ecmp.flow"
-local interface <const> = require "ecmp.flow.interface"
-local netns <const> = require "ecmp.netns"
+local cni = require "ecmp.cni"
+local ecmp = require "ecmp"
+local flow = require "ecmp.flow"
+local interface = require "ecmp.flow.interface"
+local netns = require "ecmp.netns"
 
 describe("state:change() #netns", function()
   local space, nl, host

@@ -1,5 +1,5 @@
 --- What specs share: a directory to write in, and counting descriptors.
-local sys <const> = require "ecmp.sys"
+local sys = require "ecmp.sys"
 
 local M = {}
 

@@ -1,4 +1,4 @@
-local ip <const> = require "ecmp.ip"
+local ip = require "ecmp.ip"
 
 -- A second opinion, as simple as it gets: an address is a list of bytes, the first the highest.
 local big = {}

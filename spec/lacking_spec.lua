@@ -1,6 +1,6 @@
 --- Kernels that lack what is asked of them: it is said, and nothing half done is left.
-local helper <const> = require "spec.helper"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
 
 describe("where the kernel", function()
   local dir

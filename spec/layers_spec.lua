@@ -1,6 +1,6 @@
 -- Who may use whom: folders are layers, and nothing reaches upwards.
-local helper <const> = require "spec.helper"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
 
 local function lines_of(command)
   local done <const> = assert(sys.spawn { argv = { "sh", "-c", command } })

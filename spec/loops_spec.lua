@@ -1,6 +1,6 @@
 --- The monitor in the event loops that Lua programs have: the examples, and what an overrun does there.
-local helper <const> = require "spec.helper"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
 
 local EVENTS <const> = [[
 change	link	lo

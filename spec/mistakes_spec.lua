@@ -1,9 +1,9 @@
 -- Mistakes that authors of scripts, rules and plugins make: each raises at the author's line, or is
 -- refused, and the message has the word that was meant. None is ignored.
-local helper <const> = require "spec.helper"
-local netns <const> = require "ecmp.netns"
-local sandbox <const> = require "ecmp.sandbox"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local netns = require "ecmp.netns"
+local sandbox = require "ecmp.sandbox"
+local sys = require "ecmp.sys"
 
 local PRELUDE <const> = [[local ecmp, cni, flow, json, rule, schema = require "ecmp", require "ecmp.cni",
 require "ecmp.flow", require "ecmp.json", require "ecmp.rule", require "ecmp.cni.schema" local nl = ... ]]

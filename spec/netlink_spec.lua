@@ -1,9 +1,9 @@
 --- Messages that are not the kernel's: whoever may send in a namespace makes no handle there believe
 --- anything.
-local helper <const> = require "spec.helper"
-local nft <const> = require "ecmp.netfilter.nft"
-local scratch <const> = require "spec.scratch"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local nft = require "ecmp.netfilter.nft"
+local scratch = require "spec.scratch"
+local sys = require "ecmp.sys"
 
 local ROUTE <const>, NETFILTER <const> = 0, 12
 

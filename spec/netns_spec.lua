@@ -1,6 +1,6 @@
-local helper <const> = require "spec.helper"
-local netns <const> = require "ecmp.netns"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local netns = require "ecmp.netns"
+local sys = require "ecmp.sys"
 
 describe("ecmp.netns", function()
   local before

@@ -1,5 +1,5 @@
 --- Addresses, rules and neighbours against the kernel.
-local scratch <const> = require "spec.scratch"
+local scratch = require "spec.scratch"
 
 local function given(wanted, has)
   local found <const> = {}

@@ -1,7 +1,7 @@
 --- Lists of what changes while it is listed: whatever was there all the time is told once.
-local helper <const> = require "spec.helper"
-local scratch <const> = require "spec.scratch"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local scratch = require "spec.scratch"
+local sys = require "ecmp.sys"
 
 local SECONDS <const> = 1.5
 

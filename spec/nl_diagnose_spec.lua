@@ -1,5 +1,5 @@
 --- Refused routes of several hops: which hop it was, in both families, single and in batches.
-local scratch <const> = require "spec.scratch"
+local scratch = require "spec.scratch"
 
 -- The hops of each route: the second is the one that is refused, and for what.
 local function cases(four)

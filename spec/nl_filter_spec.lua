@@ -1,5 +1,5 @@
 --- Filters of lists: spelled as add takes them, and wrong ones are wrong calls.
-local scratch <const> = require "spec.scratch"
+local scratch = require "spec.scratch"
 
 describe("filters #netns", function()
   local space, nl

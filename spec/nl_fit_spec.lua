@@ -1,6 +1,6 @@
 --- Routes of more next hops than the kernel's dumps can list, which would hide all routes behind them.
-local ecmp <const> = require "ecmp"
-local scratch <const> = require "spec.scratch"
+local ecmp = require "ecmp"
+local scratch = require "spec.scratch"
 
 local families <const> = {
   { number = 4, dst = "10.60.0.0/16", other = "10.200.0.0/16", gw = "172.31.%d.%d", most = 2025,

@@ -1,5 +1,5 @@
 --- Deleting what a filter finds: what is asked for, all of it, and nothing where nothing is asked for.
-local scratch <const> = require "spec.scratch"
+local scratch = require "spec.scratch"
 
 describe("flush #netns", function()
   local space, nl

@@ -1,7 +1,7 @@
 --- The handle itself: one thing at a time, nothing half-done, and what is left when it is closed.
-local ecmp <const> = require "ecmp"
-local rtnl <const> = require "ecmp.rtnl"
-local scratch <const> = require "spec.scratch"
+local ecmp = require "ecmp"
+local rtnl = require "ecmp.rtnl"
+local scratch = require "spec.scratch"
 
 describe("a handle #netns", function()
   local space, nl

@@ -1,7 +1,7 @@
 --- Links against the kernel: every kind, changed, moved between namespaces, and deleted.
-local ecmp <const> = require "ecmp"
-local helper <const> = require "spec.helper"
-local scratch <const> = require "spec.scratch"
+local ecmp = require "ecmp"
+local helper = require "spec.helper"
+local scratch = require "spec.scratch"
 
 -- Per kind: what to ask for, and what to read back (the same where nothing is said).
 local KINDS <const> = {

@@ -1,5 +1,5 @@
 --- The place of a route: others for the same destination, which no verb may touch.
-local scratch <const> = require "spec.scratch"
+local scratch = require "spec.scratch"
 
 local families <const> = {
   { number = 4, dst = "10.60.0.0/16", gw = "10.0.1.", apart = { tos = 16 }, apart2 = { tos = 8 } },

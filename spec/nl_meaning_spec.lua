@@ -1,7 +1,7 @@
 --- One meaning for both families: what del, replace, add_nexthop and del_nexthop leave behind.
-local known <const> = require "ecmp.nl.cache"
-local rtnl <const> = require "ecmp.rtnl"
-local scratch <const> = require "spec.scratch"
+local known = require "ecmp.nl.cache"
+local rtnl = require "ecmp.rtnl"
+local scratch = require "spec.scratch"
 
 local families <const> = {
   { number = 4, dst = "10.60.0.0/16", gw = "10.0.1.", metric = 0 },

@@ -1,7 +1,7 @@
 --- What the monitor makes of what the kernel says, and of what it does without a word.
-local scratch <const> = require "spec.scratch"
-local helper <const> = require "spec.helper"
-local sys <const> = require "ecmp.sys"
+local scratch = require "spec.scratch"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
 
 local FAMILIES <const> = {
   { number = 4, dst = "10.60.0.0/16", other = "10.61.0.0/16", gw = "10.0.%d.%d" },

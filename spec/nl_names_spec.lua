@@ -1,7 +1,7 @@
 --- Names that a site gives in /etc/iproute2: typed and printed as `ip` does, and nowhere else.
-local helper <const> = require "spec.helper"
-local scratch <const> = require "spec.scratch"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local scratch = require "spec.scratch"
+local sys = require "ecmp.sys"
 
 local ROUTES <const> = [[
 10.9.0.0/16 dev v1 table blue proto ours

@@ -1,5 +1,5 @@
 --- Next-hop objects against the kernel: single ones, groups, resilient groups and their buckets.
-local scratch <const> = require "spec.scratch"
+local scratch = require "spec.scratch"
 
 describe("next-hop objects #netns", function()
   local space, nl

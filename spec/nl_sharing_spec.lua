@@ -1,5 +1,5 @@
-local scratch <const> = require "spec.scratch"
-local share <const> = require "ecmp.nl.sharing"
+local scratch = require "spec.scratch"
+local share = require "ecmp.nl.sharing"
 
 -- `count` routes over `sets` sets of two next hops in the link of pair 1.
 local function changes(count, sets, verb, family)

@@ -1,7 +1,7 @@
 --- Where flows go, by the kernel's own answer for each.
-local json <const> = require "ecmp.json"
-local scratch <const> = require "spec.scratch"
-local sys <const> = require "ecmp.sys"
+local json = require "ecmp.json"
+local scratch = require "spec.scratch"
+local sys = require "ecmp.sys"
 
 describe("spread #netns", function()
   local space, nl

@@ -1,7 +1,7 @@
 --- Transactions, batches and the monitor against the kernel.
-local helper <const> = require "spec.helper"
-local scratch <const> = require "spec.scratch"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local scratch = require "spec.scratch"
+local sys = require "ecmp.sys"
 
 -- The hops of an IPv6 route are a set: their order is no part of it.
 local function hops_sorted(line)

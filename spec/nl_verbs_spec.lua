@@ -1,5 +1,5 @@
 --- Wrong calls of verbs: what the kernel has no verb for, what says too little, and what says too much.
-local scratch <const> = require "spec.scratch"
+local scratch = require "spec.scratch"
 
 describe("a verb #netns", function()
   local space, nl

@@ -1,6 +1,6 @@
 --- VLANs of the ports of a bridge, as `bridge vlan` shows them.
-local rtnl <const> = require "ecmp.rtnl"
-local scratch_of <const> = require "spec.scratch"
+local rtnl = require "ecmp.rtnl"
+local scratch_of = require "spec.scratch"
 
 describe("nl.vlan", function()
   it("is written and read in the words of bridge vlan", function()

@@ -1,6 +1,6 @@
 --- Plans against a kernel: `ecmp.plan(nl, ...)`, `nl:reconcile`, and what else belongs to a handle.
-local ecmp <const> = require "ecmp"
-local scratch <const> = require "spec.scratch"
+local ecmp = require "ecmp"
+local scratch = require "spec.scratch"
 
 describe("a handle #netns", function()
   local space, nl

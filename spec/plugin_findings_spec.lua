@@ -1,12 +1,12 @@
 -- What a configuration says that is hardly meant: refused by a name of ours, told of by a reference
 -- plugin's, and the same without a pod.
-local ecmp <const> = require("spec.commandline").ecmp
-local findings <const> = require "ecmp.plugin.findings"
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local programs <const> = require "ecmp.command.programs"
-local runtime <const> = require "spec.runtime"
-local sys <const> = require "ecmp.sys"
+local ecmp = require("spec.commandline").ecmp
+local findings = require "ecmp.plugin.findings"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local programs = require "ecmp.command.programs"
+local runtime = require "spec.runtime"
+local sys = require "ecmp.sys"
 
 local function found_in(text)
   local conf <const> = assert(json.decode(text))

@@ -1,8 +1,8 @@
-local helper <const> = require "spec.helper"
-local host_local <const> = require "ecmp.plugin.host-local"
-local json <const> = require "ecmp.json"
-local runtime <const> = require "spec.runtime"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local host_local = require "ecmp.plugin.host-local"
+local json = require "ecmp.json"
+local runtime = require "spec.runtime"
+local sys = require "ecmp.sys"
 
 local REFERENCE <const> = "/usr/lib/cni/host-local"
 local PROGRAM <const> = [[

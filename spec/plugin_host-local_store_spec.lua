@@ -1,9 +1,9 @@
-local boot <const> = require "ecmp.plugin.host-local.boot"
-local helper <const> = require "spec.helper"
-local ip <const> = require "ecmp.ip"
-local range <const> = require "ecmp.plugin.host-local.range"
-local Store <const> = require "ecmp.plugin.host-local.store"
-local sys <const> = require "ecmp.sys"
+local boot = require "ecmp.plugin.host-local.boot"
+local helper = require "spec.helper"
+local ip = require "ecmp.ip"
+local range = require "ecmp.plugin.host-local.range"
+local Store = require "ecmp.plugin.host-local.store"
+local sys = require "ecmp.sys"
 
 local function set(specs)
   return assert(range.set(specs, "ranges[0]"))

@@ -1,10 +1,10 @@
 -- ecmp-pool, as runtimes call it, with etcd of the spec's own.
-local etcd <const> = require "spec.etcd"
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local pool <const> = require "ecmp.plugin.pool"
-local runtime <const> = require "spec.runtime"
-local sys <const> = require "ecmp.sys"
+local etcd = require "spec.etcd"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local pool = require "ecmp.plugin.pool"
+local runtime = require "spec.runtime"
+local sys = require "ecmp.sys"
 
 local it_etcd <const> = etcd.available and it or pending
 local it_secure <const> = etcd.secure and it or pending

@@ -1,9 +1,9 @@
 -- Pools of a cluster when etcd, or a node, fails in the middle. A few rounds of each; with ROUNDS=N
 -- so many times as many.
-local etcd <const> = require "spec.etcd"
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local sys <const> = require "ecmp.sys"
+local etcd = require "spec.etcd"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local sys = require "ecmp.sys"
 
 local it_etcd <const> = etcd.available and it or pending
 local it_secure <const> = etcd.secure and it or pending

@@ -3,10 +3,10 @@
 ---   lua5.4 spec/pool_worker.lua CONF VERB ID...
 ---
 --- For each attachment it prints "VERB ID CODE SECONDS ADDRESS"; CODE is 0 for success.
-local cni <const> = require "ecmp.cni"
-local json <const> = require "ecmp.json"
-local pool <const> = require "ecmp.plugin.pool"
-local sys <const> = require "ecmp.sys"
+local cni = require "ecmp.cni"
+local json = require "ecmp.json"
+local pool = require "ecmp.plugin.pool"
+local sys = require "ecmp.sys"
 
 local conf <const> = assert(json.decode(assert(sys.read(arg[1]))))
 local command <const> = arg[2]

@@ -1,10 +1,10 @@
 -- README.md, word by word: tables, commands, names and limits. Its scripts, sessions and outputs
 -- are run with those of the other documents (docs_spec.lua).
-local document <const> = require "spec.document"
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local rule_spec <const> = require "ecmp.rule.spec"
-local sys <const> = require "ecmp.sys"
+local document = require "spec.document"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local rule_spec = require "ecmp.rule.spec"
+local sys = require "ecmp.sys"
 
 local text <const> = assert(sys.read "README.md")
 local blocks <const> = document.blocks "README.md"

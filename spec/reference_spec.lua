@@ -1,7 +1,7 @@
 -- The API reference: complete, and made without a warning.
-local ecmp <const> = require "ecmp"
-local helper <const> = require "spec.helper"
-local sys <const> = require "ecmp.sys"
+local ecmp = require "ecmp"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
 
 local dir <const> = helper.directory()
 

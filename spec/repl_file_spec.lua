@@ -1,8 +1,8 @@
-local helper <const> = require "spec.helper"
-local random <const> = require "spec.random_route"
-local routefile <const> = require "ecmp.repl.file"
-local rtnl <const> = require "ecmp.rtnl"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local random = require "spec.random_route"
+local routefile = require "ecmp.repl.file"
+local rtnl = require "ecmp.rtnl"
+local sys = require "ecmp.sys"
 
 -- A route as text that says all of it, and what it leaves open.
 local function text_of(route)

@@ -3,12 +3,12 @@
 -- The cases are in spec/requests/, what they sent when somebody last looked in spec/golden/requests/. A
 -- change of what is sent shows here first, and has to be meant: ECMP_GOLDEN=write writes the files anew,
 -- and their difference goes into the commit that says why.
-local helper <const> = require "spec.helper"
-local pod_of <const> = require "spec.pod"
-local runtime <const> = require "spec.runtime"
-local scratch <const> = require "spec.scratch"
-local sys <const> = require "ecmp.sys"
-local trace <const> = require "spec.trace"
+local helper = require "spec.helper"
+local pod_of = require "spec.pod"
+local runtime = require "spec.runtime"
+local scratch = require "spec.scratch"
+local sys = require "ecmp.sys"
+local trace = require "spec.trace"
 
 local GOLDEN <const> = "spec/golden/requests/%s.txt"
 local WRITE <const> = os.getenv "ECMP_GOLDEN" == "write"

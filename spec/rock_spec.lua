@@ -1,6 +1,6 @@
 -- The rock: built from the tree, packed, installed again, with what Debian has for dependencies.
-local helper <const> = require "spec.helper"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
 
 local function is_there(program)
   return sys.spawn({ argv = { "sh", "-c", "command -v " .. program } }).status == 0

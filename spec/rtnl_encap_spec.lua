@@ -1,10 +1,10 @@
 --- Encapsulations that few kernels have: their text against `ip`, which shows dumps of any kernel.
-local helper <const> = require "spec.helper"
-local iproute2 <const> = require "ecmp.nl.json"
-local json <const> = require "ecmp.json"
-local rtnl <const> = require "ecmp.rtnl"
-local scratch <const> = require "spec.scratch"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local iproute2 = require "ecmp.nl.json"
+local json = require "ecmp.json"
+local rtnl = require "ecmp.rtnl"
+local scratch = require "spec.scratch"
+local sys = require "ecmp.sys"
 
 -- As the kernel lists a route: an encapsulation without the flag that it wants in requests.
 local function dumped(words)

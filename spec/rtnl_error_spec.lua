@@ -1,7 +1,7 @@
 --- Wrong calls: thrown at the caller's line, naming the field by its path and what may have been
 --- meant. No kernel is asked.
-local ip <const> = require "ecmp.ip"
-local rtnl <const> = require "ecmp.rtnl"
+local ip = require "ecmp.ip"
+local rtnl = require "ecmp.rtnl"
 
 -- The message of a call that must throw, without the position, which must be this file's.
 local function thrown(call, ...)

@@ -1,5 +1,5 @@
 --- What the kernel says when it refuses, turned back into fields; read from bytes.
-local rtnl <const> = require "ecmp.rtnl"
+local rtnl = require "ecmp.rtnl"
 
 local NLMSG_ERROR <const>, NLMSG_DONE <const> = 2, 3
 local TLVS <const>, CAPPED <const> = 0x200, 0x100

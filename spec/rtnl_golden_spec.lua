@@ -2,9 +2,9 @@
 --
 -- Which bytes these are was checked against the kernel's headers when they were written; a change
 -- of cases.hex is a change of what the kernel is told. ECMP_GOLDEN=write writes the file anew.
-local cases <const> = require "spec.golden.cases"
-local rtnl <const> = require "ecmp.rtnl"
-local sys <const> = require "ecmp.sys"
+local cases = require "spec.golden.cases"
+local rtnl = require "ecmp.rtnl"
+local sys = require "ecmp.sys"
 
 local FILE <const> = "spec/golden/cases.hex"
 

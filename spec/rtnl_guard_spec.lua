@@ -1,8 +1,8 @@
 --- Finalizers and metamethods that come back to an object which is being worked on: they are
 --- refused, and what they came in between goes on. Under the address sanitizer (`make asan`) a byte
 --- read where it no longer lies ends the run.
-local rtnl <const> = require "ecmp.rtnl"
-local scratch <const> = require "spec.scratch"
+local rtnl = require "ecmp.rtnl"
+local scratch = require "spec.scratch"
 
 local AT_WORK <const> = "is at work, and no finalizer or metamethod can use it meanwhile"
 

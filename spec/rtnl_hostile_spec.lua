@@ -1,8 +1,8 @@
 --- Messages that lie about their lengths are read to their end and no further; under the address
 --- sanitizer (`make asan`) a byte too far ends the run.
-local rtnl <const> = require "ecmp.rtnl"
-local random <const> = require "spec.random_route"
-local sys <const> = require "ecmp.sys"
+local rtnl = require "ecmp.rtnl"
+local random = require "spec.random_route"
+local sys = require "ecmp.sys"
 
 local OBJECTS <const> = { route = "route", encap = "route", flow = "flow", nexthop = "nexthop",
                           bucket = "bucket", link = "link", addr = "addr", rule = "rule",

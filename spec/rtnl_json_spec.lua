@@ -1,8 +1,8 @@
 --- Views as JSON: what `ip -j OBJECT show` says of them.
-local helper <const> = require "spec.helper"
-local iproute2 <const> = require "ecmp.nl.json"
-local json <const> = require "ecmp.json"
-local scratch <const> = require "spec.scratch"
+local helper = require "spec.helper"
+local iproute2 = require "ecmp.nl.json"
+local json = require "ecmp.json"
+local scratch = require "spec.scratch"
 
 local MADE <const> = [[
 link add a0 type veth peer name a1

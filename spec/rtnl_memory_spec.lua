@@ -1,13 +1,13 @@
 --- Memory: what happens when it ends, and how little of it routes take.
 --
 -- With ROUNDS=200, as in `make soak`, every allocation fails once; otherwise a part of them.
-local ecmp <const> = require "ecmp"
-local helper <const> = require "spec.helper"
-local rtnl <const> = require "ecmp.rtnl"
-local scratch <const> = require "spec.scratch"
-local sys <const> = require "ecmp.sys"
+local ecmp = require "ecmp"
+local helper = require "spec.helper"
+local rtnl = require "ecmp.rtnl"
+local scratch = require "spec.scratch"
+local sys = require "ecmp.sys"
 
-local ROUNDS <const> = require "spec.helper".rounds
+local ROUNDS = require "spec.helper".rounds
 local FULL <const> = ROUNDS >= 200
 
 -- The module that makes states with little memory, built where the run may write.

@@ -1,6 +1,6 @@
 --- Links, addresses, rules, neighbours and next hops read as `ip OBJECT show` prints them.
-local helper <const> = require "spec.helper"
-local scratch <const> = require "spec.scratch"
+local helper = require "spec.helper"
+local scratch = require "spec.scratch"
 
 local LINKS <const> = [[
 link add br0 type bridge

@@ -1,8 +1,8 @@
 --- What is printed is what `ip` prints, and what is printed is understood.
-local helper <const> = require "spec.helper"
-local random <const> = require "spec.random_route"
-local rtnl <const> = require "ecmp.rtnl"
-local scratch <const> = require "spec.scratch"
+local helper = require "spec.helper"
+local random = require "spec.random_route"
+local rtnl = require "ecmp.rtnl"
+local scratch = require "spec.scratch"
 
 local DEVICES <const> = 4
 

@@ -1,7 +1,7 @@
 --- Requests in a namespace that is opened and closed in one call.
-local helper <const> = require "spec.helper"
-local rtnl <const> = require "ecmp.rtnl"
-local scratch <const> = require "spec.scratch"
+local helper = require "spec.helper"
+local rtnl = require "ecmp.rtnl"
+local scratch = require "spec.scratch"
 
 local LIST <const> = rtnl.message("route", "list", { family = 4, table = "main" })
 

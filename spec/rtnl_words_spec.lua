@@ -1,7 +1,7 @@
 --- What is typed after `ip OBJECT add` means what it means to ip: the same lines, given to ip in one
 --- namespace and to the library in another, leave the same behind.
-local rtnl <const> = require "ecmp.rtnl"
-local scratch <const> = require "spec.scratch"
+local rtnl = require "ecmp.rtnl"
+local scratch = require "spec.scratch"
 
 local function lines(text)
   local list <const> = {}

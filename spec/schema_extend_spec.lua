@@ -1,4 +1,4 @@
-local schema <const> = require "ecmp.cni.schema"
+local schema = require "ecmp.cni.schema"
 
 describe("schema.extend", function()
   local base <const> = schema.record { { "mtu", schema.mtu, required = true } }

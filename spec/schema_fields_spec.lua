@@ -1,13 +1,13 @@
 -- Every field of every kind of object, as the schema in C lists them: each has a case among the golden
 -- ones, and is printed, compared, told in JSON, found by filters and described for editors. A field that
 -- somewhere has no place by intention is named below.
-local cases <const> = require "spec.golden.cases"
-local filter <const> = require "ecmp.nl.filter"
-local json <const> = require "ecmp.json"
-local helper <const> = require "spec.helper"
-local nl_json <const> = require "ecmp.nl.json"
-local rtnl <const> = require "ecmp.rtnl"
-local sys <const> = require "ecmp.sys"
+local cases = require "spec.golden.cases"
+local filter = require "ecmp.nl.filter"
+local json = require "ecmp.json"
+local helper = require "spec.helper"
+local nl_json = require "ecmp.nl.json"
+local rtnl = require "ecmp.rtnl"
+local sys = require "ecmp.sys"
 
 -- The fields --------------------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
 -- The reference of the configuration and the code that reads it are one thing.
-local flow <const> = require "ecmp.flow"
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local json_schema <const> = require "spec.json_schema"
-local programs <const> = require "ecmp.command.programs"
-local sys <const> = require "ecmp.sys"
+local flow = require "ecmp.flow"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local json_schema = require "spec.json_schema"
+local programs = require "ecmp.command.programs"
+local sys = require "ecmp.sys"
 
 local reference <const> = assert(json.decode(assert(sys.read "docs/netconf.schema.json")))
 local parts <const> = reference.definitions

@@ -1,8 +1,8 @@
 --- A network namespace for one spec, with a few links in it, and iproute2 as a second opinion.
-local ecmp <const> = require "ecmp"
-local helper <const> = require "spec.helper"
-local netns <const> = require "ecmp.netns"
-local sys <const> = require "ecmp.sys"
+local ecmp = require "ecmp"
+local helper = require "spec.helper"
+local netns = require "ecmp.netns"
+local sys = require "ecmp.sys"
 
 local Scratch <const> = {}
 Scratch.__index = Scratch

@@ -1,14 +1,14 @@
 -- The client of etcd: messages, candidates, connections.
-local Client <const> = require "ecmp.store.etcd.client"
-local candidates <const> = require "ecmp.store.etcd.candidates"
-local config <const> = require "ecmp.plugin.pool.config"
-local etcd <const> = require "spec.etcd"
-local ip <const> = require "ecmp.ip"
-local keys <const> = require "ecmp.store.etcd.keys"
-local kv <const> = require "ecmp.store.etcd.kv"
-local protobuf <const> = require "ecmp.store.etcd.protobuf"
-local range <const> = require "ecmp.plugin.host-local.range"
-local sys <const> = require "ecmp.sys"
+local Client = require "ecmp.store.etcd.client"
+local candidates = require "ecmp.store.etcd.candidates"
+local config = require "ecmp.plugin.pool.config"
+local etcd = require "spec.etcd"
+local ip = require "ecmp.ip"
+local keys = require "ecmp.store.etcd.keys"
+local kv = require "ecmp.store.etcd.kv"
+local protobuf = require "ecmp.store.etcd.protobuf"
+local range = require "ecmp.plugin.host-local.range"
+local sys = require "ecmp.sys"
 
 local it_etcd <const> = etcd.available and it or pending
 

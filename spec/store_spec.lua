@@ -1,12 +1,12 @@
 -- What every store of a pool's addresses does alike: host-local's directory, and etcd.
-local errors <const> = require "ecmp.cni.errors"
-local etcd <const> = require "spec.etcd"
-local helper <const> = require "spec.helper"
-local ip <const> = require "ecmp.ip"
-local json <const> = require "ecmp.json"
-local open <const> = require "ecmp.plugin.pool.open"
-local config <const> = require "ecmp.plugin.pool.config"
-local range <const> = require "ecmp.plugin.host-local.range"
+local errors = require "ecmp.cni.errors"
+local etcd = require "spec.etcd"
+local helper = require "spec.helper"
+local ip = require "ecmp.ip"
+local json = require "ecmp.json"
+local open = require "ecmp.plugin.pool.open"
+local config = require "ecmp.plugin.pool.config"
+local range = require "ecmp.plugin.host-local.range"
 
 local function set(...)
   return assert(range.set({ ... }, "ranges[0]"))

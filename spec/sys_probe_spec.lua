@@ -1,7 +1,7 @@
 --- Sockets that ask for gateways, against the kernel as the one that answers.
-local ecmp <const> = require "ecmp"
-local helper <const> = require "spec.helper"
-local sys <const> = require "ecmp.sys"
+local ecmp = require "ecmp"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
 
 describe("sys.probe", function()
   it("says what is wrong with a call", function()

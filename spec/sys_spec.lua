@@ -1,5 +1,5 @@
-local helper <const> = require "spec.helper"
-local sys <const> = require "ecmp.sys"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
 
 local function octal(digits) return tonumber(digits, 8) end
 

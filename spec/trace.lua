@@ -1,6 +1,6 @@
 --- Runs programs and tells what they sent to the kernel, as text that is the same from run to run.
-local netlink_text <const> = require "spec.netlink_text"
-local sys <const> = require "ecmp.sys"
+local netlink_text = require "spec.netlink_text"
+local sys = require "ecmp.sys"
 
 local M = {}
 

@@ -1,8 +1,8 @@
 -- What is done at a scratch prompt, and what commands do that only look, leaves the namespace they
 -- were started in as it was.
-local cli <const> = require "spec.cli"
-local helper <const> = require "spec.helper"
-local sys <const> = require "ecmp.sys"
+local cli = require "spec.cli"
+local helper = require "spec.helper"
+local sys = require "ecmp.sys"
 
 -- What only the first has.
 local function missing(from, others)

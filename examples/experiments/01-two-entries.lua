@@ -2,7 +2,7 @@
 --
 -- A pod with two gateways, and the same prefix listed twice. `ip route append`, which is also what
 -- CNI's reference plugins do, leaves two IPv4 entries. That looks like two ways, and is one.
-local ecmp <const> = require "ecmp"
+local ecmp = require "ecmp"
 local lab <const> = ecmp.lab { gateways = 2 }
 local pod <const>, hops <const> = lab.pod, lab:hops(4)
 pod.sysctl:set("net.ipv4.fib_multipath_hash_policy", 1)

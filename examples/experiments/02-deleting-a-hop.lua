@@ -2,7 +2,7 @@
 --
 -- Taking one gateway out of a multipath route is what everybody does when it fails. The kernel's
 -- two families mean different things by the same request.
-local ecmp <const> = require "ecmp"
+local ecmp = require "ecmp"
 local lab <const> = ecmp.lab { gateways = 3 }
 local pod <const> = lab.pod
 pod.route:add { dst = "10.9.0.0/16", nexthops = lab:hops(4) }

@@ -1,7 +1,7 @@
 -- Weights
 --
 -- A gateway with three times the bandwidth should get three times the flows.
-local ecmp <const> = require "ecmp"
+local ecmp = require "ecmp"
 local lab <const> = ecmp.lab { gateways = 2 }
 local pod <const> = lab.pod
 pod.sysctl:set("net.ipv4.fib_multipath_hash_policy", 1)

@@ -2,7 +2,7 @@
 --
 -- When a group loses a member its hash is divided anew, and flows move that had no reason to: their
 -- connections break at stateful gateways. A resilient group moves the flows of the dead hop only.
-local ecmp <const> = require "ecmp"
+local ecmp = require "ecmp"
 local lab <const> = ecmp.lab { gateways = 3 }
 local pod <const> = lab.pod
 pod.sysctl:set("net.ipv4.fib_multipath_hash_policy", 1)

@@ -2,7 +2,7 @@
 --
 -- What the kernel does about a hop that is dead depends on how it died, and on two settings that a
 -- new pod does not have.
-local ecmp <const> = require "ecmp"
+local ecmp = require "ecmp"
 local lab <const> = ecmp.lab { gateways = 2 }
 local pod <const> = lab.pod
 pod.sysctl:set("net.ipv4.fib_multipath_hash_policy", 1)

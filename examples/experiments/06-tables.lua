@@ -1,7 +1,7 @@
 -- ECMP per table
 --
 -- Traffic that is marked, or comes from one address, can have a group of its own.
-local ecmp <const> = require "ecmp"
+local ecmp = require "ecmp"
 local lab <const> = ecmp.lab { gateways = 4 }
 local pod <const>, hops <const> = lab.pod, lab:hops(4)
 pod.sysctl:set("net.ipv4.fib_multipath_hash_policy", 1)

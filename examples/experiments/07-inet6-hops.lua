@@ -2,7 +2,7 @@
 --
 -- A fabric that numbers its links in IPv6 only can still carry IPv4: a gateway is but a neighbour
 -- to send to. One group may hold hops of both families.
-local ecmp <const> = require "ecmp"
+local ecmp = require "ecmp"
 local lab <const> = ecmp.lab { gateways = 3 }
 local pod <const> = lab.pod
 pod.sysctl:set("net.ipv4.fib_multipath_hash_policy", 1)

@@ -3,7 +3,7 @@
 -- A route can put packets into a tunnel towards a segment. The segment, here an address of gw2,
 -- takes the tunnel off and sends on what was in it: the way is chosen at the source, whatever the
 -- routes between say.
-local ecmp <const> = require "ecmp"
+local ecmp = require "ecmp"
 local lab <const> = ecmp.lab { gateways = 3 }
 local pod <const> = lab.pod
 pod.sysctl:set("net.ipv6.fib_multipath_hash_policy", 1)

@@ -3,7 +3,7 @@
 -- Two routes to one prefix with different metrics: the lower takes everything, the higher waits. It
 -- takes over when the first is gone, and the first is gone only when its link is set down, or with
 -- ignore_routes_with_linkdown when its carrier is lost.
-local ecmp <const> = require "ecmp"
+local ecmp = require "ecmp"
 local lab <const> = ecmp.lab { gateways = 2 }
 local pod <const>, hops <const> = lab.pod, lab:hops(4)
 pod.sysctl:set("net.ipv4.conf.all.ignore_routes_with_linkdown", 1)

@@ -2,7 +2,7 @@
 --
 -- How long it takes to install a full table several times over, and what a look-up costs then. The
 -- times are of the machine this was run on.
-local ecmp <const> = require "ecmp"
+local ecmp = require "ecmp"
 local count <const> = math.tointeger(tonumber(os.getenv "ECMP_ROUTES") or 1000000)
 local lab <const> = ecmp.lab { gateways = 2 }
 local pod <const>, hops <const> = lab.pod, lab:hops(4)

@@ -1,8 +1,8 @@
 -- Events in a cqueues loop: one coroutine waits for them, others do their own work.
 -- Run it with: ecmp run examples/loops/coroutines.lua (needs lua-cqueues; as root, or in
 -- `make shell`)
-local cqueues <const> = require "cqueues"
-local ecmp <const> = require "ecmp"
+local cqueues = require "cqueues"
+local ecmp = require "ecmp"
 
 local space <close> = assert(ecmp.netns.create())
 local nl <close> = assert(ecmp.open { netns = ecmp.netns.path(space) })

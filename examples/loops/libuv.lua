@@ -1,7 +1,7 @@
 -- Events in a libuv loop, beside whatever else the program waits for.
 -- Run it with: ecmp run examples/loops/libuv.lua (needs lua-luv; as root, or in `make shell`)
-local ecmp <const> = require "ecmp"
-local uv <const> = require "luv"
+local ecmp = require "ecmp"
+local uv = require "luv"
 
 local space <close> = assert(ecmp.netns.create())
 local nl <close> = assert(ecmp.open { netns = ecmp.netns.path(space) })

@@ -2,7 +2,7 @@
 -- get the gateway that eth0 has for its default route.
 --
 -- "clusterCIDRs" is a key of this site's own; "conflict": "take" lets the default route move.
-local ip <const> = require "ecmp.ip"
+local ip = require "ecmp.ip"
 
 local R = {}
 

@@ -1,6 +1,6 @@
 -- Next hops whose link is down are left out; a route that would lose all of them keeps them all,
 -- because a route to a dead link comes back with the link and no route does not.
-local rule <const> = require "ecmp.rule"
+local rule = require "ecmp.rule"
 
 local R = {}
 

@@ -1,5 +1,5 @@
 -- Multipath on the network "storage" only; everywhere else the first gateway listed is meant.
-local rule <const> = require "ecmp.rule"
+local rule = require "ecmp.rule"
 
 local R = {}
 

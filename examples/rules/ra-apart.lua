@@ -1,6 +1,6 @@
 -- Routes that the kernel learned from router advertisements stay a group of their own. Ours would
 -- join them at the same metric, so they go below: what is configured wins, RA is the reserve.
-local rule <const> = require "ecmp.rule"
+local rule = require "ecmp.rule"
 
 local R = {}
 

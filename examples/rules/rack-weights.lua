@@ -1,7 +1,7 @@
 -- Gateways of the pod's own rack carry three times the traffic of the others.
 --
 -- "rack" is a key of this site's own in the network configuration.
-local rule <const> = require "ecmp.rule"
+local rule = require "ecmp.rule"
 
 local R = {}
 

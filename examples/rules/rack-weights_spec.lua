@@ -1,6 +1,6 @@
 -- busted examples/rules/rack-weights_spec.lua
 -- luacheck: std +busted
-local rack <const> = require("ecmp.rule.spec").rule "examples/rules/rack-weights.lua"
+local rack = require("ecmp.rule.spec").rule "examples/rules/rack-weights.lua"
 
 describe("our rule", function()
   it("prefers its own rack", function()

@@ -1,6 +1,6 @@
 -- Several gateways for one prefix are fine; the same gateway twice is somebody's mistake, which
 -- the rule `ecmp` would hide by listing it once.
-local rule <const> = require "ecmp.rule"
+local rule = require "ecmp.rule"
 
 local R = {}
 

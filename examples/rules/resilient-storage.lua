@@ -1,8 +1,8 @@
 -- Storage prefixes get multipath routes, which the configuration's "multipath" makes resilient
 -- next-hop groups: when a gateway leaves, only its own flows move. All else takes the first gateway
 -- and stays an ordinary route.
-local rule <const> = require "ecmp.rule"
-local ip <const> = require "ecmp.ip"
+local rule = require "ecmp.rule"
+local ip = require "ecmp.ip"
 
 local R = {}
 

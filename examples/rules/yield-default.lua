@@ -1,5 +1,5 @@
 -- The default route stays with eth0: on any other interface it waits at a metric that eth0 beats.
-local rule <const> = require "ecmp.rule"
+local rule = require "ecmp.rule"
 
 local DEFAULT <const> = { ["0.0.0.0/0"] = true, ["::/0"] = true }
 

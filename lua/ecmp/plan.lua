@@ -2,12 +2,12 @@
 --
 -- A plan is a list to be read. Its changes are written out when they are looked at, since of a
 -- million of them nobody needs all at once: the lists it was made from must stay as they are.
-local diff <const> = require "ecmp.fib.diff"
-local execution <const> = require "ecmp.nl.execution"
-local filters <const> = require "ecmp.nl.filter"
-local nexthop <const> = require "ecmp.fib.nexthop"
-local route_of <const> = require "ecmp.fib.route"
-local rtnl <const> = require "ecmp.rtnl"
+local diff = require "ecmp.fib.diff"
+local execution = require "ecmp.nl.execution"
+local filters = require "ecmp.nl.filter"
+local nexthop = require "ecmp.fib.nexthop"
+local route_of = require "ecmp.fib.route"
+local rtnl = require "ecmp.rtnl"
 
 rtnl.own()
 

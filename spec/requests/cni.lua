@@ -1,6 +1,6 @@
 --- CNI verbs of fixed configurations: what plugins send; see apply.lua.
-local json <const> = require "ecmp.json"
-local pod_of <const> = require "spec.pod"
+local json = require "ecmp.json"
+local pod_of = require "spec.pod"
 
 local cases <const> = {}
 

@@ -1,5 +1,5 @@
 --- Plans, and what is sent when they are carried out and taken back; see route.lua.
-local ecmp <const> = require "ecmp"
+local ecmp = require "ecmp"
 
 local cases <const> = {}
 

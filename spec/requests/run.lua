@@ -1,7 +1,7 @@
 --- Runs the cases of a list in this process, which is traced: each in a namespace of its own.
-local ecmp <const> = require "ecmp"
-local scratch <const> = require "spec.scratch"
-local trace <const> = require "spec.trace"
+local ecmp = require "ecmp"
+local scratch = require "spec.scratch"
+local trace = require "spec.trace"
 
 local function outcome(good, ok, message, code)
   if not good then error(ok, 0) end

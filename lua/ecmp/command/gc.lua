@@ -5,7 +5,7 @@
 -- or when it is listed. What cannot be told counts as alive: an address too many in use is a
 -- nuisance, one used twice an outage. Runtimes write the cache at the end of an ADD, so this is for
 -- times when none is under way.
-local Store <const> = require "ecmp.plugin.host-local.store"
+local Store = require "ecmp.plugin.host-local.store"
 local cni_names = require "ecmp.cni.names"
 local json = require "ecmp.json"
 local pool = require "ecmp.plugin.host-local.pool"

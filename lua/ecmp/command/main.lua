@@ -4,7 +4,7 @@
 -- plugin makes it a drop-in replacement for that. "ecmp" alone is the command line, and the chained
 -- plugin when a runtime calls it. Plugins are loaded only when one of their verbs is to run, so
 -- VERSION, which runtimes ask often, costs no more than reading the environment.
-local programs <const> = require "ecmp.command.programs"
+local programs = require "ecmp.command.programs"
 
 local M = {}
 

@@ -2,12 +2,12 @@
 --
 -- What is watched comes from the records of attachments whose network has `health`, or, with
 -- --netns and destinations, from the routes of a namespace.
-local flow_health <const> = require "ecmp.flow.health"
-local json <const> = require "ecmp.json"
-local sandbox <const> = require "ecmp.sandbox"
-local state <const> = require "ecmp.health.state"
-local sys <const> = require "ecmp.sys"
-local watcher_of <const> = require "ecmp.health.watcher"
+local flow_health = require "ecmp.flow.health"
+local json = require "ecmp.json"
+local sandbox = require "ecmp.sandbox"
+local state = require "ecmp.health.state"
+local sys = require "ecmp.sys"
+local watcher_of = require "ecmp.health.watcher"
 
 local M = { name = "watch", summary = "take dead gateways out of multipath routes, and back" }
 

@@ -3,10 +3,10 @@
 -- Most of a large table stays, and most of what changes is plain. So the lists are first matched in
 -- C, key by key, without a Lua value for any route; what that is not sure of is compared here as
 -- Routes. What it is sure of stays a number until somebody looks at the change.
-local nexthop <const> = require "ecmp.fib.nexthop"
-local route_of <const> = require "ecmp.fib.route"
-local rtnl <const> = require "ecmp.rtnl"
-local transition <const> = require "ecmp.fib.transition"
+local nexthop = require "ecmp.fib.nexthop"
+local route_of = require "ecmp.fib.route"
+local rtnl = require "ecmp.rtnl"
+local transition = require "ecmp.fib.transition"
 
 local M = {}
 

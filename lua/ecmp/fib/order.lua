@@ -7,8 +7,8 @@
 --
 -- In IPv6 a route by a gateway that covers gateways of others would be found in place of what leads
 -- to them, so that it comes behind these and goes before them.
-local diff <const> = require "ecmp.fib.diff"
-local ip <const> = require "ecmp.ip"
+local diff = require "ecmp.fib.diff"
+local ip = require "ecmp.ip"
 
 local M = {}
 

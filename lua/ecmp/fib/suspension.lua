@@ -14,7 +14,7 @@
 -- temporary group of twin objects in place, and back; where no hop stands twice it needs none. A
 -- route that refers to a group of its own keeps it, and the group gets twins of its members; a
 -- resilient one leaves the dead member out, since it moves no other's flows by itself.
-local standin <const> = require "ecmp.fib.standin"
+local standin = require "ecmp.fib.standin"
 
 local M = {}
 

@@ -14,9 +14,9 @@
 -- Steps are `{ verb, route, old, before, after, sends?, back? }`: `add` (refused where the key is
 -- taken), `create` (in front in IPv4, joining in IPv6), `append` (behind), `replace`, `del`.
 -- `before` and `after` are lists of what the key holds around the step.
-local entries <const> = require "ecmp.fib.entries"
-local nexthop <const> = require "ecmp.fib.nexthop"
-local route_of <const> = require "ecmp.fib.route"
+local entries = require "ecmp.fib.entries"
+local nexthop = require "ecmp.fib.nexthop"
+local route_of = require "ecmp.fib.route"
 
 local M = {}
 

@@ -4,7 +4,7 @@
 -- Each of our plugins in a chain adds its step (ecmp.flow.record_format). A record is there whole
 -- or not at all, and gone after a reboot, as the pod is. A file that is no record is told of and
 -- counts as absent; one that only a later version can read is not touched.
-local format <const> = require "ecmp.flow.record_format"
+local format = require "ecmp.flow.record_format"
 local json = require "ecmp.json"
 local sys = require "ecmp.sys"
 

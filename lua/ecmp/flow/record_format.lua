@@ -11,9 +11,9 @@
 --                   found, beside,          the routes that were there, on the interface and others
 --                   objects?, masquerade?, spoofcheck?,
 --                   policyRules?            those that ADD added; the plan has all } } }
-local identity <const> = require "ecmp.fib.route"
-local json <const> = require "ecmp.json"
-local schema <const> = require "ecmp.cni.schema"
+local identity = require "ecmp.fib.route"
+local json = require "ecmp.json"
+local schema = require "ecmp.cni.schema"
 
 local M = {}
 

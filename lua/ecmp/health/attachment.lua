@@ -1,10 +1,10 @@
 ---One attachment that is watched: a pod's interface by its record, or a namespace by the command
 ---line. It knows its routes, and brings them to where the gateways' state wants them.
-local kernel <const> = require "ecmp.health.kernel"
-local state <const> = require "ecmp.health.state"
-local gateway_rules <const> = require "ecmp.health.gateway"
-local suspension <const> = require "ecmp.fib.suspension"
-local sys <const> = require "ecmp.sys"
+local kernel = require "ecmp.health.kernel"
+local state = require "ecmp.health.state"
+local gateway_rules = require "ecmp.health.gateway"
+local suspension = require "ecmp.fib.suspension"
+local sys = require "ecmp.sys"
 
 local Attachment <const> = {}
 Attachment.__index = Attachment

@@ -1,7 +1,7 @@
 ---The sockets and sessions of BFD of one segment: one session for each gateway, from an address of
 ---the host on the segment.
-local bfd <const> = require "ecmp.health.bfd"
-local sys <const> = require "ecmp.sys"
+local bfd = require "ecmp.health.bfd"
+local sys = require "ecmp.sys"
 
 local Link <const> = {}
 Link.__index = Link

@@ -1,7 +1,7 @@
 ---What `ecmp watch` asks of a namespace and does in it, each in one visit (`rtnl.visit`), so that
 ---no descriptor keeps a namespace alive.
-local rtnl <const> = require "ecmp.rtnl"
-local suspension <const> = require "ecmp.fib.suspension"
+local rtnl = require "ecmp.rtnl"
+local suspension = require "ecmp.fib.suspension"
 
 local M = {}
 

@@ -3,9 +3,9 @@
 -- One file for each attachment with a hop that is out, by the name of its record; written before
 -- the routes are changed, so that whoever comes after a crash knows both how they were and how they
 -- were to be. CHECK and DEL read it whether or not a watcher lives.
-local json <const> = require "ecmp.json"
-local suspension <const> = require "ecmp.fib.suspension"
-local sys <const> = require "ecmp.sys"
+local json = require "ecmp.json"
+local suspension = require "ecmp.fib.suspension"
+local sys = require "ecmp.sys"
 
 local M = {}
 

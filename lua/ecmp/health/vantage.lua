@@ -2,9 +2,9 @@
 --
 -- Open sockets keep a namespace alive, so they are closed as soon as the namespace's file is gone,
 -- which is looked for with each round of probes.
-local detector <const> = require "ecmp.health.detector"
-local kernel <const> = require "ecmp.health.kernel"
-local sys <const> = require "ecmp.sys"
+local detector = require "ecmp.health.detector"
+local kernel = require "ecmp.health.kernel"
+local sys = require "ecmp.sys"
 
 local Vantage <const> = {}
 Vantage.__index = Vantage

@@ -1,12 +1,12 @@
 ---The loop of `ecmp watch`: segments, their vantage points and gateways, and what is to be done
 ---when one of them dies or comes back. One thread, one poll; decisions are ecmp.health.gateway's.
-local attachment_of <const> = require "ecmp.health.attachment"
-local bfd_link <const> = require "ecmp.health.bfd_link"
-local gateway_rules <const> = require "ecmp.health.gateway"
-local kernel <const> = require "ecmp.health.kernel"
-local state <const> = require "ecmp.health.state"
-local sys <const> = require "ecmp.sys"
-local vantage_of <const> = require "ecmp.health.vantage"
+local attachment_of = require "ecmp.health.attachment"
+local bfd_link = require "ecmp.health.bfd_link"
+local gateway_rules = require "ecmp.health.gateway"
+local kernel = require "ecmp.health.kernel"
+local state = require "ecmp.health.state"
+local sys = require "ecmp.sys"
+local vantage_of = require "ecmp.health.vantage"
 
 local Watcher <const> = {}
 Watcher.__index = Watcher

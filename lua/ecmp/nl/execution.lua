@@ -4,12 +4,12 @@
 -- What cannot be made yet, since what leads to its gateway is not there, is tried again when the
 -- rest is. Each batch leaves behind how it is taken back; the batches are taken back newest first,
 -- and one refusal keeps nothing else from it.
-local diff <const> = require "ecmp.fib.diff"
-local entries <const> = require "ecmp.fib.entries"
-local errors <const> = require "ecmp.errors"
-local order <const> = require "ecmp.fib.order"
-local route_of <const> = require "ecmp.fib.route"
-local transition <const> = require "ecmp.fib.transition"
+local diff = require "ecmp.fib.diff"
+local entries = require "ecmp.fib.entries"
+local errors = require "ecmp.errors"
+local order = require "ecmp.fib.order"
+local route_of = require "ecmp.fib.route"
+local transition = require "ecmp.fib.transition"
 
 local M = {}
 

@@ -1,6 +1,6 @@
 ---Where flows go: the kernel is asked for each of a number of flows which next hop it would take.
 
-local ip_of <const> = require "ecmp.ip"
+local ip_of = require "ecmp.ip"
 local rtnl = require "ecmp.rtnl"
 local object = require "ecmp.nl.object"
 

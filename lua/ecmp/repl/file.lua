@@ -4,9 +4,9 @@
 --
 -- A file may have a million lines, so no route is kept as a table: see rtnl.list and rtnl.lines.
 
-local identity <const> = require "ecmp.fib.route"
-local json_routes <const> = require "ecmp.repl.json_routes"
-local rtnl <const> = require "ecmp.rtnl"
+local identity = require "ecmp.fib.route"
+local json_routes = require "ecmp.repl.json_routes"
+local rtnl = require "ecmp.rtnl"
 
 local M = {}
 

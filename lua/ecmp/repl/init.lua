@@ -1,14 +1,14 @@
 ---The prompt: reads a statement, runs it, prints what it returns, and goes on whatever happens.
 
-local changes <const> = require "ecmp.repl.journal"
-local complete <const> = require "ecmp.repl.complete"
-local ecmp <const> = require "ecmp"
-local interrupt <const> = require "ecmp.repl.interrupt"
-local printer <const> = require "ecmp.repl.printer"
-local reader <const> = require "ecmp.repl.reader"
-local scope <const> = require "ecmp.repl.scope"
-local sys <const> = require "ecmp.sys"
-local terminal <const> = require "ecmp.repl.terminal"
+local changes = require "ecmp.repl.journal"
+local complete = require "ecmp.repl.complete"
+local ecmp = require "ecmp"
+local interrupt = require "ecmp.repl.interrupt"
+local printer = require "ecmp.repl.printer"
+local reader = require "ecmp.repl.reader"
+local scope = require "ecmp.repl.scope"
+local sys = require "ecmp.sys"
+local terminal = require "ecmp.repl.terminal"
 
 local M = {}
 

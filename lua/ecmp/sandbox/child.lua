@@ -2,9 +2,9 @@
 --
 -- This runs in a process of its own, a copy of the caller's state. What it changes here (the string
 -- metatable is locked, say) is changed for nobody else.
-local ip <const> = require "ecmp.ip"
-local rtnl <const> = require "ecmp.rtnl"
-local rule <const> = require "ecmp.rule"
+local ip = require "ecmp.ip"
+local rtnl = require "ecmp.rtnl"
+local rule = require "ecmp.rule"
 
 local M = {}
 

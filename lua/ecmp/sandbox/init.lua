@@ -5,11 +5,11 @@
 --
 -- One process serves a script from its loading to its last hook, so that the budget is one for all:
 -- that is what a CNI verb may cost, not what a hook may.
-local inmate <const> = require "ecmp.sandbox.child"
-local process <const> = require "ecmp.sandbox.process"
-local sys <const> = require "ecmp.sys"
-local trust <const> = require "ecmp.sandbox.permissions"
-local validate <const> = require "ecmp.rule.validate"
+local inmate = require "ecmp.sandbox.child"
+local process = require "ecmp.sandbox.process"
+local sys = require "ecmp.sys"
+local trust = require "ecmp.sandbox.permissions"
+local validate = require "ecmp.rule.validate"
 
 local M = {}
 

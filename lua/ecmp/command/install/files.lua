@@ -4,8 +4,8 @@
 -- Those are copies because `cp` writes through a link: a package's bridge copied over a link would
 -- be in the place of every plugin. Which they are is noted in the directory, and the file that was
 -- there stays as NAME.orig. Every name changes from the old file to the new one in one step.
-local programs <const> = require "ecmp.command.programs"
-local sys <const> = require "ecmp.sys"
+local programs = require "ecmp.command.programs"
+local sys = require "ecmp.sys"
 
 local M = {}
 

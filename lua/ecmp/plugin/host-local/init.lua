@@ -3,8 +3,8 @@
 -- The verbs serve the executable and, in-process, our interface plugins. Where this one is meant to
 -- be better: ADD reserves everything or nothing, DEL needs no sound configuration, a choice between
 -- several requested addresses is the first listed, GC and STATUS exist, waiting has an end.
-local Pool <const> = require "ecmp.plugin.host-local.pool"
-local Store <const> = require "ecmp.plugin.host-local.store"
+local Pool = require "ecmp.plugin.host-local.pool"
+local Store = require "ecmp.plugin.host-local.store"
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
 local read = require "ecmp.plugin.host-local.read"

@@ -1,5 +1,5 @@
 ---Reads a call of an IPAM plugin with host-local's keys: ranges, routes, what is asked for.
-local Pool <const> = require "ecmp.plugin.host-local.pool"
+local Pool = require "ecmp.plugin.host-local.pool"
 local cni_route = require "ecmp.cni.route"
 local json = require "ecmp.json"
 local request = require "ecmp.cni.request"

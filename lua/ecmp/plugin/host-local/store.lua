@@ -5,7 +5,7 @@
 -- `lock`. Both plugins can share a pool. Beyond the reference: a reservation has no name until it
 -- is whole, markers are replaced whole, waiting for the lock has an end, and an index (see
 -- `ecmp.plugin.host-local.index`) spares reading every file.
-local Index <const> = require "ecmp.plugin.host-local.index"
+local Index = require "ecmp.plugin.host-local.index"
 local ip = require "ecmp.ip"
 local sys = require "ecmp.sys"
 

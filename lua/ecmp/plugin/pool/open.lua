@@ -1,5 +1,5 @@
 ---Opens the store that a configuration of ecmp-pool names.
-local State <const> = require "ecmp.store.etcd.state"
+local State = require "ecmp.store.etcd.state"
 local candidates = require "ecmp.store.etcd.candidates"
 local config = require "ecmp.plugin.pool.config"
 local errors = require "ecmp.cni.errors"

@@ -11,8 +11,8 @@
 -- machine's, EADDRNOTAVAIL where no address is free, EADDRINUSE where one that was asked for is
 -- taken, EEXIST where the attachment holds addresses already, EBADMSG where a key holds what is
 -- none of ours.
-local Client <const> = require "ecmp.store.etcd.client"
-local State <const> = require "ecmp.store.etcd.state"
+local Client = require "ecmp.store.etcd.client"
+local State = require "ecmp.store.etcd.state"
 local keys = require "ecmp.store.etcd.keys"
 local kv = require "ecmp.store.etcd.kv"
 local reserve = require "ecmp.store.etcd.reserve"

@@ -45,8 +45,8 @@ function Attachment:gateway_of(hop)
   return via .. "%" .. dev
 end
 
--- The suspension that a state file tells of, as the kernel has it: what was to become of it, or
--- what it was before that. What objects the other one has are of no use to anybody.
+-- Takes over the suspension of a state file, written before an edit: the kernel has the route as
+-- it was before the edit or as it is after. The objects of the other one are deleted.
 local function adopt(self, found, saved)
   local before <const> = saved.before
   saved.before = nil
@@ -71,8 +71,8 @@ local function is_key(saved, key)
     and saved.key.table == key.table and saved.key.metric == key.metric
 end
 
--- Suspensions that say the same are one table, so that what follows from them is computed once for
--- all pods of a kind.
+-- Equal suspensions share one table, so that their steps are computed once for all pods of a
+-- network.
 local interned <const> = setmetatable({}, { __mode = "v" })
 
 local function intern(entry)
@@ -148,8 +148,8 @@ local function steps_for(entry, wanted)
   local number <const>, generation <const> = entry.number, 1 - entry.generation
   local s <const> = entry.suspension
   local name <const> = ("%p %d %d %s"):format(s, number, generation, table.concat(wanted, ","))
-  local known <const> = memo[name]
-  if known then return known.steps, known.after, known.code end
+  local cached <const> = memo[name]
+  if cached then return cached.steps, cached.after, cached.code end
   local first <const> = FIRST_ID + number * PER_ROUTE + generation * GENERATION
   local steps <const>, after <const>, code <const> = suspension.set(s, wanted, first)
   memo_size = memo_size + 1
@@ -158,8 +158,7 @@ local function steps_for(entry, wanted)
   return steps, after, code
 end
 
--- What the state file says, for the routes as they are to be: the same text for all pods whose
--- routes are the same.
+-- Texts of state files, cached: pods with equal routes have equal texts.
 local texts, text_count = {}, 0
 
 local function make_text(self, changing, after)
@@ -184,19 +183,19 @@ local function text_of(self, changing, after)
     parts[i + 1] = ("%p%d%s"):format(entry.suspension, entry.generation, mark)
   end
   local name <const> = table.concat(parts, " ")
-  local known <const> = texts[name]
-  if known then return known.text end
+  local cached <const> = texts[name]
+  if cached then return cached.text end
   if text_count >= 256 then texts, text_count = {}, 0 end
   text_count = text_count + 1
-  -- What the name says by address has to stay what it is.
+  -- The name holds addresses of these tables, which must not be used again for others.
   local kept <const> = { after = after, text = make_text(self, changing, after) }
   for i, entry in ipairs(self.entries) do kept[i] = entry.suspension end
   texts[name] = kept
   return kept.text
 end
 
--- After its routes are where they belong: what the file is to say, or that there is nothing to say.
-local function settle(self)
+-- The state file is only for attachments that have a gateway out.
+local function remove_if_all_in(self)
   for _, entry in ipairs(self.entries) do
     if suspension.is_any_out(entry.suspension) then return end
   end
@@ -265,7 +264,7 @@ function Attachment:sync(family, is_out, min, report)
       end
     end
   end
-  settle(self)
+  remove_if_all_in(self)
 end
 
 return M

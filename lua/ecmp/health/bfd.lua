@@ -34,7 +34,8 @@ function M.detection_time(s)
   return s.peer.multiplier * math.max(s.required_rx, s.peer.desired_tx) / 1e6
 end
 
--- What the interval between our packets is: what we wish, and what the peer can take.
+-- The interval between our packets: the larger of what we announce and what the peer can receive
+-- (RFC 5880 6.8.7).
 local function interval(s)
   return math.max(s.desired_tx, s.peer.required_rx) / 1e6
 end
@@ -65,7 +66,7 @@ local function go(s, state, diagnostic)
   s.state, s.diagnostic = state, diagnostic or NONE
   if state == UP then
     s.ever = true
-    -- The pace changes, which the peer has to be told and to confirm.
+    -- A new interval takes a Poll Sequence (RFC 5880 6.5).
     if s.desired_tx ~= s.own then s.desired_tx, s.polling = s.own, true end
   else
     s.desired_tx, s.polling = math.max(SLOW, s.own), false

@@ -70,7 +70,7 @@ function Link:tick(now)
   end
 end
 
--- A peer that does not know our number yet is told by its address.
+-- A peer that does not know our discriminator yet is found by its address.
 local function session_of(self, address, packet)
   if packet.yours ~= 0 then return self.by_number[packet.yours] end
   for _, one in pairs(self.sessions) do

@@ -53,7 +53,7 @@ function M.decide(g, now, seen)
   return "return"
 end
 
----Takes a decision back: a script of the site said so.
+---Takes a decision back because a site's script returned "keep".
 ---@param g table
 function M.keep(g)
   g.out = false

@@ -1,4 +1,4 @@
----What `ecmp watch` asks of a namespace and does in it, each in one visit (`rtnl.visit`), so that
+---Reads and edits routes of a namespace for `ecmp watch`, each in one call of `rtnl.visit`, so that
 ---no descriptor keeps a namespace alive.
 local rtnl = require "ecmp.rtnl"
 local suspension = require "ecmp.fib.suspension"
@@ -132,7 +132,7 @@ end
 ---Reads the route of a key.
 ---@param netns string
 ---@param key table `{ family, dst, table (number), metric }`
----@return table? found `{ suspension, seen, hops }`: seen is what its table was told as; nil where
+---@return table? found `{ suspension, seen, hops }`: seen is the dump of its table; nil where
 ---there is no such route, or another stands beside it
 ---@return string? message
 function M.read(netns, key)
@@ -171,8 +171,8 @@ end
 local made <const> = setmetatable({}, { __mode = "k" })
 
 local function requests_of(steps, list)
-  local known <const> = made[steps]
-  if known then return known end
+  local cached <const> = made[steps]
+  if cached then return cached end
   local requests <const> = { list }
   for i, step in ipairs(steps) do
     requests[i + 1] = rtnl.message(step[1], step[2], step[3])
@@ -192,8 +192,8 @@ end
 ---@param netns string
 ---@param key table
 ---@param steps table[]
----@param seen string how the table was told last: nothing is done where it is told otherwise now
----@return string|false|nil seen how it is told then; false where it had changed meanwhile
+---@param seen string the dump of its table when it was read last: nothing is done where it differs
+---@return string|false|nil seen the dump afterwards; false where the table had changed meanwhile
 ---@return string? message, string? code
 function M.carry_out(netns, key, steps, seen)
   local requests <const> = requests_of(steps, list_request(key.family, key.table))

@@ -35,7 +35,7 @@ end
 -- Who asks for the status has the lock for a moment.
 local MOMENT <const> = 0.2
 
----The lock of the one watcher that may be. What an earlier one said of the gateways goes.
+---Takes the lock of the only watcher, and removes the status file of an earlier one.
 ---@return table? lock to be closed, string? message, string? code where another watcher has it
 function M.lock()
   local lock <const>, message <const>, code <const> = try_lock(MOMENT)
@@ -103,7 +103,7 @@ function M.write_status(status)
   return sys.replace(path_of(STATUS), json.encode(status), FILE_MODE)
 end
 
----What the last watcher said of the gateways; and whether one lives.
+---The status that the last watcher wrote; and whether it still runs.
 ---@return table? status, boolean lives
 function M.status()
   local text <const> = sys.read(path_of(STATUS))

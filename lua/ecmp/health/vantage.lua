@@ -35,8 +35,8 @@ local KINDS <const> = {
 -- The socket of a kind on a device, opened when it is first needed.
 local function socket_of(self, kind, dev)
   local name <const> = kind .. " " .. dev
-  local known <const> = self.sockets[name]
-  if known then return known end
+  local open <const> = self.sockets[name]
+  if open then return open end
   local probe <const>, message <const> = sys.probe(self.attachment.netns, kind, { dev = dev })
   if not probe then return nil, message end
   self.sockets[name] = probe

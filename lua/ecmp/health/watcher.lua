@@ -252,8 +252,8 @@ local function is_open(segment, family)
   return up < math.max(segment.config.min, 1)
 end
 
--- Returns are no hurry: where much was changed lately they wait. Not where dead gateways are in the
--- routes because no other was left.
+-- A gateway that flaps waits with its return, except where dead gateways are in the routes because
+-- fewer than `min` are up.
 local function is_calm(segment, family, now)
   if is_open(segment, family) then return true end
   local recent <const> = {}
@@ -272,9 +272,9 @@ local function decide_one(self, segment, name, g, now)
   g.session = session
   g.answers = not seen.missed
   if g.out and not is_calm(segment, g.family, now) then return end
-  local known <const> = g.ever
+  local had_answered <const> = g.ever
   local decision <const> = gateway_rules.decide(g, now, seen)
-  self.status_due = self.status_due or known ~= g.ever
+  self.status_due = self.status_due or had_answered ~= g.ever
   if not decision then return end
   if decision == "withdraw" and keeps(self, segment, name, g) then
     gateway_rules.keep(g)
@@ -387,7 +387,7 @@ function Watcher:step()
   end
 end
 
----What is known of the gateways, as plain data.
+---The state of all gateways, as plain data for `--status`.
 ---@return table status
 function Watcher:status()
   local list <const> = {}

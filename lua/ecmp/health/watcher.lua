@@ -208,6 +208,7 @@ local function sync(self, segment)
       end)
     end
     if done > 0 then
+      table.insert(segment.changes[family], began)
       log(self, { event = "edited", segment = segment.name, family = family, routes = done,
         milliseconds = math.floor((sys.monotonic() - began) * 1000 + 0.5) })
     end
@@ -284,7 +285,6 @@ local function decide_one(self, segment, name, g, now)
   end
   g.kept = nil
   segment.dirty = true
-  table.insert(segment.changes[g.family], now)
   log(self, { event = decision, segment = segment.name, gateway = name, network = g.network })
   self.status_due = true
 end

@@ -71,14 +71,14 @@ static void print_field(const struct cursor *at, const struct schema *s, const s
 
 static void walk_field(const struct cursor *at, const struct schema *s, const struct field *f)
 {
-	const struct variant *v = f->variants;
-	if (f->key && f->type != FIELD_UNION)
+	const struct variant *v = variants_of(f);
+	if (*f->key && f->type != FIELD_UNION)
 		print_field(at, s, f);
-	if (f->sub && (f->flags & F_FLATTEN || !f->key))
-		walk(at, f->sub);
+	if (f->sub && (f->flags & F_FLATTEN || !*f->key))
+		walk(at, sub_schema(f));
 	else if (f->sub)
-		walk_below(at, f->sub, f->key);
-	for (; v && v->name; v++)
+		walk_below(at, sub_schema(f), f->key);
+	for (; v->name; v++)
 		walk_variant(at, f, v);
 }
 

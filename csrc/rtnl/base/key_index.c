@@ -18,8 +18,8 @@ static void index_fields(lua_State *L, const struct field *fields, int as_field)
 		const struct field *f = &fields[i];
 		int field = as_field >= 0 ? as_field : i;
 		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
-			index_fields(L, f->sub->fields, field);
-		if (!f->key)
+			index_fields(L, sub_schema(f)->fields, field);
+		if (!*f->key)
 			continue;
 		if (lua_getfield(L, -1, f->key) ==
 		    LUA_TNIL) { /* the first of fields with one key */
@@ -137,8 +137,8 @@ static void consider_fields(struct nearest *n, const struct field *fields)
 {
 	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
 		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
-			consider_fields(n, f->sub->fields);
-		if (f->key)
+			consider_fields(n, sub_schema(f)->fields);
+		if (*f->key)
 			consider(n, f->key);
 	}
 }

@@ -14,16 +14,16 @@
 static const char registry_key[] = "ecmp.site";
 
 /* The file that names what a list of words names, or NULL. */
-static const char *file_of(const struct word *words)
+static const char *file_of(enum word_list words)
 {
 	static const struct {
-		const struct word *words;
+		enum word_list words;
 		const char *file;
 	} files[] = {
-		{words_table, "rt_tables"},	  {words_proto, "rt_protos"},
-		{words_scope, "rt_scopes"},	  {words_dsfield, "rt_dsfield"},
-		{words_tunnel_tos, "rt_dsfield"}, {words_realm, "rt_realms"},
-		{words_group, "group"},		  {words_ipproto, "/etc/protocols"},
+		{WORDS_TABLE, "rt_tables"},	  {WORDS_PROTO, "rt_protos"},
+		{WORDS_SCOPE, "rt_scopes"},	  {WORDS_DSFIELD, "rt_dsfield"},
+		{WORDS_TUNNEL_TOS, "rt_dsfield"}, {WORDS_REALM, "rt_realms"},
+		{WORDS_GROUP, "group"},		  {WORDS_IPPROTO, "/etc/protocols"},
 	};
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		if (files[i].words == words)
@@ -62,7 +62,7 @@ static void push_rt_names(lua_State *L, const char *file)
 
 /* Replaces what is on top of the stack, a name or a number, by the other where the site has it.
  * [value] -> [value] */
-void rt_name_swap(lua_State *L, const struct word *words)
+void rt_name_swap(lua_State *L, enum word_list words)
 {
 	const char *file = file_of(words);
 	if (!file)

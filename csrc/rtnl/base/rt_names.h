@@ -8,7 +8,7 @@
 
 #include <lua.h>
 
-int rt_names_set(lua_State *L);				   /* Lua: rtnl.site */
-void rt_name_swap(lua_State *L, const struct word *words); /* [value] -> [value] */
+int rt_names_set(lua_State *L);			       /* Lua: rtnl.site */
+void rt_name_swap(lua_State *L, enum word_list words); /* [value] -> [value] */
 
 #endif

@@ -72,7 +72,7 @@ static bool push_encap(lua_State *L, const struct span *s, const struct field *f
 static bool push_peer(lua_State *L, const struct span *s, const struct field *f, int names)
 {
 	struct span inner;
-	if (!span_of_nest(s, f, &inner) || inner.length < f->sub->header_size)
+	if (!span_of_nest(s, f, &inner) || inner.length < sub_schema(f)->header_size)
 		return false;
 	push_span(L, &inner, names);
 	return true;
@@ -266,7 +266,7 @@ static bool visit(const struct span *s, visit_fn *fn, void *arg)
 			inner.schema = v->schema;
 			if (visit(&inner, fn, arg))
 				return true;
-		} else if (f->key && fn(arg, s, f)) {
+		} else if (*f->key && fn(arg, s, f)) {
 			return true;
 		}
 	}
@@ -305,7 +305,7 @@ bool push_known_field(lua_State *L, const struct span *s, int field, int key, in
 			if (push_field(L, s, f, names))
 				return true;
 			f++;
-		} while (f->key && same_text(f->key, first->key));
+		} while (*f->key && same_text(f->key, first->key));
 	}
 	if (s->schema == &schema_link) { /* what a link lacks its kind may have */
 		struct reading r = {L, names, lua_tostring(L, key)};

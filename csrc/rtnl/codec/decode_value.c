@@ -135,7 +135,7 @@ static void push_bits(lua_State *L, const struct field *f, uint64_t bits)
 {
 	int n = 0;
 	lua_newtable(L);
-	for (const struct word *w = f->words; w->name; w++) {
+	for (const struct word *w = words_of(f->words); *w->name; w++) {
 		if (!(bits & w->value))
 			continue;
 		lua_pushstring(L, w->name);
@@ -192,7 +192,7 @@ bool push_range(lua_State *L, const struct field *f, const struct nlattr *a)
 	bool big = f->flags & F_BE;
 	lua_Integer first = (lua_Integer)read_uint(payload(a), f->size, big);
 	lua_Integer last = (lua_Integer)read_uint(payload(a) + f->size, f->size, big);
-	if (first == last && f->size == sizeof(uint16_t) && !f->unit)
+	if (first == last && f->size == sizeof(uint16_t) && !*f->unit)
 		lua_pushfstring(L, "%I", (LUAI_UACINT)first);
 	else
 		lua_pushfstring(L, "%I-%I", (LUAI_UACINT)first, (LUAI_UACINT)last);

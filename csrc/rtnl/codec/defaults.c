@@ -42,8 +42,7 @@ static bool route_has(struct encoder *e, const struct input *g, enum asked key)
 	static const char *const names[] = {"via", "dev", "nexthops", "nhid", "table", "scope"};
 	uint64_t *field = &e->route_fields[key];
 	for (int i = 0; !*field; i++) /* a schema has its fields */
-		if (schema_route.fields[i].key &&
-		    strcmp(schema_route.fields[i].key, names[key]) == 0)
+		if (same_text(schema_route.fields[i].key, names[key]))
 			*field = (uint64_t)1 << i;
 	return g->fields & *field;
 }
@@ -101,7 +100,7 @@ static void check_hops(struct encoder *e, const struct rtmsg *r, const struct in
 		fail(e, single, "a route has either this or nexthops");
 	if (is_blackhole_type(r) && (several || route_has(e, g, VIA)))
 		fail(e, several ? "nexthops" : "via", "a route of type %s has no next hops",
-		     word_by_value(words_type, r->rtm_type));
+		     word_by_value(WORDS_TYPE, r->rtm_type));
 }
 
 /* Takes an attribute out of the message; copies it to `to`. Returns its length. */

@@ -27,12 +27,10 @@ static int family_of_text(const struct value *v)
 
 static int explicit_family(struct encoder *e, const struct value *v)
 {
-	static const struct word families[] = {
-		{"4", AF_INET}, {"inet", AF_INET}, {"6", AF_INET6}, {"inet6", AF_INET6}, {NULL, 0}};
 	const struct word *w = NULL;
 	if (is_text(v)) {
 		check_text(e, "family", v);
-		w = word_by_name(families, v->text);
+		w = word_by_name(WORDS_FAMILY, v->text);
 	}
 	if (w)
 		return (int)w->value;
@@ -76,7 +74,7 @@ static int family_of(struct encoder *e, const struct schema *schema, const struc
 			family = explicit_family(e, &v);
 		else if (f->type == FIELD_HOPS)
 			family = family_of_hops(e, &v);
-		else if (f->words == words_pref)
+		else if (f->words == WORDS_PREF)
 			family = AF_INET6; /* IPv4 routes have no preference */
 		else
 			family = family_of_text(&v);

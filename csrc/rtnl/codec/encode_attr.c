@@ -33,12 +33,12 @@ _Noreturn void fail(struct encoder *e, const char *key, const char *format, ...)
 			luaL_addvalue(&b);
 		}
 	}
-	if (key) {
+	if (key && *key) {
 		if (e->depth > 0)
 			luaL_addchar(&b, '.');
 		luaL_addstring(&b, key);
 	}
-	if (key || e->depth > 0)
+	if ((key && *key) || e->depth > 0)
 		luaL_addstring(&b, ": ");
 	lua_pushvalue(L, message);
 	luaL_addvalue(&b);

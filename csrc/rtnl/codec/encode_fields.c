@@ -25,7 +25,7 @@ static const struct schema *chosen_schema(struct encoder *e, const struct field 
 {
 	int top = lua_gettop(e->L);
 	struct value type = get_value(e, in, f->key);
-	const struct variant *v = is_text(&type) ? variant_by_name(f->variants, type.text) : NULL;
+	const struct variant *v = is_text(&type) ? variant_by_name(f, type.text) : NULL;
 	lua_settop(e->L, top);
 	return v ? v->schema : NULL;
 }
@@ -37,7 +37,7 @@ static int union_field(struct encoder *e, const struct field *fields, const stru
 {
 	for (int i = 0; fields[i].type != FIELD_NONE; i++) {
 		if (fields[i].type == FIELD_NEST && (fields[i].flags & F_FLATTEN) &&
-		    union_field(e, fields[i].sub->fields, in, key) >= 0)
+		    union_field(e, sub_schema(&fields[i])->fields, in, key) >= 0)
 			return i;
 		if (fields[i].type != FIELD_UNION)
 			continue;
@@ -55,7 +55,7 @@ static const char *nearest_of_union(struct encoder *e, const struct field *field
 	const char *near = NULL;
 	for (const struct field *f = fields; f->type != FIELD_NONE && !near; f++) {
 		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
-			near = nearest_of_union(e, f->sub->fields, in, key);
+			near = nearest_of_union(e, sub_schema(f)->fields, in, key);
 		if (f->type != FIELD_UNION)
 			continue;
 		const struct schema *chosen = chosen_schema(e, f, in);

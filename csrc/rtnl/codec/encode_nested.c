@@ -28,9 +28,9 @@ void put_given(struct encoder *e, const struct cursor *p, const struct schema *s
 		int i = __builtin_ctzll(left);
 		const struct field *f = &schema->fields[i];
 		struct value v = {.type = VALUE_NONE};
-		if (f->key && (f->type == FIELD_NEST || f->type == FIELD_UNION))
+		if (*f->key && (f->type == FIELD_NEST || f->type == FIELD_UNION))
 			v = get_value(e, &p->in, f->key); /* one field, many keys: its own */
-		else if (f->key)
+		else if (*f->key)
 			v = given_value(e, &p->in, g, i);
 		put_field(e, p, f, &v);
 	}
@@ -51,7 +51,7 @@ static void put_nest(struct encoder *e, const struct cursor *p, const struct fie
 	size_t at = open_attr(e, f->attr | (f->flags & F_NESTED ? NLA_F_NESTED : 0));
 	struct cursor inner = {p->header, e->out->length, p->in};
 	(void)v;
-	put_fields(e, &inner, f->sub->fields);
+	put_fields(e, &inner, sub_schema(f)->fields);
 	if (e->out->length == inner.attrs)
 		e->out->length = at; /* of a nest in a nest nothing was given */
 	else
@@ -65,14 +65,14 @@ static void put_fields(struct encoder *e, const struct cursor *p, const struct f
 	int top = lua_gettop(e->L);
 	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
 		struct value v = {.type = VALUE_NONE};
-		if (f > fields && f->key && f[-1].key && strcmp(f[-1].key, f->key) == 0 &&
+		if (f > fields && *f->key && *f[-1].key && strcmp(f[-1].key, f->key) == 0 &&
 		    f->type == f[-1].type)
 			continue; /* the same field in another family: its first field has seen to
 				   * it
 				   */
-		if (f->key)
+		if (*f->key)
 			v = get_value(e, &p->in, f->key);
-		if (f->key ? v.type != VALUE_NONE : f->type == FIELD_NEST)
+		if (*f->key ? v.type != VALUE_NONE : f->type == FIELD_NEST)
 			put_field(e, p, f, &v);
 		lua_settop(e->L, top);
 	}
@@ -81,7 +81,7 @@ static void put_fields(struct encoder *e, const struct cursor *p, const struct f
 static void put_union(struct encoder *e, const struct cursor *p, const struct field *f,
 		      const struct value *v)
 {
-	const struct variant *chosen = is_text(v) ? variant_by_name(f->variants, v->text) : NULL;
+	const struct variant *chosen = is_text(v) ? variant_by_name(f, v->text) : NULL;
 	if (!chosen || chosen->schema->fields[0].type == FIELD_NONE)
 		return;
 	size_t at = open_attr(e, f->attr);
@@ -101,7 +101,7 @@ static void put_hop(struct encoder *e, const struct field *f, int index, const s
 	size_t header = e->out->length;
 	buffer_reserve(e->L, e->out, sizeof(struct rtnexthop));
 	struct cursor inner = {header, e->out->length, *v};
-	put_input(e, &inner, f->sub);
+	put_input(e, &inner, sub_schema(f));
 	size_t length = e->out->length - header;
 	if (length > ATTR_MAX)
 		fail(e, NULL, "takes more bytes than a message has room for");
@@ -144,10 +144,10 @@ static void put_group(struct encoder *e, const struct cursor *p, const struct fi
 		lua_Integer id;
 		enter(e, f->key, it.count);
 		size_t header = e->out->length;
-		uint8_t *member = buffer_reserve(e->L, e->out, f->sub->header_size);
+		uint8_t *member = buffer_reserve(e->L, e->out, sub_schema(f)->header_size);
 		if (has_fields(&one)) {
 			struct cursor inner = {header, e->out->length, one};
-			put_input(e, &inner, f->sub);
+			put_input(e, &inner, sub_schema(f));
 			member = header_of(e, header);
 		} else {
 			if (!whole_number(&one, &id) || id < 1 || id > UINT32_MAX)
@@ -170,9 +170,9 @@ static void put_structure(struct encoder *e, const struct field *f, int index,
 		fail(e, NULL, "table expected, got %s", type_name(e, v));
 	size_t at = open_attr(e, f->attr);
 	size_t header = e->out->length;
-	buffer_reserve(e->L, e->out, f->sub->header_size);
+	buffer_reserve(e->L, e->out, sub_schema(f)->header_size);
 	struct cursor inner = {header, e->out->length, *v};
-	put_input(e, &inner, f->sub);
+	put_input(e, &inner, sub_schema(f));
 	close_attr(e, at, f->key);
 	leave(e);
 }
@@ -200,10 +200,10 @@ static const struct variant *check_encap(struct encoder *e, const struct field *
 		fail(e, "type", "missing: one of " ENCAPS);
 	if (is_text(&type)) {
 		check_text(e, "type", &type);
-		v = variant_by_name(f->variants, type.text);
+		v = variant_by_name(f, type.text);
 	} else if (whole_number(&type, &n) && n > 0 && n <= UINT16_MAX) {
 		*number = (uint16_t)n;
-		v = variant_by_number(f->variants, *number);
+		v = variant_by_number(f, *number);
 		if (!v)
 			v = &encap_other;
 	}
@@ -409,7 +409,7 @@ void put_field(struct encoder *e, const struct cursor *p, const struct field *f,
 	if (f->type == FIELD_SEGMENTS && (f->flags & F_READONLY))
 		return; /* written together with the mode */
 	/* gateways, of which there may be millions, are checked where they are read */
-	if (is_text(v) && v->index && f->type != FIELD_VIA && f->key)
+	if (is_text(v) && v->index && f->type != FIELD_VIA && *f->key)
 		check_text(e, f->key, v);
 	writers[f->type](e, p, f, v);
 }

@@ -293,7 +293,7 @@ void put_address(struct encoder *e, const struct cursor *p, const struct field *
 	}
 	int family = check_address(e, f, v, 0, length, bytes);
 	int want = f->size == 4 ? AF_INET : f->size == 16 ? AF_INET6 : e->family;
-	if (f->size && family != want && f[1].key && strcmp(f[1].key, f->key) == 0)
+	if (f->size && family != want && *f[1].key && strcmp(f[1].key, f->key) == 0)
 		f++, want = family; /* the next field is the same field in the other family */
 	if (family != want)
 		fail(e, f->key, "'%s' is %s, %s expected", text, family_name(family),

@@ -64,7 +64,8 @@ static void copy_nest(struct encoder *e, const struct field *f, uint16_t type, c
 		memcpy(&attr, data + at, sizeof(attr));
 		if (attr.nla_len < NLA_HDRLEN || attr.nla_len > length - at)
 			break;
-		const struct field *inner = field_of_attr(f->sub, attr.nla_type & NLA_TYPE_MASK);
+		const struct field *inner =
+			field_of_attr(sub_schema(f), attr.nla_type & NLA_TYPE_MASK);
 		if (!inner || !(inner->flags & F_READONLY))
 			memcpy(put_room(e, attr.nla_type, attr.nla_len - NLA_HDRLEN),
 			       data + at + NLA_HDRLEN, attr.nla_len - NLA_HDRLEN);
@@ -114,7 +115,7 @@ void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *
 			by_id && (type == RTA_MULTIPATH || type == RTA_GATEWAY || type == RTA_OIF ||
 				  type == RTA_VIA || type == RTA_ENCAP || type == RTA_ENCAP_TYPE);
 		bool sent = !of_object && (alias || (f && !(f->flags & F_READONLY)));
-		if (sent && f && f->type == FIELD_NEST && f->sub) {
+		if (sent && f && f->type == FIELD_NEST && sub_schema(f)) {
 			copy_nest(e, f, attr.nla_type, data + at + NLA_HDRLEN,
 				  attr.nla_len - NLA_HDRLEN);
 		} else if (sent) {

@@ -95,8 +95,8 @@ bool span_of_nest(const struct span *s, const struct field *f, struct span *inne
 	const struct nlattr *a = find_attr(s, f->attr);
 	if (!a || too_deep(s))
 		return false;
-	*inner = (struct span){f->sub ? f->sub : &payload_only, payload(a), payload_length(a),
-			       s->family, s};
+	*inner = (struct span){f->sub ? sub_schema(f) : &payload_only, payload(a),
+			       payload_length(a), s->family, s};
 	return true;
 }
 
@@ -106,7 +106,7 @@ const struct variant *encap_of(const struct span *s, const struct field *f)
 	if (!type || payload_length(type) != 2)
 		return NULL;
 	const struct variant *v =
-		variant_by_number(f->variants, (uint16_t)read_uint(payload(type), 2, false));
+		variant_by_number(f, (uint16_t)read_uint(payload(type), 2, false));
 	return v ? v : &encap_other;
 }
 
@@ -116,7 +116,7 @@ const struct variant *union_of(const struct span *s, const struct field *f)
 	const struct nlattr *name = find_attr(s, f[-1].attr);
 	if (!name || payload_length(name) == 0 || payload(name)[payload_length(name) - 1] != 0)
 		return NULL;
-	return variant_by_name(f->variants, (const char *)payload(name));
+	return variant_by_name(f, (const char *)payload(name));
 }
 
 /* Steps through an RTA_MULTIPATH; false at its end or where its lengths lie. */
@@ -138,8 +138,8 @@ struct hop_cursor hops_of(const struct span *s, const struct field *f)
 {
 	const struct nlattr *a = find_attr(s, f->attr);
 	if (!a)
-		return (struct hop_cursor){NULL, 0, f->sub, s};
-	return (struct hop_cursor){payload(a), payload_length(a), f->sub, s};
+		return (struct hop_cursor){NULL, 0, sub_schema(f), s};
+	return (struct hop_cursor){payload(a), payload_length(a), sub_schema(f), s};
 }
 
 /* Steps through the structures in attributes of the field's number; `at` is where it has got to,
@@ -151,9 +151,9 @@ bool next_struct(const struct span *s, const struct field *f, size_t *at, struct
 		*at = NLA_ALIGN(s->schema->header_size);
 	while ((a = attr_at(s->data, s->length, *at))) {
 		*at += NLA_ALIGN(a->nla_len);
-		if (attr_type(a) != f->attr || payload_length(a) < f->sub->header_size)
+		if (attr_type(a) != f->attr || payload_length(a) < sub_schema(f)->header_size)
 			continue;
-		*one = (struct span){f->sub, payload(a), payload_length(a), s->family, s};
+		*one = (struct span){sub_schema(f), payload(a), payload_length(a), s->family, s};
 		return true;
 	}
 	return false;

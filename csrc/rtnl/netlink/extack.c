@@ -95,9 +95,10 @@ static const struct schema *inside(const struct span *s, const struct field *f)
 	const struct variant *v = f->type == FIELD_ENCAP   ? encap_of(s, f)
 				  : f->type == FIELD_UNION ? union_of(s, f)
 							   : NULL;
-	return v									 ? v->schema
-	       : f->type == FIELD_NEST || f->type == FIELD_PEER || f->type == FIELD_HOPS ? f->sub
-											 : NULL;
+	return v ? v->schema
+	       : f->type == FIELD_NEST || f->type == FIELD_PEER || f->type == FIELD_HOPS
+		       ? sub_schema(f)
+		       : NULL;
 }
 
 static bool walk(struct path *p, const struct schema *schema, const uint8_t *data, size_t length,
@@ -107,14 +108,14 @@ static bool walk_hops(struct path *p, const struct field *f, const uint8_t *data
 		      size_t offset)
 {
 	struct span outer = {.schema = &schema_route, .data = data, .length = length};
-	struct hop_cursor c = {data, length, f->sub, &outer};
+	struct hop_cursor c = {data, length, sub_schema(f), &outer};
 	struct span hop;
 	for (int i = 1; next_hop(&c, &hop); i++) {
 		size_t first = (size_t)(hop.data - data);
 		if (offset < first || offset >= first + hop.length)
 			continue;
 		path_add(p, f->key, i);
-		walk(p, f->sub, hop.data, hop.length, offset - first);
+		walk(p, sub_schema(f), hop.data, hop.length, offset - first);
 		return true;
 	}
 	path_add(p, f->key, 0);
@@ -127,7 +128,7 @@ static bool walk_into(struct path *p, const struct span *s, const struct field *
 {
 	if (f->type == FIELD_HOPS)
 		return walk_hops(p, f, inner, size, offset);
-	if (f->key && !(f->flags & F_FLATTEN))
+	if (*f->key && !(f->flags & F_FLATTEN))
 		path_add(p, f->key, 0);
 	p->nest = inside(s, f);
 	if (p->nest)
@@ -155,7 +156,7 @@ static bool walk(struct path *p, const struct schema *schema, const uint8_t *dat
 		if (offset >= at + NLA_HDRLEN)
 			return walk_into(p, &s, f, data + at + NLA_HDRLEN,
 					 attr.nla_len - NLA_HDRLEN, offset - at - NLA_HDRLEN);
-		if (f->key)
+		if (*f->key)
 			path_add(p, f->key, 0);
 		p->nest = inside(&s, f);
 		return true;
@@ -187,6 +188,6 @@ void push_missing_path(lua_State *L, const struct schema *schema, const uint8_t 
 	}
 	const struct field *f = p.nest ? row_of_type(p.nest, (uint16_t)x->missing) : NULL;
 	snprintf(number, sizeof(number), "attribute %u", x->missing);
-	path_add(&p, f && f->key ? f->key : number, 0);
+	path_add(&p, f && *f->key ? f->key : number, 0);
 	lua_pushlstring(L, p.text, p.length);
 }

@@ -13,7 +13,7 @@
 static const struct field *row_named(const struct schema *schema, const char *key)
 {
 	const struct field *f = schema->fields;
-	while (!f->key || *f->key != *key || strcmp(f->key, key) != 0)
+	while (!*f->key || *f->key != *key || strcmp(f->key, key) != 0)
 		f++;
 	return f;
 }

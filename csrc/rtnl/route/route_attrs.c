@@ -39,7 +39,7 @@ static bool each_metric(struct route_reader *r, const struct plain_route *route,
 	const struct nlattr *nest = attr_of(route, RTA_METRICS), *a;
 	for (size_t at = 0; (a = attr_at(payload(nest), payload_length(nest), at));
 	     at += NLA_ALIGN(a->nla_len)) {
-		struct said one = {.f = r->metrics->sub->fields, .metric = true};
+		struct said one = {.f = sub_schema(r->metrics)->fields, .metric = true};
 		while (one.f->type != FIELD_NONE && one.f->attr != (a->nla_type & NLA_TYPE_MASK))
 			one.f++;
 		if (one.f->type == FIELD_NONE)

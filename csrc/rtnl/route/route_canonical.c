@@ -20,7 +20,7 @@ static void set_number(lua_State *L, const char *key, uint32_t n)
 }
 
 /* A word where the number has one. */
-static void set_word(lua_State *L, const char *key, const struct word *words, uint32_t n)
+static void set_word(lua_State *L, const char *key, enum word_list words, uint32_t n)
 {
 	const char *word = word_by_value(words, n);
 	if (!word) {
@@ -111,11 +111,11 @@ static void set_place(lua_State *L, const struct plain_route *route)
 	set_number(L, "family", s->family == AF_INET6 ? 6 : 4);
 	set_number(L, "table", s->table);
 	set_number(L, "metric", s->metric);
-	set_word(L, "type", words_type, s->type);
+	set_word(L, "type", WORDS_TYPE, s->type);
 	if (s->tos)
 		set_number(L, "tos", s->tos);
 	if (s->family == AF_INET)
-		set_word(L, "scope", words_scope, s->scope);
+		set_word(L, "scope", WORDS_SCOPE, s->scope);
 }
 
 struct writing {

@@ -166,7 +166,7 @@ bool read_number(struct route_reader *r, const struct plain_route *route, enum r
 	if (!value)
 		return true;
 	if (lua_type(L, value) == LUA_TSTRING) {
-		const struct word *words = r->field[key]->words;
+		enum word_list words = r->field[key]->words;
 		const struct word *w = words ? word_by_name(words, lua_tostring(L, value)) : NULL;
 		if (w)
 			*to = w->value;
@@ -305,11 +305,12 @@ const struct field *row_of_field(struct route_reader *r, const struct plain_rout
 		return f;
 	lua_pushvalue(r->L, route->fields.top + 2 * n + 1);
 	const void *key = lua_topointer(r->L, -1);
-	const struct known_key *known = known_slot(&r->keys, f->sub, key);
-	int field =
-		known->key == key && known->schema == f->sub ? known->field : find_field(r, f->sub);
+	const struct known_key *known = known_slot(&r->keys, sub_schema(f), key);
+	int field = known->key == key && known->schema == sub_schema(f)
+			    ? known->field
+			    : find_field(r, sub_schema(f));
 	lua_pop(r->L, 1);
-	return field < 0 ? f : &f->sub->fields[field];
+	return field < 0 ? f : &sub_schema(f)->fields[field];
 }
 
 /* The largest number of a field: what the wire has room for, or less. */

@@ -94,30 +94,95 @@ enum {
 };
 
 struct word {
-	const char *name;
+	char name[16];
 	uint32_t value;
+};
+
+/* The lists of words, in enum_names.c. */
+enum word_list {
+	WORDS_NONE,
+	WORDS_FAMILY,
+	WORDS_TABLE,
+	WORDS_PROTO,
+	WORDS_SCOPE,
+	WORDS_TYPE,
+	WORDS_PREF,
+	WORDS_DSFIELD,
+	WORDS_REALM,
+	WORDS_TUNNEL_TOS,
+	WORDS_GROUP,
+	WORDS_IPPROTO,
+	WORDS_LOCKS,
+	WORDS_FEATURES,
+	WORDS_GROUP_TYPE,
+	WORDS_ACTION,
+	WORDS_NUD,
+	WORDS_OPERSTATE,
+	WORDS_VLAN_PROTOCOL,
+	WORDS_MACVLAN_MODE,
+	WORDS_IPVLAN_MODE,
+	WORDS_IPVLAN_FLAGS,
+	WORDS_TTL,
+	WORDS_DF,
+	WORDS_AGEING,
+	WORDS_LIMIT,
+	WORDS_PORT_STATE,
+	WORDS_FWD_MASK,
+	WORDS_FLAGS,
+	WORDS_LINK_TYPE,
+	WORDS_LINKMODE,
+	WORDS_ADDRGENMODE,
+	WORDS_SEG6_MODE,
+	WORDS_SEG6_ACTION,
+	WORDS_FLAVORS,
+	WORDS_IOAM6_MODE,
+	WORDS_LISTS /* how many there are */
+};
+
+/* The schemas that fields of others refer to. */
+/* clang-format off */
+#define SUB_SCHEMAS(X)                                                                             \
+	X(hop) X(member) X(metrics) X(resilient) X(bucket_nest) X(link) X(linkinfo) X(props)       \
+	X(inet6) X(families) X(vlan_info) X(bridge_spec) X(flavors) X(endpoint) X(ioam6_trace)     \
+	X(bpf_in) X(bpf_out) X(bpf_xmit)
+/* clang-format on */
+#define SUB_NUMBER(name)      SUB_##name,
+#define SUB_DECLARATION(name) extern const struct schema schema_##name;
+
+enum sub_schema {
+	SUB_NONE,
+	SUB_SCHEMAS(SUB_NUMBER)
+};
+
+/* The lists of variants: encap_types, link_types, port_types. */
+enum variant_list {
+	VARIANTS_NONE,
+	ENCAP_TYPES,
+	LINK_TYPES,
+	PORT_TYPES
 };
 
 struct schema;
 
+/* Without pointers, which the dynamic linker would have to relocate at every start: texts lie in
+ * the field, lists and schemas are numbers. */
 struct field {
-	const char *key; /* what scripts write, read, and see in errors; NULL: text alone tells it,
-			    or fields of its own do */
-	enum field_type type;
-	uint16_t attr;	 /* attribute number; unused in the header */
+	char key[30];  /* what scripts write, read, and see in errors; empty: it has none, or fields
+			* of its own do */
+	uint16_t attr; /* attribute number; unused in the header */
 	uint16_t offset; /* in the header (F_HEADER, FIELD_PREFIX, FIELD_TABLE) or the structure
-			  * (FIELD_MEMBER)
-			  */
+			  * (FIELD_MEMBER) */
 	uint16_t flags;
+	uint32_t mask; /* FIELD_BIT: which bits; FIELD_SCALED: the factor */
+	uint8_t type;  /* enum field_type */
 	uint8_t size;  /* bytes of an integer */
 	uint8_t whole; /* FIELD_MEMBER: bytes of the structure around it; FIELD_UNITS: most units */
-	uint32_t mask; /* FIELD_BIT: which bits; FIELD_SCALED: the factor */
-	const struct schema *sub;	/* FIELD_NEST, FIELD_HOPS, FIELD_PEER, FIELD_STRUCTS */
-	const struct word *words;	/* FIELD_INT, FIELD_BITS */
-	const struct variant *variants; /* FIELD_ENCAP, FIELD_UNION: fields by type */
-	const char *show; /* the word before the value in text; the key where this is NULL */
-	const char *unit; /* written behind the number in text; FIELD_RANGE: between
-			   * the two; FIELD_ADDRESS: the word for one of a multicast group */
+	uint8_t sub;   /* enum sub_schema: FIELD_NEST, FIELD_HOPS, FIELD_PEER, FIELD_STRUCTS */
+	uint8_t words; /* enum word_list: FIELD_INT, FIELD_BITS */
+	uint8_t variants; /* enum variant_list: FIELD_ENCAP, FIELD_UNION: fields by type */
+	char show[20];	  /* the word before the value in text; the key where this is empty */
+	char unit[6];	  /* written behind the number in text; FIELD_RANGE: between the two;
+			   * FIELD_ADDRESS: the word for one of a multicast group */
 };
 
 struct schema {
@@ -133,7 +198,7 @@ struct variant {
 	const struct schema *schema;
 };
 
-extern const struct variant encaps[], encap_other;
+extern const struct variant encap_types[], link_types[], port_types[], encap_other;
 #define ENCAPS "mpls, ip, ip6, seg6, seg6local, rpl, ioam6, bpf, xfrm"
 
 /* One kind of kernel object: its fields and the message numbers of its verbs. */
@@ -151,26 +216,32 @@ static inline const char *article(const struct schema *schema)
 }
 
 extern const struct object rtnl_objects[];
-extern const struct schema schema_route, schema_hop, schema_member, schema_link, schema_addr,
-	schema_nexthop, schema_rule, schema_neigh, schema_portvlan;
+extern const struct schema schema_route, schema_addr, schema_nexthop, schema_rule, schema_neigh,
+	schema_portvlan;
+SUB_SCHEMAS(SUB_DECLARATION)
 
-/* Whether two words are one; most are told by their first letter. */
+/* Whether two words are one; most differ in their first letter. */
 static inline bool same_text(const char *a, const char *b)
 {
 	return *a == *b && strcmp(a, b) == 0;
 }
 
-const struct variant *link_kind(const char *name);
+/* The schema of what a field holds; NULL where it holds no fields. */
+extern const struct schema *const sub_schemas[];
+static inline const struct schema *sub_schema(const struct field *f)
+{
+	return sub_schemas[f->sub];
+}
+
 const struct object *object_by_name(const char *name);
 const struct object *object_by_type(uint16_t type);
-const struct variant *variant_by_name(const struct variant *list, const char *name);
-const struct variant *variant_by_number(const struct variant *list, uint16_t number);
-const char *word_by_value(const struct word *list, uint32_t value);
-const struct word *word_by_name(const struct word *list, const char *name);
+const struct variant *variants_of(const struct field *f);
+const struct variant *variant_by_name(const struct field *f, const char *name);
+const struct variant *variant_by_number(const struct field *f, uint16_t number);
 
-/* The words of numbers, as /etc/iproute2 ships them. */
-extern const struct word words_table[], words_proto[], words_scope[], words_type[], words_pref[],
-	words_locks[], words_dsfield[], words_tunnel_tos[], words_realm[], words_group[],
-	words_ipproto[];
+/* Words as /etc/iproute2 ships them; a list ends where a name is empty. */
+const struct word *words_of(enum word_list list);
+const char *word_by_value(enum word_list list, uint32_t value);
+const struct word *word_by_name(enum word_list list, const char *name);
 
 #endif

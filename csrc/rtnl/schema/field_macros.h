@@ -9,16 +9,16 @@
 
 #define FIELD(k, type_, attr_, ...)                                                                \
 	{                                                                                          \
-		.key = (k), .type = (type_), .attr = (attr_), __VA_ARGS__                          \
+		.key = k, .type = (type_), .attr = (attr_), __VA_ARGS__                            \
 	}
 #define HEADER(k, type_, header, member, ...)                                                      \
 	{                                                                                          \
-		.key = (k), .type = (type_), .offset = offsetof(header, member),                   \
+		.key = k, .type = (type_), .offset = offsetof(header, member),                     \
 		.size = sizeof(((header *)0)->member), __VA_ARGS__                                 \
 	}
 #define MEMBER(k, attr_, structure, member, ...)                                                   \
 	{                                                                                          \
-		.key = (k), .type = FIELD_MEMBER, .attr = (attr_),                                 \
+		.key = k, .type = FIELD_MEMBER, .attr = (attr_),                                   \
 		.offset = offsetof(structure, member), .size = sizeof(((structure *)0)->member),   \
 		.whole = sizeof(structure), __VA_ARGS__                                            \
 	}

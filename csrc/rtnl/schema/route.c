@@ -18,27 +18,8 @@
 
 /* --- routes ---------------------------------------------------------------------------------- */
 
-const struct word words_locks[] = {
-	{"mtu", 1 << RTAX_MTU},
-	{"window", 1 << RTAX_WINDOW},
-	{"rtt", 1 << RTAX_RTT},
-	{"rttvar", 1 << RTAX_RTTVAR},
-	{"ssthresh", 1 << RTAX_SSTHRESH},
-	{"cwnd", 1 << RTAX_CWND},
-	{"advmss", 1 << RTAX_ADVMSS},
-	{"reordering", 1 << RTAX_REORDERING},
-	{"hoplimit", 1 << RTAX_HOPLIMIT},
-	{"initcwnd", 1 << RTAX_INITCWND},
-	{"rto_min", 1 << RTAX_RTO_MIN},
-	{"initrwnd", 1 << RTAX_INITRWND},
-	{"quickack", 1 << RTAX_QUICKACK},
-	{"congctl", 1 << RTAX_CC_ALGO},
-	{NULL, 0},
-};
-static const struct word words_features[] = {{"ecn", RTAX_FEATURE_ECN}, {NULL, 0}};
-
-static const struct field metrics_rows[] = {
-	FIELD("lock", FIELD_BITS, RTAX_LOCK, .size = 4, .words = words_locks,
+static const struct field metrics_fields[] = {
+	FIELD("lock", FIELD_BITS, RTAX_LOCK, .size = 4, .words = WORDS_LOCKS,
 	      .flags = F_SILENT | F_DEFAULT0),
 	FIELD("mtu", FIELD_INT, RTAX_MTU, .size = 4),
 	FIELD("window", FIELD_INT, RTAX_WINDOW, .size = 4),
@@ -52,7 +33,7 @@ static const struct field metrics_rows[] = {
 	FIELD("reordering", FIELD_INT, RTAX_REORDERING, .size = 4),
 	FIELD("hoplimit", FIELD_INT, RTAX_HOPLIMIT, .size = 4, .mask = 255),
 	FIELD("initcwnd", FIELD_INT, RTAX_INITCWND, .size = 4),
-	FIELD("features", FIELD_BITS, RTAX_FEATURES, .size = 4, .words = words_features,
+	FIELD("features", FIELD_BITS, RTAX_FEATURES, .size = 4, .words = WORDS_FEATURES,
 	      .flags = F_DEFAULT0),
 	FIELD("rto_min", FIELD_SCALED, RTAX_RTO_MIN, .size = 4, .mask = 1, .unit = "ms"),
 	FIELD("initrwnd", FIELD_INT, RTAX_INITRWND, .size = 4),
@@ -61,12 +42,12 @@ static const struct field metrics_rows[] = {
 	FIELD("fastopen_no_cookie", FIELD_INT, RTAX_FASTOPEN_NO_COOKIE, .size = 4),
 	END,
 };
-static const struct schema schema_metrics = {"metrics", 0, metrics_rows};
+const struct schema schema_metrics = {"metrics", 0, metrics_fields};
 
-static const struct field hop_rows[] = {
-	FIELD("encap", FIELD_ENCAP, RTA_ENCAP, .offset = RTA_ENCAP_TYPE, .variants = encaps),
+static const struct field hop_fields[] = {
+	FIELD("encap", FIELD_ENCAP, RTA_ENCAP, .offset = RTA_ENCAP_TYPE, .variants = ENCAP_TYPES),
 	FIELD("via", FIELD_VIA, RTA_GATEWAY, .offset = RTA_VIA),
-	FIELD("realm", FIELD_REALM, RTA_FLOW, .size = 4, .words = words_realm),
+	FIELD("realm", FIELD_REALM, RTA_FLOW, .size = 4, .words = WORDS_REALM),
 	HEADER("dev", FIELD_IFINDEX, struct rtnexthop, rtnh_ifindex,
 	       .flags = F_HEADER | F_DEFAULT0),
 	HEADER("weight", FIELD_WEIGHT, struct rtnexthop, rtnh_hops, .flags = F_HEADER),
@@ -86,9 +67,9 @@ static const struct field hop_rows[] = {
 	       .flags = F_HEADER | NOT_SENT),
 	END,
 };
-const struct schema schema_hop = {"next hop", sizeof(struct rtnexthop), hop_rows};
+const struct schema schema_hop = {"next hop", sizeof(struct rtnexthop), hop_fields};
 
-static const struct field member_rows[] = {
+static const struct field member_fields[] = {
 	HEADER("id", FIELD_INT, struct nexthop_grp, id, .flags = F_HEADER),
 	{.key = "weight",
 	 .type = FIELD_WEIGHT,
@@ -98,27 +79,28 @@ static const struct field member_rows[] = {
 	END,
 };
 
-const struct schema schema_member = {"member of a group", sizeof(struct nexthop_grp), member_rows};
+const struct schema schema_member = {"member of a group", sizeof(struct nexthop_grp),
+				     member_fields};
 
 static const struct field route_fields[] = {
 	HEADER("family", FIELD_FAMILY, struct rtmsg, rtm_family, .flags = F_HEADER | F_SILENT),
-	HEADER("type", FIELD_INT, struct rtmsg, rtm_type, .words = words_type,
+	HEADER("type", FIELD_INT, struct rtmsg, rtm_type, .words = WORDS_TYPE,
 	       .flags = F_HEADER | F_DEFAULT0 | F_POSITIONAL),
 	FIELD("dst", FIELD_PREFIX, RTA_DST, .offset = offsetof(struct rtmsg, rtm_dst_len),
 	      .flags = F_POSITIONAL),
 	FIELD("from", FIELD_PREFIX, RTA_SRC, .offset = offsetof(struct rtmsg, rtm_src_len),
 	      .flags = F_DEFAULT0),
 	FIELD("nhid", FIELD_INT, RTA_NH_ID, .size = 4),
-	FIELD("encap", FIELD_ENCAP, RTA_ENCAP, .offset = RTA_ENCAP_TYPE, .variants = encaps),
-	HEADER("tos", FIELD_HEX, struct rtmsg, rtm_tos, .words = words_dsfield, .mask = 4,
+	FIELD("encap", FIELD_ENCAP, RTA_ENCAP, .offset = RTA_ENCAP_TYPE, .variants = ENCAP_TYPES),
+	HEADER("tos", FIELD_HEX, struct rtmsg, rtm_tos, .words = WORDS_DSFIELD, .mask = 4,
 	       .flags = F_HEADER | F_DEFAULT0),
 	FIELD("via", FIELD_VIA, RTA_GATEWAY, .offset = RTA_VIA),
 	FIELD("dev", FIELD_IFINDEX, RTA_OIF, .size = 4),
 	FIELD("table", FIELD_TABLE, RTA_TABLE, .offset = offsetof(struct rtmsg, rtm_table),
-	      .words = words_table),
-	HEADER("proto", FIELD_INT, struct rtmsg, rtm_protocol, .words = words_proto,
+	      .words = WORDS_TABLE),
+	HEADER("proto", FIELD_INT, struct rtmsg, rtm_protocol, .words = WORDS_PROTO,
 	       .flags = F_HEADER | F_DEFAULT0),
-	HEADER("scope", FIELD_INT, struct rtmsg, rtm_scope, .words = words_scope,
+	HEADER("scope", FIELD_INT, struct rtmsg, rtm_scope, .words = WORDS_SCOPE,
 	       .flags = F_HEADER),
 	FIELD("src", FIELD_ADDRESS, RTA_PREFSRC, .flags = 0),
 	FIELD("metric", FIELD_INT, RTA_PRIORITY, .size = 4),
@@ -143,24 +125,24 @@ static const struct field route_fields[] = {
 	HEADER("cloned", FIELD_BIT, struct rtmsg, rtm_flags, .mask = RTM_F_CLONED,
 	       .flags = F_HEADER | NOT_SENT | F_SILENT),
 	FIELD("mark", FIELD_HEX, RTA_MARK, .size = 4, .flags = NOT_SENT),
-	FIELD("realm", FIELD_REALM, RTA_FLOW, .size = 4, .words = words_realm),
+	FIELD("realm", FIELD_REALM, RTA_FLOW, .size = 4, .words = WORDS_REALM),
 	FIELD("uid", FIELD_INT, RTA_UID, .size = 4, .flags = NOT_SENT),
 	FIELD("expires", FIELD_INT, RTA_EXPIRES, .size = 4, .flags = F_VOLATILE, .unit = "sec"),
 	MEMBER("expires", RTA_CACHEINFO, struct rta_cacheinfo, rta_expires, .mask = 100,
 	       .unit = "sec", .flags = NOT_SENT | F_DEFAULT0), /* wire: 1/100 s */
 	MEMBER("error", RTA_CACHEINFO, struct rta_cacheinfo, rta_error, .mask = 1,
 	       .flags = NOT_SENT | F_DEFAULT0),
-	FIELD(NULL, FIELD_NEST, RTA_METRICS, .sub = &schema_metrics, .flags = F_FLATTEN | F_NESTED),
+	FIELD("", FIELD_NEST, RTA_METRICS, .sub = SUB_metrics, .flags = F_FLATTEN | F_NESTED),
 	FIELD("iif", FIELD_IFINDEX, RTA_IIF, .size = 4, .flags = NOT_SENT),
-	FIELD("pref", FIELD_INT, RTA_PREF, .size = 1, .words = words_pref),
+	FIELD("pref", FIELD_INT, RTA_PREF, .size = 1, .words = WORDS_PREF),
 	FIELD("ttl_propagate", FIELD_BOOL, RTA_TTL_PROPAGATE, .size = 1, .show = "ttl-propagate"),
-	FIELD("nexthops", FIELD_HOPS, RTA_MULTIPATH, .sub = &schema_hop, .show = "nexthop"),
+	FIELD("nexthops", FIELD_HOPS, RTA_MULTIPATH, .sub = SUB_hop, .show = "nexthop"),
 	END,
 };
 const struct schema schema_route = {"route", sizeof(struct rtmsg), route_fields};
 
 /* What `ip route get` asks: a flow. The answer is a route. */
-static const struct field flow_rows[] = {
+static const struct field flow_fields[] = {
 	HEADER("family", FIELD_FAMILY, struct rtmsg, rtm_family, .flags = F_HEADER | F_SILENT),
 	FIELD("dst", FIELD_PREFIX, RTA_DST, .offset = offsetof(struct rtmsg, rtm_dst_len),
 	      .flags = F_POSITIONAL),
@@ -168,10 +150,10 @@ static const struct field flow_rows[] = {
 	      .show = "from"),
 	FIELD("iif", FIELD_IFINDEX, RTA_IIF, .size = 4),
 	FIELD("dev", FIELD_IFINDEX, RTA_OIF, .size = 4, .show = "oif"),
-	HEADER("tos", FIELD_HEX, struct rtmsg, rtm_tos, .words = words_dsfield, .mask = 4,
+	HEADER("tos", FIELD_HEX, struct rtmsg, rtm_tos, .words = WORDS_DSFIELD, .mask = 4,
 	       .flags = F_HEADER | F_DEFAULT0),
 	FIELD("mark", FIELD_HEX, RTA_MARK, .size = 4),
-	FIELD("proto", FIELD_INT, RTA_IP_PROTO, .size = 1, .words = words_ipproto,
+	FIELD("proto", FIELD_INT, RTA_IP_PROTO, .size = 1, .words = WORDS_IPPROTO,
 	      .show = "ipproto"),
 	FIELD("sport", FIELD_INT, RTA_SPORT, .size = 2, .flags = F_BE),
 	FIELD("dport", FIELD_INT, RTA_DPORT, .size = 2, .flags = F_BE),
@@ -180,12 +162,11 @@ static const struct field flow_rows[] = {
 	       .flags = F_HEADER),
 	END,
 };
-static const struct schema schema_flow = {"flow", sizeof(struct rtmsg), flow_rows};
+static const struct schema schema_flow = {"flow", sizeof(struct rtmsg), flow_fields};
 
 /* --- next-hop objects ------------------------------------------------------------------------ */
 
-static const struct word words_group_type[] = {{"mpath", 0}, {"resilient", 1}, {NULL, 0}};
-static const struct field resilient_rows[] = {
+static const struct field resilient_fields[] = {
 	FIELD("buckets", FIELD_INT, NHA_RES_GROUP_BUCKETS, .size = 2),
 	FIELD("idle_timer", FIELD_SCALED, NHA_RES_GROUP_IDLE_TIMER, .size = 4, .mask = 100), /* s */
 	FIELD("unbalanced_timer", FIELD_SCALED, NHA_RES_GROUP_UNBALANCED_TIMER, .size = 4,
@@ -194,32 +175,31 @@ static const struct field resilient_rows[] = {
 	      .mask = 100, .flags = NOT_SENT),
 	END,
 };
-static const struct schema schema_resilient = {"resilient group", 0, resilient_rows};
-static const struct field bucket_rows[] = {
+const struct schema schema_resilient = {"resilient group", 0, resilient_fields};
+static const struct field bucket_fields[] = {
 	FIELD("index", FIELD_INT, NHA_RES_BUCKET_INDEX, .size = 2),
 	FIELD("idle_time", FIELD_SCALED, NHA_RES_BUCKET_IDLE_TIME, .size = 8, .mask = 100,
 	      .flags = NOT_SENT),
 	FIELD("nhid", FIELD_INT, NHA_RES_BUCKET_NH_ID, .size = 4),
 	END,
 };
-static const struct schema schema_bucket_nest = {"bucket", 0, bucket_rows};
+const struct schema schema_bucket_nest = {"bucket", 0, bucket_fields};
 
-static const struct field nexthop_rows[] = {
+static const struct field nexthop_fields[] = {
 	HEADER("family", FIELD_FAMILY, struct nhmsg, nh_family,
 	       .flags = F_HEADER | F_SILENT | F_DEFAULT0),
 	FIELD("id", FIELD_INT, NHA_ID, .size = 4),
-	FIELD("group", FIELD_GROUP, NHA_GROUP, .sub = &schema_member),
-	FIELD("type", FIELD_INT, NHA_GROUP_TYPE, .size = 2, .words = words_group_type,
+	FIELD("group", FIELD_GROUP, NHA_GROUP, .sub = SUB_member),
+	FIELD("type", FIELD_INT, NHA_GROUP_TYPE, .size = 2, .words = WORDS_GROUP_TYPE,
 	      .flags = F_DEFAULT0),
-	FIELD(NULL, FIELD_NEST, NHA_RES_GROUP, .sub = &schema_resilient,
-	      .flags = F_FLATTEN | F_NESTED),
-	FIELD("encap", FIELD_ENCAP, NHA_ENCAP, .offset = NHA_ENCAP_TYPE, .variants = encaps),
+	FIELD("", FIELD_NEST, NHA_RES_GROUP, .sub = SUB_resilient, .flags = F_FLATTEN | F_NESTED),
+	FIELD("encap", FIELD_ENCAP, NHA_ENCAP, .offset = NHA_ENCAP_TYPE, .variants = ENCAP_TYPES),
 	FIELD("via", FIELD_VIA, NHA_GATEWAY, .offset = 0),
 	FIELD("dev", FIELD_IFINDEX, NHA_OIF, .size = 4),
-	HEADER("scope", FIELD_INT, struct nhmsg, nh_scope, .words = words_scope,
+	HEADER("scope", FIELD_INT, struct nhmsg, nh_scope, .words = WORDS_SCOPE,
 	       .flags = F_HEADER | NOT_SENT),
 	FIELD("blackhole", FIELD_FLAG, NHA_BLACKHOLE, .flags = 0),
-	HEADER("proto", FIELD_INT, struct nhmsg, nh_protocol, .words = words_proto,
+	HEADER("proto", FIELD_INT, struct nhmsg, nh_protocol, .words = WORDS_PROTO,
 	       .flags = F_HEADER | F_DEFAULT0),
 	HEADER("dead", FIELD_BIT, struct nhmsg, nh_flags, .mask = RTNH_F_DEAD,
 	       .flags = F_HEADER | NOT_SENT),
@@ -238,24 +218,24 @@ static const struct field nexthop_rows[] = {
 	FIELD("fdb", FIELD_FLAG, NHA_FDB, .flags = 0),
 	END,
 };
-const struct schema schema_nexthop = {"nexthop", sizeof(struct nhmsg), nexthop_rows};
+const struct schema schema_nexthop = {"nexthop", sizeof(struct nhmsg), nexthop_fields};
 
-static const struct field bucket_message_rows[] = {
+static const struct field bucket_message_fields[] = {
 	HEADER("family", FIELD_FAMILY, struct nhmsg, nh_family,
 	       .flags = F_HEADER | F_SILENT | F_DEFAULT0),
 	FIELD("id", FIELD_INT, NHA_ID, .size = 4),
-	FIELD(NULL, FIELD_NEST, NHA_RES_BUCKET, .sub = &schema_bucket_nest,
+	FIELD("", FIELD_NEST, NHA_RES_BUCKET, .sub = SUB_bucket_nest,
 	      .flags = F_FLATTEN | F_NESTED),
 	END,
 };
-static const struct schema schema_bucket = {"bucket", sizeof(struct nhmsg), bucket_message_rows};
+static const struct schema schema_bucket = {"bucket", sizeof(struct nhmsg), bucket_message_fields};
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
 #define ADDR_FLAG(k, bit, fl)                                                                      \
 	FIELD(k, FIELD_BIT, IFA_FLAGS, .size = 4, .mask = (bit), .flags = (fl))
 
-static const struct field addr_rows[] = {
+static const struct field addr_fields[] = {
 	HEADER("family", FIELD_FAMILY, struct ifaddrmsg, ifa_family, .flags = F_HEADER | F_SILENT),
 	FIELD("address", FIELD_PREFIX, IFA_LOCAL,
 	      .offset = offsetof(struct ifaddrmsg, ifa_prefixlen), .flags = F_POSITIONAL),
@@ -267,7 +247,7 @@ static const struct field addr_rows[] = {
 	FIELD("metric", FIELD_INT, IFA_RT_PRIORITY, .size = 4),
 	FIELD("broadcast", FIELD_ADDRESS, IFA_BROADCAST, .show = "brd", .flags = F_MADE),
 	FIELD("anycast", FIELD_ADDRESS, IFA_ANYCAST, .show = "any"),
-	HEADER("scope", FIELD_INT, struct ifaddrmsg, ifa_scope, .words = words_scope,
+	HEADER("scope", FIELD_INT, struct ifaddrmsg, ifa_scope, .words = WORDS_SCOPE,
 	       .flags = F_HEADER),
 	ADDR_FLAG("secondary", IFA_F_SECONDARY, NOT_SENT),
 	ADDR_FLAG("nodad", IFA_F_NODAD, 0),
@@ -290,22 +270,11 @@ static const struct field addr_rows[] = {
 	       .flags = F_VOLATILE),
 	END,
 };
-const struct schema schema_addr = {"address", sizeof(struct ifaddrmsg), addr_rows};
+const struct schema schema_addr = {"address", sizeof(struct ifaddrmsg), addr_fields};
 
 /* --- rules and neighbours -------------------------------------------------------------------- */
 
-static const struct word words_action[] = {
-	{"lookup", FR_ACT_TO_TBL},
-	{"unicast", FR_ACT_TO_TBL},
-	{"goto", FR_ACT_GOTO},
-	{"nop", FR_ACT_NOP},
-	{"blackhole", FR_ACT_BLACKHOLE},
-	{"unreachable", FR_ACT_UNREACHABLE},
-	{"prohibit", FR_ACT_PROHIBIT},
-	{"masquerade", RTN_NAT},
-	{NULL, 0},
-};
-static const struct field rule_rows[] = {
+static const struct field rule_fields[] = {
 	HEADER("family", FIELD_FAMILY, struct fib_rule_hdr, family, .flags = F_HEADER | F_SILENT),
 	FIELD("priority", FIELD_INT, FRA_PRIORITY, .size = 4, .flags = F_ABSENT0),
 	HEADER("invert", FIELD_BIT, struct fib_rule_hdr, flags, .mask = FIB_RULE_INVERT,
@@ -314,7 +283,7 @@ static const struct field rule_rows[] = {
 	      .flags = 0),
 	FIELD("to", FIELD_PREFIX, FRA_DST, .offset = offsetof(struct fib_rule_hdr, dst_len),
 	      .flags = F_DEFAULT0),
-	HEADER("tos", FIELD_HEX, struct fib_rule_hdr, tos, .words = words_dsfield, .mask = 4,
+	HEADER("tos", FIELD_HEX, struct fib_rule_hdr, tos, .words = WORDS_DSFIELD, .mask = 4,
 	       .flags = F_HEADER | F_DEFAULT0),
 	FIELD("fwmark", FIELD_HEX, FRA_FWMARK, .size = 4, .flags = F_DEFAULT0),
 	FIELD("fwmask", FIELD_HEX, FRA_FWMASK, .size = 4),
@@ -322,52 +291,31 @@ static const struct field rule_rows[] = {
 	FIELD("oif", FIELD_STRING, FRA_OIFNAME, .size = IFNAMSIZ),
 	FIELD("l3mdev", FIELD_BIT, FRA_L3MDEV, .size = 1, .mask = 1),
 	FIELD("uidrange", FIELD_RANGE, FRA_UID_RANGE, .size = 4),
-	FIELD("ipproto", FIELD_INT, FRA_IP_PROTO, .size = 1, .words = words_ipproto),
+	FIELD("ipproto", FIELD_INT, FRA_IP_PROTO, .size = 1, .words = WORDS_IPPROTO),
 	FIELD("sport", FIELD_RANGE, FRA_SPORT_RANGE, .size = 2),
 	FIELD("dport", FIELD_RANGE, FRA_DPORT_RANGE, .size = 2),
 	FIELD("tun_id", FIELD_INT, FRA_TUN_ID, .size = 8, .flags = F_BE),
-	HEADER("action", FIELD_INT, struct fib_rule_hdr, action, .words = words_action,
+	HEADER("action", FIELD_INT, struct fib_rule_hdr, action, .words = WORDS_ACTION,
 	       .flags = F_HEADER | F_DEFAULT0),
 	FIELD("table", FIELD_TABLE, FRA_TABLE, .offset = offsetof(struct fib_rule_hdr, table),
-	      .words = words_table, .show = "lookup"),
+	      .words = WORDS_TABLE, .show = "lookup"),
 	FIELD("goto", FIELD_INT, FRA_GOTO, .size = 4),
 	FIELD("suppress_prefixlength", FIELD_SIGNED, FRA_SUPPRESS_PREFIXLEN, .size = 4,
 	      .flags = F_NEGATIVE),
 	FIELD("suppress_ifgroup", FIELD_SIGNED, FRA_SUPPRESS_IFGROUP, .size = 4,
-	      .words = words_group, .flags = F_NEGATIVE),
-	FIELD("realm", FIELD_REALM, FRA_FLOW, .size = 4, .words = words_realm, .flags = F_DEFAULT0,
+	      .words = WORDS_GROUP, .flags = F_NEGATIVE),
+	FIELD("realm", FIELD_REALM, FRA_FLOW, .size = 4, .words = WORDS_REALM, .flags = F_DEFAULT0,
 	      .show = "realms"),
-	FIELD("proto", FIELD_INT, FRA_PROTOCOL, .size = 1, .words = words_proto,
+	FIELD("proto", FIELD_INT, FRA_PROTOCOL, .size = 1, .words = WORDS_PROTO,
 	      .flags = F_DEFAULT0),
 	END,
 };
-const struct schema schema_rule = {"rule", sizeof(struct fib_rule_hdr), rule_rows};
+const struct schema schema_rule = {"rule", sizeof(struct fib_rule_hdr), rule_fields};
 
-static const struct word words_nud[] = {
-	{"INCOMPLETE", NUD_INCOMPLETE},
-	{"REACHABLE", NUD_REACHABLE},
-	{"STALE", NUD_STALE},
-	{"DELAY", NUD_DELAY},
-	{"PROBE", NUD_PROBE},
-	{"FAILED", NUD_FAILED},
-	{"NOARP", NUD_NOARP},
-	{"PERMANENT", NUD_PERMANENT},
-	{"NONE", NUD_NONE},
-	{"incomplete", NUD_INCOMPLETE},
-	{"reachable", NUD_REACHABLE},
-	{"stale", NUD_STALE},
-	{"delay", NUD_DELAY},
-	{"probe", NUD_PROBE},
-	{"failed", NUD_FAILED},
-	{"noarp", NUD_NOARP},
-	{"permanent", NUD_PERMANENT},
-	{"none", NUD_NONE},
-	{NULL, 0},
-};
 #define NEIGH_FLAG(k, bit, fl)                                                                     \
 	HEADER(k, FIELD_BIT, struct ndmsg, ndm_flags, .mask = (bit), .flags = F_HEADER | (fl))
 
-static const struct field neigh_rows[] = {
+static const struct field neigh_fields[] = {
 	HEADER("family", FIELD_FAMILY, struct ndmsg, ndm_family, .flags = F_HEADER | F_SILENT),
 	FIELD("dst", FIELD_ADDRESS, NDA_DST, .flags = F_POSITIONAL),
 	HEADER("dev", FIELD_IFINDEX, struct ndmsg, ndm_ifindex, .flags = F_HEADER | F_DEFAULT0),
@@ -377,14 +325,14 @@ static const struct field neigh_rows[] = {
 	NEIGH_FLAG("extern_learn", NTF_EXT_LEARNED, 0),
 	NEIGH_FLAG("use", NTF_USE, 0),
 	FIELD("managed", FIELD_BIT, NDA_FLAGS_EXT, .size = 4, .mask = NTF_EXT_MANAGED),
-	HEADER("state", FIELD_INT, struct ndmsg, ndm_state, .words = words_nud,
+	HEADER("state", FIELD_INT, struct ndmsg, ndm_state, .words = WORDS_NUD,
 	       .flags = F_HEADER | F_POSITIONAL | F_DEFAULT0, .show = "nud"),
 	FIELD("probes", FIELD_INT, NDA_PROBES, .size = 4, .flags = NOT_SENT | F_SILENT),
-	FIELD("proto", FIELD_INT, NDA_PROTOCOL, .size = 1, .words = words_proto,
+	FIELD("proto", FIELD_INT, NDA_PROTOCOL, .size = 1, .words = WORDS_PROTO,
 	      .flags = F_DEFAULT0),
 	END,
 };
-const struct schema schema_neigh = {"neighbour", sizeof(struct ndmsg), neigh_rows};
+const struct schema schema_neigh = {"neighbour", sizeof(struct ndmsg), neigh_fields};
 
 /* clang-format on */
 

@@ -134,9 +134,9 @@ static bool is_keyword(const struct field *f, const char *word)
 {
 	for (; f->type != FIELD_NONE; f++) {
 		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN) &&
-		    is_keyword(f->sub->fields, word))
+		    is_keyword(sub_schema(f)->fields, word))
 			return true;
-		if (f->key && same_text(f->show ? f->show : f->key, word))
+		if (*f->key && same_text(*f->show ? f->show : f->key, word))
 			return true;
 	}
 	return false;

@@ -18,9 +18,9 @@ static const char not_understood[] = "'%s' is not understood";
 
 static bool same_word(const struct field *f, const char *word, const char *field)
 {
-	if (!f->key)
+	if (!*f->key)
 		return false;
-	return field ? same_text(f->key, field) : same_text(f->show ? f->show : f->key, word);
+	return field ? same_text(f->key, field) : same_text(*f->show ? f->show : f->key, word);
 }
 
 /* The fields that the `type` (or `port`) found so far selects, or NULL. */
@@ -28,7 +28,7 @@ static const struct schema *variant_so_far(struct scan *s, const struct field *f
 					   const struct value *part)
 {
 	struct value type = part_get(s->parts.bytes, part, f->key);
-	const struct variant *v = is_text(&type) ? variant_by_name(f->variants, type.text) : NULL;
+	const struct variant *v = is_text(&type) ? variant_by_name(f, type.text) : NULL;
 	return v ? v->schema : NULL;
 }
 
@@ -41,7 +41,7 @@ static const struct field *field_of_type(struct scan *s, const struct field *fie
 		const struct schema *kind =
 			f->type == FIELD_UNION ? variant_so_far(s, f, part) : NULL;
 		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
-			inner = field_of_type(s, f->sub->fields, word, part);
+			inner = field_of_type(s, sub_schema(f)->fields, word, part);
 		for (const struct field *g = kind ? kind->fields : NULL;
 		     g && g->type != FIELD_NONE && !inner; g++)
 			if (same_word(g, word, keyword_alias(kind, word)))
@@ -59,7 +59,7 @@ static const struct field *field_named(const struct field *fields, const char *w
 	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
 		const struct field *inner = NULL;
 		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
-			inner = field_named(f->sub->fields, word, field);
+			inner = field_named(sub_schema(f)->fields, word, field);
 		else if (same_word(f, word, field) && f->type != FIELD_FAMILY)
 			inner = f;
 		if (inner)
@@ -160,9 +160,9 @@ static struct value list_of(struct scan *s, const struct value *part, const char
 static bool parse_member(struct scan *s, const struct field *f, const struct value *part)
 {
 	struct value list = list_of(s, part, f->key), member = part_new(&s->parts);
-	if (f->type == FIELD_STRUCTS && !parse_field(s, f->sub->fields, false, &member))
+	if (f->type == FIELD_STRUCTS && !parse_field(s, sub_schema(f)->fields, false, &member))
 		return false;
-	if (!parse_fields(s, f->sub, false, &member))
+	if (!parse_fields(s, sub_schema(f), false, &member))
 		return false;
 	part_add(&s->parts, &list, &member);
 	return true;
@@ -222,12 +222,12 @@ static bool given(struct scan *s, const struct field *f, const struct value *par
 static const struct variant *encap_by_word(struct scan *s, const struct field *f,
 					   struct value *type)
 {
-	const struct variant *v = variant_by_name(f->variants, s->token);
+	const struct variant *v = variant_by_name(f, s->token);
 	*type = number_or_text(s, 10);
 	if (v || is_text(type))
 		return v;
 	if (type->integer >= 0 && type->integer <= UINT16_MAX)
-		v = variant_by_number(f->variants, (uint16_t)type->integer);
+		v = variant_by_number(f, (uint16_t)type->integer);
 	if (!v)
 		return &encap_other;
 	*type = part_text(&s->parts, v->name, strlen(v->name));
@@ -256,7 +256,7 @@ static bool parse_peer(struct scan *s, const struct field *f, struct value *peer
 {
 	const struct value none = {.type = VALUE_NONE};
 	*peer = part_new(&s->parts);
-	if (!parse_fields(s, f->sub, f->sub == &schema_link, peer))
+	if (!parse_fields(s, sub_schema(f), sub_schema(f) == &schema_link, peer))
 		return false;
 	struct value dev = part_get(s->parts.bytes, peer, "dev");
 	if (is_text(&dev)) {
@@ -281,7 +281,7 @@ static bool parse_field(struct scan *s, const struct field *f, bool positional,
 {
 	struct value v;
 	bool metric = s->object->schema == &schema_route && !(f->flags & F_HEADER) &&
-		      word_by_name(words_locks, f->key);
+		      word_by_name(WORDS_LOCKS, f->key);
 	bool inverse = same_text(s->token, "arp") || same_text(s->token, "trailers");
 	if (f->type == FIELD_HOPS || f->type == FIELD_STRUCTS)
 		return parse_member(s, f, part);
@@ -293,7 +293,7 @@ static bool parse_field(struct scan *s, const struct field *f, bool positional,
 	if (s->object->schema == &schema_link && !positional && f->type == FIELD_STRING &&
 	    strcmp(f->key, "name") == 0)
 		rename_link(s, part);
-	if (f->key && given(s, f, part))
+	if (*f->key && given(s, f, part))
 		return fault(s, "'%s' is given twice");
 	if (f->type == FIELD_TABLE && take(s, "[l3mdev-table]")) {
 		set(s, part, "l3mdev", boolean_value(true));
@@ -303,7 +303,7 @@ static bool parse_field(struct scan *s, const struct field *f, bool positional,
 		return false;
 	if (inverse && f->type == FIELD_BIT) /* arp on: not noarp */
 		v = boolean_value(!v.integer);
-	if (f->key && !(f->flags & F_READONLY))
+	if (*f->key && !(f->flags & F_READONLY))
 		set_value(s, f, part, v);
 	return true;
 }
@@ -323,7 +323,7 @@ static const struct field *positional_field(struct scan *s, const struct schema 
 		bool name = schema == &schema_link && f->type == FIELD_STRING &&
 			    strcmp(f->key, "name") == 0;
 		const struct schema *inner = f->type == FIELD_UNION ? variant_so_far(s, f, part)
-					     : f->flags & F_FLATTEN ? f->sub
+					     : f->flags & F_FLATTEN ? sub_schema(f)
 								    : NULL;
 		const struct field *found = inner ? positional_field(s, inner, part) : NULL;
 		if (found)
@@ -351,8 +351,8 @@ static const struct field *printed_priority(struct scan *s, const struct schema 
 static bool has_types(const struct field *fields)
 {
 	for (const struct field *f = fields; f->type != FIELD_NONE; f++)
-		if (f->type == FIELD_UNION ||
-		    (f->type == FIELD_NEST && (f->flags & F_FLATTEN) && has_types(f->sub->fields)))
+		if (f->type == FIELD_UNION || (f->type == FIELD_NEST && (f->flags & F_FLATTEN) &&
+					       has_types(sub_schema(f)->fields)))
 			return true;
 	return false;
 }

@@ -32,7 +32,7 @@ struct value number_or_text(struct scan *s, int base)
 }
 
 /* A name of /etc/iproute2, or the token as it is. */
-static struct value site_value(struct scan *s, const struct word *words)
+static struct value site_value(struct scan *s, enum word_list words)
 {
 	struct value v;
 	lua_pushlstring(s->L, s->token, s->length);
@@ -131,7 +131,7 @@ static bool parse_scaled(struct scan *s, const struct field *f, struct value *v)
 {
 	char *unit;
 	double n = strtod(s->token, &unit);
-	bool ms = f->unit && strcmp(f->unit, "ms") == 0;
+	bool ms = *f->unit && strcmp(f->unit, "ms") == 0;
 	if (unit == s->token)
 		return fault(s, "'%s' is not a number");
 	if (strcmp(unit, "s") == 0 || strcmp(unit, "sec") == 0 || strcmp(unit, "secs") == 0)
@@ -268,7 +268,7 @@ static bool parse_range(struct scan *s, const struct field *f, struct value *v)
 {
 	char text[2 * TOKEN_MAX + 2];
 	*v = token_value(s);
-	if (!f->unit)
+	if (!*f->unit)
 		return true;
 	snprintf(text, sizeof(text), "%s", s->token);
 	if (!need(s, f->key))
@@ -300,7 +300,7 @@ bool parse_value(struct scan *s, const struct field *f, bool positional, struct 
 		*v = token_value(s);
 		return true;
 	case FIELD_INT:
-		if (f->unit)
+		if (*f->unit)
 			return parse_scaled(s, f, v);
 		*v = number_or_name(s, f);
 		return true;

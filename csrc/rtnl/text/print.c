@@ -24,7 +24,7 @@ static bool says_nothing(const struct span *s, const struct field *f)
 	if (s->schema == &schema_rule && f->words && f->flags & F_HEADER &&
 	    f->offset == offsetof(struct fib_rule_hdr, action))
 		return s->data[f->offset] == FR_ACT_TO_TBL;
-	return s->schema == &schema_addr && f->words == words_scope &&
+	return s->schema == &schema_addr && f->words == WORDS_SCOPE &&
 	       s->data[f->offset] == RT_SCOPE_UNIVERSE;
 }
 
@@ -41,7 +41,7 @@ static bool left_out(const struct print *p, const struct span *s, const struct f
 		return true;
 	if (f->flags & F_ABSENT0 && p->request && !find_attr(s, f->attr))
 		return true;
-	if (f->words == words_scope && s->schema == &schema_nexthop)
+	if (f->words == WORDS_SCOPE && s->schema == &schema_nexthop)
 		return s->data[f->offset] == RT_SCOPE_UNIVERSE && !p->details;
 	if (s->schema != &schema_route || p->details)
 		return false;
@@ -94,7 +94,7 @@ static void print_address(struct print *p, const struct span *s, const struct fi
 	if (n == 0)
 		return;
 	if (!(f->flags & F_POSITIONAL))
-		print_word(p, f->unit && is_multicast(text) ? f->unit : shown_as(f));
+		print_word(p, *f->unit && is_multicast(text) ? f->unit : shown_as(f));
 	if (f->type == FIELD_VIA && !find_attr(s, f->attr))
 		print_word(p, "inet6");
 	print_chars(p, text, n);
@@ -139,7 +139,7 @@ static void print_segments(struct print *p, const struct span *s, const struct f
 	room = inlines(s);
 	if (f->words) {
 		print_word(p, "mode");
-		print_value(p, NULL);
+		print_value(p, "");
 		if (!push_field(L, s, f + 1, p->names))
 			return;
 	}
@@ -203,7 +203,7 @@ static void print_nested(struct print *p, const struct span *s, const struct fie
 		inner.schema = v->schema;
 	}
 	if (f->type == FIELD_PEER) {
-		if (inner.length < f->sub->header_size)
+		if (inner.length < sub_schema(f)->header_size)
 			return;
 		print_word(p, shown_as(f));
 	}
@@ -287,7 +287,7 @@ static print_fn *const printers[] = {
 /* A field whose key the field before already showed (one field in two shapes) is passed over. */
 static bool shown_before(struct print *p, const struct span *s, const struct field *f)
 {
-	if (f == s->schema->fields || !f->key || !f[-1].key || !same_text(f->key, f[-1].key) ||
+	if (f == s->schema->fields || !*f->key || !*f[-1].key || !same_text(f->key, f[-1].key) ||
 	    f->type == FIELD_UNION)
 		return false;
 	if (!push_field(p->L, s, f - 1, p->names))

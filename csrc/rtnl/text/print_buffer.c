@@ -73,14 +73,14 @@ void print_value(struct print *p, const char *unit)
 								  : luaL_tolstring(L, -1, &length);
 		print_chars(p, text, length);
 	}
-	if (unit)
+	if (*unit)
 		print_raw(p, unit, strlen(unit));
 	lua_settop(L, top - 1);
 }
 
 const char *shown_as(const struct field *f)
 {
-	return f->show ? f->show : f->key;
+	return *f->show ? f->show : f->key;
 }
 
 void print_push(struct print *p)

@@ -31,8 +31,7 @@ static bool push(struct print *p, const struct span *s, const char *key)
 }
 
 /* The same of a number that a site may have named. */
-static bool push_named(struct print *p, const struct span *s, const char *key,
-		       const struct word *words)
+static bool push_named(struct print *p, const struct span *s, const char *key, enum word_list words)
 {
 	if (!push(p, s, key))
 		return false;
@@ -48,14 +47,14 @@ static void say(struct print *p, const struct span *s, const char *text, const c
 		return;
 	if (text)
 		print_word(p, text);
-	print_value(p, NULL);
+	print_value(p, "");
 }
 
 /* As the field says it. */
 static void show_row(struct print *p, const struct span *s, const char *key)
 {
 	const struct field *f = s->schema->fields;
-	while (f->type != FIELD_NONE && !(f->key && same_text(f->key, key)))
+	while (f->type != FIELD_NONE && !(*f->key && same_text(f->key, key)))
 		f++;
 	if (f->type != FIELD_NONE)
 		print_field(p, s, f);
@@ -185,7 +184,7 @@ static void show_altnames(struct print *p, const struct span *s)
 		return;
 	for (lua_Integer i = 1; lua_rawgeti(L, -1, i) == LUA_TSTRING; i++) {
 		line(p, "    altname");
-		print_value(p, NULL);
+		print_value(p, "");
 	}
 	lua_pop(L, 2);
 }
@@ -198,7 +197,7 @@ static void show_kind(struct print *p, const struct span *info, const char *key,
 	line(p, "   ");
 	lua_pushstring(p->L, suffix);
 	lua_concat(p->L, 2);
-	print_value(p, NULL);
+	print_value(p, "");
 	for (const struct field *f = info->schema->fields; f->type != FIELD_NONE; f++)
 		if (f->type == FIELD_UNION && same_text(f->key, key))
 			print_field(p, info, f);
@@ -249,7 +248,7 @@ static void show_link(struct print *p, const struct span *s)
 		show_details(p, s);
 	if ((!p->brief || p->details) && push(p, s, "alias")) {
 		line(p, "    alias");
-		print_value(p, NULL);
+		print_value(p, "");
 	}
 	show_altnames(p, s);
 }
@@ -261,7 +260,7 @@ static void show_lifetime(struct print *p, const struct span *s, const char *key
 	if (!push(p, s, key))
 		return;
 	print_word(p, key);
-	print_value(p, lua_isinteger(p->L, -1) ? "sec" : NULL);
+	print_value(p, lua_isinteger(p->L, -1) ? "sec" : "");
 }
 
 /* A flag; an address that is not permanent is called dynamic. */
@@ -275,7 +274,7 @@ static void show_addr_flag(struct print *p, const struct span *s, const struct f
 			print_word(p, "dynamic");
 	} else if (set) {
 		bool temporary = f->mask == IFA_F_SECONDARY && s->family == AF_INET6;
-		print_word(p, temporary ? "temporary" : f->show ? f->show : f->key);
+		print_word(p, temporary ? "temporary" : *f->show ? f->show : f->key);
 	}
 }
 
@@ -314,7 +313,7 @@ static void show_prefix(struct print *p, const struct span *s)
 		lua_pushlstring(L, text, (size_t)(slash - text));
 		lua_replace(L, -2);
 	}
-	print_value(p, NULL);
+	print_value(p, "");
 	say(p, s, "peer", "peer");
 }
 
@@ -359,9 +358,9 @@ static void show_mark(struct print *p, const struct span *s)
 static void show_action(struct print *p, const struct span *s)
 {
 	const struct fib_rule_hdr *r = (const struct fib_rule_hdr *)(const void *)s->data;
-	if (push_named(p, s, "table", words_table)) {
+	if (push_named(p, s, "table", WORDS_TABLE)) {
 		print_word(p, "lookup");
-		print_value(p, NULL);
+		print_value(p, "");
 		show_row(p, s, "suppress_prefixlength");
 		show_row(p, s, "suppress_ifgroup");
 	}

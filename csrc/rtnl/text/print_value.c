@@ -27,7 +27,7 @@ void print_hex(struct print *p, const struct span *s, const struct field *f)
 	if (!push_field(p->L, s, f, p->names))
 		return;
 	print_word(p, shown_as(f));
-	if (f->words == words_dsfield)
+	if (f->words == WORDS_DSFIELD)
 		rt_name_swap(p->L, f->words);
 	if (lua_isinteger(p->L, -1)) {
 		unsigned long long n = (unsigned long long)lua_tointeger(p->L, -1);
@@ -36,13 +36,13 @@ void print_hex(struct print *p, const struct span *s, const struct field *f)
 		lua_pushstring(p->L, text);
 		lua_replace(p->L, -2);
 	}
-	print_value(p, NULL);
+	print_value(p, "");
 }
 
 void print_plain(struct print *p, const struct span *s, const struct field *f)
 {
 	if (!push_field(p->L, s, f, p->names)) {
-		if (p->details && s->schema == &schema_nexthop && f->words == words_proto)
+		if (p->details && s->schema == &schema_nexthop && f->words == WORDS_PROTO)
 			print_word(p, "proto unspec");
 		return;
 	}
@@ -59,7 +59,7 @@ void print_plain(struct print *p, const struct span *s, const struct field *f)
 void print_time(struct print *p, const struct span *s, const struct field *f)
 {
 	char text[32];
-	if (!f->unit || strcmp(f->unit, "ms") != 0) {
+	if (!*f->unit || strcmp(f->unit, "ms") != 0) {
 		print_plain(p, s, f);
 		return;
 	}
@@ -93,7 +93,7 @@ void print_realm(struct print *p, const struct span *s, const struct field *f)
 	lua_pushinteger(L, value & UINT16_MAX);
 	rt_name_swap(L, f->words);
 	lua_concat(L, from ? 3 : 1);
-	print_value(p, NULL);
+	print_value(p, "");
 }
 
 /* "learning", "nolearning"; in details, where all is told, not what goes without saying */
@@ -137,7 +137,7 @@ void print_timer(struct print *p, const struct span *s, const struct field *f)
 /* 5-9, or "100 200" */
 void print_range(struct print *p, const struct span *s, const struct field *f)
 {
-	if (!f->unit) {
+	if (!*f->unit) {
 		print_plain(p, s, f);
 		return;
 	}
@@ -145,7 +145,7 @@ void print_range(struct print *p, const struct span *s, const struct field *f)
 		return;
 	print_word(p, shown_as(f));
 	luaL_gsub(p->L, lua_tostring(p->L, -1), "-", f->unit);
-	print_value(p, NULL);
+	print_value(p, "");
 	lua_pop(p->L, 1);
 }
 

@@ -162,7 +162,7 @@ static const struct field *rows_of_kind(lua_State *L, const struct field *f, int
 	static const struct field none = {.type = FIELD_NONE};
 	const struct variant *v = NULL;
 	if (lua_getfield(L, table, f->key) == LUA_TSTRING)
-		v = variant_by_name(f->variants, lua_tostring(L, -1));
+		v = variant_by_name(f, lua_tostring(L, -1));
 	lua_pop(L, 1);
 	return v ? v->schema->fields : &none;
 }
@@ -172,12 +172,12 @@ static void list_rows(lua_State *L, const struct field *fields, int table, int k
 {
 	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
 		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
-			list_rows(L, f->sub->fields, table, keys, n);
+			list_rows(L, sub_schema(f)->fields, table, keys, n);
 		if (f->type == FIELD_UNION) {
 			list_rows(L, rows_of_kind(L, f, table), table, keys, n);
 			continue;
 		}
-		if (!f->key || (f > fields && f[-1].key && strcmp(f[-1].key, f->key) == 0))
+		if (!*f->key || (f > fields && *f[-1].key && strcmp(f[-1].key, f->key) == 0))
 			continue;
 		if (lua_getfield(L, table, f->key) != LUA_TNIL) {
 			lua_pushstring(L, f->key);
@@ -231,11 +231,11 @@ static void drop_readonly(lua_State *L, const struct field *fields, int table)
 		if (f->type == FIELD_UNION)
 			drop_readonly(L, rows_of_kind(L, f, table), table);
 		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
-			drop_readonly(L, f->sub->fields, table);
+			drop_readonly(L, sub_schema(f)->fields, table);
 		bool twin =
-			f->key && ((f > fields && f[-1].key && strcmp(f[-1].key, f->key) == 0) ||
-				   (f[1].key && strcmp(f[1].key, f->key) == 0));
-		if (!f->key || !(f->flags & (F_READONLY | F_APART)) || f->type == FIELD_SEGMENTS ||
+			*f->key && ((f > fields && *f[-1].key && strcmp(f[-1].key, f->key) == 0) ||
+				    (*f[1].key && strcmp(f[1].key, f->key) == 0));
+		if (!*f->key || !(f->flags & (F_READONLY | F_APART)) || f->type == FIELD_SEGMENTS ||
 		    twin)
 			continue;
 		lua_pushnil(L);

@@ -167,23 +167,23 @@ function M.find(current, wanted, exactly)
   return lists
 end
 
----What the k-th change does, and whether it is alone in its key, without writing it out.
+---What the k-th change does, without writing it out.
 ---@return string verb
----@return boolean alone
 function M.verb(lists, k)
   local change <const> = lists.found[k]
-  if type(change) ~= "number" then return change.verb, change.before == nil end
-  if change & NUMBER == 0 then return "add", true end
-  return change >> 31 & NUMBER == 0 and "del" or "replace", true
+  if type(change) ~= "number" then return change.verb end
+  if change & NUMBER == 0 then return "add" end
+  return change >> 31 & NUMBER == 0 and "del" or "replace"
 end
 
 ---The route that the k-th change makes and the one that it takes away, as they are listed.
 ---@return table? new, table? old
+---@return boolean alone whether it is the only change of its key
 function M.routes(lists, k)
   local change <const> = lists.found[k]
-  if type(change) ~= "number" then return change.route, change.old end
+  if type(change) ~= "number" then return change.route, change.old, change.before == nil end
   local i <const>, j <const> = change & NUMBER, change >> 31 & NUMBER
-  return j > 0 and lists.wanted[j] or nil, i > 0 and lists.current[i] or nil
+  return j > 0 and lists.wanted[j] or nil, i > 0 and lists.current[i] or nil, true
 end
 
 ---The last of the changes from the k-th on, `most` at most, that do nothing but add wanted routes
@@ -228,10 +228,7 @@ end
 function M.as_listed(lists, k)
   local change <const>, wanted <const> = lists.found[k], lists.wanted
   local j <const> = type(change) == "number" and change >> 31 & NUMBER or 0
-  -- In which order the hops of an IPv6 route had better be replaced is found out by writing it out.
-  if j == 0 or change & NUMBER ~= 0 and lists.current[change & NUMBER].family ~= 4 then
-    return nil
-  end
+  if j == 0 then return nil end
   if type(wanted) == "userdata" then return wanted, j end
   local route <const> = wanted[j]
   if route_of.is(route) or route.nexthops and (route.onlink or #route.nexthops < 2) then
@@ -251,6 +248,33 @@ function M.change(lists, k)
   if type(change) ~= "number" then return change end
   local written <const> = assert(compare(lists, change & NUMBER, change >> 31 & NUMBER, true))
   return assert(written[1], "two comparisons of one route disagree")
+end
+
+-- Whether the gateway of a hop may be one of others, however it is written.
+local function may_stay(route, gateways)
+  local hops <const> = route.nexthops or { route }
+  for i = 1, #hops do
+    local via <const> = nexthop.gateway(hops[i].via)
+    if not via or gateways[via] then return true end
+  end
+  return false
+end
+
+---Writes out a replace of an IPv6 route where a hop of the old one may stay: which requests it
+---takes, and in which order its hops had better come, is found out by that. Another is sent as it
+---is listed.
+---@param lists table
+---@param k integer
+function M.settle_replace(lists, k)
+  if type(lists.found[k]) ~= "number" then return end
+  local new <const>, old <const> = M.routes(lists, k)
+  local gateways <const> = {}
+  for _, hop in ipairs(old.nexthops or { old }) do
+    if hop.via then gateways[hop.via] = true end
+  end
+  if old.nhid or next(gateways) == nil or may_stay(new, gateways) then
+    lists.found[k] = M.change(lists, k)
+  end
 end
 
 return M

@@ -92,19 +92,12 @@ function M.request_with_hops(entry, hops)
   return request
 end
 
--- A request that says everything, what goes without saying too.
-local function in_full(entry)
-  local request <const> = route_of.plain(entry)
-  for _, key in ipairs { "table", "metric", "type", "scope" } do request[key] = entry[key] end
-  request.separate = nil
-  return request
-end
+local IN_FULL <const> = { "dst", "family", "tos", "table", "metric", "type", "scope" }
 
-local function in_full_with_hops(entry)
-  local request <const>, list <const> = in_full(entry), {}
-  for i, hop in ipairs(entry.nexthops) do list[i] = nexthop.plain(hop) end
-  request.nexthops = list
-  request.via, request.dev, request.encap, request.onlink, request.realm = nil, nil, nil, nil, nil
+-- A request that says everything, what goes without saying too, but for the hops.
+local function in_full(entry)
+  local request <const> = route_of.attributes(entry)
+  for i = 1, #IN_FULL do request[IN_FULL[i]] = entry[IN_FULL[i]] end
   return request
 end
 
@@ -118,31 +111,42 @@ local function named(entry)
   }
 end
 
+-- Whether a view of the kernel's, sent back, deletes what it shows and nothing else. One that
+-- leaves its table or type out was made by a script, and says less than it seems to.
+local function deletes_itself(view)
+  return view.nhid == nil and (view.family == 4 or view.dev ~= nil)
+    and view.table ~= nil and view.type ~= nil
+end
+
 ---The request that deletes an entry where nothing that stands before it is taken for it.
 ---
 --- By gateway the kernel would take a whole IPv4 multipath route (if it is its first hop) or
 --- nothing, and without a metric any metric; by the list of next hops in stored order it takes this
 --- entry.
----@param entry ecmp.RouteValue
+---@param entry ecmp.RouteValue|ecmp.View|table
 ---@param by_hops? boolean name all hops of an IPv6 route, which go one by one then: something may
 ---stand before it
----@return table request
+---@return table|ecmp.View request
 function M.deletion(entry, by_hops)
+  if type(entry) == "userdata" and deletes_itself(entry) then return entry end
+  entry = assert(route_of.held(entry))
   local hops <const> = entry.nexthops
   if entry.family == 4 then
+    if not entry.nhid and not (hops[1] and entry.type == "unicast") then return named(entry) end
+    local request <const> = in_full(entry)
     if entry.nhid then
-      local request <const> = route_of.by_object(in_full(entry))
       request.type = nil -- is the object's
-      return request
+    else
+      request.nexthops, request.realm = hops, nil -- a hop of a list has its own
     end
-    return hops[1] and entry.type == "unicast" and in_full_with_hops(entry) or named(entry)
+    return request
   end
   local request <const> = named(entry)
   if entry.nhid then return request end
   if #hops == 1 then
     request.via, request.dev = hops[1].via, hops[1].dev
   elseif by_hops and hops[1] then
-    request.nexthops = in_full_with_hops(entry).nexthops
+    request.nexthops = hops
     request.proto = nil -- each hop may have one of its own
   end
   return request

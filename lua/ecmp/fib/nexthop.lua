@@ -42,6 +42,9 @@ local function canonical_address(address)
   return canonical
 end
 
+---A gateway in its canonical form, without the word `inet6`.
+---@param text any
+---@return string? gateway nil where it is no address
 local function gateway(text)
   local known <const> = gateways[text]
   if known then return known end
@@ -53,6 +56,8 @@ local function gateway(text)
   gateways[text], gateway_count = canonical, gateway_count + 1
   return canonical
 end
+
+M.gateway = gateway
 
 ---What a message calls field of the hop at `i`; a route's own hop has no number.
 local function hop_field(i, field)
@@ -260,21 +265,30 @@ end
 -- Up to here comparing each hop with those before it is cheaper than naming them.
 local FEW <const> = 8
 
----A function that finds the hop kept before that leads the same way.
+---A function that finds the hop of a list that leads the way of another.
+---@param hops table[] canonical
+---@return fun(hop: table): table?
 local function finder(hops)
   if #hops <= FEW then
-    return function(hop, kept)
-      for i = 1, #kept do
-        if same_way(kept[i], hop) then return kept[i] end
+    return function(hop)
+      for i = 1, #hops do
+        if same_way(hops[i], hop) then return hops[i] end
       end
     end
   end
-  local seen <const> = {}
-  return function(hop)
-    local name <const> = M.name(hop)
-    local first <const> = seen[name]
-    seen[name] = first or hop
-    return first
+  local named <const> = {}
+  for i = #hops, 1, -1 do named[M.name(hops[i])] = hops[i] end
+  return function(hop) return named[M.name(hop)] end
+end
+
+---The place of the first hop of a list that leads the way of one of another list.
+---@param hops table[] canonical
+---@param others table[] canonical
+---@return integer?
+function M.first_among(hops, others)
+  local find <const> = finder(others)
+  for i, hop in ipairs(hops) do
+    if find(hop) then return i end
   end
 end
 
@@ -289,13 +303,13 @@ local function unique(hops)
   if #hops < 2 then return hops end
   local find <const>, kept <const> = finder(hops), {}
   for i, hop in ipairs(hops) do
-    local first <const> = find(hop, kept)
-    local field <const> = first and clash(first, hop)
+    local first <const> = find(hop) -- itself where it is the first of its way
+    local field <const> = clash(first, hop)
     if field then
       return refuse("nexthops[%d].%s: %s is listed twice, with %s and %s", i, field,
         M.text(hop), value_text(field, first[field]), value_text(field, hop[field]))
     end
-    if not first then kept[#kept + 1] = hop end
+    if rawequal(first, hop) then kept[#kept + 1] = hop end
   end
   return kept
 end

@@ -180,26 +180,30 @@ end
 
 -- The order ---------------------------------------------------------------------------------------
 
-local function sort_one(lists, k, met, put)
-  local verb <const>, alone <const> = diff.verb(lists, k)
-  if not alone then
-    local rank <const>, last <const> = rank_of_several(lists.found, k, met)
-    for n = k, last do put(rank, n, M.WHOLE) end
-    return last
+-- Puts a change that is alone in its key, or the two halves of it, where they belong.
+local function sort_alone(lists, k, new, old, met, buckets)
+  local function put(rank, half)
+    local bucket <const> = buckets[rank]
+    bucket[#bucket + 1] = k << 2 | half
   end
-  local new <const>, old <const> = diff.routes(lists, k)
-  if verb == "del" then
-    put(rank_to_go(old, met), k, M.WHOLE)
-  elseif verb ~= "replace" then
-    put(rank_to_build(new, met), k, M.WHOLE)
+  if not old then
+    put(rank_to_build(new, met), M.WHOLE)
+  elseif not new then
+    put(rank_to_go(old, met), M.WHOLE)
   elseif old.family == 4 then
-    put(rank_to_build(new, met), k, M.APPEND)
-    put(rank_to_go(old, met), k, M.DELETE)
+    put(rank_to_build(new, met), M.APPEND)
+    put(rank_to_go(old, met), M.DELETE)
   else
-    lists.found[k] = diff.change(lists, k) -- which requests it takes is needed to send it
-    put(rank_of_replace(new, old, met), k, M.WHOLE)
+    diff.settle_replace(lists, k)
+    put(rank_of_replace(new, old, met), M.WHOLE)
   end
-  return k
+end
+
+local function sort_several(found, k, met, buckets)
+  local rank <const>, last <const> = rank_of_several(found, k, met)
+  local bucket <const> = buckets[rank]
+  for n = k, last do bucket[#bucket + 1] = n << 2 | M.WHOLE end
+  return last
 end
 
 ---The order in which changes are made.
@@ -208,12 +212,16 @@ end
 ---@return integer to_go the number of the first item of those that destroy
 function M.of(lists)
   local buckets <const> = { {}, {}, {}, {}, {}, {}, {} }
-  local function put(rank, k, half)
-    local bucket <const> = buckets[rank]
-    bucket[#bucket + 1] = k << 2 | half
+  local met <const>, found <const>, k = {}, lists.found, 1
+  while k <= #found do
+    local new <const>, old <const>, alone <const> = diff.routes(lists, k)
+    if alone then
+      sort_alone(lists, k, new, old, met, buckets)
+    else
+      k = sort_several(found, k, met, buckets)
+    end
+    k = k + 1
   end
-  local met <const>, k = {}, 1
-  while k <= #lists.found do k = sort_one(lists, k, met, put) + 1 end
   local gateways <const> = gateways_beyond(met)
   buckets[BEHIND] = covering_last(lists, buckets[BEHIND], gateways)
   buckets[GOES_BEHIND] = covering_first(lists, buckets[GOES_BEHIND], gateways)

@@ -463,13 +463,13 @@ function M.unlike(a, b, free)
   return first
 end
 
----Whether a route that is there is what is wanted: fields that `want` leaves out match anything,
----hops are a set.
+---Whether a route that is there is what is wanted, whatever its hops: fields that `want` leaves out
+---match anything.
 ---@param have ecmp.RouteValue
 ---@param want ecmp.RouteValue
 ---@return boolean
 ---@return string? field the first that differs
-function M.matches(have, want)
+function M.matches_beside_hops(have, want)
   for i = 1, #KEY do
     local field <const> = KEY[i]
     if have[field] ~= want[field] then return false, field end
@@ -480,6 +480,18 @@ function M.matches(have, want)
       return false, k
     end
   end
+  return true
+end
+
+---Whether a route that is there is what is wanted: fields that `want` leaves out match anything,
+---hops are a set.
+---@param have ecmp.RouteValue
+---@param want ecmp.RouteValue
+---@return boolean
+---@return string? field the first that differs
+function M.matches(have, want)
+  local matches <const>, field <const> = M.matches_beside_hops(have, want)
+  if not matches then return false, field end
   -- A route by a next-hop object has its hops from there, whether they are told or not.
   if want.nhid and (#want.nexthops == 0 or #have.nexthops == 0) then return true end
   if not nexthop.match(have.nexthops, want.nexthops) then return false, "nexthops" end

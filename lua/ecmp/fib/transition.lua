@@ -240,19 +240,13 @@ end
 
 -- A hop that carries traffic already goes first.
 local function survivor_first(route, old)
-  local there <const> = {}
-  for _, hop in ipairs(old.nexthops) do there[nexthop.name(hop)] = true end
-  for i, hop in ipairs(route.nexthops) do
-    if there[nexthop.name(hop)] then
-      if i == 1 then return route end
-      local hops <const> = { hop }
-      for k, other in ipairs(route.nexthops) do
-        if k ~= i then hops[#hops + 1] = other end
-      end
-      return route_of.with(route, { nexthops = hops })
-    end
+  local i <const> = nexthop.first_among(route.nexthops, old.nexthops)
+  if not i or i == 1 then return route end
+  local hops <const> = { route.nexthops[i] }
+  for k, other in ipairs(route.nexthops) do
+    if k ~= i then hops[#hops + 1] = other end
   end
-  return route
+  return route_of.with(route, { nexthops = hops })
 end
 
 -- Beyond so many hops that go, one replace costs less than their requests.
@@ -335,12 +329,12 @@ end
 local function edit_hops(work, i, route)
   local old <const> = work.state[i]
   if not (joins(old) and joins(route)) then return false end
-  if not route_of.matches(route_of.with(old, { nexthops = route.nexthops }), route)
+  local added <const>, gone <const> = hop_changes(old, route)
+  if not added or added[1] and gone[1] or not (added[1] or gone[1]) then return false end
+  if not route_of.matches_beside_hops(old, route)
     or work.exactly and route_of.unlike(old, route) then
     return false
   end
-  local added <const>, gone <const> = hop_changes(old, route)
-  if not added or added[1] and gone[1] or not (added[1] or gone[1]) then return false end
   if gone[1] then return take_hops_out(work, i, gone) end
   return false, added
 end

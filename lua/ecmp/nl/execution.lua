@@ -36,16 +36,15 @@ Execution.__index = Execution
 -- A request of an item that has a batch in common with others.
 local function request_of(lists, item)
   local k <const>, half <const> = item >> 2, item & 3
-  if half == order.DELETE then
-    local _, old <const> = diff.routes(lists, k)
-    return { "route del", entries.deletion(assert(route_of.held(old)), true) }
-  end
   local verb <const> = half == order.APPEND and "append" or diff.verb(lists, k)
+  -- Others may hold the key whose changes come in their turn.
+  if verb == "del" or half == order.DELETE then
+    local _, old <const> = diff.routes(lists, k)
+    return { "route del", entries.deletion(old, true) }
+  end
   local route <const>, j <const> = diff.as_listed(lists, k)
   if route then return { VERB[verb], route, j } end
   local change <const> = diff.change(lists, k)
-  -- Others may hold the key whose changes come in their turn.
-  if verb == "del" then return { "route del", entries.deletion(change.old, true) } end
   if change.sends then return change.sends[1][1] end
   return { VERB[verb], route_of.request(change.route) }
 end

@@ -43,15 +43,6 @@ local function crowds(all)
   return found
 end
 
--- The request that deletes an entry of a key where no other is left: the view itself, but for
--- routes by objects, which are named by nothing else, and for IPv6 routes of several hops, which go
--- at once when none is named.
-local function removal(entry)
-  local hops = entry.family == 6 and entry.nexthops
-  return (entry.nhid or hops and #hops > 1) and entries.deletion(assert(route_of.held(entry)))
-    or entry
-end
-
 ---How the routes of a list are deleted; see `ecmp.Object:deletions`.
 ---@param routes ecmp.Route
 ---@param list ecmp.View[]
@@ -61,7 +52,7 @@ end
 ---@return string? code
 function M.deletions(routes, list, filter)
   if not list[1] or is_whole(filter) then
-    return removal
+    return entries.deletion
   end
   local all, message, code = routes:list(span(list))
   if not all then
@@ -74,7 +65,7 @@ function M.deletions(routes, list, filter)
   end
   return function(view)
     local shared = next(staying) and staying[route_of.slot(view)] or 0
-    return shared <= 0 and removal(view) or nil
+    return shared <= 0 and entries.deletion(view) or nil
   end
 end
 

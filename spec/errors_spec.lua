@@ -1,6 +1,16 @@
 --- Errors of several operations: the first, and how many more.
 local errors = require "ecmp.errors"
 
+describe("a value in a message", function()
+  it("is its text, or what kind it is where that were an address in memory", function()
+    assert.same({ "a: 0x1", "7", "true", "nil", "a table", "a function" },
+      { errors.shown "a: 0x1", errors.shown(7), errors.shown(true), errors.shown(nil),
+        errors.shown {}, errors.shown(print) })
+    assert.equal("a table", errors.shown(setmetatable({}, { __name = "ecmp.undo" })))
+    assert.equal("words", errors.shown(setmetatable({}, { __tostring = function() return "words" end })))
+  end)
+end)
+
 describe("the collector of errors", function()
   local function result(...)
     local collector <const> = errors.new()

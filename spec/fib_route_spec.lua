@@ -1,4 +1,6 @@
 --- What a route is: when two are the same, and how one is told.
+local ecmp = require "ecmp"
+local group = require "ecmp.group"
 local identity = require "ecmp.fib.route"
 local rtnl = require "ecmp.rtnl"
 
@@ -23,6 +25,46 @@ describe("the text of a route", function()
       assert(rtnl.parse("route", text))
     end)
   end
+end)
+
+describe("what can be no route", function()
+  local FIELDS <const> = {
+    "dst", "via", "dev", "metric", "table", "proto", "scope", "type", "mtu", "advmss", "nhid", "encap",
+    "nexthops", "src", "realm", "pref", "expires", "family", "tos", "from", "window", "features",
+    "congctl", "rtt", "initcwnd", "quickack",
+  }
+  local VALUES <const> = { {}, { 1 }, { {} }, { a = {} }, print, { type = "ip", id = {} },
+    { type = "seg6", segs = { "fc00::1" } } }
+  local sound <const> = { dst = "10.0.0.0/8", via = "10.0.0.2" }
+  local calls <const> = {
+    canonical = identity.canonical, held = identity.held, slot = identity.slot, key = identity.key,
+    join = function(route) return group.join { route, sound } end,
+    merge = function(route)
+      local merged, message = ecmp.merge({ route, sound }, "ecmp")
+      return merged and "", message
+    end,
+    group = function(route)
+      local groups, message = ecmp.group { route, sound }
+      return groups and "", message
+    end,
+    plan = function(route) return ecmp.plan({}, { route }) end,
+    ["plan from it"] = function(route) return ecmp.plan({ route }, { sound }) end,
+  }
+
+  it("is refused without an error of ours, and never in the words of an address in memory", function()
+    for _, field in ipairs(FIELDS) do
+      for i, value in ipairs(VALUES) do
+        for name, call in pairs(calls) do
+          local route <const> = { dst = "10.0.0.0/8", via = "10.0.0.1", [field] = value }
+          local result, message = call(route)
+          local said <const> = tostring(result or message)
+          assert.is_nil(said:find "0x%x+", ("%s of %s, value %d: %s"):format(name, field, i, said))
+        end
+        local _, said = pcall(rtnl.view, "route", { dst = "10.0.0.0/8", [field] = value })
+        assert.is_nil(tostring(said):find "0x%x+", ("view of %s: %s"):format(field, tostring(said)))
+      end
+    end
+  end)
 end)
 
 describe("an encapsulation", function()

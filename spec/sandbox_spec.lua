@@ -25,7 +25,7 @@ end
 
 local function refused(value, message, code)
   assert.is_nil(value)
-  assert.equal(100, code)
+  assert.equal("ESCRIPT", code)
   return message
 end
 

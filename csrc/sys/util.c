@@ -88,7 +88,10 @@ void sys_checkoptions(lua_State *L, int arg, const char *const known[])
 		while (known[i] && strcmp(known[i], key))
 			i++;
 		if (!known[i])
-			unknown_option(L, luaL_tolstring(L, -2, NULL), known);
+			unknown_option(L,
+				       lua_isstring(L, -2) ? luaL_tolstring(L, -2, NULL)
+							   : luaL_typename(L, -2),
+				       known);
 	}
 }
 

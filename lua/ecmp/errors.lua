@@ -1,8 +1,18 @@
 ---Collects the errors of operations that do not depend on each other: all are tried, and what is
----reported is the first refusal and how many more there are. And raises for unknown names.
-local rtnl = require "ecmp.rtnl"
-
+---reported is the first refusal and how many more there are. And words for what messages name.
 local M = {}
+
+---The code of what a site's script is to blame for, beside those of the kernel and C library.
+M.SCRIPT = "ESCRIPT"
+
+---A value as messages show it: an address in memory tells nobody anything.
+---@param value any
+---@return string
+function M.shown(value)
+  local text <const>, kind <const> = tostring(value), type(value)
+  if kind == "string" or kind == "number" or not text:find "^[%w._ ]+: 0x%x+$" then return text end
+  return "a " .. kind
+end
 
 ---Raises for a name that a module does not have, with the nearest one: nil would be taken for
 ---"nothing was said".
@@ -10,8 +20,8 @@ local M = {}
 ---@param known table<string, any> the names that there are, as keys
 ---@param name any the one that was used, in a function which `__index` calls
 function M.unknown_name(module, known, name)
-  local near <const> = type(name) == "string" and rtnl.nearest(known, name)
-  error(("%s.%s: there is no such name%s"):format(module, tostring(name),
+  local near <const> = type(name) == "string" and require("ecmp.rtnl").nearest(known, name)
+  error(("%s.%s: there is no such name%s"):format(module, M.shown(name),
     near and (" (did you mean '%s'?)"):format(near) or ""), 3)
 end
 

@@ -13,7 +13,7 @@ local M = {
   MAX_HOPS = hop.MAX_HOPS,
 }
 
-local MISTAKE <const> = 7
+local MISTAKE <const> = "EINVAL"
 
 -- Routes of one group may differ in these: they tell who asked, not where packets go.
 local FREE <const> = { proto = true }
@@ -82,7 +82,8 @@ end
 ---@param routes (table|string)[] routes, views, or words as `ip route add` takes them
 ---@param key? fun(route: table): any routes with equal keys form a group: nil (the stock key), a
 ---value, or a list of values; groups never mix families
----@return table[]? groups, string? message, integer? code nil, message, 7 where a dst is no prefix
+---@return table[]? groups, string? message, string? code nil, message, "EINVAL" where
+---a dst is no prefix
 function M.group(routes, key)
   local plain <const> = not key and type(routes) == "table" and rtnl.group(routes, Group)
   if plain then return plain end
@@ -137,7 +138,7 @@ end
 --- What is not a hop must agree, else a packet's fate would depend on the hop it takes: IPv6 routes
 --- that differ in scope alone are one key to the kernel and two to whoever wrote them.
 ---@param routes table[] a group
----@return table? canonical, string? message, integer? code nil, message naming the field, 7
+---@return table? canonical, string? message, string? code nil, message naming the field, "EINVAL"
 function M.join(routes)
   local joined, message, code = identity.canonical(routes[1])
   if not joined then return nil, ("[1].%s"):format(message), code end
@@ -150,7 +151,7 @@ function M.join(routes)
     local differs <const> = conflict(joined, route, routes[1], routes[i])
     if differs then
       return refuse("%s: the routes to %s differ (%s and %s)", differs, joined.dst,
-        tostring(routes[1][differs] or "none"), tostring(routes[i][differs] or "none"))
+        hop.value_text(differs, routes[1][differs]), hop.value_text(differs, routes[i][differs]))
     end
     table.move(route.nexthops, 1, #route.nexthops, #hops + 1, hops)
   end

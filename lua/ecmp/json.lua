@@ -349,12 +349,18 @@ local function newline(indent, depth)
   return indent and "\n" .. (" "):rep(indent * depth) or ""
 end
 
+-- A key in a message: an address in memory tells nobody anything.
+local function key_text(key)
+  local plain <const> = type(key) == "string" or type(key) == "number" or type(key) == "boolean"
+  return plain and tostring(key) or "a " .. type(key)
+end
+
 -- Elements behind a hole, and keys beside elements, have no place in a list.
 local function check_list(list, count)
   for key in next, list do
     if math.type(key) ~= "integer" then
       error(("json.encode: a table has elements and the key %s: it is neither a list nor an object")
-        :format(tostring(key)), 0)
+        :format(key_text(key)), 0)
     elseif key < 1 or key > count then
       error(("json.encode: a list has no element [%d], but one [%d]; json.null stands for none")
         :format(count + 1, key), 0)
@@ -381,7 +387,7 @@ local function sorted_keys(object)
   local keys <const> = {}
   for key in next, object do
     if type(key) ~= "string" then
-      error(("json.encode: an object has the key %s, which is no string"):format(tostring(key)), 0)
+      error(("json.encode: an object has the key %s, which is no string"):format(key_text(key)), 0)
     end
     keys[#keys + 1] = key
   end

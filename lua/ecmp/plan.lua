@@ -8,6 +8,7 @@ local filters = require "ecmp.nl.filter"
 local nexthop = require "ecmp.fib.nexthop"
 local route_of = require "ecmp.fib.route"
 local rtnl = require "ecmp.rtnl"
+local shown = require("ecmp.errors").shown
 
 rtnl.own()
 
@@ -21,7 +22,7 @@ local methods <const> = {}
 -- What a plan is made of: see ecmp.fib.diff.find.
 local lists_of <const> = setmetatable({}, { __mode = "k" })
 
----@return table|userdata|nil list, string? message, integer? code
+---@return table|userdata|nil list, string? message, string? code
 local function read(list, name)
   if type(list) == "userdata" then return list end
   local routes <const>, message <const>, code <const> = route_of.without_texts(list)
@@ -60,7 +61,7 @@ local function check_options(options, known, more)
   end
   for key in pairs(options or {}) do
     if not known[key] and not (more and more[key]) then
-      rtnl.throw(("%s: unknown option of a plan"):format(tostring(key)))
+      rtnl.throw(("%s: unknown option of a plan"):format(shown(key)))
     end
   end
 end
@@ -126,7 +127,7 @@ local function without_foreign(wanted, foreign)
   return rest
 end
 
----@return table? plan, string? message, integer|string|nil code
+---@return table? plan, string? message, string? code
 local function plan_of_kernel(nl, wanted, options)
   if type(wanted) ~= "table" and type(wanted) ~= "userdata" then
     rtnl.throw "wanted: a list of routes is due here"
@@ -163,8 +164,8 @@ end
 ---kernel's own that is to be brought back; with a handle also `proto`, `table` and `family`: which
 ---routes are deleted where `wanted` does not have them, a value, a list or "all" (else those of
 ---proto boot and static, in the tables and families that `wanted` names)
----@return table? plan a list of changes, string? message, integer|string|nil code nil, message
----naming the field, 7 for what can be no route; "EEXIST" for what IPv6 would hold twice, or what a
+---@return table? plan a list of changes, string? message, string? code nil, message naming the
+---field, "EINVAL" for what can be no route; "EEXIST" for what IPv6 would hold twice, or what a
 ---route holds that is left alone
 local function plan(_, current, wanted, options, ...)
   if next { ... } then rtnl.throw(("plan: 3 arguments expected, got %d"):format(3 + #{ ... })) end
@@ -268,7 +269,7 @@ end
 ---@param options? table `progress`: called with the changes done and their number after each batch;
 ---false from it stops; `undoing`: the same while it is taken back; `each`: what is refused does not
 ---keep the rest out, and is in the transaction's `failed`
----@return table? transaction, string? message, integer|string|nil code after a refusal everything
+---@return table? transaction, string? message, string? code after a refusal everything
 ---is as before
 function methods:begin(nl, options)
   return execution.begin(nl, lists_of[self], options)
@@ -277,7 +278,7 @@ end
 ---Carries the plan out, all of it or nothing.
 ---@param nl table a handle of ecmp.open
 ---@param options? table see `begin`
----@return boolean? done, string? message, integer|string|nil code
+---@return boolean? done, string? message, string? code
 function methods:apply(nl, options)
   return execution.apply(nl, lists_of[self], options)
 end
@@ -288,7 +289,7 @@ local M = {}
 ---@param nl ecmp.Handle
 ---@param wanted (table|string)[]
 ---@param options? table
----@return table? plan, table[]|string failed, integer|string|nil code
+---@return table? plan, table[]|string failed, string? code
 function M.reconcile(nl, wanted, options)
   check_options(options, OPTIONS, CARRYING)
   local made, message, code = plan_of_kernel(nl, wanted, options or {})

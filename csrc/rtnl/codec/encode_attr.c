@@ -60,11 +60,15 @@ const char *type_name(struct encoder *e, const struct value *v)
 	return v->type == VALUE_OTHER ? luaL_typename(e->L, v->index) : names[v->type];
 }
 
-/* A value as text for a message: strings quoted. [] -> [text] */
+/* A value as text for a message: strings quoted, no addresses in memory. [] -> [text] */
 const char *shown(struct encoder *e, const struct value *v)
 {
+	int type = v->index ? lua_type(e->L, v->index) : LUA_TNIL;
+
 	if (v->type == VALUE_TEXT)
 		return lua_pushfstring(e->L, "'%s'", v->text);
+	if (type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TTHREAD)
+		return lua_pushfstring(e->L, "a %s", lua_typename(e->L, type));
 	if (v->index)
 		return luaL_tolstring(e->L, v->index, NULL);
 	if (v->type == VALUE_PART)

@@ -1,9 +1,9 @@
 ---CNI errors: the object that a plugin prints, and the numbers in it.
 --
--- A refusal travels through our code as `nil, message, code`; `code` is a symbol of the kernel or C
--- library ("ENETUNREACH") or one of the numbers below. Here it becomes a number. An error object
--- may also be thrown, by `cni.refuse` and `cni.try`; it is a table of its own kind so that a fault
--- in a program is never taken for a refusal.
+-- A refusal travels through our code as `nil, message, code`; `code` is a symbol ("ENETUNREACH"),
+-- or, in `cni/`, in `flow/` and above, one of the numbers below. Here it becomes a number. An error
+-- object may also be thrown, by `cni.refuse` and `cni.try`; it is a table of its own kind so that a
+-- fault in a program is never taken for a refusal.
 local M = {}
 
 ---The numbers of the specification, by the word this project uses for them.
@@ -24,8 +24,12 @@ M.codes = {
   internal = 999,
 }
 
--- Symbols that mean "later": a lock that was held too long, a table that was being changed.
-local retryable <const> = { EAGAIN = true, EWOULDBLOCK = true, EBUSY = true, ETIMEDOUT = true }
+-- What symbols mean to a runtime. A later try may help where a lock was held too long or a table
+-- was being changed; what can be no route, rule or setting is a mistake in the configuration.
+local meaning <const> = {
+  EAGAIN = M.codes.again, EWOULDBLOCK = M.codes.again, EBUSY = M.codes.again,
+  ETIMEDOUT = M.codes.again, EINVAL = M.codes.config, ESCRIPT = M.codes.script,
+}
 
 local object <const> = { __name = "cni error" }
 object.__index = object
@@ -40,7 +44,7 @@ end
 ---@return integer
 function M.code(code)
   if math.type(code) == "integer" then return code end
-  return retryable[code] and M.codes.again or M.codes.internal
+  return meaning[code] or M.codes.internal
 end
 
 ---Makes an error object.

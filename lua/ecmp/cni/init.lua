@@ -39,7 +39,7 @@ end
 function M.refuse(code, message, details)
   if not is_code(code) then
     error(("cni.refuse: the code must be a CNI number or a symbol like \"EBUSY\", not %s%s"):format(
-      type(code) == "string" and "'" .. code .. "'" or tostring(code),
+      type(code) == "string" and "'" .. code .. "'" or require("ecmp.errors").shown(code),
       is_code(message) and " (code and message are swapped)" or ""), 2)
   elseif message == nil then
     error("cni.refuse: the message must be given", 2)

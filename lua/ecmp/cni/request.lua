@@ -12,6 +12,7 @@
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
 local names = require "ecmp.cni.names"
+local shown = require("ecmp.errors").shown
 local version = require "ecmp.cni.version"
 
 local codes <const> = errors.codes
@@ -205,7 +206,7 @@ local forms <const> = { routes = true, gws = true }
 function M.read_form(call)
   local form <const> = call.conf.result
   if form ~= nil and not forms[form] then
-    return nil, ("result: must be routes or gws, not '%s'"):format(tostring(form)), codes.config
+    return nil, ("result: must be routes or gws, not '%s'"):format(shown(form)), codes.config
   end
   call.form = form or "routes"
   return true

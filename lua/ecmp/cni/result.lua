@@ -14,6 +14,7 @@ local ip = require "ecmp.ip"
 local json = require "ecmp.json"
 local route = require "ecmp.cni.route"
 local schema = require "ecmp.cni.schema"
+local shown = require("ecmp.errors").shown
 local version = require "ecmp.cni.version"
 
 local M = {}
@@ -107,7 +108,7 @@ function M.parse(document, default, path)
   if named == nil or named == "" then named = default end
   local family <const> = type(named) == "string" and version.family(named)
   if not family then
-    return nil, ("%s.cniVersion: '%s' is no version that is known"):format(path, tostring(named))
+    return nil, ("%s.cniVersion: '%s' is no version that is known"):format(path, shown(named))
   end
   local result <const>, message <const> = readers[family](object, path)
   if not result then return nil, message end
@@ -127,7 +128,7 @@ function M.previous(conf, conf_version)
   if named == nil or named == "" then named = conf_version end
   if version.family(named) ~= version.family(conf_version) then
     return nil, ("prevResult.cniVersion: a result of version '%s' does not fit a config of "
-      .. "version '%s'"):format(tostring(named), conf_version)
+      .. "version '%s'"):format(shown(named), conf_version)
   end
   return M.parse(document, conf_version, "prevResult")
 end

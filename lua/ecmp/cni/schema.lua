@@ -10,6 +10,7 @@
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
 local names = require "ecmp.cni.names"
+local shown = require("ecmp.errors").shown
 
 local M = {}
 
@@ -69,7 +70,7 @@ function M.word(words)
       if value == word then return value end
     end
     return nil, ("%s: must be one of %s, not '%s'")
-      :format(path, table.concat(words, ", "), tostring(value))
+      :format(path, table.concat(words, ", "), shown(value))
   end)
 end
 

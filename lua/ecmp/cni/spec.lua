@@ -18,6 +18,7 @@ local netlink = require "ecmp.nl"
 local netns = require "ecmp.netns"
 local programs = require "ecmp.command.programs"
 local rtnl = require "ecmp.rtnl"
+local shown = require("ecmp.errors").shown
 local sys = require "ecmp.sys"
 
 local M = {}
@@ -155,7 +156,7 @@ local function check_order(order)
   for key in next, order do
     if not KNOWN[key] then
       local near <const> = rtnl.nearest(KNOWN, tostring(key))
-      error(("%s: unknown field of a call%s"):format(tostring(key),
+      error(("%s: unknown field of a call%s"):format(shown(key),
         near and (" (did you mean '%s'?)"):format(near) or ""), 3)
     end
   end

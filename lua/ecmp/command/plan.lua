@@ -176,7 +176,7 @@ function M.plan(list, options)
       add_plan(whole, state)
     end
   end
-  if not before.wanted then return nil, "type: none of the plugins is ours", 7 end
+  if not before.wanted then return nil, "type: none of the plugins is ours", "EINVAL" end
   return whole
 end
 

@@ -14,13 +14,13 @@ local M = {}
 -- surely not the same: see rtnl.match.
 local NUMBER <const>, SURE <const> = 0x7fffffff, 1 << 62
 
--- CNI's code for a mistake in what somebody wants.
-local MISTAKE <const> = 7
+-- What somebody wants cannot be, whatever the kernel holds.
+local MISTAKE <const> = "EINVAL"
 
 -- Matching ----------------------------------------------------------------------------------------
 
 ---Sorts one list by key. `into` is "have" or "want".
----@return boolean? done, string? message, integer? code
+---@return boolean? done, string? message, string? code
 local function sort(routes, name, into, keys, order)
   for i, route in ipairs(routes) do
     local key, message = route_of.slot(route)
@@ -35,7 +35,7 @@ local function sort(routes, name, into, keys, order)
 end
 
 ---What rtnl.match does, for lists that hold what is written in other ways; sure of nothing.
----@return table? steps, string? message, integer? code
+---@return table? steps, string? message, string? code
 local function match_by_text(current, wanted)
   local keys <const>, order <const>, steps <const> = {}, {}, {}
   local done, message, code = sort(wanted, "wanted", "want", keys, order)
@@ -50,7 +50,7 @@ end
 
 -- Comparing ---------------------------------------------------------------------------------------
 
----@return table? route, string? message, integer? code
+---@return table? route, string? message, string? code
 local function wanted_route(wanted, j)
   local made, message, code = route_of.canonical(wanted[j], nexthop.possible)
   if not made then return nil, ("wanted[%d].%s"):format(j, message), code end
@@ -71,7 +71,7 @@ end
 
 ---The changes from the i-th route that is there to the j-th that is wanted, 0 where there is none.
 ---@param sure? boolean that there are some
----@return table? changes, string? message, integer? code
+---@return table? changes, string? message, string? code
 local function compare(lists, i, j, sure)
   local old <const> = i > 0 and route_of.held(lists.current[i]) or nil
   if j == 0 then return change_alone(old) end
@@ -82,7 +82,7 @@ local function compare(lists, i, j, sure)
 end
 
 -- The wanted routes of a key, each once; which are listed again is kept in `lists.repeated`.
----@return table[]? want, string? message, integer? code
+---@return table[]? want, string? message, string? code
 local function wanted_once(lists, numbers)
   local want <const> = {}
   for n, j in ipairs(numbers) do
@@ -104,7 +104,7 @@ local function index_of(want, route)
 end
 
 ---The changes to a key of several routes.
----@return table? changes, string? message, integer|string|nil code
+---@return table? changes, string? message, string? code
 local function compare_several(lists, several)
   local have <const> = {}
   for n, i in ipairs(several.have) do have[n] = route_of.held(lists.current[i]) end
@@ -141,7 +141,7 @@ end
 ---with numbers in place of those not written out yet, and `repeated`: by the number of a wanted
 ---route that is listed again, that of the first
 ---@return string? message
----@return integer|string|nil code
+---@return string? code
 function M.find(current, wanted, exactly)
   local lists <const> = { current = current, wanted = wanted, exactly = exactly, repeated = {} }
   local steps, unsure, message, code = rtnl.match(current, wanted, exactly)

@@ -5,11 +5,12 @@
 -- weight and the realm tell one hop from another, as in the kernel.
 local ip = require "ecmp.ip"
 local rtnl = require "ecmp.rtnl"
+local shown = require("ecmp.errors").shown
 
 local M = {}
 
--- CNI's code for a mistake in the configuration: what the routes say, not what the kernel does.
-local MISTAKE <const> = 7
+-- What the routes say is wrong, whatever the kernel holds.
+local MISTAKE <const> = "EINVAL"
 
 ---The most next hops of a route that every dump still shows, by family.
 M.MAX_HOPS = { [4] = 2025, [6] = 1154 }
@@ -70,16 +71,16 @@ local function read_weight(hop, i)
   local weight <const> = hop.weight
   if weight == nil then return 1 end
   if math.type(weight) ~= "integer" or weight < 1 or weight > 65535 then
-    return refuse("%s: %s is not a whole number from 1", hop_field(i, "weight"), tostring(weight))
+    return refuse("%s: %s is not a whole number from 1", hop_field(i, "weight"), shown(weight))
   end
   return weight
 end
 
----@return string? via, string? message, integer? code
+---@return string? via, string? message, string? code
 local function read_via(hop, family, i, from_kernel)
   local via <const> = gateway(hop.via)
   if not via then
-    return refuse("%s: '%s' is no address", hop_field(i, "via"), tostring(hop.via))
+    return refuse("%s: '%s' is no address", hop_field(i, "via"), shown(hop.via))
   end
   if family_of(via) == family then return via end
   -- The kernel takes IPv6 gateways for IPv4 prefixes, but only somebody who says so means it.
@@ -98,7 +99,7 @@ local function read_encap(encap, i)
   return refuse("%s", i and ("nexthops[%d].%s"):format(i, message) or message)
 end
 
----@return table? hop, string? message, integer? code
+---@return table? hop, string? message, string? code
 local function read_hop(hop, family, i, onlink, from_kernel)
   local kind <const> = type(hop)
   if kind ~= "table" and kind ~= "userdata" then
@@ -128,7 +129,7 @@ end
 ---@param route table
 ---@param family integer
 ---@param as_held? boolean an IPv6 gateway of an IPv4 route need not say `inet6`, as in copies
----@return table[]? hops, string? message, integer? code
+---@return table[]? hops, string? message, string? code
 function M.of(route, family, as_held)
   local listed <const> = route.nexthops
   local from_kernel <const> = as_held or type(route) == "userdata"
@@ -201,8 +202,10 @@ end
 local function value_text(field, value)
   if value == nil then return "none" end
   if field == "encap" then return encap_text(value) end
-  if type(value) == "table" then return table.concat(value, " ") end
-  return tostring(value)
+  if type(value) ~= "table" then return shown(value) end
+  local words <const> = {}
+  for i, word in ipairs(value) do words[i] = shown(word) end
+  return table.concat(words, " ")
 end
 
 M.value_text = value_text
@@ -337,7 +340,7 @@ end
 ---The hops a wanted route may have: exact duplicates left out, the rest refused.
 ---@param hops table[] canonical
 ---@param family integer
----@return table[]? hops, string? message, integer? code
+---@return table[]? hops, string? message, string? code
 function M.fit(hops, family)
   local kept, message, code = unique(hops)
   if not kept then return nil, message, code end
@@ -348,7 +351,7 @@ end
 ---it who writes a route, but what is there can be brought back, and listed again.
 ---@param hops table[] canonical
 ---@param family integer
----@return table[]? hops, string? message, integer? code
+---@return table[]? hops, string? message, string? code
 function M.possible(hops, family)
   if family == 6 then return M.fit(hops, family) end
   return check_hops(hops, family)

@@ -18,6 +18,7 @@
 local ip = require "ecmp.ip"
 local nexthop = require "ecmp.fib.nexthop"
 local rtnl = require "ecmp.rtnl"
+local shown = require("ecmp.errors").shown
 
 local M = {}
 
@@ -27,8 +28,8 @@ local Wanted <const> = { __name = "ecmp.RouteValue" }
 -- What the kernel holds: an attribute that it does not have is not there.
 local Held <const> = { __name = "ecmp.RouteValue" }
 
--- CNI's code for a mistake in the configuration: what the routes say, not what the kernel does.
-local MISTAKE <const> = 7
+-- What the routes say is wrong, whatever the kernel holds.
+local MISTAKE <const> = "EINVAL"
 
 local METRIC <const> = { [4] = 0, [6] = 1024 }
 local DEFAULT <const> = { [4] = "0.0.0.0/0", [6] = "::/0" }
@@ -104,7 +105,7 @@ local function prefix_of(route)
     local masked <const>, family <const> = mask(dst)
     if masked then return masked, family end
   end
-  return nil, dst == nil and "dst: missing" or ("dst: '%s' is no prefix"):format(tostring(dst))
+  return nil, dst == nil and "dst: missing" or ("dst: '%s' is no prefix"):format(shown(dst))
 end
 
 local function table_number(value, kind)
@@ -155,12 +156,27 @@ function M.metric(route)
   return metric_number(route.metric, route.family)
 end
 
+-- What is a number or a word.
+local SCALAR <const> = { "table", "metric", "type", "scope", "tos", "family", "from" }
+
+---@return string? wrong what is no number or word, as messages say it
+local function wrong_scalar(route)
+  for _, field in ipairs(SCALAR) do
+    local value <const> = route[field]
+    local kind <const> = type(value)
+    if value ~= nil and kind ~= "string" and kind ~= "number" then
+      return ("%s: a number or a word is due here, not a %s"):format(field, kind)
+    end
+  end
+end
+
 ---The key of a route: routes of one key replace, shadow or join each other.
 ---
 --- IPv4 tos and the IPv6 source prefix are part of it, scope and type are not. The text is the
 --- prefix alone where all else is the default: that is nearly always so, and costs no string.
 ---@param route table
----@return string? key, integer|string family 4 or 6; nil and a message where dst is no prefix
+---@return string? key, integer|string family 4 or 6; nil and a message where dst is no prefix, or
+---something else no number or word
 function M.slot(route)
   local dst, family = prefix_of(route)
   if not dst then return nil, family end
@@ -172,6 +188,8 @@ function M.slot(route)
     and (metric == nil or metric == METRIC[family]) then
     return dst, family
   end
+  local wrong <const> = wrong_scalar(route)
+  if wrong then return nil, wrong end
   number, metric = table_number(number), metric_number(metric, family)
   extra = family == 4 and tos_number(extra) or family == 6 and source_prefix(extra)
   if number == 254 and metric == METRIC[family] and not extra then return dst, family end
@@ -195,6 +213,8 @@ end
 function M.key(route)
   local key, family = M.slot(route)
   if not key then return nil, family end
+  local wrong <const> = type(route) == "table" and wrong_scalar(route)
+  if wrong then return nil, wrong end
   if family == 4 then
     local scope <const> = scope_word(route)
     if scope ~= "global" then key = key .. " scope " .. scope end
@@ -207,7 +227,7 @@ end
 ---A list of routes without texts: those that are words as `ip route add` takes them are read.
 ---@param routes (table|string)[]
 ---@return table[]? routes the same list where nothing in it is text
----@return string? message, integer? code nil, message naming the route, 7
+---@return string? message, string? code nil, message naming the route, "EINVAL"
 function M.without_texts(routes)
   local list
   for i = 1, #routes do
@@ -247,7 +267,7 @@ local function copy_attributes(from, to)
 end
 
 ---Writes the attributes as views do, so that they can be compared; refuses what cannot be said.
----@return table? route, string? message, integer? code
+---@return table? route, string? message, string? code
 local function spell(route)
   local attributes <const> = copy_attributes(route, {})
   if next(attributes) == nil then return route end
@@ -273,15 +293,15 @@ local function is_unsigned(value, most)
   return value == nil or math.type(value) == "integer" and value >= 0 and value <= most
 end
 
----@return true? good, string? message, integer? code
+---@return true? good, string? message, string? code
 local function check_numbers(route)
   if not is_unsigned(route.metric, 0xffffffff) then
-    return refuse("metric: %s is not a whole number from 0 to 4294967295", tostring(route.metric))
+    return refuse("metric: %s is not a whole number from 0 to 4294967295", shown(route.metric))
   end
   for field in pairs(WHOLE) do
     local value <const> = route[field]
     if type(value) == "number" and not is_unsigned(value, 0xffffffff) then
-      return refuse("%s: %s is not a whole number from 0", field, tostring(value))
+      return refuse("%s: %s is not a whole number from 0", field, shown(value))
     end
   end
   return true
@@ -289,11 +309,13 @@ end
 
 ---What the kernel holds is read as it is; what somebody wants is checked too.
 ---@param fit? fun(hops: table[], family: integer): table[]?, string?, integer? checks the hops
----@return table? route, string? message, integer? code
+---@return table? route, string? message, string? code
 local function read(route, fit)
   if type(route) ~= "table" and type(route) ~= "userdata" then
     return refuse("a route is a table, not a %s", type(route))
   end
+  local wrong <const> = type(route) == "table" and wrong_scalar(route)
+  if wrong then return refuse("%s", wrong) end
   local dst, family = prefix_of(route)
   if not dst then return refuse("%s", family) end
   local hops, message, code = {}, nil, nil
@@ -320,7 +342,7 @@ local function read(route, fit)
   return spell(made)
 end
 
----@return table? made, string? message, integer? code
+---@return table? made, string? message, string? code
 local function check(made, route)
   if HOPLESS[route.type] and (route.via or route.nexthops and #route.nexthops > 0) then
     return refuse("%s: a route of type %s has no next hops", route.via and "via" or "nexthops",
@@ -335,7 +357,8 @@ end
 ---A Route of what somebody wants.
 ---@param route table a route, or a view of one; a Route is what it is
 ---@param fit? function which lists of hops there may be: ecmp.fib.nexthop's fit, or possible
----@return ecmp.RouteValue? made, string? message, integer? code nil, message naming the field, 7
+---@return ecmp.RouteValue? made, string? message, string? code nil, message naming the field,
+---"EINVAL"
 function M.canonical(route, fit)
   if M.is(route) then return route end
   local made = rtnl.canonical(route, true)
@@ -351,7 +374,7 @@ end
 
 ---A Route of what the kernel holds: never refused for what the kernel has accepted.
 ---@param route table
----@return ecmp.RouteValue? made, string? message, integer? code
+---@return ecmp.RouteValue? made, string? message, string? code
 function M.held(route)
   if M.is(route) then return route end
   local made = rtnl.canonical(route)

@@ -23,8 +23,8 @@ local M = {}
 ---How lists of the kernel's own are compared.
 M.EXACTLY = { exactly = true }
 
--- CNI's code for a mistake in what somebody wants.
-local MISTAKE <const> = 7
+-- What somebody wants cannot be, whatever the kernel holds.
+local MISTAKE <const> = "EINVAL"
 
 -- Recording ---------------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ local function find_taken(list, route)
 end
 
 -- Joins the routes that the kernel will join, so that each of the list is one route in the end.
----@return table[]? list, string? message, integer|string|nil code, table? culprit
+---@return table[]? list, string? message, string? code, table? culprit
 local function join_all(want)
   local list <const>, group = {}, nil
   for _, route in ipairs(want) do
@@ -533,7 +533,7 @@ end
 ---one, as the reference plugins do
 ---@param how? { exactly: boolean, all: boolean } exactly: what a wanted route leaves out is not
 ---there, instead of matching anything; all: `have` is all that the key holds
----@return table[]? steps, string? message, integer|string|nil code nil, message naming the field, 7
+---@return table[]? steps, string? message, string? code nil, message naming the field, "EINVAL"
 ---for what cannot be in one key; "EEXIST" for what IPv6 would hold twice
 ---@return ecmp.RouteValue? culprit the wanted route that is refused
 function M.between(have, want, how)

@@ -39,7 +39,7 @@ function M.run(state)
   local by <const> = state.script or state.conf.merge
   state.trace = state.dry and {} or nil
   local routes, message, code = rule.merge(state.routes, by, state.ctx, { trace = state.trace })
-  if not routes then return nil, message, code or 7 end
+  if not routes then return nil, message, code or "EINVAL" end
   state.merged = {}
   for i, route in ipairs(routes) do
     state.merged[i], message, code = identity.canonical(route)

@@ -4,6 +4,7 @@
 local cni = require "ecmp.cni"
 local rtnl = require "ecmp.rtnl"
 local schema = require "ecmp.cni.schema"
+local shown = require("ecmp.errors").shown
 
 local M = {}
 
@@ -31,7 +32,7 @@ local function wrong_stage(stages, order)
   for _, name in ipairs(order) do known[name] = true end
   for name, stage in next, stages do
     if not known[name] then
-      return ("stages.%s: unknown stage (%s)"):format(tostring(name), guess(known, name))
+      return ("stages.%s: unknown stage (%s)"):format(shown(name), guess(known, name))
     end
     if type(stage) ~= "function" then
       return ("stages.%s: must be a function, not %s"):format(name, a(type(stage)))
@@ -43,7 +44,7 @@ local function wrong_hook(plugin)
   for name, hook in next, plugin do
     local wanted <const> = HOOKS[name]
     if not wanted then
-      return ("%s: unknown hook (%s)"):format(tostring(name), guess(HOOKS, name))
+      return ("%s: unknown hook (%s)"):format(shown(name), guess(HOOKS, name))
     end
     if type(hook) ~= wanted then
       return ("%s: must be a %s, not %s"):format(name, wanted, a(type(hook)))
@@ -149,7 +150,7 @@ function M.check_attached(state)
   end
   if math.type(at) ~= "integer" or at < 0 or at >= #list then
     fault("attach", ("must set state.interface to the place of the pod's interface in "
-      .. "state.interfaces, counted from 0, not to %s"):format(tostring(at)))
+      .. "state.interfaces, counted from 0, not to %s"):format(shown(at)))
   end
 end
 

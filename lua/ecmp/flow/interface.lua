@@ -1,5 +1,6 @@
 ---What interface plugins do alike: a veth pair, a hardware address asked for, DEL, CHECK.
 local request = require "ecmp.cni.request"
+local shown = require("ecmp.errors").shown
 local sys = require "ecmp.sys"
 
 local M = {}
@@ -30,7 +31,7 @@ function M.hardware_address(call, configured)
     text = text:lower():gsub("-", ":")
     if text:find("^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$") and is_of_one_host(text) then return text end
   end
-  return nil, ("%s: '%s' is no hardware address of an interface"):format(path, tostring(text)), 7
+  return nil, ("%s: '%s' is no hardware address of an interface"):format(path, shown(text)), 7
 end
 
 ---An interface as a CNI result lists it.

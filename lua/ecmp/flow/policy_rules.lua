@@ -6,6 +6,7 @@
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
 local schema = require "ecmp.cni.schema"
+local shown = require("ecmp.errors").shown
 
 local M = {}
 
@@ -63,7 +64,7 @@ local function check(value, path)
   for key in next, rule do
     if not KEYS[key] then
       return nil, ("%s.%s: unknown key; known are from, to, table, priority, iif, fwmark")
-        :format(path, tostring(key))
+        :format(path, shown(key))
     end
   end
   if not rule.from and not rule.to then

@@ -1,5 +1,6 @@
 ---What the stages of one ADD work on, and what a plugin's hooks can do with it.
 local netlink = require "ecmp.nl"
+local shown = require("ecmp.errors").shown
 local try = require("ecmp.cni").try
 
 ---@class ecmp.State
@@ -29,7 +30,7 @@ end
 ---@return ecmp.Handle nl
 function State:change(where)
   if where ~= nil and where ~= "pod" and where ~= "host" then
-    error(("state:change: 'pod' or 'host' is due here, not %s"):format(tostring(where)), 2)
+    error(("state:change: 'pod' or 'host' is due here, not %s"):format(shown(where)), 2)
   elseif not self.undo then
     error("state:change: only an ADD takes changes back", 2)
   end

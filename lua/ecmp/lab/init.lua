@@ -10,6 +10,7 @@
 
 local failure = require "ecmp.lab.failure"
 local rtnl = require "ecmp.rtnl"
+local shown = require("ecmp.errors").shown
 local topology = require "ecmp.lab.topology"
 
 ---@class ecmp.Lab
@@ -33,7 +34,7 @@ local function check_families(families)
   end
   for i, family in ipairs(families) do
     if family ~= 4 and family ~= 6 then
-      error(("families[%d]: 4 or 6 expected, got %s"):format(i, tostring(family)), 3)
+      error(("families[%d]: 4 or 6 expected, got %s"):format(i, shown(family)), 3)
     end
     if i > 1 and family == families[1] then
       error(("families[%d]: %d is there already"):format(i, family), 3)
@@ -48,20 +49,20 @@ local function check_options(options)
   for key in pairs(options) do
     if not known[key] then
       local near <const> = rtnl.nearest(known, tostring(key))
-      error(("%s: unknown option of a lab%s"):format(tostring(key),
+      error(("%s: unknown option of a lab%s"):format(shown(key),
         near and (" (did you mean '%s'?)"):format(near) or ""), 3)
     end
   end
   local count <const> = options.gateways or 2
   if math.type(count) ~= "integer" or count < 1 or count > MOST_GATEWAYS then
-    error(("gateways: 1 to %d expected, got %s"):format(MOST_GATEWAYS, tostring(count)), 3)
+    error(("gateways: 1 to %d expected, got %s"):format(MOST_GATEWAYS, shown(count)), 3)
   end
   if options.name ~= nil and (type(options.name) ~= "string" or options.name == "") then
     error(("name: a name expected, got %s"):format(
       options.name == "" and "nothing" or type(options.name)), 3)
   end
   if options.shared ~= nil and type(options.shared) ~= "boolean" then
-    error(("shared: true or false expected, got %s"):format(tostring(options.shared)), 3)
+    error(("shared: true or false expected, got %s"):format(shown(options.shared)), 3)
   end
 end
 
@@ -103,7 +104,7 @@ local function gateway_of(self, name, level)
   for _, each in ipairs(self.gateways) do
     if each.name == name then return each end
   end
-  error(("gateway: there is no %s; there are gw1 to gw%d"):format(tostring(name), #self.gateways),
+  error(("gateway: there is no %s; there are gw1 to gw%d"):format(shown(name), #self.gateways),
     level + 1)
 end
 
@@ -127,7 +128,7 @@ end
 function methods:hops(family)
   check_open(self, 2)
   if family ~= nil and not self.address[family] then
-    error(("family: this lab has no %s"):format(tostring(family)), 2)
+    error(("family: this lab has no %s"):format(shown(family)), 2)
   end
   local hops <const> = {}
   for i, gateway in ipairs(self.gateways) do
@@ -162,7 +163,7 @@ function methods:cut(name, what)
   local gateway <const> = gateway_of(self, name, 2)
   if not failure.kinds[what] then
     error(("what: link, carrier, packets, deaf or uplink expected, got %s")
-      :format(tostring(what)), 2)
+      :format(shown(what)), 2)
   end
   return failure.cut(self, gateway, what)
 end
@@ -217,7 +218,7 @@ end
 function methods:run(where, argv)
   check_open(self, 2)
   local space <const> = self.spaces[where]
-  if not space then error(("where: there is no %s"):format(tostring(where)), 2) end
+  if not space then error(("where: there is no %s"):format(shown(where)), 2) end
   return require "ecmp.netns".run(space, argv)
 end
 
@@ -228,7 +229,7 @@ end
 function methods:path(where)
   check_open(self, 2)
   local space <const> = self.spaces[where]
-  if not space then error(("where: there is no %s"):format(tostring(where)), 2) end
+  if not space then error(("where: there is no %s"):format(shown(where)), 2) end
   return require "ecmp.netns".path(space)
 end
 
@@ -238,7 +239,7 @@ end
 function methods:draw(form)
   check_open(self, 2)
   local draw <const> = require "ecmp.lab.drawing"[form or "text"]
-  if not draw then error(("form: text or svg expected, got %s"):format(tostring(form)), 2) end
+  if not draw then error(("form: text or svg expected, got %s"):format(shown(form)), 2) end
   return draw(self)
 end
 

@@ -3,6 +3,7 @@
 local bars = require "ecmp.nl.bars"
 local ip = require "ecmp.ip"
 local netns = require "ecmp.netns"
+local shown = require("ecmp.errors").shown
 local sys = require "ecmp.sys"
 
 local M = {}
@@ -22,18 +23,18 @@ local function check_options(lab, options)
     error(("send: a table of options expected, got %s"):format(type(options)), CALLER)
   end
   for key in pairs(options) do
-    if not known[key] then error(("%s: unknown option of send"):format(tostring(key)), CALLER) end
+    if not known[key] then error(("%s: unknown option of send"):format(shown(key)), CALLER) end
   end
   local flows <const> = options.flows or 100
   if math.type(flows) ~= "integer" or flows < 1 or flows > MOST_FLOWS then
-    error(("flows: 1 to %d expected, got %s"):format(MOST_FLOWS, tostring(flows)), CALLER)
+    error(("flows: 1 to %d expected, got %s"):format(MOST_FLOWS, shown(flows)), CALLER)
   end
   if options.proto ~= nil and options.proto ~= "udp" then
-    error(("proto: only udp is sent, got %s"):format(tostring(options.proto)), CALLER)
+    error(("proto: only udp is sent, got %s"):format(shown(options.proto)), CALLER)
   end
   local dport <const> = options.dport or DPORT
   if math.type(dport) ~= "integer" or dport < 1 or dport > 65535 then
-    error(("dport: 1 to 65535 expected, got %s"):format(tostring(dport)), CALLER)
+    error(("dport: 1 to 65535 expected, got %s"):format(shown(dport)), CALLER)
   end
   local family = options.family
   if options.dst then
@@ -46,7 +47,7 @@ local function check_options(lab, options)
   end
   family = family or lab.families[1]
   if not lab.address[family] then
-    error(("family: this lab has no %s"):format(tostring(family)), CALLER)
+    error(("family: this lab has no %s"):format(shown(family)), CALLER)
   end
   return { flows = flows, family = family, dst = options.dst or lab.address[family],
            dport = dport, src = options.src or lab.source[family] }

@@ -62,18 +62,18 @@ end
 
 -- Sends a batch, where a value may be wrong that is looked at only now: nothing of the batch is
 -- sent then, but batches before it may have been.
----@return table[]? results, string? message, integer|string|nil code
+---@return table[]? results, string? message, string? code
 local function send(nl, requests, place)
   local good <const>, results <const>, message, code = pcall(nl.batch, nl, requests,
     { order = "apart" })
   if good then return results, message, code end
   local i <const>, rest <const> = tostring(results):match "%[(%d+)%](.*)$"
   if not i then error(results, 0) end
-  return nil, place(tonumber(i)) .. rest, 7
+  return nil, place(tonumber(i)) .. rest, "EINVAL"
 end
 
 -- Carries a step out that takes several requests, or one that stands for itself.
----@return true?, string? message, integer|string|nil code
+---@return true?, string? message, string? code
 local function carry_out_step(nl, step)
   local sends <const>, back <const> = transition.requests(step)
   local begun = false
@@ -100,7 +100,7 @@ end
 ---Carries the steps of one key out, all of them or none.
 ---@param nl ecmp.Handle
 ---@param steps table[] as of ecmp.fib.transition
----@return true?, string? message, integer|string|nil code
+---@return true?, string? message, string? code
 function M.steps(nl, steps)
   for n, step in ipairs(steps) do
     local ok <const>, message <const>, code <const> = carry_out_step(nl, step)
@@ -191,7 +191,7 @@ local function take_back_later(self)
 end
 
 ---Takes back what is not committed, newest first; twice is fine.
----@return true?, string? message, integer|string|nil code
+---@return true?, string? message, string? code
 function Execution:rollback()
   local done <const> = self.done
   self.done, self.refused, self.later_back = {}, errors.new(), {}
@@ -298,7 +298,7 @@ local function end_of_batch(lists, items, first, most)
 end
 
 -- Carries out what comes next: one key, or a batch of many.
----@return integer? last, string? message, integer|string|nil code
+---@return integer? last, string? message, string? code
 local function carry_out_next(self, items, first, most)
   local last, ok, message, code
   if stands_alone(self.lists, items[first]) then
@@ -388,7 +388,7 @@ end
 ---@param options? table `progress`: called with the changes done and their number after each batch,
 ---false from it stops; `undoing`: the same while it is taken back; `each`: what is refused does not
 ---keep the rest out, and is in `failed`
----@return ecmp.Execution? done, string? message, integer|string|nil code after a refusal everything
+---@return ecmp.Execution? done, string? message, string? code after a refusal everything
 ---is as before
 function M.begin(nl, lists, options)
   local self <const> = setmetatable({ nl = nl, lists = lists, done = {}, later = {}, failed = {},
@@ -411,7 +411,7 @@ end
 ---@param nl ecmp.Handle
 ---@param lists table
 ---@param options? table as of `begin`
----@return true?, string? message, integer|string|nil code
+---@return true?, string? message, string? code
 function M.apply(nl, lists, options)
   local execution <const>, message <const>, code <const> = M.begin(nl, lists, options)
   if not execution then return nil, message, code end

@@ -1,6 +1,7 @@
 ---Filters of lists: which words there are, what the kernel is asked, and what is compared here.
 
 local rtnl = require "ecmp.rtnl"
+local shown = require("ecmp.errors").shown
 
 rtnl.own()
 
@@ -54,12 +55,12 @@ local function check(kind, filter)
   for key in pairs(filter) do
     if not known[kind][key] then
       local near = rtnl.nearest(kind, tostring(key))
-      rtnl.throw(("%s: unknown filter of %s list%s"):format(tostring(key), kind,
+      rtnl.throw(("%s: unknown filter of %s list%s"):format(shown(key), kind,
         near and known[kind][near] and (" (did you mean '%s'?)"):format(near) or ""))
     end
   end
   if filter.family ~= nil and not families[filter.family] then
-    rtnl.throw(("family: 4 or 6 expected, got %s"):format(tostring(filter.family)))
+    rtnl.throw(("family: 4 or 6 expected, got %s"):format(shown(filter.family)))
   end
   return filter
 end

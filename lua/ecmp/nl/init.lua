@@ -5,6 +5,7 @@ local object = require "ecmp.nl.object"
 local edit = require "ecmp.nl.edit"
 local refusal = require "ecmp.nl.diagnose"
 local route = require "ecmp.nl.route"
+local shown = require("ecmp.errors").shown
 
 rtnl.own()
 
@@ -120,7 +121,7 @@ function methods:batch(changes, options)
   object.check_options("batch", options, { order = true, share = true })
   local order = options and options.order or "keep"
   if not ORDERS[order] then
-    rtnl.throw(("order: 'keep', 'free' or 'apart' expected, got '%s'"):format(tostring(order)))
+    rtnl.throw(("order: 'keep', 'free' or 'apart' expected, got '%s'"):format(shown(order)))
   end
   local results
   if options and options.share then

@@ -12,6 +12,7 @@
 local known = require "ecmp.nl.cache"
 local object = require "ecmp.nl.object"
 local rtnl = require "ecmp.rtnl"
+local shown = require("ecmp.errors").shown
 local sys = require "ecmp.sys"
 
 rtnl.own()
@@ -247,7 +248,7 @@ end
 local function check_seconds(seconds, least)
   if seconds ~= nil and (type(seconds) ~= "number" or seconds ~= seconds
     or seconds < least) then
-    rtnl.throw(("timeout: seconds expected, got %s"):format(tostring(seconds)))
+    rtnl.throw(("timeout: seconds expected, got %s"):format(shown(seconds)))
   end
 end
 
@@ -258,7 +259,7 @@ local function check_options(options)
   object.check_options("monitor", options, { timeout = true, buffer = true, existing = true })
   local buffer = options and options.buffer
   if buffer ~= nil and (math.type(buffer) ~= "integer" or buffer < 1 or buffer > LARGEST) then
-    rtnl.throw(("buffer: bytes, 1 to %d, expected, got %s"):format(LARGEST, tostring(buffer)))
+    rtnl.throw(("buffer: bytes, 1 to %d, expected, got %s"):format(LARGEST, shown(buffer)))
   end
   check_seconds(options and options.timeout, 0)
 end
@@ -269,10 +270,10 @@ local function check_objects(objects)
   end
   for key, kind in pairs(objects) do
     if math.type(key) ~= "integer" then
-      rtnl.throw(("%s: options stand in a second table"):format(tostring(key)))
+      rtnl.throw(("%s: options stand in a second table"):format(shown(key)))
     elseif not kinds[kind] then
       rtnl.throw(("[%d]: '%s' is none of route, nexthop, link, addr, neigh, rule")
-        :format(key, tostring(kind)))
+        :format(key, shown(kind)))
     end
   end
 end

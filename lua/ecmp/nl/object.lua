@@ -4,6 +4,7 @@ local filters = require "ecmp.nl.filter"
 local flush = require "ecmp.nl.flush"
 local lists = require "ecmp.nl.text"
 local rtnl = require "ecmp.rtnl"
+local shown = require("ecmp.errors").shown
 
 rtnl.own()
 rtnl.site(function(file) return require "ecmp.nl.names"(file) end)
@@ -34,7 +35,7 @@ function M.check_options(verb, options, known)
   for key in pairs(options or {}) do
     if not known[key] then
       local near = rtnl.nearest(known, tostring(key))
-      rtnl.throw(("%s: unknown option of %s%s"):format(tostring(key), verb,
+      rtnl.throw(("%s: unknown option of %s%s"):format(shown(key), verb,
         near and (" (did you mean '%s'?)"):format(near) or ""))
     end
   end

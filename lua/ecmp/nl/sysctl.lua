@@ -1,6 +1,7 @@
 ---Sysctls of the handle's namespace: `nl.sysctl:get "net.ipv4.ip_forward"`.
 
 local rtnl = require "ecmp.rtnl"
+local shown = require("ecmp.errors").shown
 local sys = require "ecmp.sys"
 
 rtnl.own()
@@ -23,7 +24,7 @@ end
 local function path_of(key)
   local good = type(key) == "string" and key:find "^net[./]"
   if not good or key:find("..", 1, true) or key:find "%z" then
-    rtnl.throw(("sysctl: a key like net.ipv4.ip_forward expected, got %s"):format(tostring(key)))
+    rtnl.throw(("sysctl: a key like net.ipv4.ip_forward expected, got %s"):format(shown(key)))
   end
   return "/proc/sys/" .. (key:find("/", 1, true) and key or key:gsub("%.", "/"))
 end

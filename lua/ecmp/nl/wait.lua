@@ -2,6 +2,7 @@
 
 local filters = require "ecmp.nl.filter"
 local rtnl = require "ecmp.rtnl"
+local shown = require("ecmp.errors").shown
 local sys = require "ecmp.sys"
 
 rtnl.own()
@@ -15,7 +16,7 @@ local function read(filter)
   if type(filter.dev) ~= "string" then
     rtnl.throw("dev: missing; link wait names the link")
   elseif timeout ~= nil and (type(timeout) ~= "number" or timeout < 0) then
-    rtnl.throw(("timeout: seconds expected, got %s"):format(tostring(timeout)))
+    rtnl.throw(("timeout: seconds expected, got %s"):format(shown(timeout)))
   end
   for key, value in pairs(filter) do
     if key ~= "timeout" then

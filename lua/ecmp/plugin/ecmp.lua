@@ -47,7 +47,7 @@ function M.check_conf(conf, call)
     if value ~= nil then
       path = "args.cni." .. key
       local checked <const>, message = check(value, path)
-      if message then return nil, message, 7 end
+      if message then return nil, message, "EINVAL" end
       conf[key] = checked
     end
     if check == cni_route.list and not call.dropin then
@@ -74,10 +74,10 @@ end
 ---Stage `ipam`: nothing is handed out, prevResult says what was.
 local function read_previous(state)
   local call <const> = state.call
-  if not call.prev then return nil, "prevResult: must be given to a chained plugin", 7 end
+  if not call.prev then return nil, "prevResult: must be given to a chained plugin", "EINVAL" end
   if state.nl and not state.ctx.links[call.ifname] then
     return nil, ("CNI_IFNAME: there is no interface %s in %s (ENODEV)")
-      :format(call.ifname, call.netns), 999
+      :format(call.ifname, call.netns), "ENODEV"
   end
   state.ipam = call.prev
   state.addresses = addresses_of(call.prev, call.ifname)

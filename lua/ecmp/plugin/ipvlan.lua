@@ -21,7 +21,8 @@ local function chained_master(prev)
   local interfaces <const> = prev.interfaces or {}
   local name <const> = #interfaces == 1 and interfaces[1].name or ""
   if name ~= "" then return name end
-  return nil, "master: must be given where prevResult does not list a single named interface", 7
+  return nil, "master: must be given where prevResult does not list a single named interface",
+    "EINVAL"
 end
 
 ---@param conf table
@@ -42,7 +43,7 @@ local function addresses(state)
   local prev <const> = state.call.prev
   if state.conf.ipam.type ~= "" then return ipam.run(state) end
   if not prev or #(prev.ips or {}) == 0 then
-    return nil, "ipam.type: must be given, there is no prevResult with addresses", 7
+    return nil, "ipam.type: must be given, there is no prevResult with addresses", "EINVAL"
   end
   state.ipam = prev
   state.addresses = ipam.addresses(prev.ips, state.call.ifname)

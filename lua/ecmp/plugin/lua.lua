@@ -178,7 +178,7 @@ for _, name in ipairs(verb_names) do
       message, inner = inner, call
     end
     if verbs then return (name == "add" and add or run)(verbs, path, inner) end
-    if name == "status" and code == FAULT then code = UNAVAILABLE end
+    if name == "status" and errors.code(code) == FAULT then code = UNAVAILABLE end
     if name ~= "del" then return nil, message, code, details end
     io.stderr:write(("ecmp: DEL goes on: %s\n"):format(message))
     return del_without(inner)

@@ -28,7 +28,7 @@ local function with_gateways(state)
   for _, entry in ipairs(state.addresses) do
     if not entry.gateway then
       return nil, ("ipam: address %s has no gateway, which ptp gives the host's end")
-        :format(entry.address), 7
+        :format(entry.address), "EINVAL"
     end
   end
   return state
@@ -41,7 +41,7 @@ local function still_with_gateways(state)
   for i, entry in ipairs(state.plan.addresses) do
     if not entry.gateway then
       return nil, ("%s: plan.addresses[%d].gateway: missing; ptp gives it to the host's end")
-        :format(state.conf.script, i), 100
+        :format(state.conf.script, i), "ESCRIPT"
     end
   end
   return state

@@ -1,5 +1,7 @@
 ---What `help()` prints.
 
+local shown = require("ecmp.errors").shown
+
 local M = {}
 
 M.overview = [[
@@ -84,7 +86,7 @@ function M.text(topic)
   for name in pairs(M.topics) do names[#names + 1] = name end
   table.sort(names)
   return ("help: there is nothing on '%s'; there is on: %s")
-    :format(tostring(topic), table.concat(names, ", "))
+    :format(shown(topic), table.concat(names, ", "))
 end
 
 return M

@@ -5,6 +5,7 @@ local help = require "ecmp.repl.help"
 local identity = require "ecmp.fib.route"
 local routefile = require "ecmp.repl.file"
 local rtnl = require "ecmp.rtnl"
+local shown = require("ecmp.errors").shown
 local snapshot = require "ecmp.repl.snapshot"
 local terminal = require "ecmp.repl.terminal"
 
@@ -100,7 +101,7 @@ local function repeated(session, way)
   return function(count)
     if count == nil then count = 1 end
     if math.type(count) ~= "integer" or count < 1 then
-      error(("%s: how many statements? got %s"):format(way, tostring(count)), 2)
+      error(("%s: how many statements? got %s"):format(way, shown(count)), 2)
     end
     session.journal.current = nil
     local lines <const> = {}

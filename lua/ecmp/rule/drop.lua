@@ -11,7 +11,7 @@ local group = require "ecmp.group"
 ---@param routes table[] a group
 ---@param ctx table?
 ---@param test? fun(hop: table, ctx: table, route: table): boolean true for hops to leave out
----@return table? group, string? message, integer? code nil, message, 7
+---@return table? group, string? message, string? code nil, message, "EINVAL"
 return function(routes, ctx, test)
   local list <const> = group.new {}
   if not test then return list end

@@ -7,7 +7,7 @@ local metrics = require "ecmp.rule.metrics"
 
 ---@param routes table[] a group
 ---@param ctx table?
----@return table[]? routes, string? message, integer? code nil, message, 7
+---@return table[]? routes, string? message, string? code nil, message, "EINVAL"
 return function(routes, ctx)
   local ladder <const> = ctx and ctx.metrics or metrics.new(routes, ctx)
   local list <const>, seen <const>, last = {}, {}, nil

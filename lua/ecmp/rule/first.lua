@@ -2,7 +2,7 @@
 local group = require "ecmp.group"
 
 ---@param routes table[] a group
----@return table? route, string? message, integer? code nil, message, 7
+---@return table? route, string? message, string? code nil, message, "EINVAL"
 return function(routes)
   if #routes == 0 then return {} end
   local canonical, message, code = group.canonical(routes[1])

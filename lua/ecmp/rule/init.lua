@@ -58,7 +58,7 @@ local M = {
 ---@param ctx? table
 ---@param options? table fields to set on it
 ---@return table? routes a route, a list of routes or a group
----@return string? message, integer? code
+---@return string? message, string? code
 function M.multipath(group, ctx, options, ...)
   check("multipath", FIELDS, group, options, ...)
   return multipath(group, ctx, options)
@@ -69,7 +69,7 @@ end
 ---@param ctx? table
 ---@param options? nil there are none
 ---@return table? routes a route, a list of routes or a group
----@return string? message, integer? code
+---@return string? message, string? code
 function M.separate(group, ctx, options, ...)
   check("separate", NONE, group, options, ...)
   return separate(group, ctx, options)
@@ -80,7 +80,7 @@ end
 ---@param ctx? table
 ---@param options? nil there are none
 ---@return table? routes a route, a list of routes or a group
----@return string? message, integer? code
+---@return string? message, string? code
 function M.first(group, ctx, options, ...)
   check("first", NONE, group, options, ...)
   return first(group, ctx, options)
@@ -91,7 +91,7 @@ end
 ---@param ctx? table
 ---@param options? nil there are none
 ---@return table? routes a route, a list of routes or a group
----@return string? message, integer? code
+---@return string? message, string? code
 function M.failover(group, ctx, options, ...)
   check("failover", NONE, group, options, ...)
   return failover(group, ctx, options)
@@ -102,7 +102,7 @@ end
 ---@param ctx? table
 ---@param options? nil there are none
 ---@return table? routes a route, a list of routes or a group
----@return string? message, integer? code
+---@return string? message, string? code
 function M.reject(group, ctx, options, ...)
   check("reject", NONE, group, options, ...)
   return reject(group, ctx, options)
@@ -114,7 +114,7 @@ end
 ---@param options table|function weights 0..256 by gateway, prefix or interface; or a function of a
 ---next hop and ctx that returns one or nil
 ---@return table? routes a route, a list of routes or a group
----@return string? message, integer? code
+---@return string? message, string? code
 function M.weighted(group, ctx, options, ...)
   check("weighted", WEIGHTS, group, options, ...)
   return weighted(group, ctx, options)
@@ -125,7 +125,7 @@ end
 ---@param ctx? table
 ---@param options? fun(hop: table, ctx: table, route: table): boolean true for hops to leave out
 ---@return table? routes a route, a list of routes or a group
----@return string? message, integer? code
+---@return string? message, string? code
 function M.drop(group, ctx, options, ...)
   check("drop", TEST, group, options, ...)
   return drop(group, ctx, options)

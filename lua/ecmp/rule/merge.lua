@@ -3,6 +3,7 @@
 local group = require "ecmp.group"
 local check = require "ecmp.rule.validate"
 local metrics = require "ecmp.rule.metrics"
+local shown = require("ecmp.errors").shown
 local words = require "ecmp.rule.words"
 
 ---@param rule any a word, a function with the shape of `merge`, or a table of hooks
@@ -12,7 +13,7 @@ local function hooks_of(rule)
   if type(rule) == "table" then return rule end
   local known <const> = type(rule) == "string" and words.rule(rule)
   if known then return known end
-  error(("rule: '%s' is no rule; known words are %s"):format(tostring(rule),
+  error(("rule: '%s' is no rule; known words are %s"):format(shown(rule),
     table.concat(words.list, ", ")), 3)
 end
 
@@ -34,12 +35,12 @@ end
 ---A rule may refuse by nil and a message; nothing at all is a return that was forgotten.
 local function refused(path, value, message, code)
   if value == nil and message ~= nil then
-    return nil, ("%s: %s"):format(path, tostring(message)), code or 7
+    return nil, ("%s: %s"):format(path, tostring(message)), code or "EINVAL"
   end
 end
 
 ---Checks what a hook returned; what is no route is the mistake of who wrote it.
----@return table[]? routes, string? message, integer|string|nil code
+---@return table[]? routes, string? message, string? code
 local function checked(run, path, value, message, code)
   local _, why, number = refused(path, value, message, code)
   if why then return nil, why, number end
@@ -51,7 +52,7 @@ local function checked(run, path, value, message, code)
   return value
 end
 
----@return table[]? routes, string? message, integer|string|nil code
+---@return table[]? routes, string? message, string? code
 local function run_routes(run, routes)
   if not run.hooks.routes then return routes end
   return checked(run, "routes", run.hooks.routes(routes, run.ctx))
@@ -64,7 +65,7 @@ local function snapshot(routes)
   return copies
 end
 
----@return boolean? done, string? message, integer|string|nil code
+---@return boolean? done, string? message, string? code
 local function run_merge(run, routes, ctx, into)
   local path <const> = ("merge(%s)"):format(name_of(routes))
   local came <const> = run.trace and snapshot(routes)
@@ -77,7 +78,7 @@ local function run_merge(run, routes, ctx, into)
   return true
 end
 
----@return table[]? merged, string? message, integer|string|nil code
+---@return table[]? merged, string? message, string? code
 local function run_groups(run, routes)
   local hooks <const>, ctx <const> = run.hooks, run.ctx
   local key <const> = hooks.key and function(route) return hooks.key(route, ctx) end
@@ -107,9 +108,9 @@ end
 ---@param ctx? table what rules see beside the routes
 ---@param options? table `trace`: a list to which `{ came, goes }` is added for each group;
 ---`word`: for what a table of hooks leaves out, `ctx.conf.merge` or "ecmp" where it is not said;
----`nonsense`: the code for what is no route, given for a script; 7 where left out
+---`nonsense`: the code for what is no route, given for a script; "EINVAL" where left out
 ---@return table[]? routes, string? message, integer|string|nil code nil, message with the path of
----the field, 7 (or what the rule gave) where the rule refuses or returned what is no route
+---the field, "EINVAL" (or what the rule gave) where the rule refuses or returned what is no route
 return function(routes, rule, ctx, options)
   local hooks <const> = hooks_of(rule)
   local message, code

@@ -58,7 +58,7 @@ end
 ---route's own if it may be kept.
 ---@param route table canonical
 ---@param least integer?
----@return integer? metric, string? message, integer? code nil, message, 7 when none is left
+---@return integer? metric, string? message, string? code nil, message, "EINVAL" when none is left
 function M:claim(route, least)
   local used <const> = self.used or fill(self)
   local taken <const> = used[place(route)] or {}
@@ -68,7 +68,7 @@ function M:claim(route, least)
     while taken[metric] do metric = metric + 1 end
   end
   if metric > LAST then
-    return nil, ("metric: none is left for %s"):format(group.text(route)), 7
+    return nil, ("metric: none is left for %s"):format(group.text(route)), "EINVAL"
   end
   taken[metric] = "taken"
   return metric

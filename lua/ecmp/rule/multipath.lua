@@ -15,7 +15,8 @@ end
 ---@param routes table[] a group
 ---@param _ table? ctx
 ---@param options table? fields of the route
----@return table? route, string? message, integer? code nil, message, 7 where the routes disagree
+---@return table? route, string? message, string? code nil, message, "EINVAL" where the
+---routes disagree
 return function(routes, _, options)
   if #routes == 0 then return {} end
   if options and next(options) then

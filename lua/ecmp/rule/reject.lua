@@ -3,7 +3,7 @@ local group = require "ecmp.group"
 local first = require "ecmp.rule.first"
 
 ---@param routes table[] a group
----@return table? route, string? message, integer? code nil, message, 7
+---@return table? route, string? message, string? code nil, message, "EINVAL"
 return function(routes)
   if #routes < 2 then return first(routes) end
   local names <const> = {}
@@ -13,5 +13,5 @@ return function(routes)
     names[i] = group.text(canonical)
   end
   return nil, ("%d routes have one destination, table and metric: %s"):format(#names,
-    table.concat(names, "; ")), 7
+    table.concat(names, "; ")), "EINVAL"
 end

@@ -14,7 +14,7 @@ local function name_of(route)
 end
 
 ---@param routes table[] a group
----@return table[]? routes, string? message, integer|string|nil code nil, message, 7, or "EEXIST"
+---@return table[]? routes, string? message, string? code nil, message, "EINVAL", or "EEXIST"
 return function(routes)
   local list <const>, seen <const> = {}, {}
   for i, route in ipairs(routes) do

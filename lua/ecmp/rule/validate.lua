@@ -3,11 +3,12 @@
 local identity = require "ecmp.fib.route"
 local ip = require "ecmp.ip"
 local rtnl = require "ecmp.rtnl"
+local shown = require("ecmp.errors").shown
 
 local M = {}
 
--- A mistake of whoever wrote the rule, as an error code of CNI.
-local MISTAKE <const> = 7
+-- A mistake of whoever wrote the rule.
+local MISTAKE <const> = "EINVAL"
 
 local function kinds(text, kind, into)
   for name in text:gmatch("%S+") do into[name] = kind end
@@ -51,7 +52,7 @@ local function check_fields(value, known, path)
   for name, field in pairs(value) do
     local kind <const> = known[name]
     if not kind then
-      return ("%s%s: unknown field%s"):format(path, tostring(name):sub(1, 64),
+      return ("%s%s: unknown field%s"):format(path, shown(name):sub(1, 64),
         hint_for(name, known))
     end
     if not FITS[kind](field) then
@@ -93,7 +94,7 @@ function M.list(value, path, what)
   local count <const> = #value
   for key in pairs(value) do
     if math.type(key) ~= "integer" or key < 1 or key > count then
-      return ("%s.%s: a list of %s has no such entry"):format(path, tostring(key):sub(1, 64), what)
+      return ("%s.%s: a list of %s has no such entry"):format(path, shown(key):sub(1, 64), what)
     end
   end
 end
@@ -114,7 +115,7 @@ end
 ---@param route any
 ---@param path string what to call it, "merge(default)[2]"
 ---@param links table? interfaces by name; without it any name will do
----@return table? canonical, string? message, integer? code nil, message, 7
+---@return table? canonical, string? message, string? code nil, message, "EINVAL"
 function M.route(route, path, links)
   if is_view(route) then return identity.canonical(route) end
   if type(route) ~= "table" then
@@ -133,7 +134,7 @@ end
 ---@param value any
 ---@param path string
 ---@param links table?
----@return table[]? routes the list, string? message, integer? code nil, message, 7
+---@return table[]? routes the list, string? message, string? code nil, message, "EINVAL"
 function M.routes(value, path, links)
   if is_view(value) or type(value) == "table" and value[1] == nil and next(value) then
     local canonical, message, code = M.route(value, path, links)
@@ -171,7 +172,7 @@ end
 ---Checks that routes can be said to the kernel, field by field, without asking it.
 ---@param routes table[] checked before
 ---@param path string
----@return boolean? sayable, string? message, integer? code nil, message, 7
+---@return boolean? sayable, string? message, string? code nil, message, "EINVAL"
 function M.sayable(routes, path)
   for i, route in ipairs(routes) do
     local wrong <const> = not is_view(route) and unsayable(route)
@@ -190,7 +191,7 @@ end
 ---@param routes table[] checked before
 ---@param path string
 ---@param places? table<string, table> where earlier routes of the same rule stand; added to
----@return boolean? distinct, string? message, integer? code nil, message, 7
+---@return boolean? distinct, string? message, string? code nil, message, "EINVAL"
 function M.distinct(routes, path, places)
   places = places or {}
   for i, route in ipairs(routes) do
@@ -250,15 +251,15 @@ end
 
 ---Only the network settings of the pod may be written; a path that climbs out of them may not.
 local function check_sysctl(name, value, path)
-  local shown <const> = ("%s.%s"):format(path, tostring(name):sub(1, 64))
+  local named <const> = ("%s.%s"):format(path, shown(name):sub(1, 64))
   if type(name) ~= "string" or not name:find("^net[./]") or name:find("..", 1, true)
     or name:find("%c") then
-    return ("%s: is no setting of the network"):format(shown)
+    return ("%s: is no setting of the network"):format(named)
   end
   if type(value) ~= "string" and math.type(value) ~= "integer" then
-    return ("%s: text is due here, not a %s"):format(shown, type(value))
+    return ("%s: text is due here, not a %s"):format(named, type(value))
   end
-  if tostring(value):find("%c") then return ("%s: one line of text is due here"):format(shown) end
+  if tostring(value):find("%c") then return ("%s: one line of text is due here"):format(named) end
 end
 
 ---A part that the script left out stays as it was.

@@ -7,9 +7,10 @@
 -- In place of the table stands a function of (hop, ctx) that returns a weight or nil.
 local group = require "ecmp.group"
 local ip = require "ecmp.ip"
+local shown = require("ecmp.errors").shown
 
 local function refuse(message, ...)
-  return nil, message:format(...), 7
+  return nil, message:format(...), "EINVAL"
 end
 
 ---Sorts the names into prefixes, longest first, and interfaces.
@@ -17,7 +18,7 @@ local function read_options(options)
   local prefixes <const>, devices <const> = {}, {}
   for name, weight in pairs(options) do
     if math.type(weight) ~= "integer" or weight < 0 or weight > 256 then
-      return refuse("weights.%s: %s is outside 0..256", name, tostring(weight))
+      return refuse("weights.%s: %s is outside 0..256", name, shown(weight))
     end
     local prefix <const> = ip.parse(tostring(name))
     if prefix then
@@ -30,7 +31,7 @@ local function read_options(options)
   return prefixes, devices
 end
 
----@return function? weigh, string? message, integer? code
+---@return function? weigh, string? message, string? code
 local function weigher(options)
   if type(options) == "function" then return options end
   local prefixes, devices, code = read_options(options or {})
@@ -47,7 +48,7 @@ end
 ---@param routes table[] a group
 ---@param ctx table?
 ---@param options table|function|nil weights by name
----@return table? route, string? message, integer? code nil, message, 7
+---@return table? route, string? message, string? code nil, message, "EINVAL"
 return function(routes, ctx, options)
   if #routes == 0 then return {} end
   local weigh, message, code = weigher(options)
@@ -59,7 +60,7 @@ return function(routes, ctx, options)
   for i, hop in ipairs(joined.nexthops) do
     local weight <const> = weigh(hop, ctx)
     if weight ~= nil and (math.type(weight) ~= "integer" or weight < 0 or weight > 256) then
-      return refuse("nexthops[%d].weight: %s is outside 0..256", i, tostring(weight))
+      return refuse("nexthops[%d].weight: %s is outside 0..256", i, shown(weight))
     end
     if weight ~= 0 then
       hop.weight = weight or hop.weight

@@ -2,14 +2,14 @@
 --
 -- This runs in a process of its own, a copy of the caller's state. What it changes here (the string
 -- metatable is locked, say) is changed for nobody else.
+local errors = require "ecmp.errors"
 local ip = require "ecmp.ip"
 local rtnl = require "ecmp.rtnl"
 local rule = require "ecmp.rule"
 
 local M = {}
 
--- CNI's code for a script that is at fault.
-local FAULT <const> = 100
+local FAULT <const> = errors.SCRIPT
 
 local HOOKS <const> = { key = true, merge = true, routes = true, plan = true, on_change = true }
 
@@ -33,7 +33,8 @@ local given <const> = {}
 
 local function pure_require(name)
   if not MODULES[name] then
-    error(("require '%s': rules may require ecmp.rule and ecmp.ip only"):format(tostring(name)), 2)
+    error(("require '%s': rules may require ecmp.rule and ecmp.ip only")
+      :format(errors.shown(name)), 2)
   end
   if not given[name] then
     given[name] = setmetatable(copy(MODULES[name]), getmetatable(MODULES[name]))

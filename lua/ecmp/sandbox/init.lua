@@ -5,6 +5,7 @@
 --
 -- One process serves a script from its loading to its last hook, so that the budget is one for all:
 -- that is what a CNI verb may cost, not what a hook may.
+local errors = require "ecmp.errors"
 local inmate = require "ecmp.sandbox.child"
 local process = require "ecmp.sandbox.process"
 local sys = require "ecmp.sys"
@@ -13,8 +14,8 @@ local validate = require "ecmp.rule.validate"
 
 local M = {}
 
--- CNI's code for a script that is at fault, and for a mistake in the configuration.
-local FAULT <const>, MISTAKE <const> = 100, 7
+-- A script that is at fault, and one that refuses without saying which way.
+local FAULT <const>, MISTAKE <const> = errors.SCRIPT, "EINVAL"
 
 -- A message is for people, and one line.
 local LONGEST <const> = 4096
@@ -71,7 +72,7 @@ local function tell(script, request)
   return true
 end
 
----@return table? answer, string? message, integer? code
+---@return table? answer, string? message, string? code
 local function hear(script)
   local started <const> = sys.monotonic()
   local answer <const>, message <const>, what <const> = script.cage:hear(script.seconds)
@@ -84,7 +85,7 @@ local function hear(script)
   return answer
 end
 
----@return table? answer, string? message, integer? code
+---@return table? answer, string? message, string? code
 local function ask(script, request)
   local ok, message, code = script:ready()
   if ok then ok, message, code = tell(script, request) end
@@ -92,7 +93,7 @@ local function ask(script, request)
   return hear(script)
 end
 
----A code that a script gave: CNI's numbers and the system's symbols pass, anything else is 7.
+---A code that a script gave: CNI's numbers and the system's symbols pass, anything else is EINVAL.
 local function known_code(code)
   if math.type(code) == "integer" and code > 0 and code < 1000 then return code end
   if type(code) == "string" and code:find("^E[A-Z0-9]+$") then return code end
@@ -127,8 +128,8 @@ end
 ---@param path string
 ---@param options? table `trusted`: true gives it all of Lua, its budget stays; `merge`: the word
 ---for what it leaves out, that of `ctx.conf` where left out
----@return table? script to be asked whether it is `ready`, string? message, integer? code nil,
----message, 100 where it may not be run
+---@return table? script to be asked whether it is `ready`, string? message, string? code nil,
+---message, "ESCRIPT" where it may not be run
 function M.start(path, options)
   local text, message, code = trust.read(path)
   if not text then return nil, message, code end
@@ -153,8 +154,8 @@ end
 ---Loads a rule script.
 ---@param path string
 ---@param options? table see `start`
----@return table? script with `path` and `hooks` (a set of names), string? message, integer? code
----nil, message with file and line, 100
+---@return table? script with `path` and `hooks` (a set of names), string? message, string? code
+---nil, message with file and line, "ESCRIPT"
 function M.load(path, options)
   local script, message, code = M.start(path, options)
   if script then script, message, code = script:ready() end
@@ -162,8 +163,8 @@ function M.load(path, options)
 end
 
 ---Waits until the script is loaded.
----@return table? script itself, with `hooks`, string? message, integer? code nil, message with file
----and line, 100
+---@return table? script itself, with `hooks`, string? message, string? code nil, message with file
+---and line, "ESCRIPT"
 function Script:ready()
   if self.hooks then return self end
   local answer <const>, message <const>, code <const> = hear(self)
@@ -175,8 +176,8 @@ end
 ---Runs the hooks `routes`, `key` and `merge`.
 ---@param routes table[]
 ---@param ctx? table what rules see beside the routes; values only
----@return table[]? routes, string? message, integer|string|nil code nil, message; 100 for a fault
----of the script, 7 or its own code where it refuses
+---@return table[]? routes, string? message, integer|string|nil code nil, message; "ESCRIPT"
+---for a fault of the script, "EINVAL" or its own code where it refuses
 ---@return table[]? trace for each group what came in and what went out, `{ came, goes }`
 function Script:run(routes, ctx, with_trace)
   local answer, message, code = ask(self, {
@@ -221,7 +222,7 @@ end
 ---Asks what is to become of a gateway that is missed; without the hook it is withdrawn.
 ---@param event table `{ gateway, dev, network, segment, state = "down" }`
 ---@param ctx? table
----@return "withdraw"|"keep"|nil answer, string? message, string|integer|nil code
+---@return "withdraw"|"keep"|nil answer, string? message, integer|string|nil code
 function Script:on_change(event, ctx)
   local answer, message, code = ask(self, { verb = "on_change", event = event, ctx = ctx or {} })
   if not answer then return nil, message, code end

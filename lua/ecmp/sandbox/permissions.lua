@@ -2,12 +2,12 @@
 --
 -- Whoever may write a directory can put another file in its place, and whoever owns a symbolic link
 -- decides what is read, so every step of the path is looked at, links followed by hand.
+local errors = require "ecmp.errors"
 local sys = require "ecmp.sys"
 
 local M = {}
 
--- CNI's own codes end at 99; this one says that a site's script is at fault.
-local FAULT <const> = 100
+local FAULT <const> = errors.SCRIPT
 
 local WRITE <const> = tonumber("022", 8)
 local STICKY <const> = tonumber("1000", 8)
@@ -57,7 +57,7 @@ local function follow(here, target, parts, i)
   return target:sub(1, 1) == "/" and {} or here, rest
 end
 
----@return string? real, string? message, integer? code
+---@return string? real, string? message, string? code
 local function walk(script)
   local here, parts, links = {}, split(absolute(script), {}), 0
   local ok, message, code = check_step(script, "/", assert(sys.lstat("/")))
@@ -91,7 +91,8 @@ end
 ---Reads a script that nobody but root and we may have written.
 ---@param path string
 ---@param limit? integer the most bytes, 1 MiB where left out
----@return string? text, string? message, integer? code nil, message naming what is at fault, 100
+---@return string? text, string? message, string? code nil, message naming what is at fault,
+---"ESCRIPT"
 function M.read(path, limit)
   if type(path) ~= "string" then error("path: text is due here", 2) end
   if path == "" or path:find("\0", 1, true) then return refuse(path, "is no path") end

@@ -23,7 +23,7 @@ local function room_for(state, name, wanted)
     if overlaps(wanted:family(), wanted, other) then
       if not state.conf.forceAddress then
         return nil, ("forceAddress: bridge %s has the address %s already, %s is wanted")
-          :format(name, entry.address, tostring(wanted)), 999
+          :format(name, entry.address, tostring(wanted)), "EADDRNOTAVAIL"
       end
       local ok
       ok, message, code = host.addr:del { address = entry.address, dev = name }

@@ -49,10 +49,10 @@ M.fields = schema.record {
 ---@return true? ok, string? message, integer? code
 function M.check_conf(conf, call)
   if conf.hairpinMode and conf.promiscMode then
-    return nil, "hairpinMode: cannot be set together with promiscMode", 7
+    return nil, "hairpinMode: cannot be set together with promiscMode", "EINVAL"
   end
   if conf.disableContainerInterface and conf.ipam.type ~= "" then
-    return nil, "disableContainerInterface: cannot be set together with ipam.type", 7
+    return nil, "disableContainerInterface: cannot be set together with ipam.type", "EINVAL"
   end
   local address, message, code = interface.hardware_address(call)
   if message then return nil, message, code end

@@ -169,7 +169,7 @@ function M.check_gateway(conf)
   local name <const> = conf.isGateway and M.gateway_name(conf)
   if not name or names.check_interface(name, "bridge") then return true end
   return nil, ("bridge: '%s' leaves no room for the name of its interface in the VLAN, %s")
-    :format(conf.bridge, name), 7
+    :format(conf.bridge, name), "EINVAL"
 end
 
 -- The end that is plugged into the bridge gets a name by chance, the other has the address.

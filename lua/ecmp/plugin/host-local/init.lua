@@ -5,6 +5,7 @@
 -- several requested addresses is the first listed, GC and STATUS exist, waiting has an end.
 local Pool = require "ecmp.plugin.host-local.pool"
 local Store = require "ecmp.plugin.host-local.store"
+local codes = require("ecmp.cni.errors").codes
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
 local read = require "ecmp.plugin.host-local.read"
@@ -15,8 +16,7 @@ local M = {}
 ---What the program says of itself when it is called by hand.
 M.about = "hands out addresses of ranges kept on this host"
 
--- CNI error codes.
-local UNAVAILABLE <const>, INTERNAL <const> = 50, 999
+local UNAVAILABLE <const>, INTERNAL <const> = codes.unavailable, codes.internal
 
 local function result_of(pool, taken)
   local ips <const> = {}

@@ -3,14 +3,14 @@
 --
 -- Keys, defaults and checks are the reference plugin's. A mistake is refused with code 7 and the
 -- path of the field, counted from 0 as the reference counts its range sets.
+local codes = require("ecmp.cni.errors").codes
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
 local range = require "ecmp.plugin.host-local.range"
 
 local M = {}
 
--- The CNI error codes for a mistake in the configuration and in the environment.
-local MISTAKE <const>, ENVIRONMENT <const> = 7, 4
+local MISTAKE <const>, ENVIRONMENT <const> = codes.config, codes.environment
 
 ---Where the reference keeps its networks.
 M.default_directory = "/var/lib/cni/networks"

@@ -1,13 +1,13 @@
 ---Reads a call of an IPAM plugin with host-local's keys: ranges, routes, what is asked for.
 local Pool = require "ecmp.plugin.host-local.pool"
 local cni_route = require "ecmp.cni.route"
+local codes = require("ecmp.cni.errors").codes
 local json = require "ecmp.json"
 local request = require "ecmp.cni.request"
 
 local M = {}
 
--- The CNI error code for a mistake in the configuration.
-local MISTAKE <const> = 7
+local MISTAKE <const> = codes.config
 
 -- A pod that got the address of one of its own routers would send to itself what is for that one.
 -- The reference plugin knows of no other gateway than its range's.

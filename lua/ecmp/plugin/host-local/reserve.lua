@@ -1,8 +1,9 @@
 ---Reserving: one address of each range set, or none at all.
+local codes = require("ecmp.cni.errors").codes
+
 local M = {}
 
--- CNI error codes.
-local MISTAKE <const>, INTERNAL <const> = 7, 999
+local MISTAKE <const>, INTERNAL <const> = codes.config, codes.internal
 
 -- Takes the first of the requested addresses that lies in a set out of the list.
 local function take_requested(set, left)

@@ -6,6 +6,7 @@
 -- is whole, markers are replaced whole, waiting for the lock has an end, and an index (see
 -- `ecmp.plugin.host-local.index`) spares reading every file.
 local Index = require "ecmp.plugin.host-local.index"
+local codes = require("ecmp.cni.errors").codes
 local ip = require "ecmp.ip"
 local sys = require "ecmp.sys"
 
@@ -14,8 +15,9 @@ local M = {}
 ---Seconds to wait for the lock before giving up with code 11.
 M.lock_timeout = 20
 
--- CNI error codes: what a later try may cure, and what it may not.
-local MISTAKE <const>, AGAIN <const>, INTERNAL <const> = 7, 11, 999
+-- A later try may cure the second.
+local MISTAKE <const>, AGAIN <const>, INTERNAL <const> = codes.config, codes.again,
+  codes.internal
 
 -- Modes of the reference: 0755, 0750, 0600.
 local DIR_MODE <const>, LOCK_MODE <const>, FILE_MODE <const> = 493, 488, 384

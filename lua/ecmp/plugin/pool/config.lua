@@ -138,7 +138,7 @@ end
 ---Reads `ipam.store`, with its defaults.
 ---@param conf table
 ---@return table? store `{ endpoints | directory, prefix, node, timeout, block }`
----@return string? message, integer? code  nil, the field at fault, 7
+---@return string? message, integer? code  nil, the field at fault, "EINVAL"
 function M.store(conf)
   local ipam <const> = json.get(conf, "ipam")
   if json.kind(ipam) ~= "object" then return nil, "ipam: must be given", MISTAKE end

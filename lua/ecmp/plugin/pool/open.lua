@@ -40,7 +40,7 @@ local function load_near_executable()
 end
 
 ---The module in C that speaks HTTP/2.
----@return table? module, string? message, integer? code  nil, why not, 7
+---@return table? module, string? message, integer? code  nil, why not, "EINVAL"
 function M.transport()
   local module = not package.preload[MODULE] and load_near_executable()
   if module then return module end

@@ -91,12 +91,18 @@ local function is_literal(text)
   return rest ~= nil and (rest == "" or rest:find("^[eE][-+]?%d+$") ~= nil)
 end
 
+-- A value in a message: an address in memory tells nobody anything.
+local function shown(value)
+  local kind <const> = type(value)
+  return (kind == "table" or kind == "function") and "a " .. kind or tostring(value)
+end
+
 ---Makes a number of its literal: a Lua integer where that prints back the same, else a wrapper.
 ---@param text string
 ---@return integer|table
 function M.number(text)
   if type(text) ~= "string" or not is_literal(text) then
-    error(("json.number: '%s' is no JSON number"):format(tostring(text)), 2)
+    error(("json.number: '%s' is no JSON number"):format(shown(text)), 2)
   end
   local value <const> = tonumber(text)
   if math.type(value) == "integer" and text ~= "-0" then return value end
@@ -349,18 +355,12 @@ local function newline(indent, depth)
   return indent and "\n" .. (" "):rep(indent * depth) or ""
 end
 
--- A key in a message: an address in memory tells nobody anything.
-local function key_text(key)
-  local plain <const> = type(key) == "string" or type(key) == "number" or type(key) == "boolean"
-  return plain and tostring(key) or "a " .. type(key)
-end
-
 -- Elements behind a hole, and keys beside elements, have no place in a list.
 local function check_list(list, count)
   for key in next, list do
     if math.type(key) ~= "integer" then
       error(("json.encode: a table has elements and the key %s: it is neither a list nor an object")
-        :format(key_text(key)), 0)
+        :format(shown(key)), 0)
     elseif key < 1 or key > count then
       error(("json.encode: a list has no element [%d], but one [%d]; json.null stands for none")
         :format(count + 1, key), 0)
@@ -387,7 +387,7 @@ local function sorted_keys(object)
   local keys <const> = {}
   for key in next, object do
     if type(key) ~= "string" then
-      error(("json.encode: an object has the key %s, which is no string"):format(key_text(key)), 0)
+      error(("json.encode: an object has the key %s, which is no string"):format(shown(key)), 0)
     end
     keys[#keys + 1] = key
   end

@@ -4,45 +4,93 @@
 #   test.sh [SPEC...]      the files named, or those below a folder named; else all
 #
 # Each file runs in a process and, where the machine allows one, a sandbox of its own, so that none meets
-# what another left; JOBS of them at a time. Where no namespaces are to be had, the specs that need
-# them are named and counted as skipped. The last line is "N passed, N failed", with
-# ", N skipped" behind it when there are any.
+# what another left; JOBS of them at a time, more than there are processors, since much of what they do is
+# to wait. For each file there is a line with the seconds it took, and those of processors. Where no namespaces
+# are to be had, the specs that need them are named and counted as skipped. The last line is
+# "N passed, N failed", with ", N skipped" behind it when there are any.
 #
 #   LIMIT=seconds    a file that takes longer is ended, with all processes of its group, and has failed
 #                    (600; 0 is for ever)
-#   BUDGET=seconds     files that have not begun by then are named and counted as skipped (never)
+#   BUDGET=seconds   for all files together: those that have not begun by then, or not ended, are named and
+#                    counted as skipped. Another file comes first each day, so that each has its turn
 set -eu
 here=$(dirname "$0")
 LUA=${LUA:-lua5.4}
 # what specs give to make is given as in a shell, not as a part of the make that runs this
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
+# What takes longest begins first, so that no processor is idle while it ends.
+FIRST="debian pool_failures pool_members experiments plugin_host-local deploy make plugin_pool nl_monitor lab
+	command_watch plugin_bridge command_apply command_apply_checkpoint"
+
+ordered() {
+	find "$@" -name '*_spec.lua' | LC_ALL=C sort >"$results/files"
+	if [ "$ECMP_END" != 0 ]; then
+		days=$(($(date +%s) / 86400))
+		turn=$((37 * days % $(wc -l <"$results/files") + 1))
+		tail -n +$turn "$results/files"
+		head -n $((turn - 1)) "$results/files"
+	else
+		# shellcheck disable=SC2086
+		printf 'spec/%s_spec.lua\n' $FIRST | grep -Fx -f "$results/files" >"$results/first" || true
+		cat "$results/first"
+		grep -Fxv -f "$results/first" "$results/files" || true
+	fi
+}
+
+# The seconds that a file may take: none when there is no time left.
+allowed() {
+	limit=${LIMIT:-600}
+	if [ "$ECMP_END" != 0 ]; then
+		left=$((ECMP_END - $(date +%s)))
+		[ "$left" -gt 0 ] || return 1
+		if [ "$limit" = 0 ] || [ "$left" -lt "$limit" ]; then limit=$left; fi
+	fi
+	echo "$limit"
+}
+
+# A file that has said nothing of its specs: what its counts are then.
+unfinished() {
+	case $1 in
+	124 | 137)
+		if ! allowed >/dev/null; then
+			printf '0 0 1\n%s: there was no time left to end it\n' "$2"
+			return
+		fi
+		echo "$2 took longer than ${LIMIT:-600} seconds, and was ended." >>"$name.out"
+		;;
+	*) echo "$2 ended before its end: a spec took the interpreter down." >>"$name.out" ;;
+	esac
+	echo "0 1 0"
+}
+
 # Runs one file. What it says is kept in $results, and shown at once when something failed.
 one() {
 	name=$results/$(echo "$1" | tr / _)
 	export ECMP_COUNTS="$name.counts"
-	if [ "${ECMP_END:-0}" != 0 ] && [ "$(date +%s)" -ge "$ECMP_END" ]; then
+	if ! limit=$(allowed); then
 		printf '0 0 1\n%s: there was no time left for it\n' "$1" >"$name.counts"
 		return
 	fi
+	began=$(date +%s%N)
 	# shellcheck disable=SC2086
-	timeout -k 10 "${LIMIT:-600}" \
+	timeout -k 10 "$limit" \
 		$ECMP_RUN "$LUA" "$here/busted.lua" --output="$here/summary.lua" $ECMP_WITHOUT "$1" \
 		</dev/null >"$name.out" 2>&1 &
 	# it has a process group of its own, which a terminal does not reach
 	trap 'kill $!' INT TERM HUP
 	status=0
 	wait $! || status=$?
-	if [ ! -s "$name.counts" ]; then
-		echo "0 1 0" >"$name.counts"
-		case $status in
-		124 | 137) echo "$1 took longer than ${LIMIT:-600} seconds, and was ended." ;;
-		*) echo "$1 ended before its end: a spec took the interpreter down." ;;
-		esac >>"$name.out"
-	fi
+	[ -s "$name.counts" ] || unfinished $status "$1" >"$name.counts"
 	read -r passed failed skipped <"$name.counts"
 	[ "$failed" = 0 ] || cat "$name.out"
-	printf '%5d passed %3d failed %3d skipped  %s\n' "$passed" "$failed" "$skipped" "$1"
+	times >"$name.times"
+	awk -v took="$(($(date +%s%N) - began))" -v counts="$passed $failed $skipped" -v file="$1" 'NR == 2 {
+		split(counts, n)
+		gsub(/[ms]/, " ") # user and system time of children
+		printf "%5d passed %3d failed %3d skipped %6.1f s %6.1f cpu  %s\n", n[1], n[2], n[3],
+			took / 1e9, 60 * $1 + $2 + 60 * $3 + $4, file
+	}' "$name.times"
 }
 
 if [ "${1-}" = --one ]; then
@@ -64,8 +112,7 @@ else
 	echo
 fi
 
-find "${@:-spec}" -name '*_spec.lua' | LC_ALL=C sort |
-	xargs -P "${JOBS:-$(nproc)}" -n 1 sh "$0" --one "$results"
+ordered "${@:-spec}" | xargs -P "${JOBS:-$((3 * $(nproc)))}" -n 1 sh "$0" --one "$results"
 
 set -- "$results"/*.counts
 [ -e "$1" ] || { echo "Not one spec ran."; echo "0 passed, 1 failed"; exit 1; }

@@ -149,7 +149,7 @@ local commands <const> = {
       assert.is_truthy(sys.stat(usr .. "/" .. path), path)
     end
   end,
-  -- Made by specs of their own: bare_spec.lua, deploy_spec.lua, rock_spec.lua.
+  -- Made by specs of their own: bare_spec.lua, debian_spec.lua, rock_spec.lua.
   ["make STATIC=1"] = function() succeed { "make", "-n", "STATIC=1" } end,
   ["make deb"] = function() succeed { "make", "-n", "deb" } end,
   ["make rock"] = function() succeed { "make", "-n", "rock" } end,

@@ -51,6 +51,10 @@ local words <const> = {
     dad = "what to do about duplicate address detection; default `wait`",
     ipam = "where addresses come from",
     dns = "handed on in the result",
+    logFile = "where each verb writes a line, one JSON object: a path, or `\"journal\"` "
+      .. "(docs/operations.md); plugins that hand out addresses have it, too",
+    logLevel = "which verbs: `panic` those that failed by a fault of the program, `error` all that "
+      .. "failed, `verbose` (the default) all but CHECK and STATUS, `debug` all, with more",
   },
   multipath = {
     hash = "what flows are told apart by: a policy of the kernel, or the packet fields",

@@ -78,6 +78,9 @@ M.good = {
   ["onlink.conf"] = [==[{"cniVersion":"1.1.0","name":"on","type":"ecmp-ptp","ipam":{
     "type":"ecmp-host-local","subnet":"10.73.0.0/24","routes":[{"dst":"0.0.0.0/0",
     "nexthops":[{"gw":"169.254.1.1","onlink":true}]}]}}]==],
+  ["logged.conflist"] = [==[{"cniVersion":"1.1.0","name":"lg","plugins":[{"type":"ecmp-ptp",
+    "logFile":"journal","logLevel":"error","ipam":{"type":"ecmp-host-local",
+    "subnet":"10.74.0.0/24"}}]}]==],
   ["no-ipam.conf"] = [==[{"cniVersion":"1.0.0","name":"l2","type":"bridge","bridge":"br7"}]==],
 }
 
@@ -116,6 +119,13 @@ M.bad = {
   { "a.conflist", list "", "plugins", "at least one plugin" },
   { "a.conflist", list "7", "plugins[0]", "must be an object" },
   { "a.conflist", list([[{"type":"ecmp-bridge"}]], [[,"merge":"ecmp"]]), "merge", "plugins[0].merge" },
+  { "a.conflist", list([[{"type":"ecmp-bridge"}]], [[,"logFile":"/var/log/cni.log"]]), "logFile",
+    "plugins[0].logFile" },
+  { "a.conf", bridge [[,"logFile":"cni.log"]], "logFile", "begins with a slash" },
+  { "a.conf", bridge [[,"logLevel":"debug"]], "logLevel", [[without "logFile"]] },
+  { "a.conf", bridge [[,"logFile":"journal","logLevel":"info"]], "logLevel", "must be one of panic" },
+  { "a.conf", [[{"cniVersion":"1.0.0","name":"n","type":"host-local","logfil":"/x"}]], "logfil",
+    "'logFile'" },
   { "a.conflist", list([[{"type":"ecmp-bridge"}]], [[,"disableChek":true]]), "disableChek",
     "did you mean 'disableCheck'" },
   { "a.conflist", list [[{"type":"ecmp","addroutes":[]},{"type":"bridge"}]], "plugins[0].type",

@@ -124,6 +124,29 @@ static int sys_write(lua_State *L)
 	return sys_done(L, n < 0 ? -1 : 0, "write", path);
 }
 
+/*
+ * append(path, text [, mode]) -> true; at the end of a file, made if it is not there, in one
+ * write(2), so that what several processes append stays apart
+ */
+static int sys_append(lua_State *L)
+{
+	const char *path = sys_checkpath(L, 1);
+	size_t len;
+	const char *text = luaL_checklstring(L, 2, &len);
+	mode_t mode = sys_optmode(L, 3, 0644);
+	int *fd = sys_fd_scoped(L);
+	ssize_t n;
+
+	*fd = open_file(path, O_WRONLY | O_APPEND | O_CREAT, mode, false);
+	if (*fd < 0)
+		return no_file(L, "append to", path);
+	n = write(*fd, text, len);
+	if (n >= 0 && (size_t)n < len)
+		return sys_fail(L, ENOSPC, "append to %s: %d of %d bytes were taken", path, (int)n,
+				(int)len);
+	return sys_done(L, n < 0 ? -1 : 0, "append to", path);
+}
+
 /* The length of the directory part of `path`, its last slash included; 0 for a bare name. */
 static int directory_length(const char *path)
 {
@@ -399,8 +422,9 @@ static int sys_lock(lua_State *L)
 }
 
 const luaL_Reg sys_file_functions[] = {
-	{"read", sys_read},	  {"read_stream", sys_read_stream},
-	{"write", sys_write},	  {"create", sys_create},
-	{"replace", sys_replace}, {"fsync", sys_fsync},
-	{"lock", sys_lock},	  {NULL, NULL},
+	{"read", sys_read},	{"read_stream", sys_read_stream},
+	{"write", sys_write},	{"append", sys_append},
+	{"create", sys_create}, {"replace", sys_replace},
+	{"fsync", sys_fsync},	{"lock", sys_lock},
+	{NULL, NULL},
 };

@@ -18,6 +18,7 @@ extern const luaL_Reg sys_spawn_functions[];
 extern const luaL_Reg sys_process_functions[];
 extern const luaL_Reg sys_netns_functions[];
 extern const luaL_Reg sys_udp_functions[];
+extern const luaL_Reg sys_unix_functions[];
 extern const luaL_Reg sys_confine_functions[];
 extern const luaL_Reg sys_interrupt_functions[];
 extern const luaL_Reg sys_netlink_functions[];

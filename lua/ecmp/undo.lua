@@ -7,21 +7,23 @@
 --     undo:commit()          -- nothing is taken back any more
 --
 -- Leaving the scope without `commit`, by return or by error, takes everything back, newest first.
+local log = require "ecmp.log"
+
 local M = {}
 
 local Stack <const> = { __name = "ecmp.undo" }
 Stack.__index = Stack
 
-local function to_stderr(what, message)
-  io.stderr:write(("ecmp: undo %s: %s\n"):format(what, message))
+local function warn(what, message)
+  log.warn(("undo %s: %s"):format(what, message))
 end
 
 ---An empty stack.
 ---@param report? fun(what: string, message: string) told what could not be taken back; absent:
----a line on stderr
+---it is warned of
 ---@return table undo
 function M.new(report)
-  return setmetatable({ steps = {}, report = report or to_stderr }, Stack)
+  return setmetatable({ steps = {}, report = report or warn }, Stack)
 end
 
 ---Notes how to take one thing back.

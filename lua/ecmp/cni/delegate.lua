@@ -4,6 +4,7 @@
 -- nothing fails with code 0, "unknown". Its stderr goes to ours in every case.
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
+local log = require "ecmp.log"
 local result = require "ecmp.cni.result"
 local sys = require "ecmp.sys"
 
@@ -143,7 +144,7 @@ function M.add(call, name)
   if added then return added end
   if M.find(name, call.path) then
     local deleted <const>, why <const> = M.run(call, name, "DEL")
-    if not deleted then io.stderr:write(("ecmp: undo of a failed ADD: %s\n"):format(why)) end
+    if not deleted then log.warn("undo of a failed ADD: " .. why) end
   end
   return nil, message, code, details
 end

@@ -51,7 +51,8 @@ end
 ---@param code integer|string|nil a CNI number, or a symbol to be turned into one
 ---@param message string complete in itself
 ---@param details? string
----@return table object `{ code, msg, details, symbol }`, `symbol` being the code as it was given
+---@return table object `{ code, msg, details, symbol, fault? }`, `symbol` being the code as it was
+---given, `fault` whether the program is to blame
 function M.new(code, message, details)
   return setmetatable({
     code = M.code(code), symbol = code, msg = tostring(message),
@@ -72,7 +73,10 @@ end
 ---@return table object
 function M.caught(thrown)
   if M.is(thrown) then return thrown end
-  return M.new(M.codes.internal, "internal error: " .. tostring(thrown), debug.traceback("", 2))
+  local fault <const> = M.new(M.codes.internal, "internal error: " .. tostring(thrown),
+    debug.traceback("", 2))
+  fault.fault = true
+  return fault
 end
 
 ---A function that returns a refusal which the given one throws, and throws anything else.

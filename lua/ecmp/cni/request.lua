@@ -9,8 +9,11 @@
 --     valid         GC only: a list of { containerid, ifname }; nil where the runtime gave no list
 --     plugin        the type the program was called as, without "ecmp-"
 --     dropin        whether that was the bare name of a reference plugin
+--     started       when the verb began, of `sys.monotonic`
+--     log           where the configuration asks for one (ecmp.cni.log)
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
+local log = require "ecmp.log"
 local names = require "ecmp.cni.names"
 local shown = require("ecmp.errors").shown
 local version = require "ecmp.cni.version"
@@ -162,8 +165,8 @@ function M.conf_version(conf)
   return nil, "cniVersion: must be a string", codes.decode
 end
 
-local function log(message)
-  io.stderr:write(("ecmp: DEL goes on: %s\n"):format(message))
+local function go_on(message)
+  log.warn("DEL goes on: " .. message)
 end
 
 ---Settles the version. DEL is not refused for one: what an earlier ADD took must be freed.
@@ -178,7 +181,7 @@ function M.negotiate(call, supported)
   end
   if not ok and call.command ~= "DEL" then return nil, message, code, details end
   if not ok then
-    log(details and ("%s: %s"):format(message, details) or message)
+    go_on(details and ("%s: %s"):format(message, details) or message)
     wanted = version.latest
   end
   call.version = wanted
@@ -193,7 +196,7 @@ function M.read_previous(call)
   local result <const> = require "ecmp.cni.result"
   local previous <const>, message <const> = result.previous(call.conf, call.version)
   if message and call.command ~= "DEL" then return nil, message, codes.config end
-  if message then log(message) end
+  if message then go_on(message) end
   call.prev = previous
   return true
 end

@@ -3,6 +3,7 @@
 -- This is the only place that touches a plugin's stdin, stdout and exit status.
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
+local log = require "ecmp.log"
 local request = require "ecmp.cni.request"
 local rtnl = require "ecmp.rtnl"
 local sys = require "ecmp.sys"
@@ -116,10 +117,24 @@ local function document_of(call, value, verbs)
   return nil, errors.new(codes.internal, message)
 end
 
+-- Loaded by those alone who keep a log.
+local function open_log(call)
+  if json.get(call.conf, "logFile") == nil and json.get(call.conf, "logLevel") == nil then
+    return true
+  end
+  local message
+  call.log, message = require("ecmp.cni.log").open(call.conf, call.started)
+  if not message then return true end
+  if call.command ~= "DEL" then return nil, errors.new(codes.config, message) end
+  log.warn("DEL goes on: " .. message)
+  return true
+end
+
 ---Everything between the environment and what is printed.
 ---@return string? output, table? err, function? undo  for an output that cannot be printed
 local function answer(call, source, options)
   local ok, err = read_input(call)
+  if ok then ok, err = open_log(call) end
   if ok then ok, err = prepare(call, options.versions) end
   if not ok then return nil, err end
   if call.command == "ADD" and options.before_add then options.before_add(call) end
@@ -180,22 +195,31 @@ end
 local function begin(options)
   local call, message, code, details = request.read(os.getenv)
   if not call then return nil, errors.new(code, message, details) end
+  call.started = sys.monotonic()
   call.args = request.split_args(call.args_text)
   call.plugin = options.plugin
   call.dropin = options.dropin
   return call
 end
 
----Prints what came of a call; the exit status. Written past the C library's buffer: a reader that
----has gone must be an error, not a signal, so that an ADD nobody heard of can be undone.
-local function finish(call, output, err, undo)
+---Prints what came of a call. Written past the C library's buffer: a reader that has gone must be
+---an error, not a signal, so that an ADD nobody heard of can be undone.
+---@return table? err the error object that the call ended with
+local function print_outcome(call, output, err, undo)
   if err then output = json.encode(errors.document(err, error_version(call)), { indent = 4 }) end
-  if output == "" then return 0 end
-  local written <const>, message <const> = sys.write_fd(1, output)
-  if written then return err and 1 or 0 end
-  io.stderr:write(("ecmp: %s\n"):format(message))
+  if output == "" then return err end
+  local written <const>, message <const>, code <const> = sys.write_fd(1, output)
+  if written then return err end
+  log.warn(message)
   if undo then undo() end
-  return 1
+  return err or errors.new(code, message)
+end
+
+---Prints what came of a call, and logs it; the exit status.
+local function finish(call, warnings, ...)
+  local err <const> = print_outcome(call, ...)
+  if call.log then call.log:finish(call, err, warnings) end
+  return err and 1 or 0
 end
 
 ---Runs a plugin, but for VERSION.
@@ -204,12 +228,14 @@ end
 ---@return integer status 0, or 1 after printing an error object
 function M.run(verbs, options)
   local _ <close> = guard_stdout()
+  local warnings <const> = {}
+  local _ <close> = log.listen(function(text) warnings[#warnings + 1] = text end)
   local call <const>, refused <const> = begin(options)
-  if not call then return finish({}, nil, refused) end
+  if not call then return finish({}, warnings, nil, refused) end
   local ran <const>, output <const>, err <const>, undo <const> =
     xpcall(answer, errors.caught, call, verbs, options)
-  if not ran then return finish(call, nil, output) end
-  return finish(call, output, err, undo)
+  if not ran then return finish(call, warnings, nil, output) end
+  return finish(call, warnings, output, err, undo)
 end
 
 return M

@@ -5,6 +5,7 @@
 -- on, after all else is done, because then an address is still held.
 local changes = require "ecmp.flow.changes"
 local context = require "ecmp.flow.context"
+local log = require "ecmp.log"
 local netlink = require "ecmp.nl"
 local ecmp_plan = require "ecmp.plan"
 local health = require "ecmp.flow.health"
@@ -18,15 +19,15 @@ local record = require "ecmp.flow.record"
 
 local M = {}
 
-local function log(what, message)
-  io.stderr:write(("ecmp: DEL: %s: %s\n"):format(what, message))
+local function warn(what, message)
+  log.warn(("DEL: %s: %s"):format(what, message))
 end
 
 ---Runs one step; whatever goes wrong in it is logged and ends it alone.
 local function attempt(what, step, ...)
   local called, ok, message = pcall(step, ...)
   if not called then ok, message = nil, ok end
-  if ok == nil and message then log(what, message) end
+  if ok == nil and message then warn(what, message) end
 end
 
 -- Routes that also leave by other interfaces lose our next hops before our interface goes: in IPv4
@@ -57,7 +58,7 @@ local function restore_sysctls(nl, was)
     local set <const> = was.plan and was.plan.sysctls and was.plan.sysctls[key]
     if now and set and now:gsub("%s+$", "") == tostring(set) and old ~= now then
       local ok, message = nl.sysctl:set(key, old)
-      if not ok then log("sysctl " .. key, message) end
+      if not ok then warn("sysctl " .. key, message) end
     end
   end
   return true
@@ -91,7 +92,7 @@ local function open(call)
   if not call.netns or call.netns == "" then return nil end
   local opened, nl, message = pcall(netlink.open, { netns = call.netns })
   if opened and nl then return nl end
-  log("namespace " .. call.netns, opened and message or nl)
+  warn("namespace " .. call.netns, opened and message or nl)
   return nil
 end
 

@@ -1,5 +1,5 @@
----Which rule decided what, for previews: every group with the routes that came in and those that go
----out, and what changed them afterwards.
+---Which rule decided what, for previews and logs: every group with the routes that came in and
+---those that go out, and what changed them afterwards.
 --
 -- A decision is `{ rule, came, goes }`: the rule in words ("merge ecmp", "script PATH", "conflict
 -- yield", "script PATH: plan"), and two lists of routes in iproute2's words.
@@ -56,6 +56,29 @@ function M.decisions(state)
   local routes <const> = settled(state, list)
   if state.script and state.script.hooks.plan and texts(routes) ~= texts(state.wanted) then
     list[#list + 1] = decision(("script %s: plan"):format(state.script.path), routes, state.wanted)
+  end
+  return list
+end
+
+-- By the interface that is attached is no news.
+local function words_of(route, ifname)
+  local text <const> = identity.text(assert(identity.canonical(route)))
+  return ((text .. " "):gsub(" dev " .. ifname:gsub("%p", "%%%0") .. " ", " "):gsub(" $", ""))
+end
+
+---The decisions as a log tells of them, an object for each route.
+---@param state table see `decisions`
+---@return table[] lines `{ route, rule, of?, dropped? }`: of how many listed routes it was made,
+---where these are several; whether the rule made nothing of it
+function M.routes(state)
+  local list <const>, ifname <const> = {}, state.call.ifname
+  for _, made in ipairs(M.decisions(state)) do
+    local is_dropped <const> = #made.goes == 0
+    local count <const> = not is_dropped and #made.came > 1 and #made.came or nil
+    for _, route in ipairs(is_dropped and made.came or made.goes) do
+      list[#list + 1] = { route = words_of(route, ifname), rule = made.rule, of = count,
+        dropped = is_dropped or nil }
+    end
   end
   return list
 end

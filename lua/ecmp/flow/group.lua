@@ -1,5 +1,5 @@
 ---Stage 4: what several routes with one key become; `state.merged`, canonical routes. A preview
----also keeps what each group was made of, `state.trace`.
+---and a log also keep what each group was made of, `state.trace`.
 local identity = require "ecmp.fib.route"
 local rule = require "ecmp.rule"
 
@@ -37,7 +37,8 @@ end
 function M.run(state)
   -- A script speaks first; the word `merge` decides what the script does not.
   local by <const> = state.script or state.conf.merge
-  state.trace = state.dry and {} or nil
+  local log <const> = state.call.log
+  state.trace = (state.dry or log and log:takes "verbose") and {} or nil
   local routes, message, code = rule.merge(state.routes, by, state.ctx, { trace = state.trace })
   if not routes then return nil, message, code or "EINVAL" end
   state.merged = {}

@@ -2,6 +2,7 @@
 ---for planned, what DEL takes along.
 local json = require "ecmp.json"
 local kernel = require "ecmp.health.kernel"
+local log = require "ecmp.log"
 local record = require "ecmp.flow.record"
 local schema = require "ecmp.cni.schema"
 local state = require "ecmp.health.state"
@@ -267,7 +268,7 @@ function M.without_suspensions(call, nl, current)
   if not saved then return current end
   local _, lives <const> = state.status()
   if not lives then
-    io.stderr:write("ecmp: CHECK: next hops are out, and no `ecmp watch` runs to bring them back\n")
+    log.warn "CHECK: next hops are out, and no `ecmp watch` runs to bring them back"
   end
   local names <const>, list <const> = {}, {}
   for _, link in ipairs(nl.link:list() or {}) do names[link.index] = link.name end

@@ -5,6 +5,7 @@
 -- handing out itself failed: half an answer may have left a reservation behind.
 local cni = require "ecmp.cni"
 local ip = require "ecmp.ip"
+local log = require "ecmp.log"
 local version = require "ecmp.cni.version"
 
 local M = {}
@@ -48,7 +49,7 @@ function M.ask(call, kind, command)
   local ok <const>, message <const>, code <const> = refuse_interface_plugin(kind)
   -- There is nothing to free by such a plugin.
   if not ok and command == "DEL" then
-    io.stderr:write(("ecmp: DEL goes on: %s\n"):format(message))
+    log.warn("DEL goes on: " .. message)
     return true
   end
   if not ok then return nil, message, code end

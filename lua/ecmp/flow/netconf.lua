@@ -10,6 +10,7 @@ local json = require "ecmp.json"
 local neighbours = require "ecmp.flow.neighbours"
 local policy_rules = require "ecmp.flow.policy_rules"
 local schema = require "ecmp.cni.schema"
+local verb_log = require "ecmp.cni.log"
 
 local M = {}
 
@@ -89,6 +90,8 @@ M.fields = schema.record {
   { "dad", schema.word { "wait", "skip", "optimistic" } },
   { "ipam", schema.record { { "type", schema.string } } },
   { "dns", cni_result.check_dns },
+  { "logFile", verb_log.file_field },
+  { "logLevel", verb_log.level_field },
 }
 
 local function with_defaults(conf, call)

@@ -4,6 +4,7 @@
 -- routes at once; a resilient group keeps flows where they are when it changes. The price is that
 -- the kernel deletes such objects silently when the carrier of their device goes, and the routes
 -- with them, so whoever asks for them is told so.
+local log = require "ecmp.log"
 local try = require("ecmp.cni").try
 
 local M = {}
@@ -90,8 +91,8 @@ end
 function M.make(state)
   local chosen <const> = state.record.objects
   if not chosen or #chosen.groups == 0 then return end
-  io.stderr:write("ecmp: multipath.nexthops: routes by next-hop objects vanish when their "
-    .. "interface loses its carrier, and do not return by themselves\n")
+  log.warn("multipath.nexthops: routes by next-hop objects vanish when their interface loses its "
+    .. "carrier, and do not return by themselves")
   for _, list in ipairs { chosen.hops, chosen.groups } do
     for _, object in ipairs(list) do
       try(state.nl.nexthop:add(object))

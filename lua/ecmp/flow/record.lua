@@ -6,6 +6,7 @@
 -- counts as absent; one that only a later version can read is not touched.
 local format = require "ecmp.flow.record_format"
 local json = require "ecmp.json"
+local log = require "ecmp.log"
 local sys = require "ecmp.sys"
 
 local M = {}
@@ -45,8 +46,8 @@ local function is_of(record, call)
     and record.ifname == call.ifname
 end
 
-local function log(path, message)
-  io.stderr:write(("ecmp: record %s: %s\n"):format(path, message))
+local function warn(path, message)
+  log.warn(("record %s: %s"):format(path, message))
 end
 
 -- One file: the record in it; nil where there is none, or none that can be read.
@@ -55,7 +56,7 @@ local function parse(path)
   if not text then return nil end
   local record <const>, message <const>, newer <const> = format.read(text)
   if record then return record end
-  if not newer then log(path, message .. "; it counts as absent") end
+  if not newer then warn(path, message .. "; it counts as absent") end
   return nil, newer and ("record %s: %s"):format(path, message)
 end
 
@@ -233,7 +234,7 @@ end
 function M.remove(call)
   local record <const>, newer <const> = M.read(call)
   if newer then
-    log(M.path(call), "left as it is, a later version made it")
+    warn(M.path(call), "left as it is, a later version made it")
     return true
   end
   local i <const> = find(record, call)
@@ -268,7 +269,7 @@ function M.each(network)
         and (not network or name:find(network, 1, true) == 1)
       local record, newer
       if may_be then record, newer = parse(path) end
-      if newer then log(path, "left as it is, a later version made it") end
+      if newer then warn(path, "left as it is, a later version made it") end
       if may_be and not newer then record = record or attachment_of(name) end
       if record and (not network or record.network == network) then return path, record end
     end

@@ -22,6 +22,15 @@ local function open(call)
   return try(nl, nl or "CNI_NETNS: " .. message, BAD_NETNS)
 end
 
+local function log_decisions(state)
+  local log <const> = state.call.log
+  if not log then return end
+  log:decided(function()
+    return { routes = require("ecmp.flow.explain").routes(state), sysctls = state.plan.sysctls,
+      addresses = state.plan.addresses }
+  end)
+end
+
 ---All stages, or nothing at all.
 ---@param call table
 ---@param plugin table
@@ -33,6 +42,7 @@ function M.add(call, plugin)
   local undo <close> = undo_stack.new()
   state.nl, state.undo = nl, undo
   stages.run(state, "context", "plan")
+  log_decisions(state)
   -- The script has had its last word; its process need not wait for addresses and links, nor they
   -- for its end.
   if state.script then state.script:finish() end

@@ -92,6 +92,16 @@ function sys.write(path, text) end
 ---@return string? code
 function sys.create(path, text, mode) end
 
+---Appends to a file, made if it is not there, in one write, so that what several processes append
+---stays apart. What is no file, a pipe say, is refused.
+---@param path string
+---@param text string
+---@param mode? integer
+---@return true|nil ok
+---@return string? message
+---@return string? code
+function sys.append(path, text, mode) end
+
 ---Puts a text in a file's place: readers see the old or the new, also after a crash.
 ---@param path string
 ---@param text string|fun(): string? all of it, or what returns it in pieces, and nil at its end
@@ -483,6 +493,14 @@ function sys.netlink(protocol) end
 ---@return string? message
 ---@return string? code
 function sys.udp_send(ref, flows) end
+
+---Sends one datagram to a socket in the file system, whole or not at all, without waiting.
+---@param path string
+---@param text string
+---@return true|nil ok
+---@return string? message
+---@return string? code
+function sys.unix_send(path, text) end
 
 ---A socket bound in a namespace.
 ---@param ref string|integer

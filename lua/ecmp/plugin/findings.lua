@@ -7,6 +7,7 @@
 local cni_route = require "ecmp.cni.route"
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
+local log = require "ecmp.log"
 local netconf = require "ecmp.flow.netconf"
 local schema = require "ecmp.cni.schema"
 
@@ -102,9 +103,13 @@ local function ipam_properties(kind)
   end
 end
 
+-- Those that every program of ours knows, one that hands out addresses too.
+local OURS <const> = { logFile = {}, logLevel = {} }
+
 -- What the keys of a plugin's own may hold, by key.
 local function own_properties(plugin)
   local properties <const> = {}
+  for key, value in pairs(OURS) do properties[key] = value end
   for _, fields in ipairs(plugin and { netconf.fields, plugin.fields } or {}) do
     for key, value in pairs(schema.describe(fields).properties) do properties[key] = value end
   end
@@ -217,6 +222,12 @@ local function check_hash(conf, lists, is_separate, say)
   end
 end
 
+local function check_log(conf, say)
+  if json.get(conf, "logLevel") ~= nil and json.get(conf, "logFile") == nil then
+    say("logLevel", "says nothing without \"logFile\": a path, or \"journal\"")
+  end
+end
+
 ---What is to be said of the configuration of one plugin.
 ---@param conf table decoded JSON, as the plugin gets it
 ---@param program table? what the plugin is, `{ dropin, module }` (`ecmp.command.programs`); nil for
@@ -234,6 +245,7 @@ function M.of(conf, program)
   local ipam_kind <const> = type(named) == "string" and named or ""
   local plugin <const> = require(program.module).plugin
   unknown_keys(conf, properties_of(plugin, ipam_kind), "", say)
+  check_log(conf, say)
   local lists <const> = route_lists(conf, ipam, plugin and not plugin.attach)
   local as_reference <const> = program.dropin and not ipam_kind:find("^ecmp%-")
   local merge <const> = json.get(conf, "merge")
@@ -254,7 +266,7 @@ end
 function M.warn(conf, program)
   for _, finding in ipairs(M.of(conf, program)) do
     if not finding.refused then
-      io.stderr:write(("ecmp: %s: %s\n"):format(finding.key, finding.message))
+      log.warn(("%s: %s"):format(finding.key, finding.message))
     end
   end
 end

@@ -3,6 +3,7 @@
 -- The interface that the runtime names is not looked at, and nothing is made: DEL sets `lo` down.
 local cni = require "ecmp.cni"
 local ip = require "ecmp.ip"
+local log = require "ecmp.log"
 local netlink = require "ecmp.nl"
 
 local M = { about = "sets the loopback interface of a pod up" }
@@ -55,7 +56,7 @@ function M.del(call)
   local nl <close>, message <const> = netlink.open { netns = call.netns }
   local ok, why = nil, message
   if nl then ok, why = nl.link:set { dev = NAME, up = false } end
-  if not ok then io.stderr:write(("ecmp: DEL: interface lo: %s\n"):format(why)) end
+  if not ok then log.warn("DEL: interface lo: " .. why) end
 end
 
 ---@param call table

@@ -4,6 +4,7 @@
 -- it or what it requires from beside it. Whatever it does wrong is error 100, with file and line.
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
+local log = require "ecmp.log"
 local rtnl = require "ecmp.rtnl"
 local trust = require "ecmp.sandbox.permissions"
 
@@ -155,7 +156,7 @@ local function add(verbs, path, call)
   if not wrong then return value end
   call.command = "DEL"
   local undone <const>, why = pcall(run, verbs, path, call)
-  if not undone then io.stderr:write(("ecmp: undo of a failed ADD: %s\n"):format(tostring(why))) end
+  if not undone then log.warn("undo of a failed ADD: " .. tostring(why)) end
   return nil, ("%s: %s"):format(path, wrong), FAULT
 end
 
@@ -180,7 +181,7 @@ for _, name in ipairs(verb_names) do
     if verbs then return (name == "add" and add or run)(verbs, path, inner) end
     if name == "status" and errors.code(code) == FAULT then code = UNAVAILABLE end
     if name ~= "del" then return nil, message, code, details end
-    io.stderr:write(("ecmp: DEL goes on: %s\n"):format(message))
+    log.warn("DEL goes on: " .. message)
     return del_without(inner)
   end
 end

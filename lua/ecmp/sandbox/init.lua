@@ -7,6 +7,7 @@
 -- that is what a CNI verb may cost, not what a hook may.
 local errors = require "ecmp.errors"
 local inmate = require "ecmp.sandbox.child"
+local log = require "ecmp.log"
 local process = require "ecmp.sandbox.process"
 local sys = require "ecmp.sys"
 local trust = require "ecmp.sandbox.permissions"
@@ -79,8 +80,8 @@ local function hear(script)
   script.seconds = script.seconds - (sys.monotonic() - started)
   if type(answer) ~= "table" then return failed(script, message, what) end
   if what == "unfiltered" and not script.hooks then
-    io.stderr:write(("ecmp: %s: this kernel filters no system calls (seccomp): the script is "
-      .. "confined by its environment alone\n"):format(script.path))
+    log.warn(("%s: this kernel filters no system calls (seccomp): the script is confined by its "
+      .. "environment alone"):format(script.path))
   end
   return answer
 end

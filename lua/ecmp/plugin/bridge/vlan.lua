@@ -3,6 +3,7 @@
 -- A pod's port is in its VLAN without tags, in those of the trunk with them. A bridge that is made
 -- for a configuration with VLANs filters by them; one that was there is left as it is, as with the
 -- reference plugin, which is told of because the pods are then not kept apart.
+local log = require "ecmp.log"
 local names = require "ecmp.cni.names"
 local interface = require "ecmp.flow.interface"
 local ports = require "ecmp.plugin.bridge.ports"
@@ -96,8 +97,8 @@ end
 ---@param bridge table the link
 function M.warn(conf, bridge)
   if not M.asked_for(conf) or bridge.vlan_filtering == 1 then return end
-  io.stderr:write(("ecmp: bridge %s was made without vlan_filtering: "
-    .. "its ports are not kept apart\n"):format(bridge.name))
+  log.warn(("bridge %s was made without vlan_filtering: its ports are not kept apart")
+    :format(bridge.name))
 end
 
 -- The VLANs that a port is not in as it should be, each with how it is.

@@ -8,6 +8,7 @@ local cni = require "ecmp.cni"
 local config = require "ecmp.plugin.pool.config"
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
+local log = require "ecmp.log"
 local open = require "ecmp.plugin.pool.open"
 
 local M = {}
@@ -86,7 +87,7 @@ function M.del(call)
   local store, message
   if settings then store, message = open.store(settings, call.conf, DEL_TIMEOUT, DEL_PASSES) end
   if not store then
-    io.stderr:write(("ecmp: DEL: %s\n"):format(why or message))
+    log.warn("DEL: " .. (why or message))
     ask(open.state(call.conf):bury(call))
     return true
   end

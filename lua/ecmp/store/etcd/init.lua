@@ -15,6 +15,7 @@ local Client = require "ecmp.store.etcd.client"
 local State = require "ecmp.store.etcd.state"
 local keys = require "ecmp.store.etcd.keys"
 local kv = require "ecmp.store.etcd.kv"
+local log = require "ecmp.log"
 local reserve = require "ecmp.store.etcd.reserve"
 local settle = require "ecmp.store.etcd.settle"
 local candidates = require "ecmp.store.etcd.candidates"
@@ -204,8 +205,8 @@ function Store:release(attachment, nonce)
   if settled then freed, message = self:release_now(attachment, nonce) end
   if freed and not self:is_at_work(attachment) then return freed end
   if message then
-    io.stderr:write(("ecmp: DEL: %s; a later verb of this node frees %s/%s\n")
-      :format(message, attachment.containerid, attachment.ifname))
+    log.warn(("DEL: %s; a later verb of this node frees %s/%s"):format(message,
+      attachment.containerid, attachment.ifname))
   end
   local noted <const>, trouble <const> = self.state:bury(attachment)
   if noted then return freed or {} end
@@ -229,7 +230,7 @@ function Store:release_now(attachment, nonce)
   if value == false then return {} end
   if value and nonce and value.nonce ~= nonce then return {} end
   if not value and code == "EBADMSG" then
-    io.stderr:write(("ecmp: DEL: %s\n"):format(message))
+    log.warn("DEL: " .. message)
     return {}
   end
   if not value then return nil, message, code end
@@ -317,7 +318,7 @@ function Store:retain(valid)
   local stale <const> = {}
   for _, one in ipairs(list) do
     if one.trouble then
-      io.stderr:write(("ecmp: GC: the key %s %s; it stays\n"):format(one.key, one.trouble))
+      log.warn(("GC: the key %s %s; it stays"):format(one.key, one.trouble))
     elseif not keep[one.containerid .. "/" .. one.ifname] and not busy[one.nonce] then
       stale[#stale + 1] = one
     end

@@ -5,6 +5,7 @@
 -- sent cannot be carried out any more, and what is found of them is all there will be.
 local keys = require "ecmp.store.etcd.keys"
 local kv = require "ecmp.store.etcd.kv"
+local log = require "ecmp.log"
 local reserve = require "ecmp.store.etcd.reserve"
 local sys = require "ecmp.sys"
 
@@ -31,7 +32,7 @@ end
 local function condemned(entry, pair)
   local value <const>, why <const> = keys.decode_attachment(pair.value)
   if not value then
-    io.stderr:write(("ecmp: the key %s %s; it stays\n"):format(pair.key, why))
+    log.warn(("the key %s %s; it stays"):format(pair.key, why))
     return nil
   end
   if entry.held or (entry.nonce and entry.nonce ~= value.nonce) then return nil end

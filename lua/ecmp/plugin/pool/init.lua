@@ -88,7 +88,7 @@ function M.del(call)
   if settings then store, message = open.store(settings, call.conf, DEL_TIMEOUT, DEL_PASSES) end
   if not store then
     log.warn("DEL: " .. (why or message))
-    ask(open.state(call.conf):bury(call))
+    ask(open.state(call.conf):add_tombstone(call))
     return true
   end
   local freeing <close> = store

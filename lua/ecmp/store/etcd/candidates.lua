@@ -76,7 +76,7 @@ function M.usable(range, set)
   return count
 end
 
----The address at a place of a set, counted from 0 through its ranges.
+---The address at an index of a set, counted from 0 through its ranges.
 ---@param set table
 ---@param index integer
 ---@return ecmp.Address? address  nil for one that is not handed out
@@ -118,10 +118,10 @@ local function draw(list, set, from, size, wanted, roll, seen)
 end
 
 -- What to try of one set.
-local function of_set(set, place, block, roll)
+local function of_set(set, seed, block, roll)
   local list <const>, seen <const>, size <const> = {}, {}, M.size(set)
   local blocks <const> = (size + block - 1) // block
-  local from <const> = hash(("%s\0%s"):format(place, set)) % blocks * block
+  local from <const> = hash(("%s\0%s"):format(seed, set)) % blocks * block
   draw(list, set, from, math.min(block, size - from), M.count // 4, roll, seen)
   draw(list, set, 0, size, M.count, roll, seen)
   return list
@@ -147,13 +147,13 @@ end
 ---The tuples that a first transaction tries.
 ---@param sets table[] range sets
 ---@param fixed table<integer, table> `{ address, range }` by set, where one was asked for
----@param place string the node and the pool: what the block is computed from
+---@param seed string the node and the pool, from which the block is computed
 ---@param block integer addresses of a block
 ---@return table[] tuples lists of `{ address, range }`, one for each set
-function M.first(sets, fixed, place, block)
+function M.first(sets, fixed, seed, block)
   local lists <const>, roll <const> = {}, dice()
   for n, set in ipairs(sets) do
-    lists[n] = fixed[n] and { fixed = fixed[n] } or of_set(set, place, block, roll)
+    lists[n] = fixed[n] and { fixed = fixed[n] } or of_set(set, seed, block, roll)
   end
   return tuples_of(sets, lists)
 end

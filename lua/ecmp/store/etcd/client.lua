@@ -139,12 +139,12 @@ function Client:advance(state, deadline)
   return true
 end
 
--- What each endpoint said last.
+-- The last error of each endpoint, for the message.
 local function sum_up(state, endpoints)
   local parts <const> = {}
   for _, endpoint in ipairs(endpoints) do
-    local said <const> = state.said[endpoint.name]
-    if said then parts[#parts + 1] = ("%s: %s"):format(endpoint.name, said) end
+    local problem <const> = state.errors[endpoint.name]
+    if problem then parts[#parts + 1] = ("%s: %s"):format(endpoint.name, problem) end
   end
   return "etcd: " .. table.concat(parts, "; ")
 end
@@ -159,7 +159,7 @@ end
 ---answered; ENOSPC, EACCES, EINVAL and others: the server's refusal
 function Client:call(build, options)
   local deadline <const> = options.deadline
-  local state <const> = { tried = 0, passes = options.passes, said = {} }
+  local state <const> = { tried = 0, passes = options.passes, errors = {} }
   local unsure, code = 0, nil
   while sys.monotonic() < deadline do
     local operation <const> = type(build) == "function" and build(unsure) or build
@@ -173,8 +173,8 @@ function Client:call(build, options)
     code = why or "EPROTO"
     local name <const> = self.endpoints[self.at].name
     -- that at last there was no time left says less than what was wrong before
-    if code ~= "ETIMEDOUT" or not state.said[name] then
-      state.said[name] = problem or "the answer is no message of etcd"
+    if code ~= "ETIMEDOUT" or not state.errors[name] then
+      state.errors[name] = problem or "the answer is no message of etcd"
     end
     if fate == "refused" then return nil, sum_up(state, self.endpoints), code end
     if fate ~= "unsent" then
@@ -183,7 +183,7 @@ function Client:call(build, options)
     end
     if not self:advance(state, deadline) then break end
   end
-  if not next(state.said) then return nil, "etcd: no time left to ask", "ETIMEDOUT" end
+  if not next(state.errors) then return nil, "etcd: no time left to ask", "ETIMEDOUT" end
   return nil, sum_up(state, self.endpoints), code == "ETIMEDOUT" and code or "EAGAIN"
 end
 

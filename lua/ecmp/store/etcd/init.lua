@@ -17,7 +17,7 @@ local keys = require "ecmp.store.etcd.keys"
 local kv = require "ecmp.store.etcd.kv"
 local log = require "ecmp.log"
 local reserve = require "ecmp.store.etcd.reserve"
-local settle = require "ecmp.store.etcd.settle"
+local unfinished = require "ecmp.store.etcd.unfinished"
 local candidates = require "ecmp.store.etcd.candidates"
 local sys = require "ecmp.sys"
 
@@ -94,12 +94,12 @@ function Store:call(operation, options)
   return self.client:call(operation, given)
 end
 
----Works off notes and tombstones of earlier verbs, as far as that goes within a share of the time.
+---Finishes what earlier verbs left (see `unfinished`), within a share of the time.
 ---@param share number of what is left; with all of it endpoints are asked again and again
 ---@return true? done, string? message, string? code
-function Store:settle(share)
+function Store:finish_earlier(share)
   local now <const> = sys.monotonic()
-  return settle.run(self, now + (self.deadline - now) * share, share < 1 and 2 or nil)
+  return unfinished.finish(self, now + (self.deadline - now) * share, share < 1 and 2 or nil)
 end
 
 local function no_attachment(key, why)
@@ -183,11 +183,11 @@ end
 ---was reserved now
 ---@return string? message, string? code
 function Store:reserve(attachment, choice)
-  local settled, why = self:settle(0.25)
-  if self.state:is_buried(attachment) then settled, why = self:settle(1) end
-  if self.state:is_buried(attachment) then
+  local finished, why = self:finish_earlier(0.25)
+  if self.state:has_tombstone(attachment) then finished, why = self:finish_earlier(1) end
+  if self.state:has_tombstone(attachment) then
     return nil, ("the DEL of an earlier %s/%s could not be sent yet: %s"):format(
-      attachment.containerid, attachment.ifname, settled and "another verb is at it" or why),
+      attachment.containerid, attachment.ifname, finished and "another verb is at it" or why),
       "EAGAIN"
   end
   return reserve.run(self, attachment, choice)
@@ -200,15 +200,15 @@ end
 ---@return ecmp.Address[]? freed, string? message, string? code  nil where not even a note could be
 ---written
 function Store:release(attachment, nonce)
-  local settled <const>, why <const> = self:settle(0.5)
+  local finished <const>, why <const> = self:finish_earlier(0.5)
   local freed, message = nil, why
-  if settled then freed, message = self:release_now(attachment, nonce) end
+  if finished then freed, message = self:release_now(attachment, nonce) end
   if freed and not self:is_at_work(attachment) then return freed end
   if message then
     log.warn(("DEL: %s; a later verb of this node frees %s/%s"):format(message,
       attachment.containerid, attachment.ifname))
   end
-  local noted <const>, trouble <const> = self.state:bury(attachment)
+  local noted <const>, trouble <const> = self.state:add_tombstone(attachment)
   if noted then return freed or {} end
   return nil, trouble, "EAGAIN"
 end
@@ -243,8 +243,8 @@ end
 ---@param attachment { containerid: string, ifname: string }
 ---@return ecmp.Address[]? held, string? message, string? code
 function Store:holds(attachment)
-  self:settle(0.25)
-  if self.state:is_buried(attachment) then return {} end
+  self:finish_earlier(0.25)
+  if self.state:has_tombstone(attachment) then return {} end
   local value <const>, message <const>, code <const> = self:read(attachment)
   if value == nil then return nil, message, code end
   if not value then return {} end
@@ -310,7 +310,7 @@ end
 ---@param valid { containerid: string, ifname: string }[]
 ---@return table[]? freed, string? message, string? code
 function Store:retain(valid)
-  self:settle(0.25)
+  self:finish_earlier(0.25)
   local keep <const>, busy <const> = {}, self.state:at_work()
   for _, one in ipairs(valid) do keep[one.containerid .. "/" .. one.ifname] = true end
   local list <const>, message <const>, code <const> = self:attachments()
@@ -357,7 +357,7 @@ end
 ---@param sets table[]
 ---@return true? ok, string? message, string? code
 function Store:status(sets)
-  self:settle(0.25)
+  self:finish_earlier(0.25)
   local usage <const>, message <const>, code <const> = self:usage(sets)
   if not usage then return nil, message, code end
   local free <const> = {}

@@ -67,7 +67,7 @@ end
 local Note <const> = {}
 Note.__index = Note
 
----Forgets the note: what became of the ADD is known.
+---Removes the note: the outcome of the ADD is known.
 function Note:forget()
   sys.unlink(self.path)
   self.lock:close()
@@ -119,7 +119,7 @@ function State:note(attachment, nonce)
   return setmetatable({ path = path, lock = lock, attachment = attachment, nonce = nonce }, Note)
 end
 
--- What a note says that nobody is at work on; an empty one was never sent for.
+-- Reads a note whose ADD has ended; an empty one was made before anything was sent, and goes.
 ---@return table? note, boolean? busy
 local function abandoned(path)
   local lock <close>, _, code = sys.lock(path, { timeout = 0 })
@@ -176,10 +176,10 @@ local function tombstone_name(attachment)
   return ("%s~%016x"):format(name:sub(1, LONGEST - 60), sum)
 end
 
----Notes that an attachment is gone, for etcd to hear of later.
+---Writes a tombstone: the attachment is to be deleted when etcd can be reached.
 ---@param attachment { containerid: string, ifname: string }
 ---@return true? ok, string? message, string? code
-function State:bury(attachment)
+function State:add_tombstone(attachment)
   local ok <const>, message <const>, code <const> = sys.mkdir(self:path "gone", DIRECTORY)
   if not ok then return nil, message, code end
   return sys.replace(self:path("gone", tombstone_name(attachment)), json.encode {
@@ -187,7 +187,7 @@ function State:bury(attachment)
 end
 
 ---Whether there is a tombstone of an attachment.
-function State:is_buried(attachment)
+function State:has_tombstone(attachment)
   return sys.lstat(self:path("gone", tombstone_name(attachment))) ~= nil
 end
 

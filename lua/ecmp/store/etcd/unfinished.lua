@@ -1,8 +1,8 @@
----Works off what earlier verbs of this node left: notes of ADDs whose outcome nobody knows, and
----tombstones of DELs that etcd has not heard of.
+---Finishes what earlier verbs of this node left: notes of ADDs whose outcome is unknown, and
+---tombstones of DELs that could not reach etcd.
 --
--- Where there is a note the node's key gets a new value first. From then on what those ADDs have
--- sent cannot be carried out any more, and what is found of them is all there will be.
+-- Where there is a note the node's key gets a new value first. From then on the requests of those
+-- ADDs fail whenever they arrive, so what is found now is all there will be.
 local keys = require "ecmp.store.etcd.keys"
 local kv = require "ecmp.store.etcd.kv"
 local log = require "ecmp.log"
@@ -27,9 +27,9 @@ local function look_up(store, entries, notes, options)
   return answer and table.move(answer.responses, 2, #answer.responses, 1, {}), message, code
 end
 
--- What of it is to go: of a note only what carries its nonce, and nothing of an attachment that its
--- ADD has reported.
-local function condemned(entry, pair)
+-- The attachment to delete, if any: for a note only one with its nonce, and none that its ADD has
+-- reported as added.
+local function stale_attachment(entry, pair)
   local value <const>, why <const> = keys.decode_attachment(pair.value)
   if not value then
     log.warn(("the key %s %s; it stays"):format(pair.key, why))
@@ -43,29 +43,29 @@ end
 local function one_round(store, options)
   local notes <const>, entries <const> = store.state:abandoned(NOTES), {}
   table.move(notes, 1, #notes, 1, entries)
-  local buried <const> = store.state:tombstones(TOMBSTONES)
-  table.move(buried, 1, #buried, #entries + 1, entries)
+  local tombstones <const> = store.state:tombstones(TOMBSTONES)
+  table.move(tombstones, 1, #tombstones, #entries + 1, entries)
   if #entries == 0 then return 0 end
   local found <const>, message <const>, code <const> = look_up(store, entries, #notes, options)
   if not found then return nil, message, code end
   local stale <const> = {}
   for i, entry in ipairs(entries) do
     local pair <const> = found[i].kvs[1]
-    stale[#stale + 1] = pair and condemned(entry, pair)
+    stale[#stale + 1] = pair and stale_attachment(entry, pair)
   end
   local deleted <const>, problem <const>, why <const> = store:delete(stale)
   if not deleted then return nil, problem, why end
   for _, entry in ipairs(entries) do store.state.remove(entry) end
-  return #buried
+  return #tombstones
 end
 
----Works off what there is. Whoever finds another at it leaves it to that one, but waits a little
----where an own tombstone may be among it.
+---Sends tombstones and cleans up after unknown outcomes. One process of a node does this at a time;
+---another waits half a second for it and then goes on.
 ---@param store table
 ---@param deadline number by `sys.monotonic`
 ---@param passes? integer how often each endpoint is asked; until the deadline when left out
 ---@return true? ok, string? message, string? code
-function M.run(store, deadline, passes)
+function M.finish(store, deadline, passes)
   local state <const> = store.state
   if #(sys.list(state:path "notes") or {}) == 0 and #(sys.list(state:path "gone") or {}) == 0 then
     return true

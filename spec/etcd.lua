@@ -92,10 +92,20 @@ function Cluster:start(n)
     env = { "PATH=" .. os.getenv "PATH" .. ":/usr/sbin:/sbin", "LOG=" .. self.dir .. "/log" } }).pid
 end
 
---- Sends a member a signal; KILL also waits for its end.
+-- Whether all threads of a process are stopped: a signal only asks for it.
+local function is_stopped(pid)
+  for _, thread in ipairs(sys.list(("/proc/%d/task"):format(pid)) or {}) do
+    local stat <const> = sys.read(("/proc/%d/task/%s/stat"):format(pid, thread))
+    if stat and not stat:find "%) T" then return false end
+  end
+  return true
+end
+
+--- Sends a member a signal; KILL also waits for its end, STOP until it has stopped.
 function Cluster:signal(n, name)
   local member <const> = self.members[n]
   assert(sys.kill(member.pid, name))
+  if name == "STOP" then helper.eventually(function() return is_stopped(member.pid) end) end
   if name ~= "KILL" then return end
   helper.eventually(function()
     return not (sys.read(("/proc/%d/stat"):format(member.pid)) or ") Z"):find("%) [^ZX]")

@@ -107,6 +107,43 @@ describe("the comparison behind CHECK", function()
     }, routes { { dst = "::/0", nexthops = hops("2001:db8::1", "2001:db8::2") } }))
   end)
 
+  it("takes hops that differ in encapsulation alone for two", function()
+    local function to(...)
+      local list <const> = {}
+      for i, segment in ipairs { ... } do
+        list[i] = { via = "2001:db8::1", dev = "eth0",
+          encap = { type = "seg6", mode = "encap", segs = { segment } } }
+      end
+      return routes { { dst = "fc00::/64", nexthops = list } }
+    end
+    assert.same({}, compare.routes(to("fd00::1", "fd00::2"), to("fd00::2", "fd00::1")))
+    assert.same({
+      "route fc00::/64: next hop encap seg6 mode encap segs 1 [ fd00::2 ] via 2001:db8::1 dev eth0 is missing",
+      "route fc00::/64: next hop encap seg6 mode encap segs 1 [ fd00::3 ] via 2001:db8::1 dev eth0 is not planned",
+    }, compare.routes(to("fd00::1", "fd00::2"), to("fd00::1", "fd00::3")))
+  end)
+
+  it("names what else a plan says of a route, and not who made it", function()
+    local plan <const> = routes { { dst = "10.1.0.0/16", via = "10.0.0.1", dev = "eth0",
+      src = "10.0.0.9", onlink = true, proto = "boot" } }
+    assert.same({
+      "route 10.1.0.0/16: next hop via 10.0.0.1 dev eth0 is not onlink, planned is the opposite",
+      "route 10.1.0.0/16: src is none, planned is 10.0.0.9",
+    }, compare.routes(plan, routes { { dst = "10.1.0.0/16", via = "10.0.0.1", dev = "eth0",
+      proto = "static" } }))
+    plan[1].proto = "static"
+    assert.same({}, compare.routes(plan, plan))
+  end)
+
+  it("finds routes that lead nowhere where they are planned, and only there", function()
+    local nowhere <const> = routes { { dst = "10.1.0.0/16", type = "blackhole" } }
+    assert.same({}, compare.routes(nowhere, nowhere))
+    assert.same({ "route 10.1.0.0/16 is missing" }, compare.routes(nowhere, {}))
+    local gateway <const> = routes { { dst = "10.1.0.0/16", via = "10.0.0.1", dev = "eth0" } }
+    assert.same({ "route 10.1.0.0/16 is missing" }, compare.routes(gateway, nowhere))
+    assert.same({}, compare.routes(gateway, { gateway[1], nowhere[1] }))
+  end)
+
   it("names a missing address", function()
     assert.same({ "address 10.0.0.9/24 is missing on eth0" },
       compare.addresses({ { address = "10.0.0.9/24", dev = "eth0" } },

@@ -50,6 +50,20 @@ function common:find(want, exactly)
   end
 end
 
+---What is there and not wanted, and what is wanted and not there.
+---@param want ecmp.RouteValue[]
+---@param exactly? boolean
+---@return ecmp.Entries superfluous, ecmp.RouteValue[] missing
+---@return table<ecmp.RouteValue, ecmp.RouteValue> kept by the wanted route, the entry that can stay
+function common:difference(want, exactly)
+  local left <const>, missing <const>, kept <const> = M.new(self, self.family), {}, {}
+  for _, route in ipairs(want) do
+    local i <const> = left:find(route, exactly)
+    if i then kept[route] = table.remove(left, i) else missing[#missing + 1] = route end
+  end
+  return left, missing, kept
+end
+
 ---The entries without the one at a place.
 ---@param i integer
 ---@return ecmp.Entries

@@ -263,6 +263,19 @@ local function encap_matches(have, want)
   return true
 end
 
+---The place of the hop that leads the way of a wanted one, which may leave its device out.
+---@param hops table[] canonical
+---@param want table as of `asked`
+---@param taken? table<integer, true> hops that stand for others
+---@return integer?
+function M.find_way(hops, want, taken)
+  for i, hop in ipairs(hops) do
+    local same <const> = hop.via == want.via and (want.dev == nil or hop.dev == want.dev)
+      and (hop.encap == nil) == (want.encap == nil) and encap_matches(hop.encap, want.encap)
+    if same and not (taken and taken[i]) then return i end
+  end
+end
+
 -- Lists of hops -----------------------------------------------------------------------------------
 
 -- Up to here comparing each hop with those before it is cheaper than naming them.

@@ -219,8 +219,11 @@ local function join_all(want)
   return list
 end
 
--- What is there, as the kernel holds it: a list may have come from elsewhere.
-local function joined_as_held(have)
+---What is there, as the kernel holds it: a list may have come from elsewhere.
+---@param have ecmp.RouteValue[] of one key
+---@return ecmp.RouteValue[]
+function M.as_held(have)
+  if not have[1] or have[1].family ~= 6 then return have end
   local list <const>, group = {}, nil
   for _, route in ipairs(have) do
     if joins(route) and group then
@@ -252,22 +255,12 @@ end
 -- Beyond so many hops that go, one replace costs less than their requests.
 local FEW <const> = 16
 
--- The place of the hop that leads the way of a wanted one, which may leave its device out.
-local function find_way(hops, want, taken)
-  for i, hop in ipairs(hops) do
-    if not taken[i] and hop.via == want.via and (want.dev == nil or hop.dev == want.dev)
-      and nexthop.equal(hop.encap, want.encap) then
-      return i
-    end
-  end
-end
-
 -- Finds for each wanted hop the one that is there: what is wanted and not there, what is there and
 -- not wanted; nil where one that stays is to be otherwise.
 local function hop_changes(old, route)
   local taken <const>, added <const>, gone <const> = {}, {}, {}
   for _, hop in ipairs(route.nexthops) do
-    local at <const> = find_way(old.nexthops, hop, taken)
+    local at <const> = nexthop.find_way(old.nexthops, hop, taken)
     if at then
       local there <const> = old.nexthops[at]
       local weight <const> = #old.nexthops > 1 and there.weight or 1
@@ -345,16 +338,6 @@ local function index_of(list, route)
   for i, other in ipairs(list) do
     if rawequal(other, route) then return i end
   end
-end
-
--- What is there and not wanted, and what is wanted and not there.
-local function differences(work, want)
-  local left <const>, missing <const> = entries.new(work.state, 6), {}
-  for _, route in ipairs(want) do
-    local i <const> = left:find(route, work.exactly)
-    if i then table.remove(left, i) else missing[#missing + 1] = route end
-  end
-  return left, missing
 end
 
 -- Takes what would be taken for the entry at `i` out of its way: it goes, while that one is there,
@@ -477,7 +460,7 @@ end
 local function settle6(work, want)
   if #work.state == 0 then return work:fill(want, "create") end
   if #want == 0 then return work:clear() end
-  local superfluous <const>, missing <const> = differences(work, want)
+  local superfluous <const>, missing <const> = work.state:difference(want, work.exactly)
   if not missing[1] and not superfluous[1] then
     if work.exactly then put_in_order(work, want) end
     return
@@ -539,7 +522,7 @@ end
 function M.between(have, want, how)
   local family <const> = (want[1] or have[1] or {}).family
   want = M.distinct(want)
-  local work <const> = work_on(family == 6 and joined_as_held(have) or have, family, how)
+  local work <const> = work_on(M.as_held(have), family, how)
   if family ~= 6 then
     settle4(work, want)
     return work.steps

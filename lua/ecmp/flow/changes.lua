@@ -4,33 +4,25 @@
 -- to tell it. Entries of other interfaces are theirs: they stay as they are unless the wanted route
 -- has taken them in (conflict `merge`).
 local identity = require "ecmp.fib.route"
+local nexthop = require "ecmp.fib.nexthop"
 
 local M = {}
 
 ---A route with those of its next hops that `keep` wants.
----@param route table canonical
+---@param route ecmp.RouteValue
 ---@param keep fun(hop: table): boolean
----@return table? part nil where no hop is left
+---@return ecmp.RouteValue? part nil where no hop is left
 function M.with_hops(route, keep)
-  local part <const> = {}
-  for key, value in pairs(route) do part[key] = value end
-  part.nexthops = {}
+  local hops <const> = {}
   for _, hop in ipairs(route.nexthops) do
-    if keep(hop) then table.insert(part.nexthops, hop) end
+    if keep(hop) then hops[#hops + 1] = hop end
   end
-  return part.nexthops[1] and part or nil
+  return hops[1] and identity.with(route, { nexthops = hops }) or nil
 end
 
 -- Who installs routes as plugins do. The kernel's connected routes, router advertisements and
 -- routing daemons keep what is theirs, on whatever interface.
 local origins <const> = { boot = true, static = true }
-
----A hop's name, by which it is known in its route.
----@param hop table
----@return string
-function M.hop_name(hop)
-  return (hop.via or "") .. "%" .. (hop.dev or "")
-end
 
 ---The hops of routes by slot and name.
 ---@param routes table[] canonical
@@ -40,7 +32,7 @@ function M.hops_by_slot(routes)
   for _, route in ipairs(routes) do
     local slot <const> = identity.slot(route)
     hops[slot] = hops[slot] or {}
-    for _, hop in ipairs(route.nexthops) do hops[slot][M.hop_name(hop)] = true end
+    for _, hop in ipairs(route.nexthops) do hops[slot][nexthop.name(hop)] = true end
   end
   return hops
 end
@@ -54,7 +46,7 @@ end
 function M.part(route, dev, ours)
   if #route.nexthops == 0 or route.proto and not origins[route.proto] then return nil, route end
   local more <const> = ours and ours[identity.slot(route)] or {}
-  local function is_own(hop) return hop.dev == dev or more[M.hop_name(hop)] ~= nil end
+  local function is_own(hop) return hop.dev == dev or more[nexthop.name(hop)] ~= nil end
   return M.with_hops(route, is_own), M.with_hops(route, function(hop) return not is_own(hop) end)
 end
 
@@ -83,7 +75,7 @@ function M.added_elsewhere(was, dev)
   for _, route in ipairs(was.wanted or {}) do
     local slot <const> = identity.slot(route)
     for _, hop in ipairs(route.nexthops) do
-      local name <const> = M.hop_name(hop)
+      local name <const> = nexthop.name(hop)
       if hop.dev ~= dev and not (there[slot] and there[slot][name]) then
         added[slot] = added[slot] or {}
         added[slot][name] = true
@@ -93,18 +85,8 @@ function M.added_elsewhere(was, dev)
   return added
 end
 
-local function has_hop(route, hop)
-  for _, other in ipairs(route.nexthops) do
-    if other.via == hop.via and other.dev == hop.dev then return true end
-  end
-  return false
-end
-
 local function holds_all(route, part)
-  for _, hop in ipairs(part.nexthops) do
-    if not has_hop(route, hop) then return false end
-  end
-  return #part.nexthops > 0
+  return #part.nexthops > 0 and #nexthop.without(part.nexthops, route.nexthops) == 0
 end
 
 local function slots_of(...)
@@ -118,10 +100,7 @@ end
 -- In IPv6 a route that joins another interface's is one with it, and so is whose it is.
 local function with_proto(route, proto)
   if route.proto or not proto then return route end
-  local joined <const> = {}
-  for key, value in pairs(route) do joined[key] = value end
-  joined.proto = proto
-  return joined
+  return identity.with(route, { proto = proto })
 end
 
 ---What to tell `ecmp.plan` so that `wanted` replaces what `own` says of one interface.

@@ -144,17 +144,6 @@ local function entry_to_join(self, named)
   return lookup.that_takes_hops(possible), list
 end
 
--- Whether one of some hops leads the way of another, which may leave its device out.
-local function leads_the_same_way(hops, added)
-  for _, hop in ipairs(hops) do
-    if hop.via == added.via and (not added.dev or hop.dev == added.dev)
-      and nexthop.equal(hop.encap, added.encap) then
-      return true
-    end
-  end
-  return false
-end
-
 -- Gives an entry other hops, or says in the words of what was asked why it cannot have them.
 local function set_hops(self, verb, asked, hops)
   local entry, named, hop = asked.entry, asked.named, asked.hop
@@ -196,7 +185,7 @@ function methods:add_nexthop(key, hop, ...)
   end
   local added = nexthop.asked(hop, entry.family)
   added.weight = added.weight or 1
-  if leads_the_same_way(hops, added) then
+  if nexthop.find_way(hops, added) then
     return refuse("add_nexthop", named, hop, "this route has that next hop", "EEXIST")
   end
   hops[#hops + 1] = added

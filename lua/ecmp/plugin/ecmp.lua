@@ -12,6 +12,7 @@ local identity = require "ecmp.fib.route"
 local ip = require "ecmp.ip"
 local ipam = require "ecmp.flow.ipam"
 local json = require "ecmp.json"
+local nexthop = require "ecmp.fib.nexthop"
 local result = require "ecmp.flow.result"
 local routes_stage = require "ecmp.flow.routes"
 local schema = require "ecmp.cni.schema"
@@ -91,7 +92,7 @@ local function found_on(state)
   local found <const> = {}
   for _, route in ipairs(state.current) do
     local own <const> = changes.part(route, state.call.ifname)
-    if own and identity.canonical(own) then found[#found + 1] = own end
+    if own and nexthop.fit(own.nexthops, own.family) then found[#found + 1] = own end
   end
   return found
 end
@@ -177,7 +178,7 @@ local function add_unlisted(list, complete, found)
     local slot <const> = identity.slot(route)
     local known <const> = listed[slot] or {}
     local rest <const> = not complete[slot]
-      and changes.with_hops(route, function(hop) return not known[changes.hop_name(hop)] end)
+      and changes.with_hops(route, function(hop) return not known[nexthop.name(hop)] end)
     if rest then
       rest.proto = nil
       list[#list + 1] = identity.plain(rest)
@@ -296,7 +297,7 @@ local function keep_attributes(route, found)
     local hops <const> = same[identity.slot(held)]
     -- In IPv6 all that is in one place is one route.
     local is_part <const> = hops and held.scope == route.scope
-      and (held.family == 6 or hops[changes.hop_name(held.nexthops[1])])
+      and (held.family == 6 or hops[nexthop.name(held.nexthops[1])])
     if is_part then
       route.mtu, route.advmss = route.mtu or held.mtu, route.advmss or held.advmss
       if proto ~= nil and proto ~= held.proto then proto = false else proto = held.proto end

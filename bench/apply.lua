@@ -1,8 +1,8 @@
 --- Loading a file of routes: `ecmp apply` against `ip -batch`, each a whole process. Ours reads and
 --- checks all of it first, and notes the way back; ip stops at the first mistake, half-way.
-local machine <const> = require "bench.machine"
-local measure <const> = require "bench.measure"
-local shape <const> = require "bench.shape"
+local machine = require "bench.machine"
+local measure = require "bench.measure"
+local shape = require "bench.shape"
 
 local M = {}
 

@@ -1,8 +1,8 @@
 --- Installing, replacing, deleting and reading routes, against the replay and against the peers.
-local machine <const> = require "bench.machine"
-local measure <const> = require "bench.measure"
-local peers <const> = require "bench.peers"
-local shape <const> = require "bench.shape"
+local machine = require "bench.machine"
+local measure = require "bench.measure"
+local peers = require "bench.peers"
+local shape = require "bench.shape"
 
 local M = {}
 

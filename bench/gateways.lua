@@ -7,9 +7,9 @@
 -- the loss lasts until a packet of each of the former arrives. Then the gateway hears again, in
 -- silence, and comes back when it forwards again. The settings `watch...` run `ecmp watch` with
 -- probes each 100 ms, three of which count, and `--hold 0`.
-local ecmp <const> = require "ecmp"
-local netns <const> = require "ecmp.netns"
-local sys <const> = require "ecmp.sys"
+local ecmp = require "ecmp"
+local netns = require "ecmp.netns"
+local sys = require "ecmp.sys"
 
 local FLOWS <const> = 20
 local PAUSE <const> = 0.005

@@ -1,7 +1,7 @@
 --- Where the bench runs: its link, its programs, and what is left of a round when it is over.
-local ecmp <const> = require "ecmp"
-local measure <const> = require "bench.measure"
-local sys <const> = require "ecmp.sys"
+local ecmp = require "ecmp"
+local measure = require "bench.measure"
+local sys = require "ecmp.sys"
 
 local M = { programs = (os.getenv "ECMP_BENCH" or "build/bench") .. "/" }
 

@@ -3,7 +3,7 @@
 --
 -- On a machine that others use at the same time the wall clock counts their turns too; there
 -- ECMP_CLOCK=cpu (`make bench CLOCK=cpu`) counts the processor time of each contender instead.
-local sys <const> = require "ecmp.sys"
+local sys = require "ecmp.sys"
 
 local M = { missed = {}, met = 0, cpu = os.getenv "ECMP_CLOCK" == "cpu" }
 

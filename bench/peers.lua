@@ -1,6 +1,6 @@
 --- Who else installs routes: how each is run, and what to install where it is missing.
-local machine <const> = require "bench.machine"
-local sys <const> = require "ecmp.sys"
+local machine = require "bench.machine"
+local sys = require "ecmp.sys"
 
 local M = {}
 

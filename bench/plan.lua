@@ -1,9 +1,9 @@
 --- Grouping what a script lists, and planning it against what a kernel lists: no kernel needed.
-local measure <const> = require "bench.measure"
-local group <const> = require "ecmp.group"
-local plan <const> = require "ecmp.plan"
-local rtnl <const> = require "ecmp.rtnl"
-local shape <const> = require "bench.shape"
+local measure = require "bench.measure"
+local group = require "ecmp.group"
+local plan = require "ecmp.plan"
+local rtnl = require "ecmp.rtnl"
+local shape = require "bench.shape"
 
 local M = {}
 

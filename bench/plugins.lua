@@ -1,9 +1,9 @@
 --- CNI verbs against the stock plugins: each verb a process, as a container runtime runs it.
-local json <const> = require "ecmp.json"
-local machine <const> = require "bench.machine"
-local measure <const> = require "bench.measure"
-local netns <const> = require "ecmp.netns"
-local sys <const> = require "ecmp.sys"
+local json = require "ecmp.json"
+local machine = require "bench.machine"
+local measure = require "bench.measure"
+local netns = require "ecmp.netns"
+local sys = require "ecmp.sys"
 
 local M = { OURS = "build/cni", STOCK = "/usr/lib/cni" }
 

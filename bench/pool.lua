@@ -2,10 +2,10 @@
 --- LUA_PATH and LUA_CPATH set (`make env`). One etcd on this machine; ratios count.
 ---
 ---   pool.lua [WORKERS] [SUBNET]
-local etcd <const> = require "spec.etcd"
-local helper <const> = require "spec.helper"
-local json <const> = require "ecmp.json"
-local sys <const> = require "ecmp.sys"
+local etcd = require "spec.etcd"
+local helper = require "spec.helper"
+local json = require "ecmp.json"
+local sys = require "ecmp.sys"
 
 -- A worker: takes addresses until there is none, one way or the other. Prints how many, and how
 -- many round trips they took.

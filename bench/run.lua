@@ -1,9 +1,9 @@
 --- `make bench`: everything compared in one run. `n=` routes, `rounds=`,
 --- `only=core|sets|apply|growth|plan|start|plugins`, `quick=1`, `peers=no`.
 package.path = "./?.lua;" .. package.path
-local machine <const> = require "bench.machine"
-local measure <const> = require "bench.measure"
-local sys <const> = require "ecmp.sys"
+local machine = require "bench.machine"
+local measure = require "bench.measure"
+local sys = require "ecmp.sys"
 
 local SECTIONS <const> = { "core", "sets", "apply", "growth", "plan", "start", "plugins" }
 

@@ -1,8 +1,8 @@
 --- Many different sets of next hops, and moving many routes at once: what next-hop objects are for.
-local machine <const> = require "bench.machine"
-local measure <const> = require "bench.measure"
-local shape <const> = require "bench.shape"
-local sys <const> = require "ecmp.sys"
+local machine = require "bench.machine"
+local measure = require "bench.measure"
+local shape = require "bench.shape"
+local sys = require "ecmp.sys"
 
 local M = {}
 

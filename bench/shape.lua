@@ -1,7 +1,7 @@
 --- The routes that are measured: ascending prefixes of mixed lengths, as a routing table has them,
 --- over a few sets of
 --- next hops, each route with tables of its own, as a script builds them.
-local rtnl <const> = require "ecmp.rtnl"
+local rtnl = require "ecmp.rtnl"
 
 local M = {}
 

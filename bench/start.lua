@@ -1,8 +1,8 @@
 --- What it takes to be there at all: size, and time and memory of the VERSION verb, beside the stock
 --- plugins. Ours in two kinds: on libc, and static (`make STATIC=1`).
-local measure <const> = require "bench.measure"
-local plugins <const> = require "bench.plugins"
-local sys <const> = require "ecmp.sys"
+local measure = require "bench.measure"
+local plugins = require "bench.plugins"
+local sys = require "ecmp.sys"
 
 local M = {}
 

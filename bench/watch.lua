@@ -7,10 +7,10 @@
 -- another one follows. The pod has its routes all the time, and all hops when the gateway is back.
 -- pods: one segment with three gateways and many pods: what the watcher takes when nothing happens,
 -- how many probes are sent, and how long changing all pods takes. Needs `ulimit -n` for the pods.
-local ecmp <const> = require "ecmp"
-local json <const> = require "ecmp.json"
-local netns <const> = require "ecmp.netns"
-local sys <const> = require "ecmp.sys"
+local ecmp = require "ecmp"
+local json = require "ecmp.json"
+local netns = require "ecmp.netns"
+local sys = require "ecmp.sys"
 
 local PROGRAM <const> = os.getenv "ECMP" or "build/bin/ecmp"
 local STATE <const> = "/run/cni/ecmp/health"

@@ -131,18 +131,38 @@ int text_to_length(const char *text, size_t length, int most)
 	return value > most ? -1 : value;
 }
 
+int text_to_ip(const char *text, size_t length, uint8_t out[16])
+{
+	if (length > 0 && (size_t)text_to_ip4(text, length, out) == length)
+		return AF_INET;
+	if (length > 0 && (size_t)text_to_ip6(text, length, out) == length)
+		return AF_INET6;
+	return 0;
+}
+
+void mask_bytes(uint8_t *bytes, size_t size, unsigned length)
+{
+	for (size_t i = length / 8; i < size; i++)
+		bytes[i] = i == length / 8 ? (uint8_t)(bytes[i] & ~(0xff >> length % 8)) : 0;
+}
+
+/* Up to three digits; returns where they end. */
+static char *write_number(char *p, unsigned v)
+{
+	if (v >= 100)
+		*p++ = (char)('0' + v / 100);
+	if (v >= 10)
+		*p++ = (char)('0' + v / 10 % 10);
+	*p++ = (char)('0' + v % 10);
+	return p;
+}
+
 static size_t ip4_to_text(const uint8_t *bytes, char *out)
 {
-	char *p = out;
-	for (int i = 0; i < 4; i++) {
-		unsigned v = bytes[i];
-		if (i > 0)
-			*p++ = '.';
-		if (v >= 100)
-			*p++ = (char)('0' + v / 100);
-		if (v >= 10)
-			*p++ = (char)('0' + v / 10 % 10);
-		*p++ = (char)('0' + v % 10);
+	char *p = write_number(out, bytes[0]);
+	for (int i = 1; i < 4; i++) {
+		*p++ = '.';
+		p = write_number(p, bytes[i]);
 	}
 	*p = 0;
 	return (size_t)(p - out);
@@ -207,6 +227,15 @@ static size_t ip6_to_text(const uint8_t *bytes, char *out)
 size_t ip_to_text(int family, const uint8_t *bytes, char out[48])
 {
 	return family == AF_INET6 ? ip6_to_text(bytes, out) : ip4_to_text(bytes, out);
+}
+
+size_t prefix_to_text(int family, const uint8_t *bytes, unsigned length, char out[PREFIX_TEXT])
+{
+	char *p = out + ip_to_text(family, bytes, out);
+	*p++ = '/';
+	p = write_number(p, length);
+	*p = 0;
+	return (size_t)(p - out);
 }
 
 int text_to_lladdr(const char *text, size_t length, uint8_t *out, size_t room)

@@ -9,7 +9,6 @@
 #include "common/addr.h"
 #include "rtnl/netlink/attr.h"
 #include "rtnl/netlink/ifname.h"
-#include "rtnl/route/route.h"
 
 #include <lauxlib.h>
 #include <string.h>

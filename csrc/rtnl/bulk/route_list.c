@@ -84,7 +84,7 @@ static void count_in(lua_State *L, struct route_list *l, uint32_t line)
 /* Whether the route added last surely is one as it is written. */
 static bool is_sure(lua_State *L, struct route_list *l, int names)
 {
-	struct plain_route route;
+	struct route route;
 	const struct view *v = list_view(l, list_count(l));
 	l->reader.L = L;
 	return read_message(&l->reader, &route, v, names) &&
@@ -283,12 +283,6 @@ static int list_line(lua_State *L)
 	return 1;
 }
 
-static uint32_t number_of(const struct span *s, uint16_t type, uint32_t otherwise)
-{
-	const struct nlattr *a = find_attr(s, type);
-	return a ? (uint32_t)read_uint((const uint8_t *)a + NLA_HDRLEN, 4, false) : otherwise;
-}
-
 /* list:tables() -> families of each table that routes are in: { [254] = { [4] = true } } */
 static int list_tables(lua_State *L)
 {
@@ -298,7 +292,7 @@ static int list_tables(lua_State *L)
 	for (size_t i = 1; i <= list_count(l); i++) {
 		struct span s = view_span(list_view(l, i));
 		const struct rtmsg *m = (const void *)s.data;
-		uint32_t table = number_of(&s, RTA_TABLE, m->rtm_table);
+		uint32_t table = table_number(&s, RTA_TABLE, offsetof(struct rtmsg, rtm_table));
 		if (last == ((uint64_t)table << 8 | m->rtm_family))
 			continue;
 		last = (uint64_t)table << 8 | m->rtm_family;
@@ -375,47 +369,24 @@ static int list_remove(lua_State *L)
 	return guard_call(L, &list_check(L, 1)->guard, remove_listed);
 }
 
-/* Whether nothing but the destination tells the slot from others, as is nearly always so. */
-static bool is_plain_slot(const struct span *s)
+/* The key as ecmp.fib.route names it; 0 where that takes more than a prefix. */
+static size_t key_text(const struct route_list *l, size_t i, char text[PREFIX_TEXT])
 {
-	const struct rtmsg *m = (const void *)s->data;
-	uint32_t metric = number_of(s, RTA_PRIORITY, 0);
-	return number_of(s, RTA_TABLE, m->rtm_table) == RT_TABLE_MAIN && !m->rtm_src_len &&
-	       (m->rtm_family == AF_INET6 ? metric == 0 || metric == 1024
-					  : metric == 0 && !m->rtm_tos);
-}
-
-enum {
-	SLOT_MAX = 64 /* bytes of its text */
-};
-
-/* The slot as ecmp.fib.route names it; 0 where that takes more than a prefix. */
-static size_t slot_text(const struct view *v, char text[SLOT_MAX])
-{
-	static const uint8_t none[16];
-	struct span s = view_span(v);
-	const struct rtmsg *m = (const void *)s.data;
-	const struct nlattr *dst = find_attr(&s, RTA_DST);
-	if (!is_plain_slot(&s))
+	struct route route;
+	const struct route_key *key = &route.key;
+	if (!read_message(&l->reader, &route, list_view(l, i), 0) || key->table != RT_TABLE_MAIN ||
+	    key->tos || key->metric != (key->family == AF_INET6 ? 1024 : 0))
 		return 0;
-	size_t n = ip_to_text(m->rtm_family, dst ? (const uint8_t *)dst + NLA_HDRLEN : none, text);
-	unsigned length = m->rtm_dst_len;
-	text[n++] = '/';
-	if (length >= 100)
-		text[n++] = '1';
-	if (length >= 10)
-		text[n++] = (char)('0' + length / 10 % 10);
-	text[n++] = (char)('0' + length % 10);
-	return n;
+	return prefix_to_text(key->family, key->dst, key->length, text);
 }
 
-/* rtnl.slot(list, i) -> the slot's name; nil where it takes more than a prefix, or where the list
- * is kept in another way */
+/* rtnl.slot(list, i) -> the text of its key; nil where it takes more than a prefix, or where the
+ * list is kept in another way */
 int list_slot(lua_State *L)
 {
 	const struct route_list *l = list_test(L, 1);
-	char text[SLOT_MAX];
-	size_t n = l ? slot_text(list_view(l, check_number(L, l, 2)), text) : 0;
+	char text[PREFIX_TEXT];
+	size_t n = l ? key_text(l, check_number(L, l, 2), text) : 0;
 	if (n == 0)
 		return 0;
 	lua_pushlstring(L, text, n);
@@ -425,13 +396,13 @@ int list_slot(lua_State *L)
 static int push_slots(lua_State *L)
 {
 	const struct route_list *l = list_check(L, 1);
-	char text[SLOT_MAX];
+	char text[PREFIX_TEXT];
 	luaL_Buffer b;
 	size_t first = check_number(L, l, 2), last = check_number(L, l, 3);
 	const char *word = luaL_checkstring(L, 4);
 	luaL_buffinit(L, &b);
 	for (size_t i = first; i <= last; i++) {
-		size_t n = slot_text(list_view(l, i), text);
+		size_t n = key_text(l, i, text);
 		if (n == 0)
 			return 0;
 		luaL_addstring(&b, word);
@@ -524,9 +495,7 @@ int list_new(lua_State *L)
 	lua_settop(L, 1);
 	struct route_list *l = lua_newuserdatauv(L, sizeof(*l), 4);
 	*l = (struct route_list){.guard.what = "this list"};
-	know_rows(&l->reader);
-	start_reading(&l->reader, L);
-	lua_settop(L, 2);
+	find_route_fields(&l->reader);
 	ifnames_new(L, lua_isnil(L, 1) ? 0 : 1);
 	lua_setiuservalue(L, 2, NAMES);
 	l->bytes = buffer_new(L);

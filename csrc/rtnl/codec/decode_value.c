@@ -54,13 +54,8 @@ static size_t prefix_text(const struct span *s, const struct field *f, char *tex
 		return 0;
 	if (address && strcmp(f->key, "peer") == 0 && is_own_peer(s, a))
 		return 0;
-	size_t n = ip_to_text(s->family, payload(a), text);
-	if (length != bits || address) {
-		text[n++] = '/';
-		for (unsigned unit = length > 99 ? 100 : length > 9 ? 10 : 1; unit; unit /= 10)
-			text[n++] = (char)('0' + length / unit % 10);
-	}
-	return n;
+	return length != bits || address ? prefix_to_text(s->family, payload(a), length, text)
+					 : ip_to_text(s->family, payload(a), text);
 }
 
 static size_t via_text(const struct span *s, const struct field *f, char *text)

@@ -47,15 +47,9 @@ static bool route_has(struct encoder *e, const struct input *g, enum asked key)
 	return g->fields & *field;
 }
 
-/* The scope of a route where none is said: what has no gateway stays on the link. */
-uint8_t default_scope(const struct span *s)
+uint8_t scope_of_type(uint8_t type, bool has_hops)
 {
-	const uint64_t leaving = (uint64_t)1 << RTA_GATEWAY | (uint64_t)1 << RTA_VIA |
-				 (uint64_t)1 << RTA_MULTIPATH | (uint64_t)1 << RTA_NH_ID;
-	const struct rtmsg *r = (const struct rtmsg *)(const void *)s->data;
-	if (r->rtm_family != AF_INET)
-		return RT_SCOPE_UNIVERSE;
-	switch (r->rtm_type) {
+	switch (type) {
 	case RTN_LOCAL:
 	case RTN_NAT:
 		return RT_SCOPE_HOST;
@@ -64,16 +58,25 @@ uint8_t default_scope(const struct span *s)
 	case RTN_ANYCAST:
 		return RT_SCOPE_LINK;
 	case RTN_UNICAST:
-		return attrs_of(s) & leaving ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+		return has_hops ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 	default:
 		return RT_SCOPE_UNIVERSE;
 	}
 }
 
-/* Types that belong to the host itself go to its own table. */
-static uint8_t default_table(const struct rtmsg *r)
+uint8_t default_scope(const struct span *s)
 {
-	switch (r->rtm_type) {
+	const uint64_t leaving = (uint64_t)1 << RTA_GATEWAY | (uint64_t)1 << RTA_VIA |
+				 (uint64_t)1 << RTA_MULTIPATH | (uint64_t)1 << RTA_NH_ID;
+	const struct rtmsg *r = (const struct rtmsg *)(const void *)s->data;
+	return r->rtm_family == AF_INET ? scope_of_type(r->rtm_type, attrs_of(s) & leaving)
+					: RT_SCOPE_UNIVERSE;
+}
+
+/* Types that belong to the host itself go to its own table. */
+uint8_t default_table(uint8_t type)
+{
+	switch (type) {
 	case RTN_LOCAL:
 	case RTN_BROADCAST:
 	case RTN_ANYCAST:
@@ -84,10 +87,10 @@ static uint8_t default_table(const struct rtmsg *r)
 	}
 }
 
-static bool is_blackhole_type(const struct rtmsg *r)
+bool is_blackhole_type(uint8_t type)
 {
-	return r->rtm_type == RTN_BLACKHOLE || r->rtm_type == RTN_UNREACHABLE ||
-	       r->rtm_type == RTN_PROHIBIT || r->rtm_type == RTN_THROW;
+	return type == RTN_BLACKHOLE || type == RTN_UNREACHABLE || type == RTN_PROHIBIT ||
+	       type == RTN_THROW;
 }
 
 /* IPv4 refuses these in words of its own, IPv6 takes them and passes over the half: so both are
@@ -98,7 +101,7 @@ static void check_hops(struct encoder *e, const struct rtmsg *r, const struct in
 	bool several = route_has(e, g, NEXTHOPS);
 	if (single && several)
 		fail(e, single, "a route has either this or nexthops");
-	if (is_blackhole_type(r) && (several || route_has(e, g, VIA)))
+	if (is_blackhole_type(r->rtm_type) && (several || route_has(e, g, VIA)))
 		fail(e, several ? "nexthops" : "via", "a route of type %s has no next hops",
 		     word_by_value(WORDS_TYPE, r->rtm_type));
 }
@@ -143,7 +146,7 @@ static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct 
 {
 	uint32_t loopback = 1;
 	if (r->rtm_family == AF_INET6) {
-		if (is_blackhole_type(r) && !route_has(e, g, DEV))
+		if (is_blackhole_type(r->rtm_type) && !route_has(e, g, DEV))
 			put(e, RTA_OIF, &loopback, sizeof(loopback));
 		return;
 	}
@@ -176,7 +179,7 @@ static void route_defaults(struct encoder *e, const struct input *g)
 	if (e->verb == VERB_DUMP || e->verb == VERB_PRINT)
 		return;
 	if (r->rtm_table == RT_TABLE_UNSPEC && !route_has(e, g, TABLE))
-		r->rtm_table = default_table(r);
+		r->rtm_table = default_table(r->rtm_type);
 	if (e->verb == VERB_DEL && !route_has(e, g, SCOPE))
 		r->rtm_scope = RT_SCOPE_NOWHERE;
 	if (e->verb == VERB_DEL && !route_has(e, g, NEXTHOPS) && !route_has(e, g, NHID))

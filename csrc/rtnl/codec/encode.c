@@ -60,7 +60,7 @@ static int family_of_hops(struct encoder *e, const struct value *hops)
 static int family_of(struct encoder *e, const struct schema *schema, const struct value *in,
 		     const struct input *g)
 {
-	int family = 0;
+	int family = 0, otherwise = 0;
 	int top = lua_gettop(e->L);
 	for (uint64_t left = g->fields & ~((uint64_t)1 << TYPE_KEY); left && !family;
 	     left &= left - 1) {
@@ -75,12 +75,12 @@ static int family_of(struct encoder *e, const struct schema *schema, const struc
 		else if (f->type == FIELD_HOPS)
 			family = family_of_hops(e, &v);
 		else if (f->words == WORDS_PREF)
-			family = AF_INET6; /* IPv4 routes have no preference */
+			otherwise = AF_INET6; /* IPv4 routes have no preference */
 		else
 			family = family_of_text(&v);
 		lua_settop(e->L, top);
 	}
-	return family;
+	return family ? family : otherwise;
 }
 
 /* Appends header and attributes of an input to the buffer. */
@@ -100,6 +100,9 @@ static void encode_input(struct encoder *e, const struct schema *schema, const s
 			e->family = e->default_family ? e->default_family : AF_INET;
 		header_of(e, e->start)[0] = (uint8_t)e->family;
 	}
+	e->given = g.fields;
+	if (e->only)
+		g.fields &= e->only;
 	struct cursor p = {e->start, e->out->length, *in};
 	put_given(e, &p, schema, &g);
 	fill_in(e, schema, &g);

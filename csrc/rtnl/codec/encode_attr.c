@@ -12,13 +12,16 @@
 
 /* --- errors with the path of the field ------------------------------------------------------- */
 
-/* Raises "nexthops[2].via: MESSAGE"; the message is the format applied. */
+/* Raises "nexthops[2].via: MESSAGE"; the message is the format applied. What is encoded only to be
+ * compared is left instead. */
 _Noreturn void fail(struct encoder *e, const char *key, const char *format, ...)
 {
 	lua_State *L = e->L;
 	luaL_Buffer b;
 	va_list args;
 
+	if (e->escape)
+		longjmp(*e->escape, 1);
 	va_start(args, format);
 	lua_pushvfstring(L, format, args);
 	va_end(args);

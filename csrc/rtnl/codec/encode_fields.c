@@ -81,7 +81,8 @@ static __attribute__((noreturn)) void unknown_key(struct encoder *e, const struc
 	fail(e, key, "unknown field of %s %s", article(schema), schema->name);
 }
 
-/* The field of the key on top of the stack, which lies at `name`; raises where there is none. */
+/* The field of the key on top of the stack, which lies at `name`. Where there is none it raises, or
+ * returns -1 where what is encoded is only to be compared. */
 static int find_field(struct encoder *e, const struct schema *schema, const struct value *in,
 		      const void *name)
 {
@@ -96,8 +97,9 @@ static int find_field(struct encoder *e, const struct schema *schema, const stru
 	if (field < 0 && schema->header_size == 0 && text &&
 	    strcmp(lua_tostring(L, -1), "type") == 0)
 		field = TYPE_KEY;
-	if (field < 0)
+	if (field < 0 && !e->escape)
 		unknown_key(e, schema, in);
+	e->unknown = e->unknown || field < 0;
 	return field;
 }
 
@@ -132,8 +134,12 @@ static void collect_table(struct encoder *e, const struct schema *schema, const 
 		const void *key = lua_topointer(L, -2);
 		int field = known_field(e, schema, key);
 		lua_pushvalue(L, -2);
-		if (field < 0)
-			field = find_field(e, schema, in, key);
+		if (field < 0 && (field = find_field(e, schema, in, key)) < 0) {
+			lua_replace(L, -3); /* the key for lua_next, without its pair */
+			lua_pop(L, 1);
+			value -= 2;
+			continue;
+		}
 		g->fields |= (uint64_t)1 << field;
 		g->at[field] = (uint32_t)value;
 	}
@@ -153,6 +159,8 @@ static void collect_part(struct encoder *e, const struct schema *schema, const s
 			field = find_field(e, schema, in, key);
 			lua_pop(e->L, 1);
 		}
+		if (field < 0)
+			continue;
 		g->fields |= (uint64_t)1 << field;
 		g->at[field] = at;
 	}

@@ -266,10 +266,9 @@ static int check_address(struct encoder *e, const struct field *f, const struct 
 			 size_t from, size_t length, uint8_t out[16])
 {
 	const char *text = v->text + from;
-	if ((size_t)text_to_ip4(text, length, out) == length && length > 0)
-		return AF_INET;
-	if ((size_t)text_to_ip6(text, length, out) == length && length > 0)
-		return AF_INET6;
+	int family = text_to_ip(text, length, out);
+	if (family)
+		return family;
 	check_text(e, f->key, v);
 	fail(e, f->key, "'%s' is not an address", text);
 }
@@ -310,15 +309,6 @@ static int check_length(struct encoder *e, const struct field *f, const char *te
 	return length;
 }
 
-static void mask_host(uint8_t bytes[16], int length)
-{
-	int whole = length / 8;
-	if (whole == 16)
-		return;
-	bytes[whole] &= (uint8_t) ~(0xff >> length % 8);
-	memset(bytes + whole + 1, 0, (size_t)(15 - whole));
-}
-
 /* "default", "10.0.0.0/8", "10.0.0.1": host bits are kept in addresses and masked in destinations.
  */
 void put_prefix(struct encoder *e, const struct cursor *p, const struct field *f,
@@ -339,10 +329,9 @@ void put_prefix(struct encoder *e, const struct cursor *p, const struct field *f
 	int bits = 8 * (int)address_size(family);
 	int length = slash ? check_length(e, f, text, slash, bits) : bits;
 	header_of(e, p->header)[f->offset] = (uint8_t)length;
-	if (f->attr == IFA_LOCAL || strcmp(f->key, "peer") == 0)
-		; /* an address keeps its host part */
-	else
-		mask_host(bytes, length);
+	if (f->attr != IFA_LOCAL &&
+	    strcmp(f->key, "peer") != 0) /* an address keeps its host part */
+		mask_bytes(bytes, address_size(family), (unsigned)length);
 	if (length > 0 || f->attr == IFA_LOCAL)
 		put(e, f->attr, bytes, address_size(family));
 }

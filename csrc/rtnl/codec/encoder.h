@@ -9,6 +9,7 @@
 #include "rtnl/netlink/attr.h"
 
 #include <lua.h>
+#include <setjmp.h>
 
 struct value;
 
@@ -47,6 +48,11 @@ struct encoder {
 	const char *missing; /* what: "device", "namespace", "room" in dumps, or what
 			      * a deletion does not compare */
 	bool without_line;   /* errors do not name the caller's line */
+	jmp_buf *escape;     /* where a wrong field leads instead of raising; NULL: it raises. Keys
+			      * that no field has are then passed over */
+	bool unknown;	     /* such keys were met */
+	uint64_t only;	     /* the fields that are written; 0: all that are given */
+	uint64_t given;	     /* the fields that the input gives */
 	bool may_drop; /* next hops for which the message has no room are counted, not raised */
 	int dropped;
 	struct key_cache keys;
@@ -60,7 +66,12 @@ void encode_part(struct encoder *e, const struct schema *schema, const struct bu
 		 const struct value *part); /* fields read from text */
 void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *data,
 		 size_t length);
-uint8_t default_scope(const struct span *s); /* of a route */
+/* Of a route, where none is given: what has no gateway stays on the link. */
+uint8_t scope_of_type(uint8_t type, bool has_hops); /* of IPv4 */
+uint8_t default_scope(const struct span *s);
+uint8_t default_table(uint8_t type);
+/* Types whose next hops are none, whatever the kernel shows of them. */
+bool is_blackhole_type(uint8_t type);
 
 /* dump_limit: routes that the kernel cannot list */
 void check_dump_limit(struct encoder *e, const struct schema *schema);

@@ -66,10 +66,14 @@ static void remember(lua_State *L, int names, uint32_t index, const char *name)
 /* Numbers of our own begin where the kernel's do not reach, for names it does not know. */
 static uint32_t invent(lua_State *L, int names, const char *name)
 {
-	uint32_t index = INVENTED;
-	while (lua_rawgeti(L, names, (lua_Integer)++index) != LUA_TNIL)
-		lua_pop(L, 1);
+	static const char last;
+	lua_rawgetp(L, names, &last);
+	uint32_t index = (uint32_t)lua_tointeger(L, -1) + 1;
 	lua_pop(L, 1);
+	if (index == 1)
+		index = INVENTED + 1;
+	lua_pushinteger(L, index);
+	lua_rawsetp(L, names, &last);
 	remember(L, names, index, name);
 	return index;
 }

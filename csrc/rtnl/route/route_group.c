@@ -8,46 +8,49 @@
 
 #include "common/export.h"
 
-/* The slot of a route with its type and scope; false where it is not written plainly. */
-static bool read_key(struct route_reader *r, int list, size_t i, struct slot *key)
+/* The key of a route with its type and scope; false where it is unclear. */
+static bool read_key(struct route_reader *r, int list, size_t i, struct route_key *key)
 {
-	struct plain_route route;
+	struct route route;
 	int top = lua_gettop(r->L);
+	r->encoder.out->length = 0;
 	lua_geti(r->L, list, (lua_Integer)i);
-	bool plain = read_route(r, &route, top + 1) && read_scope(r, &route);
-	*key = route.slot;
+	bool read = read_route(r, &route, top + 1, KEY_ALONE);
+	if (read)
+		read_scope(r, &route);
+	*key = route.key;
 	lua_settop(r->L, top);
-	return plain;
+	return read;
 }
 
-/* Notes to which cell each of a handful belongs. */
-static bool sort_handful(struct route_reader *r, struct index *x, uint32_t *cells, size_t first,
-			 size_t total)
+/* Notes to which entry each of a chunk belongs. */
+static bool sort_chunk(struct route_reader *r, struct route_index *x, uint32_t *entries,
+		       size_t first, size_t total)
 {
-	struct slot keys[HANDFUL];
-	uint32_t hashes[HANDFUL];
-	size_t count = handful(first, total);
-	fetch_handful(r->L, 1, first + HANDFUL, total);
+	struct route_key keys[CHUNK];
+	uint32_t hashes[CHUNK];
+	size_t count = chunk_size(first, total);
+	prefetch_chunk(r->L, 1, first + CHUNK, total);
 	for (size_t k = 0; k < count; k++) {
 		if (!read_key(r, 1, first + k, &keys[k]))
 			return false;
 		hashes[k] = hash_of(&keys[k]);
-		expect(x, hashes[k]);
+		prefetch_bucket(x, hashes[k]);
 	}
 	for (size_t k = 0; k < count; k++) {
-		uint32_t n = cell_of(r->L, x, &keys[k], hashes[k]);
-		cell_at(x, n)->haves++;
-		cells[first + k - 1] = n;
+		uint32_t n = entry_of(r->L, x, &keys[k], hashes[k]);
+		entry_at(x, n)->haves++;
+		entries[first + k - 1] = n;
 	}
 	return true;
 }
 
 /* [.., groups] -> the same, route i in its group */
-static void add_to_group(lua_State *L, const struct index *x, uint32_t n, size_t i)
+static void add_to_group(lua_State *L, const struct route_index *x, uint32_t n, size_t i)
 {
-	struct cell *cell = cell_at(x, n);
-	if (cell->have++ == 0) {
-		lua_createtable(L, (int)cell->haves, 0);
+	struct entry *entry = entry_at(x, n);
+	if (entry->have++ == 0) {
+		lua_createtable(L, (int)entry->haves, 0);
 		lua_pushvalue(L, 2);
 		lua_setmetatable(L, -2);
 		lua_pushvalue(L, -1);
@@ -56,38 +59,39 @@ static void add_to_group(lua_State *L, const struct index *x, uint32_t n, size_t
 		lua_rawgeti(L, -1, n);
 	}
 	lua_geti(L, 1, (lua_Integer)i);
-	lua_rawseti(L, -2, cell->have);
+	lua_rawseti(L, -2, entry->have);
 	lua_pop(L, 1);
 }
 
 /*
  * rtnl.group(routes, metatable) -> groups | nil
- * Routes of one slot, type, and in IPv4 scope form a group, in the order their first are listed.
- * nil: one of them is not written plainly.
+ * Routes of one key, type, and in IPv4 scope form a group, in the order their first are listed.
+ * nil: one of them is unclear.
  */
 int group_routes(lua_State *L)
 {
 	struct route_reader r;
-	struct index x;
-	bool plain = true;
+	struct route_index x;
+	bool read = true;
 	luaL_checktype(L, 1, LUA_TTABLE);
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 2);
 	size_t total = (size_t)luaL_len(L, 1);
 	if (total > INT32_MAX)
 		return 0;
-	know_rows(&r);
+	find_route_fields(&r);
 	start_reading(&r, L);
 	index_open(L, &x, total);
-	struct buffer *cells = buffer_new(L);
-	uint32_t *cell = (void *)buffer_room(L, cells, total * sizeof(*cell));
-	for (size_t first = 1; plain && first <= total; first += HANDFUL)
-		plain = sort_handful(&r, &x, cell, first, total);
-	buffer_free(x.places);
-	lua_createtable(L, plain ? (int)x.count : 0, 0);
-	for (size_t i = 1; plain && i <= total; i++)
-		add_to_group(L, &x, cell[i - 1], i);
-	buffer_free(x.cells);
-	buffer_free(cells);
-	return plain ? 1 : 0;
+	struct buffer *entries = buffer_new(L);
+	uint32_t *entry = (void *)buffer_room(L, entries, total * sizeof(*entry));
+	for (size_t first = 1; read && first <= total; first += CHUNK)
+		read = sort_chunk(&r, &x, entry, first, total);
+	buffer_free(x.buckets);
+	lua_createtable(L, read ? (int)x.count : 0, 0);
+	for (size_t i = 1; read && i <= total; i++)
+		add_to_group(L, &x, entry[i - 1], i);
+	buffer_free(x.entries);
+	buffer_free(entries);
+	buffer_free(r.encoder.out);
+	return read ? 1 : 0;
 }

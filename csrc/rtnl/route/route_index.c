@@ -1,5 +1,5 @@
 /*
- * Slots by number; what is promised stands in the header.
+ * Routes by their keys; what is promised stands in the header.
  */
 #define _GNU_SOURCE
 #include "rtnl/route/route_index.h"
@@ -8,15 +8,15 @@
 
 #include "common/export.h"
 
-static struct cursor *places_of(const struct index *x)
+static struct bucket *buckets_of(const struct route_index *x)
 {
-	return (void *)x->places->base;
+	return (void *)x->buckets->base;
 }
 
-uint32_t hash_of(const struct slot *s)
+uint32_t hash_of(const struct route_key *key)
 {
-	uint64_t words[sizeof(*s) / 8], h = 0x9e3779b97f4a7c15;
-	memcpy(words, s, sizeof(*s));
+	uint64_t words[sizeof(*key) / 8], h = 0x9e3779b97f4a7c15;
+	memcpy(words, key, sizeof(*key));
 	for (size_t i = 0; i < sizeof(words) / 8; i++) {
 		h = (h ^ words[i]) * 0xff51afd7ed558ccd;
 		h ^= h >> 32;
@@ -24,77 +24,78 @@ uint32_t hash_of(const struct slot *s)
 	return (uint32_t)h;
 }
 
-static void set_size(lua_State *L, struct index *x, size_t size)
+static void set_size(lua_State *L, struct route_index *x, size_t size)
 {
 	x->mask = size - 1;
-	x->places->length = 0;
-	buffer_reserve(L, x->places, size * sizeof(struct cursor));
+	x->buckets->length = 0;
+	buffer_reserve(L, x->buckets, size * sizeof(struct bucket));
 }
 
-void index_open(lua_State *L, struct index *x, size_t likely)
+void index_open(lua_State *L, struct route_index *x, size_t likely)
 {
 	size_t size = 16;
 	while (size < 2 * likely)
 		size *= 2;
-	x->cells = buffer_new(L);
-	x->places = buffer_new(L);
+	x->entries = buffer_new(L);
+	x->buckets = buffer_new(L);
 	x->count = 0;
-	buffer_grow(L, x->cells, (likely + 1) * sizeof(struct cell));
+	buffer_grow(L, x->entries, (likely + 1) * sizeof(struct entry));
 	set_size(L, x, size);
 }
 
-void index_close(struct index *x)
+void index_close(struct route_index *x)
 {
-	buffer_free(x->cells);
-	buffer_free(x->places);
+	buffer_free(x->entries);
+	buffer_free(x->buckets);
 }
 
-static void index_grow(lua_State *L, struct index *x)
+static void index_grow(lua_State *L, struct route_index *x)
 {
 	set_size(L, x, 2 * (x->mask + 1));
 	for (uint32_t n = 1; n <= x->count; n++) {
-		uint32_t hash = hash_of(&cell_at(x, n)->slot);
+		uint32_t hash = hash_of(&entry_at(x, n)->key);
 		size_t at = hash & x->mask;
-		while (places_of(x)[at].cell)
+		while (buckets_of(x)[at].entry)
 			at = (at + 1) & x->mask;
-		places_of(x)[at] = (struct cursor){hash, n};
+		buckets_of(x)[at] = (struct bucket){hash, n};
 	}
 }
 
-struct cursor *find_place(const struct index *x, const struct slot *s, uint32_t hash)
+struct bucket *find_bucket(const struct route_index *x, const struct route_key *key, uint32_t hash)
 {
-	struct cursor *places = places_of(x);
+	struct bucket *buckets = buckets_of(x);
 	size_t at = hash & x->mask;
-	while (places[at].cell && (places[at].hash != hash ||
-				   memcmp(&cell_at(x, places[at].cell)->slot, s, sizeof(*s)) != 0))
+	while (buckets[at].entry &&
+	       (buckets[at].hash != hash ||
+		memcmp(&entry_at(x, buckets[at].entry)->key, key, sizeof(*key)) != 0))
 		at = (at + 1) & x->mask;
-	return &places[at];
+	return &buckets[at];
 }
 
-uint32_t cell_of(lua_State *L, struct index *x, const struct slot *s, uint32_t hash)
+uint32_t entry_of(lua_State *L, struct route_index *x, const struct route_key *key, uint32_t hash)
 {
-	struct cursor *place = find_place(x, s, hash);
-	if (place->cell)
-		return place->cell;
-	struct cell cell = {.slot = *s};
-	memcpy(buffer_room(L, x->cells, sizeof(cell)), &cell, sizeof(cell));
-	*place = (struct cursor){hash, (uint32_t)++x->count};
+	struct bucket *bucket = find_bucket(x, key, hash);
+	if (bucket->entry)
+		return bucket->entry;
+	struct entry entry = {.key = *key};
+	memcpy(buffer_room(L, x->entries, sizeof(entry)), &entry, sizeof(entry));
+	*bucket = (struct bucket){hash, (uint32_t)++x->count};
 	if (4 * x->count > 3 * x->mask)
 		index_grow(L, x);
 	return (uint32_t)x->count;
 }
 
-void expect(const struct index *x, uint32_t hash)
+void prefetch_bucket(const struct route_index *x, uint32_t hash)
 {
-	__builtin_prefetch(places_of(x) + (hash & x->mask));
+	__builtin_prefetch(buckets_of(x) + (hash & x->mask));
 }
 
-void fetch_handful(lua_State *L, int list, size_t first, size_t total)
+void prefetch_chunk(lua_State *L, int list, size_t first, size_t total)
 {
 	int top = lua_gettop(L);
-	for (size_t i = first; i <= total && i < first + HANDFUL; i++) {
+	for (size_t i = first; i <= total && i < first + CHUNK; i++) {
 		lua_geti(L, list, (lua_Integer)i);
-		fetch(L);
+		prefetch_value(L);
 	}
 	lua_settop(L, top);
 }

@@ -1,7 +1,7 @@
 ---What has to change to make the routes of one list those of another: a list of changes.
 --
 -- Most of a large table stays, and most of what changes is plain. So the lists are first matched in
--- C, key by key, without a Lua value for any route; what that is not sure of is compared here as
+-- C as messages, key by key; what that is not sure of is compared here as
 -- Routes. What it is sure of stays a number until somebody looks at the change.
 local nexthop = require "ecmp.fib.nexthop"
 local route_of = require "ecmp.fib.route"

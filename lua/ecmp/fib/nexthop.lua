@@ -68,10 +68,12 @@ end
 local function read_weight(hop, i)
   -- A view of a whole route has no weight, and reading one from it throws.
   if not i and type(hop) == "userdata" then return 1 end
-  local weight <const> = hop.weight
+  local weight = hop.weight
   if weight == nil then return 1 end
-  if math.type(weight) ~= "integer" or weight < 1 or weight > 65535 then
-    return refuse("%s: %s is not a whole number from 1", hop_field(i, "weight"), shown(weight))
+  weight = type(weight) == "number" and math.tointeger(weight)
+  if not weight or weight < 1 or weight > 65535 then
+    return refuse("%s: %s is not a whole number from 1", hop_field(i, "weight"),
+      shown(hop.weight))
   end
   return weight
 end

@@ -33,6 +33,7 @@ local MISTAKE <const> = "EINVAL"
 
 local METRIC <const> = { [4] = 0, [6] = 1024 }
 local DEFAULT <const> = { [4] = "0.0.0.0/0", [6] = "::/0" }
+local EVERYTHING <const> = { default = true, all = true, any = true }
 local FAMILY <const> = { [4] = 4, [6] = 6, ["4"] = 4, ["6"] = 6, inet = 4, inet6 = 6 }
 local TABLE <const> = { unspec = 254, default = 253, main = 254, ["local"] = 255, [0] = 254 }
 local SCOPE <const> = {
@@ -59,6 +60,11 @@ local OWNED <const> = {
 }
 -- Can be asked for, and changes by itself.
 local VOLATILE <const> = { expires = true }
+-- Types by the number in a message.
+local TYPE <const> = {
+  [0] = "unicast", "unicast", "local", "broadcast", "anycast", "multicast", "blackhole",
+  "unreachable", "prohibit", "throw", "nat",
+}
 -- Types that belong to the host itself: the local table is theirs, as with iproute2.
 local LOCAL <const> = { ["local"] = true, broadcast = true, anycast = true, nat = true }
 -- Types that lead nowhere; the kernel hangs the IPv6 ones on a device of its own choice.
@@ -70,17 +76,30 @@ local function refuse(message, ...)
   return nil, message:format(...), MISTAKE
 end
 
+---The type of a route as a word, unicast where none is given.
+local function type_word(route)
+  local given <const> = route.type
+  if given == nil then return "unicast" end
+  return TYPE[tonumber(given)] or given
+end
+
 -- The key -----------------------------------------------------------------------------------------
 
----The family of a default route: what it says, what its gateways are, else IPv4 as with iproute2.
+-- The family that the text of an address shows. `via inet6` is an IPv6 gateway of an IPv4 route.
+local function family_of_text(value)
+  local text <const> = tostring(value)
+  local mark <const> = text:match "[:.]"
+  if mark == nil then return nil end
+  return mark == ":" and not text:find "^inet6 " and 6 or 4
+end
+
+---The family of a default route: what it says, what its addresses are, else IPv4 as with iproute2.
 local function default_family(route)
   local first <const> = route.nexthops and route.nexthops[1]
-  local via <const> = route.via or first and first.via
-  local said <const> = FAMILY[route.family]
-  -- Only IPv6 has preferences and source prefixes.
-  if said or not via then return said or (route.pref or route.from) and 6 or 4 end
-  -- `via inet6` is an IPv6 gateway of an IPv4 route.
-  return tostring(via):find("^inet6 ") and 4 or nexthop.family(tostring(via))
+  return FAMILY[route.family] or family_of_text(route.via) or family_of_text(route.src)
+    or first and family_of_text(first.via)
+    or (route.pref or route.from) and 6 -- only IPv6 has preferences and source prefixes
+    or 4
 end
 
 -- The masked form of a prefix. One in the IPv4-mapped range stays one of IPv6, which ecmp.ip takes
@@ -97,7 +116,7 @@ end
 ---@return integer|string family or what is wrong
 local function prefix_of(route)
   local dst <const> = route.dst
-  if dst == "default" then
+  if EVERYTHING[dst] then
     local family <const> = default_family(route)
     return DEFAULT[family], family
   end
@@ -141,8 +160,8 @@ end
 local function scope_word(route)
   local scope <const> = route.scope
   if says_scope(route) then return SCOPE[scope] or SCOPE[tonumber(scope)] or scope end
-  local kind <const> = route.type
-  if kind ~= nil and kind ~= "unicast" then return SCOPE_OF_TYPE[kind] or "global" end
+  local kind <const> = type_word(route)
+  if kind ~= "unicast" then return SCOPE_OF_TYPE[kind] or "global" end
   if route.via or route.nexthops or route.nhid then return "global" end
   return "link"
 end
@@ -181,7 +200,7 @@ function M.slot(route)
   local dst, family = prefix_of(route)
   if not dst then return nil, family end
   local number, metric = route.table, route.metric
-  if number == nil and LOCAL[route.type] then number = 255 end
+  if number == nil and LOCAL[type_word(route)] then number = 255 end
   local extra
   if family == 4 then extra = route.tos else extra = route.from end
   if (number == nil or number == "main" or number == 254) and extra == nil
@@ -219,8 +238,8 @@ function M.key(route)
     local scope <const> = scope_word(route)
     if scope ~= "global" then key = key .. " scope " .. scope end
   end
-  local kind <const> = route.type
-  if kind ~= nil and kind ~= "unicast" then key = key .. " " .. kind end
+  local kind <const> = type_word(route)
+  if kind ~= "unicast" then key = key .. " " .. kind end
   return key, family
 end
 
@@ -290,7 +309,8 @@ end
 local WHOLE <const> = { mtu = true, advmss = true }
 
 local function is_unsigned(value, most)
-  return value == nil or math.type(value) == "integer" and value >= 0 and value <= most
+  local number <const> = type(value) == "number" and math.tointeger(value)
+  return value == nil or number and number >= 0 and number <= most
 end
 
 ---@return true? good, string? message, string? code
@@ -319,7 +339,8 @@ local function read(route, fit)
   local dst, family = prefix_of(route)
   if not dst then return refuse("%s", family) end
   local hops, message, code = {}, nil, nil
-  if not HOPLESS[route.type] then
+  local kind <const> = type_word(route)
+  if not HOPLESS[kind] then
     hops, message, code = nexthop.of(route, family, fit ~= nexthop.fit)
   end
   if not hops then return nil, message, code end
@@ -333,8 +354,8 @@ local function read(route, fit)
   local tos
   if family == 4 then tos = tos_number(route.tos) end
   local made <const> = copy_attributes(route, {
-    family = family, dst = dst, table = table_number(route.table, route.type),
-    metric = metric_number(route.metric, family), type = route.type or "unicast",
+    family = family, dst = dst, table = table_number(route.table, kind),
+    metric = metric_number(route.metric, family), type = kind,
     tos = tos, separate = separate_mark(route),
     scope = family == 4 and scope_word(route) or nil, nexthops = hops,
   })
@@ -344,9 +365,9 @@ end
 
 ---@return table? made, string? message, string? code
 local function check(made, route)
-  if HOPLESS[route.type] and (route.via or route.nexthops and #route.nexthops > 0) then
+  if HOPLESS[made.type] and (route.via or route.nexthops and #route.nexthops > 0) then
     return refuse("%s: a route of type %s has no next hops", route.via and "via" or "nexthops",
-      route.type)
+      made.type)
   end
   if made.type == "unicast" and #made.nexthops == 0 and not made.nhid then
     return refuse("via: missing; a route needs via, dev or nexthops")

@@ -635,7 +635,7 @@ function rtnl.site(reader) end
 ---@return boolean
 function rtnl.is_view(value) end
 
----Groups routes by slot, type and scope, where all of them are written plainly.
+---Groups routes by key, type and scope, where the key of each of them is clear.
 ---@param routes table[]
 ---@param metatable table of each group
 ---@return table[][]?
@@ -680,13 +680,13 @@ function List:line(i) end
 ---@return ecmp.rtnl.List
 function rtnl.list(socket, family) end
 
----The slot of one of a list, as ecmp.fib.route names it.
+---The key of one of a list, as ecmp.fib.route names it.
 ---@param list any
 ---@param i integer
 ---@return string? # nil: it takes more than a prefix, or this is no such list
 function rtnl.slot(list, i) end
 
----The slots of some of a list that follow each other, a line each.
+---The keys of some of a list that follow each other, a line each.
 ---@param list any
 ---@param first integer
 ---@param last integer
@@ -719,14 +719,14 @@ function rtnl.lines(source, proto) end
 ---The canonical form of a route: see `ecmp.fib.route`.
 ---@param route any
 ---@param wanted? boolean only where it can be a route as it is written
----@return table? canonical nil where it is not written plainly
+---@return table? canonical nil where Lua has to look
 function rtnl.canonical(route, wanted) end
 
----What has to change to make one list of routes another, slot by slot: see `ecmp.fib.diff`.
+---What has to change to make one list of routes another, key by key: see `ecmp.fib.diff`.
 ---@param current table[]
 ---@param wanted table[]|ecmp.rtnl.List
 ---@param exactly? boolean what is left out is not there
----@return (integer|table)[]? steps nil where one of them is not written plainly, or is another list
+---@return (integer|table)[]? steps nil where a key is unclear, or a list another one
 ---@return integer? unsure how many of the steps have to be looked at again
 function rtnl.match(current, wanted, exactly) end
 
@@ -738,11 +738,11 @@ function rtnl.match(current, wanted, exactly) end
 ---@return integer last
 function rtnl.run(steps, k, most) end
 
----Which routes of a list may be in the slot of one that is held: those that are, and those not
----written plainly.
+---Which routes of a list may have the key of one that is held: those that do, and those whose key
+---is unclear.
 ---@param held table[]
 ---@param list ecmp.rtnl.List
----@return integer[]? numbers nil where one that is held is not written plainly
+---@return integer[]? numbers nil where that of a held one is unclear
 function rtnl.near(held, list) end
 
 ---The word that may have been meant.

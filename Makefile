@@ -77,18 +77,18 @@ C_MODULES := $(MODULES:%=$(B)/lua/5.4/ecmp/%.so)
 lua-modules: $(C_MODULES)
 
 # pools on etcd: a module beside the others, built where there is what it stands on
-POOL_SRC := $(sort $(wildcard csrc/pool/*.c))
-POOL_LIBS := -lnghttp2 -lssl -lcrypto
+pool_SRC := $(sort $(wildcard csrc/pool/*.c))
+pool_LIBS := -lnghttp2 -lssl -lcrypto
 HAVE_POOLS := $(shell printf '%s\n' '\#include <nghttp2/nghttp2.h>' '\#include <openssl/ssl.h>' | \
 	$(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo yes)
 POOL_MODULE := $(if $(HAVE_POOLS),$(B)/lua/5.4/ecmp_pool.so)
 lua-modules: $(POOL_MODULE)
 
 # it stays in memory once it is there: a thread that resolves a name may outlive its last user
-$(B)/lua/5.4/ecmp_pool.so: $(call OBJECTS,$(POOL_SRC))
+$(B)/lua/5.4/ecmp_pool.so: $(call OBJECTS,$(pool_SRC))
 	@mkdir -p $(@D)
 	$(call say,LINK  $@)
-	$(Q)$(CC) -shared $(HARDEN_LINK) $(CFLAGS) -pthread -Wl,-z,nodelete -o $@.new $^ $(POOL_LIBS) && \
+	$(Q)$(CC) -shared $(HARDEN_LINK) $(CFLAGS) -pthread -Wl,-z,nodelete -o $@.new $^ $(pool_LIBS) && \
 		mv $@.new $@
 
 # a module is moved into place whole: somebody may be running the old one
@@ -126,8 +126,8 @@ CJSON_LIB := -l:liblua5.4-cjson.a
 ifdef STATIC
 LATER += $(OBJ)/exe/dl.o
 ifdef POOLS
-LATER += $(call OBJECTS,csrc/exe/getaddrinfo.c $(POOL_SRC))
-STATIC_POOLS := -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=gethostbyname $(POOL_LIBS)
+LATER += $(call OBJECTS,csrc/exe/getaddrinfo.c $(pool_SRC))
+STATIC_POOLS := -Wl,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=gethostbyname $(pool_LIBS)
 endif
 LINKED := $(if $(HARDEN_LINK),-static-pie -Wl$(comma)-z$(comma)pack-relative-relocs,-static -no-pie) \
 	-Wl,-z,noseparate-code -Wl,--wrap=dlopen,--wrap=dlerror -Wl,-T,build-aux/static.ld
@@ -311,7 +311,7 @@ soak: needs ## Repeats 200 times as often: random configurations, kills, plans; 
 
 # every fuzz/NAME.c is a libFuzzer entry point and names, on a line `MODULE: ...`, the module it calls
 FUZZ_SECONDS := 10
-FUZZERS := $(patsubst fuzz/%.c,%,$(sort $(wildcard fuzz/*.c)))
+FUZZERS := $(filter-out $(if $(HAVE_POOLS),,pool),$(patsubst fuzz/%.c,%,$(sort $(wildcard fuzz/*.c))))
 fuzz: $(FUZZERS:%=fuzz-%) ## Feeds the parsers with rubbish, FUZZ_SECONDS each.
 FUZZED = $(shell sed -n 's/.*MODULE: *//p' $(1))
 fuzz-%: fuzz/%.c

@@ -31,8 +31,13 @@ function M.start(node, command, ids)
   node.out = ("%s/out-%s"):format(node.disk, command)
   local text <const> = ('exec lua5.4 -e "$PATHS" spec/pool_worker.lua "$@" >%s 2>%s/err'):format(
     node.out, node.disk)
+  local env <const> = { "PATHS=" .. helper.paths() }
+  -- the last two are what the module needs where it is built with sanitizers
+  for _, name in ipairs { "PATH", "LD_PRELOAD", "ASAN_OPTIONS" } do
+    env[#env + 1] = os.getenv(name) and name .. "=" .. os.getenv(name)
+  end
   node.pid = assert(sys.spawn { detach = true, argv = { "sh", "-c", text, "sh", node.conf, command,
-    table.unpack(ids) }, env = { "PATH=" .. os.getenv "PATH", "PATHS=" .. helper.paths() } }).pid
+    table.unpack(ids) }, env = env }).pid
 end
 
 --- Whether a process has ended.

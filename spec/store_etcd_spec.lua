@@ -67,6 +67,20 @@ describe("messages of etcd", function()
     end
   end)
 
+  it("are refused where text stands for a number, or answers nest without end", function()
+    local text <const> = protobuf.bytes
+    for kind, bad in pairs { Put = text(1, text(3, "7")), Range = text(4, "1"), DeleteRange = text(2, "1"),
+      Txn = text(2, "1") } do
+      assert.is_nil(kv.read(kind, bad), kind)
+    end
+    assert.is_nil(kv.read("Range", text(3, "1")))
+    local nested = ""
+    for _ = 1, 17 do nested = text(3, text(4, nested)) end
+    assert.is_table(kv.read("Txn", nested))
+    for _ = 1, 2000 do nested = text(3, text(4, nested)) end
+    assert.is_nil(kv.read("Txn", nested))
+  end)
+
   it("end a range behind all keys with a prefix", function()
     assert.equal("/b", kv.range_end "/a")
     assert.equal("b", kv.range_end "a\255\255")

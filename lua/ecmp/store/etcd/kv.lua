@@ -98,9 +98,14 @@ local function read(text, take)
   if type(text) ~= "string" or not protobuf.each(text, take) then error(malformed, 0) end
 end
 
+-- A field of which the server may have sent another type than a number.
+local function number(value)
+  return math.type(value) == "integer" and value or error(malformed, 0)
+end
+
 local function read_revision(text)
   local revision
-  read(text, function(field, value) if field == 3 then revision = value end end)
+  read(text, function(field, value) if field == 3 then revision = number(value) end end)
   return revision
 end
 
@@ -122,8 +127,8 @@ function readers.Range(text)
   read(text, function(field, value)
     if field == 1 then answer.revision = read_revision(value) end
     if field == 2 then table.insert(answer.kvs, read_kv(value)) end
-    if field == 3 then answer.more = value ~= 0 end
-    if field == 4 then answer.count = value end
+    if field == 3 then answer.more = number(value) ~= 0 end
+    if field == 4 then answer.count = number(value) end
   end)
   return answer
 end
@@ -140,7 +145,7 @@ function readers.DeleteRange(text)
   local answer <const> = { deleted = 0 }
   read(text, function(field, value)
     if field == 1 then answer.revision = read_revision(value) end
-    if field == 2 then answer.deleted = value end
+    if field == 2 then answer.deleted = number(value) end
   end)
   return answer
 end
@@ -148,20 +153,26 @@ end
 -- By the field of ResponseOp.
 local kinds <const> = { "Range", "Put", "DeleteRange", "Txn" }
 
-local function read_response(text)
+-- Transactions within transactions: we send one for each candidate, sixteen at most. Without a
+-- limit a hostile answer could exhaust the stack.
+local DEEPEST <const> = 64
+
+local function read_response(text, depth)
   local answer
+  if depth > DEEPEST then error(malformed, 0) end
   read(text, function(field, value)
-    if kinds[field] then answer = readers[kinds[field]](value) end
+    if kinds[field] then answer = readers[kinds[field]](value, depth) end
   end)
   return answer or error(malformed, 0)
 end
 
-function readers.Txn(text)
+function readers.Txn(text, depth)
+  depth = depth or 0
   local answer <const> = { succeeded = false, responses = {} }
   read(text, function(field, value)
     if field == 1 then answer.revision = read_revision(value) end
-    if field == 2 then answer.succeeded = value ~= 0 end
-    if field == 3 then table.insert(answer.responses, read_response(value)) end
+    if field == 2 then answer.succeeded = number(value) ~= 0 end
+    if field == 3 then table.insert(answer.responses, read_response(value, depth + 1)) end
   end)
   return answer
 end

@@ -142,6 +142,7 @@ build = {
         "csrc/sys/fd.c",
         "csrc/sys/file.c",
         "csrc/sys/interrupt.c",
+        "csrc/sys/link.c",
         "csrc/sys/module.c",
         "csrc/sys/netlink.c",
         "csrc/sys/netns.c",

@@ -21,12 +21,15 @@ local function cases()
 end
 
 local function expectation(lines)
-  local one = { given = {}, made = {}, ctx = {} }
+  local one = { given = {}, made = {}, ctx = {}, notes = {} }
   for word, rest in lines:gmatch "(%a+) +([^\n]+)\n" do
     if word == "in" then table.insert(one.given, rest) end
     if word == "out" then table.insert(one.made, rest) end
     if word == "fails" then one.fails = rest end
-    if word == "ctx" then one.ctx = assert(load("return { " .. rest .. " }"))() end
+    if word == "note" then table.insert(one.notes, rest) end
+    for name, value in pairs(word == "ctx" and assert(load("return { " .. rest .. " }"))() or {}) do
+      one.ctx[name] = value
+    end
   end
   return one
 end
@@ -45,12 +48,14 @@ describe("docs/rules.md", function()
     it("is right about: " .. case.name, function()
       local expected = expectation(case.lines)
       assert(sys.replace(path, case.script, tonumber("644", 8)))
-      local made, message = rule_spec.rule(path)(expected.given, expected.ctx)
+      local notes = {}
+      local made, message = rule_spec.rule(path)(expected.given, expected.ctx, notes)
       if expected.fails then
         assert.is_nil(made)
         assert.equal(expected.fails, message:sub(-#expected.fails))
       else
         assert.same(expected.made, made, message)
+        assert.same(expected.notes, notes)
       end
     end)
   end

@@ -35,7 +35,7 @@ return {
 -- What only an ADD can know: who it is for, and what the kernel and others have made.
 local OF_THE_ADD <const> = { "^ctx%.containerid=", "^ctx%.netns=", "^ctx%.args%.FROM=",
   "^ctx%.conf%.prevResult%.interfaces", "^ctx%.conf%.prevResult%.ips%.%d+%.interface=",
-  "^ctx%.links%.eth0%.m" }
+  "^ctx%.links%.eth0%.m", "^ctx%.links%.eth0%.speed=" }
 
 local function known(text)
   local list = {}

@@ -18,7 +18,7 @@ int luaopen_ecmp_sys(lua_State *L)
 		sys_signal_functions,	 sys_process_functions, sys_spawn_functions,
 		sys_netns_functions,	 sys_udp_functions,	sys_confine_functions,
 		sys_interrupt_functions, sys_netlink_functions, sys_probe_functions,
-		sys_unix_functions,
+		sys_unix_functions,	 sys_link_functions,
 	};
 
 	sys_fd_metatables(L);

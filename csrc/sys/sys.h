@@ -17,6 +17,7 @@ extern const luaL_Reg sys_signal_functions[];
 extern const luaL_Reg sys_spawn_functions[];
 extern const luaL_Reg sys_process_functions[];
 extern const luaL_Reg sys_netns_functions[];
+extern const luaL_Reg sys_link_functions[];
 extern const luaL_Reg sys_udp_functions[];
 extern const luaL_Reg sys_unix_functions[];
 extern const luaL_Reg sys_confine_functions[];

@@ -8,7 +8,6 @@ local request = require "ecmp.cni.request"
 local expect = require "ecmp.flow.expect"
 local explain = require "ecmp.flow.explain"
 local findings = require "ecmp.plugin.findings"
-local identity = require "ecmp.fib.route"
 local json = require "ecmp.json"
 local policy_rules = require "ecmp.flow.policy_rules"
 local programs = require "ecmp.command.programs"
@@ -150,16 +149,18 @@ local function add_plan(whole, state)
     end
   end
   for _, made in ipairs(explain.decisions(state)) do table.insert(whole.decisions, made) end
+  for _, text in ipairs(state.notes or {}) do table.insert(whole.notes, text) end
 end
 
 ---Plans a chain: the addresses of its first plugin, the routes of its last, the sysctls of all, and
----the decisions behind the routes (`ecmp.flow.explain`).
+---the decisions behind the routes (`ecmp.flow.explain`), and what rule scripts noted.
 ---@param list table[] configurations
 ---@param options table `{ ifname, args?, handed_out?, current? }`
 ---@return table? plan, string? message, string|integer? code
 function M.plan(list, options)
   local whole <const> = {
     addresses = json.array(), routes = json.array(), sysctls = {}, decisions = json.array(),
+    notes = json.array(),
   }
   local before = {}
   for _, conf in ipairs(list) do
@@ -183,8 +184,7 @@ end
 -- Printing -------------------------------------------------------------------------------------
 
 local function route_lines(route)
-  local canonical <const> = assert(identity.canonical(route))
-  return (identity.text(canonical):gsub(" nexthop ", "\n\tnexthop "))
+  return (explain.line(route):gsub(" nexthop ", "\n\tnexthop "))
 end
 
 local function print_rules(plan)
@@ -222,6 +222,13 @@ function M.print_plan(plan)
   print_neighbours(plan)
 end
 
+---Prints what rule scripts said by `rule.note`.
+---@param plan table
+function M.print_notes(plan)
+  if #plan.notes > 0 then print("notes:") end
+  for _, text in ipairs(plan.notes) do print(text) end
+end
+
 local function print_decisions(plan)
   if #plan.decisions > 0 then print("decided:") end
   for _, made in ipairs(plan.decisions) do print(explain.summary(made)) end
@@ -256,6 +263,7 @@ function M.run(args)
   else
     M.print_plan(plan)
     print_decisions(plan)
+    M.print_notes(plan)
   end
   return 0
 end

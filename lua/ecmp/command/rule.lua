@@ -115,6 +115,7 @@ local function print_outcome(outcome, number)
   end
   for _, made in ipairs(outcome.plan.decisions) do print_decision(made) end
   plan.print_plan(outcome.plan)
+  plan.print_notes(outcome.plan)
 end
 
 local function print_json(outcomes, args)

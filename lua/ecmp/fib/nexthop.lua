@@ -372,6 +372,15 @@ function M.possible(hops, family)
   return check_hops(hops, family)
 end
 
+---The hops that a rule may return: in IPv4 one hop twice where it stands in for another, but every
+---gateway spelled as a request spells it.
+---@param hops table[] canonical
+---@param family integer
+---@return table[]? hops, string? message, integer? code
+function M.repeated(hops, family)
+  return M.possible(hops, family)
+end
+
 -- Whether a hop is the one asked for: what is left out matches anything, and so does the weight of
 -- an only hop, which the kernel does not keep.
 local function is_asked(hop, asked, alone)

@@ -341,7 +341,7 @@ local function read(route, fit)
   local hops, message, code = {}, nil, nil
   local kind <const> = type_word(route)
   if not HOPLESS[kind] then
-    hops, message, code = nexthop.of(route, family, fit ~= nexthop.fit)
+    hops, message, code = nexthop.of(route, family, not fit or fit == nexthop.possible)
   end
   if not hops then return nil, message, code end
   if fit then
@@ -377,7 +377,7 @@ end
 
 ---A Route of what somebody wants.
 ---@param route table a route, or a view of one; a Route is what it is
----@param fit? function which lists of hops there may be: ecmp.fib.nexthop's fit, or possible
+---@param fit? function which hops there may be: ecmp.fib.nexthop's fit, repeated or possible
 ---@return ecmp.RouteValue? made, string? message, string? code nil, message naming the field,
 ---"EINVAL"
 function M.canonical(route, fit)

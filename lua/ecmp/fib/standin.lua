@@ -9,21 +9,15 @@
 -- A list of places is what a route is between its first stand-in and its last: for each hop, in
 -- order, the parts `{ hop, share }` that its own stretch consists of now. The shares of all places
 -- have one scale.
+local weights = require "ecmp.fib.weights"
+
 local M = {}
-
--- A next hop of a route has a weight of 1 to 256.
-local HEAVIEST <const> = 256
-
-local function gcd(a, b)
-  while b ~= 0 do a, b = b, a % b end
-  return a
-end
 
 -- Every share divided by what they have in common.
 local function reduce(places)
   local common = 0
   for _, place in ipairs(places) do
-    for _, part in ipairs(place) do common = gcd(part.share, common) end
+    for _, part in ipairs(place) do common = weights.gcd(part.share, common) end
   end
   for _, place in ipairs(places) do
     for _, part in ipairs(place) do part.share = part.share // common end
@@ -32,11 +26,11 @@ local function reduce(places)
 end
 
 ---The places of a route whose hops all stand for themselves.
----@param weights integer[] of its hops, in order
+---@param list integer[] the weights of its hops, in order
 ---@return table[] places
-function M.places(weights)
-  local places <const> = { weights = table.move(weights, 1, #weights, 1, {}) }
-  for i, weight in ipairs(weights) do places[i] = { { hop = i, share = weight } } end
+function M.places(list)
+  local places <const> = { weights = table.move(list, 1, #list, 1, {}) }
+  for i, weight in ipairs(list) do places[i] = { { hop = i, share = weight } } end
   return reduce(places)
 end
 
@@ -174,7 +168,7 @@ local function merged(parts)
     end
   end
   local common = 0
-  for _, entry in ipairs(list) do common = gcd(entry.weight, common) end
+  for _, entry in ipairs(list) do common = weights.gcd(entry.weight, common) end
   for _, entry in ipairs(list) do entry.weight = entry.weight // common end
   return list
 end
@@ -185,26 +179,54 @@ end
 function M.count(places)
   local count = 0
   for _, entry in ipairs(merged(flat(places))) do
-    count = count + (entry.weight + HEAVIEST - 1) // HEAVIEST
+    count = count + (entry.weight + weights.MOST - 1) // weights.MOST
   end
   return count
 end
 
 ---The next hops of a route of these places: a weight that is more than one can have becomes several
 ---of one hop, next to each other.
----@param places table[]
+---@param places table[] of so many that they can be listed, see `count`
 ---@return table[] entries `{ hop, weight }` in order; hop is a number in the list of `places`
 function M.entries(places)
   local list <const> = {}
   for _, entry in ipairs(merged(flat(places))) do
     local left = entry.weight
     while left > 0 do
-      local weight <const> = math.min(left, HEAVIEST)
+      local weight <const> = math.min(left, weights.MOST)
       list[#list + 1] = { hop = entry.hop, weight = weight }
       left = left - weight
     end
   end
   return list
+end
+
+-- Stand-ins of several hops multiply each other's shares; what is beyond this fits no route, and a
+-- few more would not fit a number.
+local FAR_TOO_MANY <const> = 1 << 16
+
+---Makes just these hops be out, at once.
+---@param places table[]
+---@param wanted integer[] numbers of hops
+---@return table[]|false|nil places false where no route could hold them; nil where no other hop is
+---left
+---@return table[]? removed the places where they are taken out instead
+function M.set(places, wanted)
+  local is_wanted <const> = {}
+  for _, i in ipairs(wanted) do is_wanted[i] = true end
+  for i = 1, #places do
+    if not is_wanted[i] and M.is_out(places, i) then places = M.resume(places, i) end
+  end
+  local removed, stood = places, places
+  for _, i in ipairs(wanted) do
+    if not M.is_out(removed, i) then
+      removed = M.remove(removed, i)
+      if not removed then return nil end
+      stood = stood and M.suspend(stood, i)
+      if stood and M.count(stood) > FAR_TOO_MANY then stood = false end
+    end
+  end
+  return stood, removed
 end
 
 return M

@@ -14,12 +14,10 @@
 -- temporary group of twin objects in place, and back; where no hop stands twice it needs none. A
 -- route that refers to a group of its own keeps it, and the group gets twins of its members; a
 -- resilient one leaves the dead member out, since it moves no other's flows by itself.
+local MAX_HOPS <const> = require("ecmp.fib.nexthop").MAX_HOPS
 local standin = require "ecmp.fib.standin"
 
 local M = {}
-
--- As many hops as a dump can list; the kernel ends longer dumps without an error.
-local MOST <const> = { [4] = 2025, [6] = 1154 }
 
 ---The suspension of a route that has all of its hops.
 ---@param family 4|6
@@ -196,11 +194,12 @@ local function transition(before, places, first)
   if before.group and before.group.type == "resilient" then
     steps = own_group(after, surviving(after), first)
   else
-    local hops <const> = M.hops(after)
-    if #hops > MOST[before.family] then
-      return nil, ("the stand-ins would be %d next hops, a route holds %d"):format(#hops,
-        MOST[before.family]), "E2BIG"
+    local count <const>, most <const> = standin.count(places), MAX_HOPS[before.family]
+    if M.is_any_out(after) and count > most then
+      return nil, ("the stand-ins would be %d next hops, a route holds %d"):format(count, most),
+        "E2BIG"
     end
+    local hops <const> = M.hops(after)
     steps = before.group and own_group(after, hops, first)
       or before.family == 6 and has_twins(hops) and by_objects(after, hops, first)
       or inline(after, hops)
@@ -240,22 +239,12 @@ end
 ---@return table[]? steps, table|string after, string? code as of `withdraw`; where the stand-ins do
 ---not fit a route, the hops are taken out of it instead, and flows of others move
 function M.set(suspension, wanted, first)
-  local places, wish <const> = suspension.places, {}
-  for _, i in ipairs(wanted) do wish[i] = true end
-  for i = 1, #suspension.hops do
-    if not wish[i] and standin.is_out(places, i) then places = standin.resume(places, i) end
-  end
-  local plain = places
-  for _, i in ipairs(wanted) do
-    if not standin.is_out(places, i) then
-      places = standin.suspend(places, i)
-      plain = standin.remove(plain, i)
-      if not places or not plain then return nil, "no other next hop is left", "EINVAL" end
-    end
-  end
+  local places <const>, removed <const> = standin.set(suspension.places, wanted)
+  if places == nil then return nil, "no other next hop is left", "EINVAL" end
   if places == suspension.places then return {}, suspension end
-  local steps, after, code = transition(suspension, places, first)
-  if code == "E2BIG" then steps, after, code = transition(suspension, plain, first) end
+  local steps, after, code = nil, nil, "E2BIG"
+  if places then steps, after, code = transition(suspension, places, first) end
+  if code == "E2BIG" then steps, after, code = transition(suspension, removed, first) end
   return steps, after, code
 end
 

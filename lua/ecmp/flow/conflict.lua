@@ -67,18 +67,16 @@ end
 function policies.merge(route, others)
   local merged <const>, seen <const> = copy(route), {}
   merged.nexthops = {}
-  local function add(hop)
-    local name <const> = (hop.via or "") .. "%" .. (hop.dev or "")
-    if seen[name] then return end
-    seen[name] = true
-    table.insert(merged.nexthops, hop)
-  end
+  local function name_of(hop) return (hop.via or "") .. "%" .. (hop.dev or "") end
   for _, other in ipairs(others) do
-    if other.type == "unicast" then
-      for _, hop in ipairs(other.nexthops) do add(hop) end
+    for _, hop in ipairs(other.type == "unicast" and other.nexthops or {}) do
+      if not seen[name_of(hop)] then table.insert(merged.nexthops, hop) end
+      seen[name_of(hop)] = true
     end
   end
-  for _, hop in ipairs(route.nexthops) do add(hop) end
+  for _, hop in ipairs(route.nexthops) do
+    if not seen[name_of(hop)] then table.insert(merged.nexthops, hop) end
+  end
   return merged
 end
 

@@ -6,12 +6,17 @@
 local conflict = require "ecmp.flow.conflict"
 local identity = require "ecmp.fib.route"
 local json = require "ecmp.json"
+local nexthop = require "ecmp.fib.nexthop"
 
 local M = {}
 
+local function canonical_of(route)
+  return assert(identity.canonical(route, nexthop.repeated))
+end
+
 local function plain_list(routes)
   local list <const> = json.array()
-  for i, route in ipairs(routes) do list[i] = identity.plain(assert(identity.canonical(route))) end
+  for i, route in ipairs(routes) do list[i] = identity.plain(canonical_of(route)) end
   return list
 end
 
@@ -87,7 +92,7 @@ end
 ---@param route table
 ---@return string
 function M.line(route)
-  return identity.text(assert(identity.canonical(route)))
+  return identity.text(canonical_of(route))
 end
 
 local function count(routes)
@@ -98,7 +103,7 @@ end
 ---@param made table a decision
 ---@return string
 function M.summary(made)
-  local canonical <const> = made.came[1] and assert(identity.canonical(made.came[1]))
+  local canonical <const> = made.came[1] and canonical_of(made.came[1])
   local became <const> = #made.came ~= #made.goes and " became " .. #made.goes or ""
   return ("%s: %s%s by %s"):format(canonical and canonical.dst or "new", count(made.came), became,
     made.rule)

@@ -1,6 +1,8 @@
 ---Stage 4: what several routes with one key become; `state.merged`, canonical routes. A preview
----and a log also keep what each group was made of, `state.trace`.
+---and a log also keep what each group was made of, `state.trace`. `state.notes` is what a script says
+---by `rule.note`, in its hook `plan`, too.
 local identity = require "ecmp.fib.route"
+local nexthop = require "ecmp.fib.nexthop"
 local rule = require "ecmp.rule"
 
 local M = {}
@@ -39,11 +41,14 @@ function M.run(state)
   local by <const> = state.script or state.conf.merge
   local log <const> = state.call.log
   state.trace = (state.dry or log and log:takes "verbose") and {} or nil
+  state.notes = state.script and state.script.notes
   local routes, message, code = rule.merge(state.routes, by, state.ctx, { trace = state.trace })
   if not routes then return nil, message, code or "EINVAL" end
+  -- in what a script returns one hop may stand in for another, and so twice in an IPv4 route
+  local fit <const> = state.script and nexthop.repeated or nil
   state.merged = {}
   for i, route in ipairs(routes) do
-    state.merged[i], message, code = identity.canonical(route)
+    state.merged[i], message, code = identity.canonical(route, fit)
     if not state.merged[i] then
       return nil, ("route %s: %s"):format(tostring(route.dst), message), code
     end

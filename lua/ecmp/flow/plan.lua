@@ -9,6 +9,7 @@ local conflict = require "ecmp.flow.conflict"
 local errors = require "ecmp.cni.errors"
 local identity = require "ecmp.fib.route"
 local ip = require "ecmp.ip"
+local nexthop = require "ecmp.fib.nexthop"
 local neighbours = require "ecmp.flow.neighbours"
 local netconf = require "ecmp.flow.netconf"
 local policy_rules = require "ecmp.flow.policy_rules"
@@ -76,7 +77,7 @@ end
 local function canonical_of(routes)
   local list <const> = {}
   for i, route in ipairs(routes) do
-    local canonical <const>, message <const> = identity.canonical(route)
+    local canonical <const>, message <const> = identity.canonical(route, nexthop.repeated)
     list[i] = canonical or refuse(SCRIPT, ("plan.routes[%d].%s"):format(i, message))
   end
   return list

@@ -5,6 +5,7 @@
 -- with several next hops list them here; how that is written is the protocol's business.
 local cni_route = require "ecmp.cni.route"
 local json = require "ecmp.json"
+local weights = require "ecmp.fib.weights"
 
 local M = {}
 
@@ -13,15 +14,21 @@ local DEFAULT_METRIC <const> = { [4] = 0, [6] = 1024 }
 local SCOPES <const> = { global = 0, site = 200, link = 253, host = 254, nowhere = 255 }
 
 -- Next hops on other interfaces of the pod are somebody else's: without a device, which only our
--- own key says, they would be taken for ours.
+-- own key says, they would be taken for ours. A hop that stands in for others has its share once.
 local function hops_on(route, dev)
-  local hops <const> = json.array()
+  local hops <const>, shares <const>, number <const> = json.array(), {}, {}
+  local stands_in = false
   for _, hop in ipairs(route.nexthops) do
+    local i = number[hop.via or ""]
     if (hop.dev or dev) == dev then
-      hops[#hops + 1] = {
-        gw = hop.via, weight = hop.weight ~= 1 and hop.weight or nil, onlink = hop.onlink,
-      }
+      stands_in = stands_in or i ~= nil
+      i = i or #hops + 1
+      hops[i] = hops[i] or { gw = hop.via, onlink = hop.onlink }
+      number[hop.via or ""], shares[i] = i, (shares[i] or 0) + (hop.weight or 1)
     end
+  end
+  for i, weight in ipairs(stands_in and weights.of(shares) or shares) do
+    hops[i].weight = weight ~= 1 and weight or nil
   end
   return hops
 end

@@ -58,10 +58,15 @@ local function hop_difference(have, want, is_single, say)
   end
 end
 
--- In the order of their names, as the kernel's is its own business.
+-- In the order of their names, as the kernel's is its own business; one hop that an IPv4 route has
+-- several times by its weights.
 local function sorted(hops)
   local list <const> = table.move(hops, 1, #hops, 1, {})
-  table.sort(list, function(a, b) return nexthop.name(a) < nexthop.name(b) end)
+  table.sort(list, function(a, b)
+    local one <const>, other <const> = nexthop.name(a), nexthop.name(b)
+    if one ~= other then return one < other end
+    return a.weight < b.weight
+  end)
   return list
 end
 

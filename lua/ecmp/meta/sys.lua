@@ -479,6 +479,14 @@ local Netlink = {}
 ---@return string? code ETIMEDOUT when none came
 function Netlink:receive(seconds) end
 
+---The speed of an interface, as its driver says it.
+---@param fd integer a socket in the interface's namespace, `nl:fd()` of a handle
+---@param name string
+---@return integer? speed Mbit/s
+---@return string? message, string? code "ENODATA" without carrier, "EOPNOTSUPP" where a driver
+---knows none
+function sys.link_speed(fd, name) end
+
 ---A netlink socket: a write goes to the kernel.
 ---@param protocol integer
 ---@return ecmp.sys.Netlink|nil

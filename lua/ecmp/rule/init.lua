@@ -4,15 +4,19 @@
 -- list of routes, or nil, message, code. A route that lists its next hops (`nexthops`; `gws` in a
 -- configuration) is one route to every block: it joins a multipath with all its hops, is one step
 -- of a failover, one entry of `separate`, and rejected only beside others.
+local by_speed = require "ecmp.rule.by_speed"
 local drop = require "ecmp.rule.drop"
 local errors = require "ecmp.errors"
 local failover = require "ecmp.rule.failover"
 local first = require "ecmp.rule.first"
 local merge = require "ecmp.rule.merge"
 local multipath = require "ecmp.rule.multipath"
+local note = require "ecmp.rule.note"
 local reject = require "ecmp.rule.reject"
 local separate = require "ecmp.rule.separate"
+local standin = require "ecmp.rule.standin"
 local weighted = require "ecmp.rule.weighted"
+local within = require "ecmp.rule.within"
 local words = require "ecmp.rule.words"
 
 -- A context is no group, and a group is a list; an empty one is left of one that lost its routes.
@@ -45,8 +49,11 @@ local TEST <const> = {
   ["nil"] = true, ["function"] = true, due = "the test must be a function of a next hop",
 }
 
+local DEAD <const> = { ["function"] = true, due = "a test of next hops must be given" }
+
 local M = {
   merge = merge,
+  note = note.note,
   ---The words that `merge` knows in a configuration, in the order they are documented.
   words = words.list,
   ---The rule behind a word: a table as a rule script returns it.
@@ -129,6 +136,43 @@ end
 function M.drop(group, ctx, options, ...)
   check("drop", TEST, group, options, ...)
   return drop(group, ctx, options)
+end
+
+---The group without the hops whose gateway is in no prefix of their interface's addresses. A hop
+---without a gateway and a link-local gateway stay.
+---@param group ecmp.Group
+---@param ctx ecmp.RuleContext
+---@param options? nil there are none
+---@return table? routes a group
+---@return string? message, integer? code
+function M.within(group, ctx, options, ...)
+  check("within", NONE, group, options, ...)
+  return within(group, ctx)
+end
+
+---One route with all hops, with weights in the proportion of their interfaces' speeds. An interface
+---without a known speed counts as the slowest of the others; a note says so.
+---@param group ecmp.Group
+---@param ctx ecmp.RuleContext
+---@param options? nil there are none
+---@return table? routes a route, a list of routes or a group
+---@return string? message, integer? code
+function M.by_speed(group, ctx, options, ...)
+  check("by_speed", NONE, group, options, ...)
+  return by_speed(group, ctx)
+end
+
+---One route with all hops, in which others stand in for dead ones as `nl.route:suspend` does it: no
+---flow of theirs moves. IPv6 holds no hop twice; where it would have to, dead hops are taken out,
+---and a note says so.
+---@param group ecmp.Group
+---@param ctx? table
+---@param options fun(hop: table, ctx: table, route: table): boolean true for hops that are dead
+---@return table? routes a route, a list of routes or a group
+---@return string? message, integer? code
+function M.standin(group, ctx, options, ...)
+  check("standin", DEAD, group, options, ...)
+  return standin(group, ctx, options)
 end
 
 -- the word `ecmp` stands for this block, the other words for blocks of their own name

@@ -3,6 +3,7 @@
 local group = require "ecmp.group"
 local check = require "ecmp.rule.validate"
 local metrics = require "ecmp.rule.metrics"
+local notes = require "ecmp.rule.note"
 local shown = require("ecmp.errors").shown
 local words = require "ecmp.rule.words"
 
@@ -95,9 +96,11 @@ local function run_groups(run, routes)
 end
 
 ---A script runs in a process of its own, all hooks in one visit.
-local function run_script(script, routes, ctx, trace)
+local function run_script(script, routes, ctx, options)
+  local trace <const>, into <const>, before <const> = options.trace, options.notes, #script.notes
   local merged, message, code, seen = script:run(routes, ctx, trace ~= nil)
   if seen then table.move(seen, 1, #seen, #trace + 1, trace) end
+  if into then table.move(script.notes, before + 1, #script.notes, #into + 1, into) end
   return merged, message, code
 end
 
@@ -108,7 +111,8 @@ end
 ---@param ctx? table what rules see beside the routes
 ---@param options? table `trace`: a list to which `{ came, goes }` is added for each group;
 ---`word`: for what a table of hooks leaves out, `ctx.conf.merge` or "ecmp" where it is not said;
----`nonsense`: the code for what is no route, given for a script; "EINVAL" where left out
+---`nonsense`: the code for what is no route, given for a script; "EINVAL" where left out; `notes`:
+---a list to which what the rule says by `rule.note` is added
 ---@return table[]? routes, string? message, integer|string|nil code nil, message with the path of
 ---the field, "EINVAL" (or what the rule gave) where the rule refuses or returned what is no route
 return function(routes, rule, ctx, options)
@@ -116,8 +120,9 @@ return function(routes, rule, ctx, options)
   local message, code
   routes, message, code = group.without_texts(routes)
   if not routes then return nil, "routes" .. message, code end
-  if hooks.run then return run_script(hooks, routes, ctx, options and options.trace) end
   ctx, options = ctx or {}, options or {}
+  if hooks.run then return run_script(hooks, routes, ctx, options) end
+  local _ <close> = notes.collect(options.notes)
   local word <const> = options.word or ctx.conf and ctx.conf.merge or "ecmp"
   local run <const> = {
     ctx = ctx, hooks = completed(hooks, word), places = {}, trace = options.trace,

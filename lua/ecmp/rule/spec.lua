@@ -53,7 +53,7 @@ end
 local function context(routes, ctx)
   local full <const> = {
     command = "ADD", containerid = "spec", ifname = "eth0", network = "spec", args = {},
-    conf = {}, addresses = {},
+    conf = {}, addresses = {}, neighbours = {},
   }
   for name, value in pairs(ctx or {}) do full[name] = value end
   full.current = M.routes(full.current or {})
@@ -65,15 +65,16 @@ end
 ---Loads a rule script for specs.
 ---@param path string
 ---@param options? table see `load` of ecmp.sandbox
----@return fun(routes: (string|table)[], ctx?: table): string[]?, string?, integer|string|nil run
----returns the routes as text; nil, message, code as the ADD would. Each call is a fresh load.
+---@return fun(routes: (string|table)[], ctx?: table, notes?: string[]): string[]?, string?, any run
+---returns the routes as text; nil, message, code as the ADD would; what the rule says by
+---`rule.note` is added to `notes`. Each call is a fresh load.
 function M.rule(path, options)
-  return function(list, ctx)
+  return function(list, ctx, notes)
     local script <close>, message, code = sandbox.load(path, options)
     if not script then return nil, message, code end
     local routes <const> = M.routes(list)
     local merged
-    merged, message, code = rule.merge(routes, script, context(routes, ctx))
+    merged, message, code = rule.merge(routes, script, context(routes, ctx), { notes = notes })
     if not merged then return nil, message, code end
     return M.texts(merged)
   end

@@ -2,6 +2,7 @@
 ---interfaces, each mistake with the path of the field.
 local identity = require "ecmp.fib.route"
 local ip = require "ecmp.ip"
+local nexthop = require "ecmp.fib.nexthop"
 local rtnl = require "ecmp.rtnl"
 local shown = require("ecmp.errors").shown
 
@@ -117,7 +118,7 @@ end
 ---@param links table? interfaces by name; without it any name will do
 ---@return table? canonical, string? message, string? code nil, message, "EINVAL"
 function M.route(route, path, links)
-  if is_view(route) then return identity.canonical(route) end
+  if is_view(route) then return identity.canonical(route, nexthop.repeated) end
   if type(route) ~= "table" then
     return nil, ("%s: a route is a table, not a %s"):format(path, type(route)), MISTAKE
   end
@@ -125,7 +126,8 @@ function M.route(route, path, links)
   local message = check_fields(route, ROUTE, inside) or M.device(route.dev, inside, links)
   if not message and route.nexthops then message = check_hops(route.nexthops, inside, links) end
   if message then return nil, message, MISTAKE end
-  local canonical, why, code = identity.canonical(route)
+  -- a rule may let one hop stand in for another, and so twice in an IPv4 route
+  local canonical, why, code = identity.canonical(route, nexthop.repeated)
   if not canonical then return nil, inside .. why, code end
   return canonical
 end

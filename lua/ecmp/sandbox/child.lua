@@ -4,6 +4,7 @@
 -- metatable is locked, say) is changed for nobody else.
 local errors = require "ecmp.errors"
 local ip = require "ecmp.ip"
+local notes = require "ecmp.rule.note"
 local rtnl = require "ecmp.rtnl"
 local rule = require "ecmp.rule"
 
@@ -147,7 +148,11 @@ end
 function M.new(path, text, trusted, word)
   local inmate <const> = { path = path, text = text, trusted = trusted, word = word }
   return function(request)
-    return verbs[request.verb](inmate, request)
+    local said <const> = {}
+    local _ <close> = notes.collect(said)
+    local answer <const> = verbs[request.verb](inmate, request)
+    answer.notes = said
+    return answer
   end
 end
 

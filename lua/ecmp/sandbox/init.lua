@@ -73,12 +73,19 @@ local function tell(script, request)
   return true
 end
 
+local function take_notes(script, list)
+  for _, text in ipairs(type(list) == "table" and list or {}) do
+    if type(text) == "string" then table.insert(script.notes, in_words(text)) end
+  end
+end
+
 ---@return table? answer, string? message, string? code
 local function hear(script)
   local started <const> = sys.monotonic()
   local answer <const>, message <const>, what <const> = script.cage:hear(script.seconds)
   script.seconds = script.seconds - (sys.monotonic() - started)
   if type(answer) ~= "table" then return failed(script, message, what) end
+  take_notes(script, answer.notes)
   if what == "unfiltered" and not script.hooks then
     log.warn(("%s: this kernel filters no system calls (seccomp): the script is confined by its "
       .. "environment alone"):format(script.path))
@@ -145,6 +152,7 @@ function M.start(path, options)
   if not child then return nil, ("%s: %s"):format(path, message), FAULT end
   local script <const> = setmetatable({
     path = path, cage = child, allowed = M.BUDGET.seconds, seconds = M.BUDGET.seconds,
+    notes = {},
   }, Script)
   local told
   told, message, code = tell(script, { verb = "load" })
@@ -155,8 +163,8 @@ end
 ---Loads a rule script.
 ---@param path string
 ---@param options? table see `start`
----@return table? script with `path` and `hooks` (a set of names), string? message, string? code
----nil, message with file and line, "ESCRIPT"
+---@return table? script with `path`, `hooks` (a set of names) and `notes` (what it says by
+---`rule.note`), string? message, string? code  nil, message with file and line, "ESCRIPT"
 function M.load(path, options)
   local script, message, code = M.start(path, options)
   if script then script, message, code = script:ready() end

@@ -193,7 +193,8 @@ describe("lua/ecmp/", function()
     plan = above(ROUTES, "nl"), nl = above(LOW, "fib", "plan"),
     sandbox = ROUTES, ["rule.spec"] = above(ROUTES, "sandbox"),
     ["cni.spec"] = above(LOW, "nl", "netns", "cni", "command"),
-    cni = LOW, store = LOW, netfilter = LOW,
+    -- the call of a verb opens handles
+    cni = above(LOW, "nl"), store = LOW, netfilter = LOW,
     flow = FLOW, plugin = above(FLOW, "flow", "netfilter", "store"),
     health = above(LOW, "nl", "fib", "sandbox"),
     lab = PROMPT, repl = above(PROMPT, "lab", "init"),

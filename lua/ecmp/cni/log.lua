@@ -107,7 +107,7 @@ local function line_of(pairs_in_order)
 end
 
 ---Takes what an ADD has decided; a fault in telling it is no reason for the ADD to fail.
----@param tell fun(): table returns `{ routes, addresses, sysctls }`
+---@param tell fun(): table returns `{ routes, addresses, sysctls, notes? }`
 function Log:decided(tell)
   if not self:takes "verbose" then return end
   local told <const>, decided <const> = pcall(tell)
@@ -125,7 +125,7 @@ local function text_of(self, level, call, err, warned)
     "interface", call.ifname or none,
     "milliseconds", math.floor((sys.monotonic() - self.started) * 1000 + 0.5),
     "routes", routes or none, "moreRoutes", more or none,
-    "addresses", is_debug and decided.addresses or none,
+    "notes", head(decided.notes or {}) or none, "addresses", is_debug and decided.addresses or none,
     "sysctls", is_debug and decided.sysctls or none,
     "warnings", warnings or none, "code", err and err.code or none,
     "message", err and short(err.msg) or none, "details", err and short(err.details) or none,

@@ -1,6 +1,7 @@
 ---One run of a plugin as a process: from the environment and stdin to what is printed.
 --
 -- This is the only place that touches a plugin's stdin, stdout and exit status.
+local calls = require "ecmp.cni.call"
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
 local log = require "ecmp.log"
@@ -36,12 +37,12 @@ end
 ---@return any result what the verb returned, true where it returned nothing
 ---@return string? message, integer? code, string? details
 function M.invoke(verbs, call, command, plugin)
-  local inner <const> = {}
-  for key, value in pairs(call) do inner[key] = value end
-  inner.command = command or call.command
-  inner.plugin = plugin or call.plugin
+  local inner <const> = calls.inner(call, {
+    command = command or call.command, plugin = plugin or call.plugin,
+  })
   local value <const>, err <const> = M.perform(verbs, inner)
   if not err then return value end
+  calls.take_back(inner)
   return nil, err.msg, err.code, err.details
 end
 
@@ -97,8 +98,10 @@ local function read_input(call)
   return nil, errors.new(codes.environment, "unknown CNI_COMMAND: " .. call.command)
 end
 
--- Takes back an ADD: all that its attachment has, or what it took where the plugin knows.
+-- Takes back an ADD: what it changed through its call, then all that its attachment has, or what it
+-- took where the plugin knows.
 local function take_back(verbs, call)
+  calls.take_back(call)
   if verbs.give_back then return verbs.give_back(call) end
   M.invoke(verbs, call, "DEL")
 end
@@ -141,7 +144,10 @@ local function answer(call, source, options)
   local verbs <const> = type(source) == "function" and source() or source
   local value
   value, err = M.perform(verbs, call)
-  if err then return nil, err end
+  if err then
+    calls.take_back(call)
+    return nil, err
+  end
   if call.command ~= "ADD" then return "" end
   value, err = document_of(call, value, verbs)
   if not value then return nil, err end
@@ -164,7 +170,8 @@ end
 
 ---Sends what verbs print, themselves or by a command they run, to stderr until the returned value
 ---is closed. (What `io.popen` reads is a pipe of its own and stays one.)
-local function guard_stdout()
+---@return table scope
+function M.guard_stdout()
   local saved <const> = {
     print = print, stdout = io.stdout, output = io.output(), execute = os.execute, popen = io.popen,
   }
@@ -199,7 +206,7 @@ local function begin(options)
   call.args = request.split_args(call.args_text)
   call.plugin = options.plugin
   call.dropin = options.dropin
-  return call
+  return calls.new(call)
 end
 
 ---Prints what came of a call. Written past the C library's buffer: a reader that has gone must be
@@ -207,9 +214,12 @@ end
 ---@return table? err the error object that the call ended with
 local function print_outcome(call, output, err, undo)
   if err then output = json.encode(errors.document(err, error_version(call)), { indent = 4 }) end
-  if output == "" then return err end
-  local written <const>, message <const>, code <const> = sys.write_fd(1, output)
-  if written then return err end
+  local written, message, code = true, nil, nil
+  if output ~= "" then written, message, code = sys.write_fd(1, output) end
+  if written then
+    calls.keep(call)
+    return err
+  end
   log.warn(message)
   if undo then undo() end
   return err or errors.new(code, message)
@@ -227,14 +237,17 @@ end
 ---@param options table `{ versions, plugin, dropin, before_add? }`
 ---@return integer status 0, or 1 after printing an error object
 function M.run(verbs, options)
-  local _ <close> = guard_stdout()
+  local _ <close> = M.guard_stdout()
   local warnings <const> = {}
   local _ <close> = log.listen(function(text) warnings[#warnings + 1] = text end)
   local call <const>, refused <const> = begin(options)
   if not call then return finish({}, warnings, nil, refused) end
   local ran <const>, output <const>, err <const>, undo <const> =
     xpcall(answer, errors.caught, call, verbs, options)
-  if not ran then return finish(call, warnings, nil, output) end
+  if not ran then
+    calls.take_back(call)
+    return finish(call, warnings, nil, output)
+  end
   return finish(call, warnings, output, err, undo)
 end
 

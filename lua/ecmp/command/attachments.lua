@@ -1,5 +1,6 @@
 ---The attachments of this node, for the commands that look after them: by their records, and by
 ---reservations of host-local.
+local calls = require "ecmp.cni.call"
 local cni_result = require "ecmp.cni.result"
 local json = require "ecmp.json"
 local pool = require "ecmp.plugin.host-local.pool"
@@ -146,7 +147,7 @@ local function call_for(was, step, command, prev, document)
   local conf <const> = conf_of(step)
   local told <const> = conf_of(step)
   told.prevResult = document
-  return {
+  return calls.new {
     command = command, containerid = was.containerid, ifname = was.ifname, netns = was.netns,
     path = was.path or "", args = {}, args_text = "", conf = conf, prev = prev,
     stdin = json.encode(told), version = json.get(conf, "cniVersion") or version.oldest,

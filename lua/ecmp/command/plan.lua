@@ -2,9 +2,11 @@
 --
 -- The stages are those of a real ADD, stopped before `apply`. Of a list of plugins all of ours are
 -- run through, each finding what the ones before it have planned.
+local calls = require "ecmp.cni.call"
 local cni_result = require "ecmp.cni.result"
 local names = require "ecmp.cni.names"
 local request = require "ecmp.cni.request"
+local run = require "ecmp.cni.run"
 local expect = require "ecmp.flow.expect"
 local explain = require "ecmp.flow.explain"
 local findings = require "ecmp.plugin.findings"
@@ -87,7 +89,7 @@ local NO_ARGS <const> = { text = "", values = {} }
 
 local function call_for(conf, program, options, prev)
   local args <const> = options.args or NO_ARGS
-  return {
+  return calls.new {
     command = "ADD", containerid = "plan", netns = "", ifname = options.ifname,
     args = args.values, args_text = args.text,
     path = os.getenv("CNI_PATH") or "", conf = conf, stdin = json.encode(conf), prev = prev,
@@ -107,24 +109,35 @@ local function handed_on(before, options)
   return assert(cni_result.parse(document, call.version)), document
 end
 
+-- The script of `ecmp-lua` is the plugin, where it is on the flow; what it prints is no plan.
+local function preview(module, state)
+  if module.plugin then return verbs.preview(state) end
+  local _ <close> = run.guard_stdout()
+  return module.preview(state.call, function(call, plugin)
+    state.call, state.plugin = call, plugin
+    return verbs.preview(state)
+  end)
+end
+
 ---Plans one plugin of a chain on top of what those before it have planned.
 ---@return table? state, string? message, string|integer? code
 local function plan_one(conf, options, before)
   local kind <const> = json.get(conf, "type")
   local program <const> = type(kind) == "string" and programs.plugin(kind)
-  local plugin <const> = program and require(program.module).plugin
-  if not plugin then return nil, ("type: '%s' is no interface plugin of ours"):format(kind) end
+  local module <const> = program and require(program.module)
+  if not module or not module.plugin and not module.preview then
+    return nil, ("type: '%s' is no interface plugin of ours"):format(kind)
+  end
   local prev <const>, document <const>, wrong <const> = handed_on(before, options)
   if wrong then return nil, ("%s: %s"):format(kind, wrong) end
   conf.prevResult = document
   findings.warn(conf, program)
   local state <const> = {
-    call = call_for(conf, program, options, prev),
-    plugin = plugin, dry = true,
+    call = call_for(conf, program, options, prev), plugin = module.plugin, dry = true,
     planned = before.wanted and expect.routes(before) or options.current,
     ipam_result = options.handed_out,
   }
-  local ok <const>, why <const>, code <const> = verbs.preview(state)
+  local ok <const>, why <const>, code <const> = preview(module, state)
   if not ok then return nil, ("%s: %s"):format(kind, why), code end
   return state
 end

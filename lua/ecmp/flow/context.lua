@@ -39,8 +39,8 @@ function M.routes(nl)
   return routes
 end
 
--- Which state counts where two interfaces know one address, the best first. As `ip neigh`, rules are
--- not shown what needs no neighbour (NOARP), multicast say.
+-- Which state counts where two interfaces know one address, the best first. As `ip neigh` leaves
+-- out what needs no neighbour (NOARP), multicast say, so do rules.
 local RANK <const> = { PERMANENT = 1, REACHABLE = 2, DELAY = 3, PROBE = 4, STALE = 5,
   INCOMPLETE = 6, FAILED = 7 }
 

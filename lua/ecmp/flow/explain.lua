@@ -67,7 +67,7 @@ end
 
 -- By the interface that is attached is no news.
 local function words_of(route, ifname)
-  local text <const> = identity.text(assert(identity.canonical(route)))
+  local text <const> = identity.text(canonical_of(route))
   return ((text .. " "):gsub(" dev " .. ifname:gsub("%p", "%%%0") .. " ", " "):gsub(" $", ""))
 end
 

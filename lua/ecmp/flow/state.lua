@@ -1,7 +1,5 @@
 ---What the stages of one ADD work on, and what a plugin's hooks can do with it.
-local netlink = require "ecmp.nl"
-local shown = require("ecmp.errors").shown
-local try = require("ecmp.cni").try
+local calls = require "ecmp.cni.call"
 
 ---@class ecmp.State
 ---@field call table the call of the verb
@@ -29,22 +27,9 @@ end
 ---@param where? "pod"|"host" the pod where it is left out
 ---@return ecmp.Handle nl
 function State:change(where)
-  if where ~= nil and where ~= "pod" and where ~= "host" then
-    error(("state:change: 'pod' or 'host' is due here, not %s"):format(shown(where)), 2)
-  elseif not self.undo then
-    error("state:change: only an ADD takes changes back", 2)
-  end
-  local nl <const> = try(netlink.open(where ~= "host" and { netns = self.call.netns } or nil))
-  local tx <const> = nl:begin()
-  self.undo:push(("changes of the %s"):format(where or "pod"), function()
-    local ok <const>, message <const> = tx:rollback()
-    nl:close()
-    return ok, message
-  end, function()
-    tx:commit()
-    nl:close()
-  end)
-  return nl
+  calls.check_place("state:change", where)
+  if not self.undo then error("state:change: only an ADD takes changes back", 2) end
+  return calls.change(self.undo, where ~= "host" and self.call.netns or nil)
 end
 
 return M

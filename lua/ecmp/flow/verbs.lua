@@ -1,9 +1,9 @@
 ---The verbs of an interface plugin: which stages each runs, and on what.
 --
 -- A refusal, from any depth, is thrown (`cni.try`) and caught by who runs the verb.
+local calls = require "ecmp.cni.call"
 local errors = require "ecmp.cni.errors"
 local ipam = require "ecmp.flow.ipam"
-local netlink = require "ecmp.nl"
 local record = require "ecmp.flow.record"
 local stages = require "ecmp.flow.stages"
 local states = require "ecmp.flow.state"
@@ -12,22 +12,15 @@ local undo_stack = require "ecmp.undo"
 
 local M = {}
 
--- The CNI error codes for a mistake in the configuration, for a namespace that cannot be used, and
--- for STATUS.
-local MISTAKE <const>, BAD_NETNS <const>, UNAVAILABLE <const> = 7, 8, 50
-
----Opens the pod's namespace.
-local function open(call)
-  local nl <const>, message <const> = netlink.open { netns = call.netns }
-  return try(nl, nl or "CNI_NETNS: " .. message, BAD_NETNS)
-end
+-- The CNI error codes for a mistake in the configuration, and for STATUS.
+local MISTAKE <const>, UNAVAILABLE <const> = 7, 50
 
 local function log_decisions(state)
   local log <const> = state.call.log
   if not log then return end
   log:decided(function()
     return { routes = require("ecmp.flow.explain").routes(state), sysctls = state.plan.sysctls,
-      addresses = state.plan.addresses }
+      addresses = state.plan.addresses, notes = state.notes }
   end)
 end
 
@@ -38,7 +31,7 @@ end
 function M.add(call, plugin)
   local state <const> = states.new { call = call, plugin = plugin }
   stages.run(state, "netconf", "script")
-  local nl <close> = open(call)
+  local nl <close> = calls.pod(call)
   local undo <close> = undo_stack.new()
   state.nl, state.undo = nl, undo
   stages.run(state, "context", "plan")
@@ -60,7 +53,7 @@ function M.check(call, plugin)
   local state <const> = stages.run({ call = call, plugin = plugin }, "netconf", "netconf")
   try(call.prev, "prevResult: must be given for CHECK", MISTAKE)
   if state.conf.skipcheck then return true end
-  local nl <close> = open(call)
+  local nl <close> = calls.pod(call)
   state.nl = nl
   return require("ecmp.flow.check").run(state)
 end

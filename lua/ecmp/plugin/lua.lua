@@ -2,6 +2,7 @@
 --
 -- The script has all of Lua, so it is believed only where nobody but root and we could have written
 -- it or what it requires from beside it. Whatever it does wrong is error 100, with file and line.
+local calls = require "ecmp.cni.call"
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
 local log = require "ecmp.log"
@@ -20,6 +21,9 @@ local function is_reserved(name)
   return name == "ecmp" or name:find("^ecmp%.") or name == "cjson" or name:find("^cjson%.")
 end
 
+-- What was required from beside a script.
+local from_beside <const> = {}
+
 ---A searcher for `require` that finds the files beside a script.
 local function beside(directory)
   return function(name)
@@ -28,7 +32,10 @@ local function beside(directory)
     local tried <const> = {}
     for i, path in ipairs { base .. ".lua", base .. "/init.lua" } do
       local text <const>, message = trust.read(path)
-      if text then return assert(load(text, "@" .. path, "t")), path end
+      if text then
+        from_beside[name] = true
+        return assert(load(text, "@" .. path, "t")), path
+      end
       if not message:find("%(ENOENT%)") and not message:find("%(ENOTDIR%)") then
         error(message, 0)
       end
@@ -45,12 +52,20 @@ local function narrowed(search)
   end
 end
 
+-- The searchers of the process, narrowed; those of each script come before them.
+local narrow
+
 local function narrow_searchers(directory)
   local searchers <const> = package.searchers
-  for i = package.preload["ecmp.build"] and 3 or 2, #searchers do
-    searchers[i] = narrowed(searchers[i])
+  if not narrow then
+    narrow = { table.unpack(searchers) }
+    for i = package.preload["ecmp.build"] and 3 or 2, #narrow do narrow[i] = narrowed(narrow[i]) end
   end
-  table.insert(searchers, 2, beside(directory))
+  -- `ecmp plan` runs several scripts in one process
+  for name in pairs(from_beside) do package.loaded[name], from_beside[name] = nil, nil end
+  for i = 1, #narrow + 1 do
+    searchers[i] = i == 1 and narrow[1] or i == 2 and beside(directory) or narrow[i - 1]
+  end
 end
 
 -- The script -----------------------------------------------------------------------------------
@@ -102,12 +117,10 @@ local function given(call)
   if rules ~= nil and type(rules) ~= "string" then
     return nil, "rules: must be a string, the path of a rule script", MISTAKE
   end
-  local inner <const>, conf <const> = {}, setmetatable({}, getmetatable(call.conf))
-  for key, value in pairs(call) do inner[key] = value end
+  local conf <const> = setmetatable({}, getmetatable(call.conf))
   for key, value in pairs(call.conf) do conf[key] = value end
   conf.script, conf.rules = rules, nil
-  inner.conf, inner.stdin, inner.script = conf, json.encode(conf), path
-  return path, inner
+  return path, calls.with(call, { conf = conf, stdin = json.encode(conf), script = path })
 end
 
 local function run(verbs, path, call)
@@ -154,6 +167,7 @@ local function add(verbs, path, call)
   if not value and message ~= nil then return nil, message, code, details end
   local wrong <const> = wrong_with(value, call)
   if not wrong then return value end
+  calls.take_back(call)
   call.command = "DEL"
   local undone <const>, why = pcall(run, verbs, path, call)
   if not undone then log.warn("undo of a failed ADD: " .. tostring(why)) end
@@ -184,6 +198,26 @@ for _, name in ipairs(verb_names) do
     log.warn("DEL goes on: " .. message)
     return del_without(inner)
   end
+end
+
+---What a script on the flow would come to.
+---@param call ecmp.Call
+---@param preview fun(call: ecmp.Call, plugin: table): any, string?, any runs the stages; gets the
+---call as the script sees it
+---@return any state what `preview` returned, string? message, integer? code, string? details
+function M.preview(call, preview)
+  local path <const>, inner <const>, number <const> = given(call)
+  if not path then return nil, inner, number end
+  local verbs <const>, message <const>, code <const>, details <const> = M.load(path)
+  if not verbs then return nil, message, code, details end
+  if not verbs.plugin then
+    return nil, ("script: %s has verbs of its own, not those of flow.verbs; what its add does "
+      .. "cannot be shown"):format(path), MISTAKE
+  end
+  local ran <const>, state <const>, why <const>, symbol <const>, more <const> =
+    xpcall(preview, function(thrown) return fault(path, thrown) end, inner, verbs.plugin)
+  if not ran then return nil, state.msg, state.code, state.details end
+  return state, why, symbol, more
 end
 
 ---Mends what the script's own `repair` knows of; see `ecmp.flow`.

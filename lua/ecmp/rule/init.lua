@@ -144,7 +144,7 @@ end
 ---@param ctx ecmp.RuleContext
 ---@param options? nil there are none
 ---@return table? routes a group
----@return string? message, integer? code
+---@return string? message, string? code
 function M.within(group, ctx, options, ...)
   check("within", NONE, group, options, ...)
   return within(group, ctx)
@@ -156,7 +156,7 @@ end
 ---@param ctx ecmp.RuleContext
 ---@param options? nil there are none
 ---@return table? routes a route, a list of routes or a group
----@return string? message, integer? code
+---@return string? message, string? code
 function M.by_speed(group, ctx, options, ...)
   check("by_speed", NONE, group, options, ...)
   return by_speed(group, ctx)
@@ -169,7 +169,7 @@ end
 ---@param ctx? table
 ---@param options fun(hop: table, ctx: table, route: table): boolean true for hops that are dead
 ---@return table? routes a route, a list of routes or a group
----@return string? message, integer? code
+---@return string? message, string? code
 function M.standin(group, ctx, options, ...)
   check("standin", DEAD, group, options, ...)
   return standin(group, ctx, options)

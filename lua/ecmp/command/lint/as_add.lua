@@ -2,6 +2,7 @@
 --
 -- The stages of a real ADD run on an empty pod, as for `ecmp plan`; addresses are the first of each
 -- range, so that the answer does not depend on what a node has handed out.
+local calls = require "ecmp.cni.call"
 local cni = require "ecmp.cni"
 local cni_result = require "ecmp.cni.result"
 local errors = require "ecmp.cni.errors"
@@ -15,7 +16,7 @@ local version = require "ecmp.cni.version"
 local M = {}
 
 local function call_for(conf, program, prev)
-  return {
+  return calls.new {
     command = "ADD", containerid = "lint", netns = "", ifname = "eth0", args = {}, args_text = "",
     path = "", conf = conf, stdin = json.encode(conf), prev = prev,
     version = json.get(conf, "cniVersion") or version.oldest,

@@ -730,6 +730,24 @@ describe("ecmp.sys", function()
       assert.has_error(function() sys.netns_open "" end)
     end)
 
+    it("tell the speed of an interface, by any socket in them #netns", function()
+      local space <const> = assert(require("ecmp.netns").create())
+      local nl <close> = assert(require("ecmp").open { netns = require("ecmp.netns").path(space) })
+      assert(nl.link:add { name = "v0", type = "veth", peer = { name = "v1" } })
+      assert.equal(10000, sys.link_speed(nl:fd(), "v0"))
+      local codes <const> = {}
+      for _, name in ipairs { "lo", "none" } do
+        local speed, message, code = sys.link_speed(nl:fd(), name)
+        assert.is_nil(speed)
+        assert.matches("^speed of " .. name, message)
+        codes[#codes + 1] = code
+      end
+      assert.same({ "EOPNOTSUPP", "ENODEV" }, codes)
+      assert.has_error(function() sys.link_speed(nl:fd(), "a-name-that-is-too-long") end)
+      assert.has_error(function() sys.link_speed(-1, "lo") end)
+      space:close()
+    end)
+
     it("have sysctls of their own, read and written from outside #netns", function()
       local key = "/proc/sys/net/ipv4/ip_forward"
       local ns <close> = assert(sys.netns_new())

@@ -109,6 +109,7 @@ describe("the log of a verb #netns", function()
     assert(sys.create(script, [[local R = {}
       function R.merge(group)
         if group.family == 6 then return {} end
+        if #group > 1 then require("ecmp.rule").note("metric 7 for " .. group.dst) end
         group[1].metric = 7
         return group[1]
       end
@@ -130,6 +131,7 @@ describe("the log of a verb #netns", function()
       { rule = "conflict yield", route = "default via 10.0.0.1 metric 8" },
     }
     assert.same(expected, routes)
+    assert.same({ "metric 7 for 0.0.0.0/0" }, lines_of(file)[1].notes)
   end)
 
   -- What each verb ends with, and the levels that take it.

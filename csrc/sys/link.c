@@ -15,7 +15,7 @@
 #include "common/export.h"
 
 /* struct ethtool_link_settings ends in three bit sets, each of so many words at most. */
-#define MASK_WORDS (3 * SCHAR_MAX)
+#define MASK_WORDS (3UL * SCHAR_MAX)
 
 /*
  * link_speed(fd, name) -> Mbit/s of an interface in the namespace of a socket; nil, message, code

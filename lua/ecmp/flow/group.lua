@@ -1,6 +1,6 @@
 ---Stage 4: what several routes with one key become; `state.merged`, canonical routes. A preview
----and a log also keep what each group was made of, `state.trace`. `state.notes` is what a script says
----by `rule.note`, in its hook `plan`, too.
+---and a log also keep what each group was made of, `state.trace`. `state.notes` is what a script
+---says by `rule.note`, in its hook `plan`, too.
 local identity = require "ecmp.fib.route"
 local nexthop = require "ecmp.fib.nexthop"
 local rule = require "ecmp.rule"

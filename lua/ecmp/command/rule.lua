@@ -2,6 +2,7 @@
 --
 -- The script is loaded into its cage, after the check of who may write it, and the stages are those
 -- of a real ADD: what passes here passes on a node.
+local errors = require "ecmp.cni.errors"
 local explain = require "ecmp.flow.explain"
 local identity = require "ecmp.fib.route"
 local json = require "ecmp.json"
@@ -95,7 +96,7 @@ local function try(case, args)
   local list, message = with_script(case.document, args)
   if list then made, message, code = plan.plan(list, case.options) end
   if made then return { name = case.name, plan = made } end
-  return { name = case.name, error = { message = message, code = code } }
+  return { name = case.name, error = { message = message, code = errors.code(code) } }
 end
 
 -- Printing -------------------------------------------------------------------------------------

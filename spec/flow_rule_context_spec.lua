@@ -54,7 +54,7 @@ describe("a rule script's context #netns", function()
     pod:ip("pod", "route replace 10.8.0.0/16 nexthop via 10.0.0.1 weight 4 nexthop via 10.0.0.4 "
       .. "weight 1 nexthop via 10.0.0.3 weight 4")
     local refused <const> = pod:call("ecmp", "CHECK", pods.after(conf, result))
-    assert.matches("10.0.0.4 dev eth0 has weight 1, planned is 4", refused.json.msg)
+    assert.matches("next hop via 10.0.0.4 dev eth0 is missing", refused.json.msg)
     pod:must("ecmp", "DEL", pods.after(conf, result))
   end)
 end)

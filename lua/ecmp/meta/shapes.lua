@@ -1,7 +1,7 @@
 ---@meta ecmp.shapes
 -- What plugins return and rules are told, for editors. Nothing loads this file.
 
--- A CNI result, as `add` returns it and `call.prev` has it -----------------------------------------
+-- A CNI result, as `add` returns it and `call.prev` has it ----------------------------------------
 
 ---@class ecmp.Result
 ---@field cniVersion? string filled in
@@ -46,7 +46,7 @@
 ---@field search? string[]
 ---@field options? string[]
 
--- What a rule knows beside the routes --------------------------------------------------------------
+-- What a rule knows beside the routes -------------------------------------------------------------
 
 ---@class ecmp.RuleContext
 ---@field command "ADD"|"CHECK"|"DEL"

@@ -2,7 +2,6 @@
 ---to be done should an ADD fail.
 local errors = require "ecmp.cni.errors"
 local shown = require("ecmp.errors").shown
-local try = require("ecmp.cni").try
 local undo = require "ecmp.undo"
 
 ---@class ecmp.Call
@@ -81,11 +80,17 @@ local function open(netns)
   return nil, "CNI_NETNS: " .. message, errors.codes.netns
 end
 
+-- What cannot be opened is refused by who runs the verb.
+local function must(nl, message, code)
+  if nl then return nl end
+  error(errors.new(code, message), 0)
+end
+
 ---A handle on the pod's namespace; one that cannot be opened is refused.
 ---@param call ecmp.Call
 ---@return ecmp.Handle nl
 function M.pod(call)
-  return try(open(call.netns))
+  return must(open(call.netns))
 end
 
 ---A handle whose changes are taken back with what else is on a stack, and which is closed then.
@@ -93,7 +98,7 @@ end
 ---@param netns? string the host's where it is left out
 ---@return ecmp.Handle nl
 function M.change(stack, netns)
-  local nl <const> = try(open(netns))
+  local nl <const> = must(open(netns))
   local tx <const> = nl:begin()
   stack:push(("changes of the %s"):format(netns and "pod" or "host"), function()
     local ok <const>, message <const> = tx:rollback()
@@ -127,7 +132,7 @@ function Call:open(where)
   if self.command == "ADD" then return M.change(self.changes, netns) end
   local nl <const>, message <const>, code <const> = open(netns)
   if not nl and self.command == "DEL" then return nil, message, code end
-  try(nl, message, code)
+  must(nl, message, code)
   local function close() nl:close() end
   self.changes:push("handle", close, close)
   return nl

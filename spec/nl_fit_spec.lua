@@ -80,14 +80,14 @@ for _, family in ipairs(families) do
       local six <const> = family.number == 6
       limit({ metric = 5 }, {}, family.with_metric)
       limit({ metric = 5, mtu = 1400, advmss = 1300 }, {}, six and 1154 or 2023)
-      limit({}, { encap = { type = "ip6", id = 5 } }, six and 278 or 311)
+      limit({}, { encap = { type = "ip6", id = 5 } }, six and 269 or 300)
       local segs <const> = { type = "seg6", mode = "encap", segs = { "fc00::1" } }
       local fitting <const> = six and 449 or 540 -- more than a busy machine has memory for at once
       refused(("beyond %d "):format(fitting), nl.route:add { dst = dst,
         nexthops = hops(fitting + 1, { encap = segs }) })
       if not six then
         limit({}, { realm = 5 }, 1350)
-        limit({}, { encap = { type = "ip", id = 5 } }, 405)
+        limit({}, { encap = { type = "ip", id = 5 } }, 385)
         local gateways <const> = hops(1013)
         for n, one in ipairs(gateways) do one.via = ("inet6 fd00:0:0:9::%x"):format(n) end
         refused("1013 are too many; beyond 1012", nl.route:add { dst = dst, nexthops = gateways })

@@ -364,7 +364,8 @@ for _, family in ipairs(families) do
       assert(nl.nexthop:add { id = 1, via = gw(2), dev = "v1" })
       assert(nl.nexthop:add { id = 2, via = gw(3), dev = "v1" })
       assert(nl.nexthop:add { id = 3, group = { 1, { id = 2, weight = 7 } } })
-      assert(nl.nexthop:add { id = 4, group = { 1, { id = 2, weight = 1000 } } })
+      local wide <const>, why <const> = nl.nexthop:add { id = 4, group = { 1, { id = 2, weight = 1000 } } }
+      if not wide then assert.matches("Reserved fields in nexthop_grp must be 0", why) end -- before Linux 6.12
       for compat = 0, 1 do
         assert(nl.sysctl:set("net.ipv4.nexthop_compat_mode", compat))
         assert(nl.route:add { dst = dst, nhid = 3, family = family.number })
@@ -373,12 +374,14 @@ for _, family in ipairs(families) do
         assert(nl.route:replace { dst = dst, nhid = 3, family = family.number })
         assert(nl.route:del_nexthop(dst, { via = gw(2) }))
         assert.same({ "3" }, held())
-        assert(nl.route:replace { dst = dst, nhid = 4, family = family.number })
-        local ok, message, code = nl.route:add_nexthop(dst, hop(4))
-        assert.is_nil(ok)
-        assert.equal("EINVAL", code)
-        assert.matches("weight 1000 is of an object", message)
-        assert(nl.route:del { dst = dst, nhid = 4, family = family.number })
+        if wide then
+          assert(nl.route:replace { dst = dst, nhid = 4, family = family.number })
+          local ok <const>, message <const>, code <const> = nl.route:add_nexthop(dst, hop(4))
+          assert.is_nil(ok)
+          assert.equal("EINVAL", code)
+          assert.matches("weight 1000 is of an object", message)
+        end
+        assert(nl.route:del { dst = dst, nhid = wide and 4 or nil, family = family.number })
         assert.same({}, held())
       end
     end)

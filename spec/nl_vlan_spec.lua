@@ -61,6 +61,18 @@ describe("nl.vlan", function()
       assert.equal("dev v1 vid 1 pvid untagged", now(nl))
     end)
 
+    it_vlan("is undone with its transaction on the bridge itself, and in a batch", function(nl)
+      do
+        local tx <close> = nl:begin()
+        assert(tx.vlan:add "dev br0 vid 7 self")
+        assert(tx.vlan:del "dev br0 vid 1 self")
+        assert.same({ true }, tx:batch { { "vlan add", "dev v1 vid 2 vid 3 pvid" } })
+        assert.equal("dev v1 vid 1 untagged vid 2 vid 3 pvid", now(nl))
+      end
+      assert.equal("dev v1 vid 1 pvid untagged", now(nl))
+      assert.equal("dev br0 vid 1 pvid untagged", tostring(nl.vlan:list { dev = "br0" }))
+    end)
+
     it("has no verb but add, del and list", function()
       assert.has_error(function() scratch.nl.vlan:get { dev = "v1" } end)
     end)

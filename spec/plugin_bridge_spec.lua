@@ -748,6 +748,22 @@ describe("ecmp-bridge #netns", function()
         pod:must("ecmp-bridge", "DEL", pod_of.after(conf, result))
         assert.equal(mac, mac_of "br0")
       end)
+
+      it("gives a bridge that lost all its ports one that outlives the next" .. how, function()
+        pod:ip("host", "link add br0 type bridge")
+        pod:ip("host", "link add up0 type veth peer name lan0")
+        pod:ip("host", "link set up0 master br0")
+        pod:ip("host", "link del up0")
+        assert.equal("00:00:00:00:00:00", mac_of "br0")
+        local conf <const> = conf_of({}, { isGateway = is_gateway })
+        local result <const> = add(conf)
+        local mac <const> = mac_of "br0"
+        assert.matches("^02:", mac)
+        assert.same({ mac, false },
+          { result.interfaces[1].mac, mac == mac_of(result.interfaces[2].name) })
+        pod:must("ecmp-bridge", "DEL", pod_of.after(conf, result))
+        assert.equal(mac, mac_of "br0")
+      end)
     end
 
     it("refuses another address on the bridge unless forceAddress says so", function()

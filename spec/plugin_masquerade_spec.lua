@@ -20,17 +20,6 @@ local function conf_of(changes, addresses)
   return conf
 end
 
--- Asks the kernel for nftables with masquerading.
-local probe <const> = [[
-  local nft = require "ecmp.netfilter.nft"
-  local filter <close> = nft.open()
-  local probe = nft.table("inet", "probe")
-  os.exit(filter and filter:commit {
-    probe:make(), probe:chain("c", { type = "nat", hook = "postrouting", priority = 100 }),
-    probe:rule("c", nft.masquerade(), "probe"),
-  } ~= nil)
-]]
-
 --- Runs a script with the library in a pod's host.
 local function run(pod, script)
   return helper.lua(script, { netns = pod.host_path, stderr = "capture", timeout = 20 })
@@ -41,7 +30,7 @@ describe("ipMasq #netns", function()
 
   setup(function()
     local scratch <close> = pod_of.new()
-    able.nftables = run(scratch, probe).status == 0
+    able.nftables = pod_of.has_nftables "inet"
     able.iptables = true
     for _, program in ipairs { "iptables", "ip6tables" } do
       local tried <const> = sys.spawn { argv = { program, "-t", "nat", "-A", "POSTROUTING", "-m",
@@ -193,7 +182,7 @@ describe("ipMasq #netns", function()
     assert.same({}, iptables())
   end)
 
-  it_if({ "iptables" }, "finds a pod content that the reference plugin's name made, and the reverse", function()
+  it_if({ "iptables", "nftables" }, "finds a pod content that the reference plugin's name made, and the reverse", function()
     for _, order in ipairs { { dropin, "ecmp-ptp" }, { "ecmp-ptp", dropin } } do
       local result <const> = pod:must(order[1], "ADD", conf_of())
       local directory_of_records <const> = require("ecmp.flow.record").directory
@@ -213,7 +202,7 @@ describe("ipMasq #netns", function()
     end
   end)
 
-  it_if({ "iptables" }, "uses iptables under a reference plugin's name, unless told", function()
+  it_if({ "iptables", "nftables" }, "uses iptables under a reference plugin's name, unless told", function()
     pod:must(dropin, "ADD", conf_of())
     assert.equal(8, #iptables())
     assert.same({}, nftables())

@@ -76,6 +76,24 @@ function Pod:routes()
   return lines
 end
 
+-- Asks the kernel for a chain, and in one for addresses for masquerading.
+local PROBE <const> = [[
+  local family = %q
+  local nft = require "ecmp.netfilter.nft"
+  local filter <close> = nft.open()
+  local probe, of_bridges = nft.table(family, "probe"), family == "bridge"
+  local steps = { probe:make(), probe:chain("c", { type = of_bridges and "filter" or "nat",
+    hook = of_bridges and "prerouting" or "postrouting", priority = of_bridges and -300 or 100 }) }
+  steps[3] = not of_bridges and probe:rule("c", nft.masquerade(), "probe") or nil
+  os.exit(filter and filter:commit(steps) ~= nil)
+]]
+
+--- Whether the kernel has what plugins use of nftables in a family, "inet" or "bridge".
+function M.has_nftables(family)
+  local scratch <close> = M.new()
+  return helper.lua(PROBE:format(family), { netns = scratch.host_path, stderr = "capture", timeout = 20 }).status == 0
+end
+
 --- A handle of the library in one of the two.
 function Pod:open(which)
   return assert(ecmp.open { netns = self:namespace(which or "pod") })

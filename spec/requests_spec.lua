@@ -121,6 +121,7 @@ local function inode(path)
 end
 
 function run.cni(case)
+  if case.needs and not pod_of.has_nftables "inet" then return "# this kernel lacks " .. case.needs end
   local pod <close> = pod_of.new()
   local here <const> = place({ [inode(pod.path)] = "the pod's", [inode(pod.host_path)] = "the host's" },
     pod.host_path)

@@ -37,8 +37,8 @@ local function life(here, conf, before)
   here.call("DEL", pod_of.after(conf, result))
 end
 
-local function case(title, conf, before)
-  cases[#cases + 1] = { title, function(here) life(here, conf, before) end }
+local function case(title, conf, before, needs)
+  cases[#cases + 1] = { title, function(here) life(here, conf, before) end, needs = needs }
 end
 
 -- A second interface of the pod, with routes of its own.
@@ -62,7 +62,7 @@ case("bridge, one gateway", conf_of("ecmp-bridge", { { dst = "0.0.0.0/0" }, { ds
 case("bridge, that is a gateway", conf_of("ecmp-bridge", {}, { isGateway = true, isDefaultGateway = true,
   hairpinMode = true, mtu = 1400 }))
 case("bridge, masquerade", conf_of("ecmp-bridge", TWO, { isGateway = true, ipMasq = true,
-  ipMasqBackend = "nftables" }))
+  ipMasqBackend = "nftables" }), nil, "nftables")
 case("bridge, gws, nexthops and metrics", conf_of("ecmp-bridge", {
   { dst = "192.0.2.0/24", gws = { "10.0.0.1", "10.0.0.2" }, mtu = 1400, advmss = 1300, priority = 7 },
   { dst = "198.51.100.0/24", table = 100, nexthops = { { gw = "10.0.0.1", weight = 3 }, { gw = "10.0.0.2" } } },

@@ -21,7 +21,7 @@ local function lines_of(text)
 end
 
 -- The routes that are there, as words of `ip route`, and those that are to be.
-local function case(title, before, wanted, only)
+local function case(title, before, wanted, only, needs)
   for _, family in ipairs(only and { only } or { 4, 6 }) do
     local setup <const> = {}
     for i, line in ipairs(lines_of(named(before, family))) do
@@ -41,7 +41,7 @@ local function case(title, before, wanted, only)
       if not tx then return nil, message, code end
       say "taken back"
       return tx:close()
-    end }
+    end, needs = needs }
   end
 end
 
@@ -79,8 +79,10 @@ case("by objects", "nexthop add id 11 via %G2 dev v1\nnexthop add id 12 via %H2 
   .. "nexthop add id 13 group 11/12\n%D nhid 13", TWO)
 case("to objects", "nexthop add id 11 via %G2 dev v1\nnexthop add id 12 via %H2 dev v2\n"
   .. "nexthop add id 13 group 11/12\n" .. TWO, "%D nhid 13")
-case("a hop that differs in its encapsulation", "", "%D nexthop encap seg6 mode encap segs 1 [ fc00::1 ] via %G2 dev v1 "
-  .. "nexthop encap seg6 mode encap segs 1 [ fc00::2 ] via %G2 dev v1", 6)
+case("a hop that differs in its encapsulation",
+  "nexthop add id 77 encap seg6 mode encap segs fc00::1 via %G2 dev v1\nnexthop del id 77",
+  "%D nexthop encap seg6 mode encap segs 1 [ fc00::1 ] via %G2 dev v1 "
+  .. "nexthop encap seg6 mode encap segs 1 [ fc00::2 ] via %G2 dev v1", 6, "seg6")
 
 -- Several entries of one key ---------------------------------------------------------------------
 

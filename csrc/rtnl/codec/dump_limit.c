@@ -19,13 +19,16 @@ enum {
 	SMALL = NLA_HDRLEN + 4, /* an attribute of one to four bytes */
 };
 
-/* Of IP tunnels all fields are listed, whichever were given; options as they are. */
+/*
+ * Of IP tunnels all fields are listed, whichever were given; options as they are. Some processors
+ * want the number, which has eight bytes, at a multiple of eight: an empty attribute is before it.
+ */
 static size_t tunnel_bytes(const struct nlattr *encap, size_t address)
 {
 	const uint8_t *data = (const uint8_t *)encap + NLA_HDRLEN;
 	size_t length = encap->nla_len - NLA_HDRLEN;
-	size_t bytes =
-		NLA_HDRLEN + (NLA_HDRLEN + 8) + 2 * (NLA_HDRLEN + address) + (size_t)3 * SMALL;
+	size_t number = NLA_HDRLEN + NLA_HDRLEN + 8;
+	size_t bytes = NLA_HDRLEN + number + 2 * (NLA_HDRLEN + address) + (size_t)3 * SMALL;
 	const struct nlattr *a;
 	for (size_t at = 0; (a = attr_at(data, length, at)); at += NLA_ALIGN(a->nla_len))
 		if (attr_type(a) > LWTUNNEL_IP_PAD)

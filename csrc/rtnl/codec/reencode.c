@@ -54,7 +54,10 @@ static void clear_hops(uint8_t *data, size_t length)
 	}
 }
 
-/* Appends nested attributes, without those that only the kernel sets. */
+/*
+ * Appends nested attributes, without those that only the kernel sets, and without the empty ones
+ * that some processors want before a number of eight bytes.
+ */
 static void copy_nest(struct encoder *e, const struct field *f, uint16_t type, const uint8_t *data,
 		      size_t length)
 {
@@ -66,7 +69,7 @@ static void copy_nest(struct encoder *e, const struct field *f, uint16_t type, c
 			break;
 		const struct field *inner =
 			field_of_attr(sub_schema(f), attr.nla_type & NLA_TYPE_MASK);
-		if (!inner || !(inner->flags & F_READONLY))
+		if (inner ? !(inner->flags & F_READONLY) : attr.nla_len > NLA_HDRLEN)
 			memcpy(put_room(e, attr.nla_type, attr.nla_len - NLA_HDRLEN),
 			       data + at + NLA_HDRLEN, attr.nla_len - NLA_HDRLEN);
 		at += NLA_ALIGN(attr.nla_len);

@@ -34,6 +34,15 @@ function M.hardware_address(call, configured)
   return nil, ("%s: '%s' is no hardware address of an interface"):format(path, shown(text)), 7
 end
 
+---The hardware address that a link keeps: its own; where it has none, as a bridge that lost its
+---last port, one made by chance, of those that nobody assigns.
+---@param link ecmp.Link
+---@return string
+function M.lasting_address(link)
+  if is_of_one_host(link.address) then return link.address end
+  return "02" .. sys.random(5):gsub(".", function(byte) return (":%02x"):format(byte:byte()) end)
+end
+
 ---An interface as a CNI result lists it.
 ---@param nl table
 ---@param name string

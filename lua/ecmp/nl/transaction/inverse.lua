@@ -129,6 +129,53 @@ local function bring_back(nl, kind, now, old, refused)
   end
 end
 
+-- By number, the VLANs that a port is in.
+local function vlans_of(port)
+  local set = {}
+  for _, vlan in ipairs(port and port.vlans or {}) do
+    set[vlan.vid] = vlan
+  end
+  return set
+end
+
+-- Those of `port` that `other` does not have alike.
+local function vlans_beside(port, other)
+  local list, others = {}, vlans_of(other)
+  for vid, vlan in pairs(vlans_of(port)) do
+    local same = others[vid]
+    if not same or same.pvid ~= vlan.pvid or same.untagged ~= vlan.untagged then
+      list[#list + 1] = vlan
+    end
+  end
+  return list
+end
+
+-- The VLANs of one port: the kernel adds and deletes them one by one, and replaces none.
+local function restore_vlans(nl, now, old, refused)
+  local link = nl.link:get { dev = now.dev }
+  local is_bridge = link and link.type == "bridge" or nil
+  for _, step in ipairs { { "del", vlans_beside(now, old) }, { "add", vlans_beside(old, now) } } do
+    local verb, vlans = step[1], step[2]
+    if vlans[1] then
+      local change = { dev = now.dev, self = is_bridge, vlans = vlans }
+      local ok, message, code = nl.vlan[verb](nl.vlan, change)
+      refused:note(ok or gone[code], message, code)
+    end
+  end
+end
+
+-- A port that has gone, or has come, is not in the other list.
+local function restore_ports(nl, now, old)
+  local refused, before = tally.new(), {}
+  for _, port in ipairs(old) do
+    before[port.dev] = port
+  end
+  for _, port in ipairs(now) do
+    restore_vlans(nl, port, before[port.dev], refused)
+  end
+  return refused:result()
+end
+
 ---Puts back what was held.
 ---@param nl ecmp.Handle
 ---@param kind string
@@ -145,6 +192,9 @@ function M.restore(nl, kind, filter, touched, old)
   end
   if kind == "route" then
     return restore_routes(nl, now, old)
+  end
+  if kind == "vlan" then
+    return restore_ports(nl, now, old)
   end
   local refused = tally.new()
   take_away(nl, kind, now, old, refused)

@@ -161,7 +161,9 @@ local function ensure_bridge(state, host)
   end
   -- A bridge whose hardware address was never set takes the lowest one of its ports, and another
   -- when they change. Setting the address it has keeps it; so the port comes after this.
-  return host.link:set { dev = name, address = bridge.address, up = true, promisc = promisc }
+  return host.link:set {
+    dev = name, address = interface.lasting_address(bridge), up = true, promisc = promisc,
+  }
 end
 
 -- The veth pair --------------------------------------------------------------------------------

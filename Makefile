@@ -20,6 +20,8 @@ PACKAGES := gcc libc6-dev lua5.4 liblua5.4-dev libmnl-dev lua-cjson lua-cjson-de
 POOL_PACKAGES := libnghttp2-dev libssl-dev
 PEER_PACKAGES := containernetworking-plugins iptables nftables golang-go golang-github-appc-cni-dev \
 	lua-luv lua-cqueues tmux zsh man-db debhelper lintian etcd-server etcd-client openssl
+# a second kernel, for some machines only
+UML_PACKAGES := user-mode-linux kmod
 DEV_PACKAGES := lua-check clang clang-format clang-tidy cppcheck shellcheck lua-ldoc luarocks lua-yaml \
 	squashfs-tools
 
@@ -55,7 +57,7 @@ C_HEADERS := $(sort $(wildcard csrc/*/*.h csrc/*/*/*.h))
 SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard debian/tests/*)) \
 	$(wildcard deploy/*/*.sh) $(wildcard spec/client/*.sh) .ci/run
 
-.PHONY: all lua-modules needs deps demo pool-demo shell test test-long spec lint lint-tools lint-lua lint-shell lint-rock \
+.PHONY: all lua-modules needs deps demo pool-demo shell test test-long uml-test spec lint lint-tools lint-lua lint-shell lint-rock \
 	peers test-clients lint-c format docs bench asan soak fuzz install dist \
 	netconf manual compile-commands deb deb-test fresh-test rock rockspec env clean help
 all: ## Builds everything into build/.
@@ -206,13 +208,24 @@ shell: needs ## Opens a shell in a scratch network, with this checkout's `ecmp` 
 
 test: needs ## Runs all specs; the last line is "N passed, N failed".
 	@$(MAKE) --no-print-directory -s all
-	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh
+	@ECMP_BUILD=$(B) LUA=$(LUA) RESULTS=$(B)/results/machine sh build-aux/test.sh
 
 # what repeats itself does so ROUNDS times as often as in `make test`; BUDGET=seconds in all
 LONG := 10
 test-long: needs ## Runs all specs with LONG=10 times the repetitions.
 	@$(MAKE) --no-print-directory -s all
 	@ECMP_BUILD=$(B) LUA=$(LUA) ROUNDS=$(LONG) LIMIT=$(or $(LIMIT),1200) sh build-aux/test.sh
+
+# another kernel, on which the specs run that this machine's has no part of, and those of the core
+UML_CORE := $(foreach name,nl_* fib_* plan_* flow_* rtnl_* plugin_* requests,$(wildcard spec/$(name)_spec.lua))
+uml-test: needs ## Runs what this machine's kernel lacks, and the core, on user-mode-linux; adds both up.
+	@sh build-aux/deps.sh $(UML_PACKAGES)
+	@$(MAKE) --no-print-directory -s all
+	@[ -e $(B)/results/machine ] || $(MAKE) --no-print-directory -s test || true
+	@ECMP_BUILD=$(B) LUA=$(LUA) KERNEL=uml RESULTS=$(B)/results/uml LIMIT=$(or $(LIMIT),200) sh build-aux/test.sh \
+		$$($(LUA) build-aux/count.lua --lacking $(B)/results/machine) $(UML_CORE) || true
+	@echo "On both kernels:"
+	@$(LUA) build-aux/count.lua $(B)/results/machine $(B)/results/uml
 
 FILE := spec
 RUN_FILE = ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh $(FILE)
@@ -233,6 +246,7 @@ spec: ## Runs the specs of FILE=spec/NAME_spec.lua; fails when the code does not
 # libcni is the library of the real runtimes; Debian packages its source
 peers: ## Installs what specs compare with or try where it is: stock plugins, libcni, etcd.
 	@sh build-aux/deps.sh $(PEER_PACKAGES) $(POOL_PACKAGES)
+	@sh build-aux/deps.sh $(UML_PACKAGES) || echo "Without them there is no make uml-test."
 	@mkdir -p $(B)
 	cd spec/client && GO111MODULE=off GOPATH=/usr/share/gocode CGO_ENABLED=0 \
 		go build -trimpath -o $(CURDIR)/$(B)/client .

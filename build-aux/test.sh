@@ -13,6 +13,8 @@
 #                    (600; 0 is for ever)
 #   BUDGET=seconds   for all files together: those that have not begun by then, or not ended, are named and
 #                    counted as skipped. Another file comes first each day, so that each has its turn
+#   KERNEL=uml       on another kernel (build-aux/uml.sh), a fresh one for each file
+#   RESULTS=DIR      what became of each spec stays there, for build-aux/count.lua (nowhere)
 set -eu
 here=$(dirname "$0")
 LUA=${LUA:-lua5.4}
@@ -24,7 +26,7 @@ FIRST="debian pool_failures pool_members experiments plugin_host-local deploy ma
 	command_watch plugin_bridge command_apply command_apply_checkpoint"
 
 ordered() {
-	find "$@" -name '*_spec.lua' | LC_ALL=C sort >"$results/files"
+	find "$@" -name '*_spec.lua' | LC_ALL=C sort -u >"$results/files"
 	if [ "$ECMP_END" != 0 ]; then
 		days=$(($(date +%s) / 86400))
 		turn=$((37 * days % $(wc -l <"$results/files") + 1))
@@ -54,22 +56,22 @@ unfinished() {
 	case $1 in
 	124 | 137)
 		if ! allowed >/dev/null; then
-			printf '0 0 1\n%s: there was no time left to end it\n' "$2"
+			printf '0 0 1 %s\nskipped\t%s\tthere was no time left to end it\n' "$2" "$2"
 			return
 		fi
 		echo "$2 took longer than ${LIMIT:-600} seconds, and was ended." >>"$name.out"
 		;;
 	*) echo "$2 ended before its end: a spec took the interpreter down." >>"$name.out" ;;
 	esac
-	echo "0 1 0"
+	printf '0 1 0 %s\nfailed\t%s: it did not come to its end\n' "$2" "$2"
 }
 
 # Runs one file. What it says is kept in $results, and shown at once when something failed.
 one() {
 	name=$results/$(echo "$1" | tr / _)
-	export ECMP_COUNTS="$name.counts"
+	export ECMP_COUNTS="$name.counts" ECMP_FILE="$1"
 	if ! limit=$(allowed); then
-		printf '0 0 1\n%s: there was no time left for it\n' "$1" >"$name.counts"
+		printf '0 0 1 %s\nskipped\t%s\tthere was no time left for it\n' "$1" "$1" >"$name.counts"
 		return
 	fi
 	began=$(date +%s%N)
@@ -82,7 +84,7 @@ one() {
 	status=0
 	wait $! || status=$?
 	[ -s "$name.counts" ] || unfinished $status "$1" >"$name.counts"
-	read -r passed failed skipped <"$name.counts"
+	read -r passed failed skipped _ <"$name.counts"
 	[ "$failed" = 0 ] || cat "$name.out"
 	times >"$name.times"
 	awk -v took="$(($(date +%s%N) - began))" -v counts="$passed $failed $skipped" -v file="$1" 'NR == 2 {
@@ -100,32 +102,30 @@ if [ "${1-}" = --one ]; then
 fi
 
 export ECMP_END=$((${BUDGET:-0} ? $(date +%s) + ${BUDGET:-0} : 0))
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+results=${RESULTS-}
+if [ -n "$results" ]; then
+	rm -rf "$results"
+	mkdir -p "$results"
+	results=$(realpath "$results")
+else
+	results=$(mktemp -d)
+	trap 'rm -rf "$results"' EXIT
+fi
 
-if ECMP_SANDBOX=$(sh "$here/sandbox.sh" --check); then
+each=3 # for each processor, as files wait for this and that
+if [ "${KERNEL-}" = uml ]; then
+	each=1
+	export ECMP_SANDBOX=-nm ECMP_RUN="sh $here/uml.sh sh $here/sandbox.sh" ECMP_WITHOUT='' ECMP_KEEP="$results"
+elif ECMP_SANDBOX=$(sh "$here/sandbox.sh" --check); then
 	export ECMP_SANDBOX ECMP_RUN="sh $here/sandbox.sh" ECMP_WITHOUT=
 else
 	export ECMP_RUN='' ECMP_WITHOUT=--exclude-tags=netns
 	echo "No namespaces on this machine: specs tagged netns are skipped:"
 	"$LUA" "$here/busted.lua" --list --tags=netns "$@" | tee "$results/netns"
+	sed 's/^[^ ]*: /skipped\t/; s/$/\tno namespaces on this machine/' "$results/netns" >"$results/netns.counts"
 	echo
 fi
 
-ordered "${@:-spec}" | xargs -P "${JOBS:-$((3 * $(nproc)))}" -n 1 sh "$0" --one "$results"
+ordered "${@:-spec}" | xargs -P "${JOBS:-$((each * $(nproc)))}" -n 1 sh "$0" --one "$results"
 
-set -- "$results"/*.counts
-[ -e "$1" ] || { echo "Not one spec ran."; echo "0 passed, 1 failed"; exit 1; }
-tail -q -n +2 "$@" | sort >"$results/skipped"
-if [ -s "$results/skipped" ]; then
-	echo
-	echo "Skipped:"
-	cat "$results/skipped"
-fi
-sed -s -n 1p "$@" | awk -v without="$(grep -c . "$results/netns" 2>/dev/null || true)" '
-	{ passed += $1; failed += $2; skipped += $3 }
-	END {
-		skipped += without
-		printf "%d passed, %d failed%s\n", passed, failed, skipped ? ", " skipped " skipped" : ""
-		exit failed > 0
-	}'
+"$LUA" "$here/count.lua" "$results"

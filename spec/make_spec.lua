@@ -14,12 +14,12 @@ it("loads ip", function() require "ecmp.ip" end)
 it("runs the executable", function() assert.is_true(os.execute "build/bin/ecmp version") end)
 ]]
 
+local function shell(script, ...)
+  return assert(sys.spawn { stderr = "capture", timeout = 300, argv = { "sh", "-uc", script, "sh", ... } })
+end
+
 describe("make spec", function()
   local dir
-
-  local function shell(script, ...)
-    return assert(sys.spawn { stderr = "capture", timeout = 300, argv = { "sh", "-uc", script, "sh", ... } })
-  end
 
   local function run()
     return shell([[cd "$1" && make --no-print-directory spec FILE=spec/parts_spec.lua 2>&1]], dir)
@@ -104,5 +104,58 @@ describe("build-aux/test.sh", function()
   it("begins with files that are there", function()
     local first <const> = assert(sys.read "build-aux/test.sh"):match 'FIRST="([^"]*)"'
     for name in first:gmatch "%S+" do assert.is_truthy(sys.stat(("spec/%s_spec.lua"):format(name)), name) end
+  end)
+
+  it("keeps what became of each spec where it is told to", function()
+    local done <const> = run([[
+      it("passes", function() end)
+      it("fails", function() error "no" end)
+      it("is\nskipped", function() pending "this kernel has no way" end)]],
+      ("RESULTS='%s/kept of them'"):format(dir))
+    assert.matches("\nis skipped: this kernel has no way\n1 passed, 1 failed, 1 skipped\n$", done.stdout)
+    local kept <const> = shell([[cat "$1"/*/*.counts]], dir).stdout
+    assert.equal(("1 1 1 %s/one_spec.lua\npassed\tpasses\nfailed\tfails\n")
+      :format(dir) .. "skipped\tis skipped\tthis kernel has no way\n", kept)
+    assert.equal(dir .. "/one_spec.lua\n",
+      shell([[lua5.4 build-aux/count.lua --lacking "$1"/kept*]], dir).stdout)
+  end)
+end)
+
+describe("build-aux/count.lua", function()
+  local dir
+
+  before_each(function() dir = helper.directory() end)
+  after_each(function() helper.remove(dir) end)
+
+  local function count(...)
+    local argv <const> = { "lua5.4", "build-aux/count.lua" }
+    for i, text in ipairs { ... } do
+      argv[i + 2] = dir .. "/" .. i
+      assert(sys.mkdir(argv[i + 2], 448))
+      assert(sys.create(argv[i + 2] .. "/x.counts", text, 420))
+    end
+    local done <const> = assert(sys.spawn { argv = argv, stderr = "capture" })
+    return done.stdout, done.status
+  end
+
+  it("counts a spec of two kernels once: as failed, as passed, else as skipped", function()
+    local text <const>, status <const> = count(
+      "1 1 2 x\npassed\ta\nfailed\tb\nskipped\tc\tno c\nskipped\td\tno d\nskipped\te\tno e\n",
+      "2 1 1 x\nfailed\ta\npassed\tb\npassed\tc\nskipped\td\tno d here\n")
+    assert.equal("\nSkipped:\nd: no d here\ne: no e\n1 passed, 2 failed, 2 skipped\n", text)
+    assert.equal(1, status)
+  end)
+
+  it("knows how many specs bear one name", function()
+    local text <const>, status <const> = count("1 0 1 x\npassed\ta\nskipped\ta\tno a\n",
+      "2 0 0 x\npassed\ta\npassed\ta\n")
+    assert.equal("2 passed, 0 failed\n", text)
+    assert.equal(0, status)
+  end)
+
+  it("fails where no spec ran", function()
+    local text <const>, status <const> = count ""
+    assert.equal("Not one spec ran.\n0 passed, 1 failed\n", text)
+    assert.equal(1, status)
   end)
 end)

@@ -122,25 +122,26 @@ describe("ecmp.ip", function()
 
     it("refuses everything else with a reason", function()
       for text, reason in pairs {
-        [""] = "number expected", [" "] = "number expected", ["x"] = "number expected",
-        ["10.0.0"] = "four numbers expected", ["10.0.0.0.1"] = "unexpected text",
-        ["10.0.0.256"] = "out of range", ["10.0.0.99999999999999999999"] = "out of range",
+        [""] = "four numbers", [" "] = "four numbers", ["x"] = "four numbers",
+        ["10.0.0"] = "four numbers", ["10.0.0.0.1"] = "four numbers",
+        ["10.0.0.256"] = "up to 255", ["10.0.0.99999999999999999999"] = "up to 255",
         ["010.0.0.1"] = "leading zero", ["10.0.0.00"] = "leading zero", ["10.0.0.-1"] = "number",
-        ["+10.0.0.1"] = "number expected", [" 10.0.0.1"] = "number expected",
-        ["10.0.0.1 "] = "unexpected text", ["10.0.0.1\n"] = "unexpected text",
+        ["+10.0.0.1"] = "four numbers", [" 10.0.0.1"] = "four numbers",
+        ["10.0.0.1 "] = "four numbers", ["10.0.0.1\n"] = "four numbers",
         ["10.0.0.1/"] = "bad prefix length", ["10.0.0.1/33"] = "bad prefix length",
         ["10.0.0.1/08"] = "bad prefix length", ["10.0.0.1/-1"] = "bad prefix length",
         ["10.0.0.1/24/24"] = "bad prefix length", ["10.0.0.1/ 24"] = "bad prefix length",
-        ["10.0.0.1/255.0.0.0"] = "bad prefix length", ["0x0a.0.0.1"] = "four numbers expected",
-        ["::/129"] = "bad prefix length", [":"] = "single colon", [":1"] = "single colon",
-        ["1:"] = "single colon at the end", ["1:/64"] = "single colon at the end",
-        [":::"] = "hexadecimal digit", ["1:::2"] = "hexadecimal digit", ["::1::"] = "twice",
-        ["1:2:3:4:5:6:7"] = "too few", ["1:2:3:4:5:6:7:8:9"] = "too many",
-        ["1::2:3:4:5:6:7:8"] = "stands for nothing", ["::1:2:3:4:5:6:7:8"] = "stands for nothing",
-        ["12345::"] = "four digits", ["g::"] = "hexadecimal digit", ["1:2:3:4:5:6:7:1.2.3.4"] =
-        "too many", ["::1.2.3"] = "four numbers", ["::01.2.3.4"] = "leading zero",
-        ["::1.2.3.4:5"] = "unexpected text", ["fe80::1%eth0"] = "zone", ["fe80::%1/64"] = "zone",
-        ["::1 "] = "colon expected", ["[::1]"] = "hexadecimal digit", ["default"] = "number",
+        ["10.0.0.1/255.0.0.0"] = "bad prefix length", ["0x0a.0.0.1"] = "four numbers",
+        ["::/129"] = "bad prefix length", [":"] = "eight groups", [":1"] = "eight groups",
+        ["1:"] = "eight groups", ["1:/64"] = "eight groups",
+        [":::"] = "eight groups", ["1:::2"] = "eight groups", ["::1::"] = "eight groups",
+        ["1:2:3:4:5:6:7"] = "eight groups", ["1:2:3:4:5:6:7:8:9"] = "eight groups",
+        ["1::2:3:4:5:6:7:8"] = "eight groups", ["::1:2:3:4:5:6:7:8"] = "eight groups",
+        ["12345::"] = "eight groups", ["g::"] = "eight groups",
+        ["1:2:3:4:5:6:7:1.2.3.4"] = "eight groups", ["::1.2.3"] = "eight groups",
+        ["::01.2.3.4"] = "eight groups", ["::1.2.3.4:5"] = "eight groups",
+        ["fe80::1%eth0"] = "zone", ["fe80::%1/64"] = "zone", ["::1 "] = "eight groups",
+        ["[::1]"] = "eight groups", ["default"] = "four numbers",
       } do
         local value, message = ip.parse(text)
         assert.is_nil(value, text)

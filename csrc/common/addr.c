@@ -4,6 +4,7 @@
  */
 #include "common/addr.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "common/export.h"
@@ -186,7 +187,10 @@ static int longest_run(const unsigned groups[8], int *length)
 	return best;
 }
 
-static size_t ip6_to_text(const uint8_t *bytes, char *out)
+/* `dots`: IPv4-mapped and IPv4-compatible addresses with their last four bytes as ip(8) prints
+ * them.
+ */
+static size_t ip6_to_text(const uint8_t *bytes, bool dots, char *out)
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned groups[8];
@@ -196,8 +200,7 @@ static size_t ip6_to_text(const uint8_t *bytes, char *out)
 	for (size_t i = 0; i < 8; i++)
 		groups[i] = (unsigned)bytes[2 * i] << 8 | bytes[2 * i + 1];
 	int start = longest_run(groups, &run);
-	/* IPv4-mapped and IPv4-compatible, as ip(8) prints them */
-	if (start == 0 && ((run == 5 && groups[5] == 0xffff) || run == 6)) {
+	if (dots && start == 0 && ((run == 5 && groups[5] == 0xffff) || run == 6)) {
 		size_t n = run == 6 ? 2 : 7;
 		memcpy(p, "::ffff:", n);
 		return n + ip4_to_text(bytes + 12, p + n);
@@ -226,16 +229,26 @@ static size_t ip6_to_text(const uint8_t *bytes, char *out)
 
 size_t ip_to_text(int family, const uint8_t *bytes, char out[48])
 {
-	return family == AF_INET6 ? ip6_to_text(bytes, out) : ip4_to_text(bytes, out);
+	return family == AF_INET6 ? ip6_to_text(bytes, true, out) : ip4_to_text(bytes, out);
+}
+
+size_t ip_to_groups(int family, const uint8_t *bytes, char out[48])
+{
+	return family == AF_INET6 ? ip6_to_text(bytes, false, out) : ip4_to_text(bytes, out);
+}
+
+size_t length_to_text(unsigned length, char out[5])
+{
+	*out = '/';
+	char *p = write_number(out + 1, length);
+	*p = 0;
+	return (size_t)(p - out);
 }
 
 size_t prefix_to_text(int family, const uint8_t *bytes, unsigned length, char out[PREFIX_TEXT])
 {
-	char *p = out + ip_to_text(family, bytes, out);
-	*p++ = '/';
-	p = write_number(p, length);
-	*p = 0;
-	return (size_t)(p - out);
+	size_t n = ip_to_text(family, bytes, out);
+	return n + length_to_text(length, out + n);
 }
 
 int text_to_lladdr(const char *text, size_t length, uint8_t *out, size_t room)

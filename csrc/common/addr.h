@@ -26,6 +26,9 @@ int text_to_length(const char *text, size_t length, int most);
 /* All of a text: AF_INET, AF_INET6, or 0 where it is no address. */
 int text_to_ip(const char *text, size_t length, uint8_t out[16]);
 size_t ip_to_text(int family, const uint8_t *bytes, char out[48]); /* as ip(8) prints it */
+/* The same without dots in an IPv6 address, as RFC 5952 and the CNI plugins have it: ::102:304. */
+size_t ip_to_groups(int family, const uint8_t *bytes, char out[48]);
+size_t length_to_text(unsigned length, char out[5]); /* "/8" */
 /* "10.0.0.0/8" */
 size_t prefix_to_text(int family, const uint8_t *bytes, unsigned length, char out[PREFIX_TEXT]);
 /* Clears the bits behind the first `length`. */

@@ -219,21 +219,12 @@ static int open_probe(void *arg)
 
 /* --- arguments ------------------------------------------------------------------------------- */
 
-static int read_address(const char *text, uint8_t out[16])
-{
-	size_t length = strlen(text);
-
-	if ((size_t)text_to_ip4(text, length, out) == length && length > 0)
-		return AF_INET;
-	if ((size_t)text_to_ip6(text, length, out) == length && length > 0)
-		return AF_INET6;
-	return 0;
-}
-
 /* An address of `family`, or of any for 0; returns which. */
 static int check_address(lua_State *L, int arg, int family, uint8_t out[16])
 {
-	int found = read_address(luaL_checkstring(L, arg), out);
+	size_t length;
+	const char *text = luaL_checklstring(L, arg, &length);
+	int found = text_to_ip(text, length, out);
 
 	luaL_argcheck(L, found && (!family || found == family), arg, "not such an address");
 	return found;
@@ -281,7 +272,7 @@ static int sys_probe(lua_State *L)
 	luaL_setmetatable(L, SYS_PROBE);
 	p->family = kind == ECHO6 || kind == ND ? AF_INET6 : AF_INET;
 	if (kind == BFD_IN || kind == BFD_OUT)
-		p->family = source ? read_address(source, p->source) : 0;
+		p->family = source ? text_to_ip(source, strlen(source), p->source) : 0;
 	luaL_argcheck(L, p->family != 0, 3, "source: an address is due here");
 	luaL_argcheck(L, dev || (kind != ARP && kind != ND && kind != ROUTED), 3,
 		      "dev: must be given");

@@ -416,6 +416,11 @@ describe("ecmp watch of attachments #netns", function()
       local target <const> = sys.readlink(("/proc/%d/fd/%s"):format(watcher.pid, fd)) or ""
       assert.falsy(target:find "^net:")
     end
+    -- Nor a state file of a record that is gone.
+    deafen(1, true)
+    helper.eventually(function() return #state_files() == 1 end)
+    assert(sys.unlink "/run/cni/ecmp/n:c2:eth0.json")
+    helper.eventually(function() return #state_files() == 0 end)
   end)
 
   it("refuses what a configuration says wrongly", function()

@@ -86,6 +86,15 @@ function M.remove(name)
   sys.unlink(path_of(name))
 end
 
+---Removes the file of an attachment whose record is gone: its DEL may have come just before the
+---file was written.
+---@param name string of the record
+function M.remove_ended(name)
+  local directory <const> = M.directory:match "^(.*)/"
+  local found <const>, _, code = sys.lstat(("%s/%s"):format(directory, name))
+  if not found and code == "ENOENT" then M.remove(name) end
+end
+
 ---The names of attachments that have hops out.
 ---@return string[]
 function M.names()

@@ -176,7 +176,10 @@ function Watcher:scan(now)
     local description <const> = there[name]
     if not description or description.mark ~= attachment.mark then gone[#gone + 1] = attachment end
   end
-  for _, attachment in ipairs(gone) do drop(self, attachment) end
+  for _, attachment in ipairs(gone) do
+    drop(self, attachment)
+    if not self.options.dry then state.remove_ended(attachment.name) end
+  end
   local new <const> = {}
   for _, description in ipairs(list) do
     if not self.attachments[description.name] then new[#new + 1] = description end

@@ -292,6 +292,7 @@ build = {
     ["ecmp.nl.monitor"] = "lua/ecmp/nl/monitor.lua",
     ["ecmp.nl.names"] = "lua/ecmp/nl/names.lua",
     ["ecmp.nl.object"] = "lua/ecmp/nl/object.lua",
+    ["ecmp.nl.packets"] = "lua/ecmp/nl/packets.lua",
     ["ecmp.nl.route"] = "lua/ecmp/nl/route.lua",
     ["ecmp.nl.sharing"] = "lua/ecmp/nl/sharing.lua",
     ["ecmp.nl.siblings"] = "lua/ecmp/nl/siblings.lua",

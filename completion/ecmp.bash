@@ -116,12 +116,12 @@ _ecmp() {
                 ;;
             show)
                 cmd="show"
-                opts="$opts -h --help --netns --table --family --json"
+                opts="$opts -h --help --netns --table --family --stats --json"
                 break
                 ;;
             spread)
                 cmd="spread"
-                opts="$opts -h --help --netns --flows --src --proto --dport --iif --mark --json"
+                opts="$opts -h --help --netns --flows --src --proto --dport --iif --mark --measured --json"
                 break
                 ;;
             try)

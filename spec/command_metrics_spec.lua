@@ -2,6 +2,8 @@
 local helper = require "spec.helper"
 local json = require "ecmp.json"
 local metrics = require "ecmp.command.metrics"
+local packets = require "ecmp.nl.packets"
+local pod_of = require "spec.pod"
 local record = require "ecmp.flow.record"
 local state = require "ecmp.health.state"
 local sys = require "ecmp.sys"
@@ -74,6 +76,31 @@ describe("the metrics of a node #netns", function()
     local judged <const> = promtool(text)
     if not judged then pending "promtool is not installed (Debian's prometheus)" return end
     assert.same({ 0, "" }, { judged.status, judged.stdout .. judged.stderr })
+  end)
+
+  it("have the packets by next hop of pods whose routes use groups", function()
+    local pod <close> = pod_of.new()
+    local conf <const> = { cniVersion = "1.1.0", name = "counted", type = "ecmp-bridge",
+      bridge = "br0", multipath = { nexthops = "group" }, ipam = { type = "ecmp-static",
+        addresses = { { address = "10.0.0.9/24" } }, routes = {
+          { dst = "0.0.0.0/0", gw = "10.0.0.1" }, { dst = "0.0.0.0/0", gw = "10.0.0.2" } } } }
+    pod:must("ecmp-bridge", "ADD", conf)
+    local nl <close> = pod:open()
+    for _ = 1, 7 do assert(nl.route:get { dst = "192.0.2.1" }) end
+    local text <const> = metrics.text(metrics.gather(metrics.sources))
+    local _, _, code <const> = packets.of(nl, nl.route:list({ dst = "default" })[1].nhid)
+    pod:must("ecmp-bridge", "DEL", conf)
+    assert.matches('\necmp_scrape_error{source="groups"} 0\n', text, 1, true)
+    local sum = 0
+    for gateway, count in text:gmatch('\necmp_hop_packets_total{network="counted",container="c1",'
+      .. 'interface="eth0",gateway="(10%.0%.0%.[12])"} (%d+)%f[\n]') do
+      sum = sum + tonumber(count)
+      assert.is_string(gateway)
+    end
+    if code == "EOPNOTSUPP" then pending "this kernel counts no packets by next hop (6.9)" return end
+    assert.equal(7, sum)
+    local judged <const> = promtool(text)
+    if judged then assert.same({ 0, "" }, { judged.status, judged.stdout .. judged.stderr }) end
   end)
 
   it("are without gateways where no watcher runs", function()

@@ -144,7 +144,8 @@ local NOT_IN_JSON <const> = {
   ["link.gso_max_segs"] = "in details", ["link.tso_max_size"] = "in details",
   ["link.tso_max_segs"] = "in details", ["link.gro_max_size"] = "in details",
   ["link.carrier"] = "a flag, NO-CARRIER", ["link.netns"] = "a descriptor",
-  ["*.family"] = "its addresses tell", ["neigh.probes"] = "a statistic", ["neigh.use"] = "not told",
+  ["*.family"] = "its addresses tell", ["neigh.probes"] = "a statistic",
+  ["nexthop.stats"] = "a question", ["nexthop.stats_hw"] = "a question", ["neigh.use"] = "not told",
   ["route.cloned"] = "not told", ["route.lock"] = "not told",
   ["route.ttl_propagate"] = "of MPLS routes, which are not ours",
 }
@@ -155,7 +156,7 @@ local NOT_FILTERED <const> = {
     .. "mark realm uid expires error lock mtu window rtt rttvar ssthresh cwnd advmss reordering hoplimit "
     .. "initcwnd features rto_min initrwnd quickack congctl fastopen_no_cookie iif pref ttl_propagate nexthops",
   nexthop = "group type buckets idle_timer unbalanced_timer unbalanced_time encap scope blackhole dead "
-    .. "onlink pervasive offload trap linkdown unresolved fdb",
+    .. "onlink pervasive offload trap linkdown unresolved fdb hw_stats hw_stats_used group_stats stats stats_hw",
   bucket = "family idle_time",
   link = "index link_type flags promisc allmulticast multicast noarp dynamic notrailers broadcasting "
     .. "loopback pointopoint running lower_up mtu qdisc operstate carrier linkmode group txqueuelen address "
@@ -182,7 +183,8 @@ end
 local CLASSES <const> = {
   route = "RouteFields", flow = "FlowFields", nexthop = "NexthopFields", bucket = "BucketFields",
   link = "LinkFields", addr = "AddrFields", rule = "RuleFields", neigh = "NeighFields", vlan = "VlanFields",
-  ["route.nexthops"] = "Hop", ["nexthop.group"] = "GroupMember", ["vlan.vlans"] = "PortVlan",
+  ["route.nexthops"] = "Hop", ["nexthop.group"] = "GroupMember", ["nexthop.group_stats"] = "GroupStats",
+  ["vlan.vlans"] = "PortVlan",
   ["link{type=veth}"] = "LinkVeth", ["link{type=bridge}"] = "LinkBridge", ["link{type=vlan}"] = "LinkVlan",
   ["link{type=macvlan}"] = "LinkMacvlan", ["link{type=ipvlan}"] = "LinkIpvlan",
   ["link{type=vrf}"] = "LinkVrf", ["link{type=vxlan}"] = "LinkVxlan", ["link{port=bridge}"] = "PortBridge",

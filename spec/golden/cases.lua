@@ -105,6 +105,8 @@ return {
   { "nexthop encap fdb", "nexthop", { family = 4, id = 5, fdb = true, via = "10.0.0.1",
                                       encap = { type = "mpls", labels = { 16 } },
                                         proto = "boot" } },
+  { "nexthop question", "nexthop", { id = 8, stats = true, stats_hw = true } },
+  { "nexthop hardware", "nexthop", { id = 8, group = { { id = 1, weight = 1 } }, hw_stats = true } },
   { "bucket", "bucket", { id = 4, index = 3, nhid = 1 } },
   { "link veth", "link", { name = "v1", type = "veth", mtu = 1400, up = true,
                            address = "02:00:00:00:00:01",
@@ -232,6 +234,19 @@ return {
     pervasive = true, offload = true, trap = true, linkdown = true, unresolved = true }, told = true },
   { "nexthop resilient told", "nexthop", { id = 7, group = { { id = 1, weight = 1 } }, type = "resilient",
     buckets = 8, idle_timer = 7, unbalanced_timer = 0, unbalanced_time = 2.5 }, told = true },
+  { "nexthop counted", "nexthop", { id = 8, group = { { id = 1, weight = 1 } }, hw_stats = true,
+    hw_stats_used = true, group_stats = { { id = 1, packets = 5, packets_hw = 4294967296 } } }, told = true,
+    bytes = function(left_out)
+      local function u32(key, number, value)
+        return left_out == key and "" or attribute(number, string.pack("=I4", value))
+      end
+      local entry <const> = u32("id", 1, 1) .. u32("packets", 2, 5)
+        .. (left_out == "packets_hw" and "" or attribute(3, string.pack("=I8", 4294967296)))
+      return string.pack("=BBBBI4", 0, 0, 0, 0, 0) .. attribute(1, string.pack("=I4", 8))
+        .. attribute(2, string.pack("=I4BBI2", 1, 0, 0, 0)) .. u32("hw_stats", 16, 1)
+        .. u32("hw_stats_used", 17, 1)
+        .. (left_out == "group_stats" and "" or attribute(15 | 0x8000, attribute(1 | 0x8000, entry)))
+    end },
   { "bucket told", "bucket", { family = 4, id = 4, index = 3, nhid = 1, idle_time = 1.5 }, told = true },
   { "route told", "route", { dst = "10.9.0.0/16", via = "10.0.0.1", dev = ONE, dead = true, offload = true,
     trap = true, linkdown = true, unresolved = true, rt_offload = true, rt_trap = true, cloned = true,

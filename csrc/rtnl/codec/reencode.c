@@ -117,7 +117,7 @@ void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *
 		bool of_object =
 			by_id && (type == RTA_MULTIPATH || type == RTA_GATEWAY || type == RTA_OIF ||
 				  type == RTA_VIA || type == RTA_ENCAP || type == RTA_ENCAP_TYPE);
-		bool sent = !of_object && (alias || (f && !(f->flags & F_READONLY)));
+		bool sent = !of_object && (alias || (f && !(f->flags & (F_READONLY | F_QUERY))));
 		if (sent && f && f->type == FIELD_NEST && sub_schema(f)) {
 			copy_nest(e, f, attr.nla_type, data + at + NLA_HDRLEN,
 				  attr.nla_len - NLA_HDRLEN);

@@ -51,12 +51,13 @@ uint64_t read_uint(const uint8_t *data, size_t size, bool big)
 	return value;
 }
 
-/* The integer an attribute holds, if it has exactly the size of the field (8 for 4 is what newer
- * kernels send). */
+/* The integer an attribute holds, if it has exactly the size of the field; 8 for 4 is what newer
+ * kernels send, 4 for 8 what all do of counters that fit. */
 bool attr_uint(const struct nlattr *a, const struct field *f, uint64_t *value)
 {
 	size_t size = payload_length(a);
-	if (size != f->size && !(f->type == FIELD_SCALED && size == 8))
+	if (size != f->size && !(f->type == FIELD_SCALED && size == 8) &&
+	    !(f->type == FIELD_INT && f->size == 8 && size == 4))
 		return false;
 	*value = read_uint(payload(a), size, f->flags & F_BE);
 	return true;

@@ -74,7 +74,7 @@ enum {
 	F_VOLATILE = 1 << 2,   /* not compared: changes by itself */
 	F_FLATTEN = 1 << 3,    /* FIELD_NEST: its fields are fields of the outer table */
 	F_BE = 1 << 4,	       /* network byte order */
-	F_QUERY = 1 << 5,      /* only in lookups: refused elsewhere */
+	F_QUERY = 1 << 5,      /* only in questions: left out of what is given back */
 	F_SILENT = 1 << 6,     /* never printed */
 	F_DETAIL = 1 << 7,     /* printed in details only */
 	F_POSITIONAL = 1 << 8, /* printed without its word */
@@ -144,7 +144,7 @@ enum word_list {
 #define SUB_SCHEMAS(X)                                                                             \
 	X(hop) X(member) X(metrics) X(resilient) X(bucket_nest) X(link) X(linkinfo) X(props)       \
 	X(inet6) X(families) X(vlan_info) X(bridge_spec) X(flavors) X(endpoint) X(ioam6_trace)     \
-	X(bpf_in) X(bpf_out) X(bpf_xmit)
+	X(bpf_in) X(bpf_out) X(bpf_xmit) X(group_stats) X(stats_entry)
 /* clang-format on */
 #define SUB_NUMBER(name)      SUB_##name,
 #define SUB_DECLARATION(name) extern const struct schema schema_##name;

@@ -185,6 +185,38 @@ static const struct field bucket_fields[] = {
 };
 const struct schema schema_bucket_nest = {"bucket", 0, bucket_fields};
 
+/* Packets by member of a group, from Linux 6.9; newer than some headers. */
+enum {
+	NEXTHOP_OP_FLAGS = 14,
+	NEXTHOP_GROUP_STATS,
+	NEXTHOP_HW_STATS_ENABLE,
+	NEXTHOP_HW_STATS_USED,
+
+	GROUP_STATS_ENTRY = 1, /* in NEXTHOP_GROUP_STATS */
+
+	ENTRY_ID = 1, /* in an entry */
+	ENTRY_PACKETS,
+	ENTRY_PACKETS_HW,
+
+	ASK_STATS = 1, /* in NEXTHOP_OP_FLAGS */
+	ASK_HW_STATS = 2
+};
+
+static const struct field stats_entry_fields[] = {
+	FIELD("id", FIELD_INT, ENTRY_ID, .size = 4, .flags = NOT_SENT),
+	FIELD("packets", FIELD_INT, ENTRY_PACKETS, .size = 8, .flags = NOT_SENT),
+	FIELD("packets_hw", FIELD_INT, ENTRY_PACKETS_HW, .size = 8, .flags = NOT_SENT),
+	END,
+};
+const struct schema schema_stats_entry = {"group_stats", 0, stats_entry_fields};
+
+static const struct field group_stats_fields[] = {
+	FIELD("group_stats", FIELD_STRUCTS, GROUP_STATS_ENTRY, .sub = SUB_stats_entry,
+	      .show = "stats", .flags = NOT_SENT),
+	END,
+};
+const struct schema schema_group_stats = {"group_stats", 0, group_stats_fields};
+
 static const struct field nexthop_fields[] = {
 	HEADER("family", FIELD_FAMILY, struct nhmsg, nh_family,
 	       .flags = F_HEADER | F_SILENT | F_DEFAULT0),
@@ -216,6 +248,15 @@ static const struct field nexthop_fields[] = {
 	HEADER("unresolved", FIELD_BIT, struct nhmsg, nh_flags, .mask = RTNH_F_UNRESOLVED,
 	       .flags = F_HEADER | NOT_SENT),
 	FIELD("fdb", FIELD_FLAG, NHA_FDB, .flags = 0),
+	FIELD("hw_stats", FIELD_BOOL, NEXTHOP_HW_STATS_ENABLE, .size = 4, .flags = F_VOLATILE),
+	FIELD("hw_stats_used", FIELD_BOOL, NEXTHOP_HW_STATS_USED, .size = 4, .show = "used",
+	      .flags = NOT_SENT),
+	FIELD("", FIELD_NEST, NEXTHOP_GROUP_STATS, .sub = SUB_group_stats,
+	      .flags = F_FLATTEN | F_NESTED | F_READONLY),
+	FIELD("stats", FIELD_BIT, NEXTHOP_OP_FLAGS, .size = 4, .mask = ASK_STATS,
+	      .flags = F_QUERY | F_SILENT | F_VOLATILE),
+	FIELD("stats_hw", FIELD_BIT, NEXTHOP_OP_FLAGS, .size = 4, .mask = ASK_HW_STATS,
+	      .flags = F_QUERY | F_SILENT | F_VOLATILE),
 	END,
 };
 const struct schema schema_nexthop = {"nexthop", sizeof(struct nhmsg), nexthop_fields};

@@ -235,8 +235,8 @@ static void drop_readonly(lua_State *L, const struct field *fields, int table)
 		bool twin =
 			*f->key && ((f > fields && *f[-1].key && strcmp(f[-1].key, f->key) == 0) ||
 				    (*f[1].key && strcmp(f[1].key, f->key) == 0));
-		if (!*f->key || !(f->flags & (F_READONLY | F_APART)) || f->type == FIELD_SEGMENTS ||
-		    twin)
+		if (!*f->key || !(f->flags & (F_READONLY | F_APART | F_QUERY)) ||
+		    f->type == FIELD_SEGMENTS || twin)
 			continue;
 		lua_pushnil(L);
 		lua_setfield(L, table, f->key);

@@ -1,7 +1,9 @@
 ---ecmp metrics: what this node has, for Prometheus: the text format, as a textfile collector takes
 ---it.
+local ecmp = require "ecmp"
 local health = require "ecmp.health.metrics"
 local ip = require "ecmp.ip"
+local packets = require "ecmp.nl.packets"
 local pool = require "ecmp.plugin.host-local.pool"
 local record = require "ecmp.flow.record"
 local state = require "ecmp.health.state"
@@ -50,12 +52,16 @@ local function family(name, type, help)
   return { name = name, type = type, help = help, samples = {} }
 end
 
--- A family with one sample for each key of a map, in their order.
-local function by_key(made, map, label)
+local function sorted_keys(map)
   local keys <const> = {}
   for key in pairs(map) do keys[#keys + 1] = key end
   table.sort(keys)
-  for i, key in ipairs(keys) do made.samples[i] = { { label, key }, map[key] } end
+  return keys
+end
+
+-- A family with one sample for each key of a map, in their order.
+local function by_key(made, map, label)
+  for i, key in ipairs(sorted_keys(map)) do made.samples[i] = { { label, key }, map[key] } end
   return made
 end
 
@@ -144,10 +150,55 @@ local function watched()
   return families
 end
 
+-- The objects of an attachment's routes, by what made them.
+local function groups_of(one)
+  local list <const> = {}
+  for _, step in ipairs(one.record and one.record.steps or {}) do
+    local groups <const> = step.objects and step.objects.groups or {}
+    for _, group in ipairs(groups) do list[#list + 1] = group.id end
+  end
+  return list
+end
+
+-- Groups that went with a carrier, and kernels that do not count, are no faults.
+local NOT_COUNTED <const> = { ENOENT = true, EOPNOTSUPP = true }
+
+-- The packets of a pod by gateway; several groups may have one.
+local function packets_of(one, groups)
+  local by_gateway <const> = {}
+  local nl <close> = ecmp.open { netns = one.record.netns }
+  -- Gone since, or not quite gone.
+  if not nl then return by_gateway end
+  for _, id in ipairs(groups) do
+    local hops <const>, message <const>, code <const> = packets.of(nl, id)
+    if code and not NOT_COUNTED[code] then error(message, 0) end
+    for _, hop in ipairs(hops or {}) do
+      local name <const> = hop.via or hop.dev or ""
+      by_gateway[name] = (by_gateway[name] or 0) + hop.packets
+    end
+  end
+  return by_gateway
+end
+
+local function taken()
+  local made <const> = family("ecmp_hop_packets_total", "counter",
+    "Packets that a next hop of a pod took, where its routes use groups of next-hop objects.")
+  for _, one in ipairs(record.attachments()) do
+    local groups <const> = groups_of(one)
+    local by_gateway <const> = #groups > 0 and packets_of(one, groups) or {}
+    for _, gateway in ipairs(sorted_keys(by_gateway)) do
+      made.samples[#made.samples + 1] = { { "network", one.network, "container", one.containerid,
+        "interface", one.ifname, "gateway", gateway }, by_gateway[gateway] }
+    end
+  end
+  return { made }
+end
+
 ---Where metrics come from: each is called without arguments and returns a list of families, as
 ---`M.text` takes them.
 M.sources = {
   { "records", attached }, { "host-local", free_addresses }, { "watch", watched },
+  { "groups", taken },
 }
 
 ---All metrics; a source that fails is one, too.

@@ -3,6 +3,7 @@ local bars = require "ecmp.nl.bars"
 local ecmp = require "ecmp"
 local ip = require "ecmp.ip"
 local json = require "ecmp.json"
+local packets = require "ecmp.nl.packets"
 local sys = require "ecmp.sys"
 local terminal = require "ecmp.repl.terminal"
 
@@ -37,6 +38,8 @@ function M.setup(parser)
   parser:option("--dport", "their destination port"):argname("PORT"):convert(port):default("443")
   parser:option("--iif", "the device they come in by, for forwarded flows"):argname("DEV")
   parser:option("--mark", "their firewall mark"):argname("MARK"):convert(tonumber)
+  parser:flag("--measured", "packets that next hops took, where the route uses a group of "
+    .. "next-hop objects and the kernel counts (Linux 6.9), in place of what flows would take")
   parser:flag("--json", "print JSON")
   parser:epilog("Flows differ in their source ports, and in their destinations where DST is a "
     .. "prefix. Whether ports count is net.ipv4.fib_multipath_hash_policy (1: yes), and the same "
@@ -53,9 +56,27 @@ local function objects(hops)
   local list <const> = json.array {}
   for i, hop in ipairs(hops) do
     list[i] = { gateway = hop.via, dev = hop.dev, weight = hop.weight, error = hop.name,
-                flows = hop.flows, percent = math.floor(hop.share * 1000 + 0.5) / 10 }
+                flows = hop.flows, packets = hop.packets,
+                percent = math.floor(hop.share * 1000 + 0.5) / 10 }
   end
   return list
+end
+
+local function asked(nl, args)
+  local tell <const>, clear <const> = terminal.progress "asking for flow"
+  local hops <const>, message <const> = nl.route:spread {
+    dst = args.dst, flows = args.flows, src = args.src, proto = args.proto, dport = args.dport,
+    iif = args.iif, mark = args.mark, progress = tell,
+  }
+  clear()
+  return hops, message
+end
+
+local function measured(nl, args)
+  return packets.shares(nl, {
+    dst = tostring(ip.parse(args.dst):address()), src = args.src, proto = args.proto,
+    dport = args.dport, iif = args.iif, mark = args.mark,
+  })
 end
 
 ---@param args table as `setup` asked for
@@ -63,13 +84,8 @@ end
 function M.run(args)
   local nl <close>, message = ecmp.open { netns = args.netns }
   if not nl then return nil, message end
-  local tell <const>, clear <const> = terminal.progress "asking for flow"
   local hops
-  hops, message = nl.route:spread {
-    dst = args.dst, flows = args.flows, src = args.src, proto = args.proto, dport = args.dport,
-    iif = args.iif, mark = args.mark, progress = tell,
-  }
-  clear()
+  hops, message = (args.measured and measured or asked)(nl, args)
   if not hops then return nil, message end
   if args.json then
     print(json.encode(objects(hops)))

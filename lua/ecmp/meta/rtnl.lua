@@ -163,6 +163,16 @@ local rtnl = {}
 ---@field offload? boolean read only
 ---@field trap? boolean read only
 ---@field unresolved? boolean read only
+---@field hw_stats? boolean of a group: hardware that forwards counts, too
+---@field hw_stats_used? boolean read only
+---@field group_stats? ecmp.GroupStats[] read only: packets by member, where `get` asked for `stats`
+---@field stats? boolean in `get`: tell how many packets each member of a group took (Linux 6.9)
+---@field stats_hw? boolean in `get`: the same of hardware
+
+---@class ecmp.GroupStats
+---@field id integer the member
+---@field packets integer all that took it, since the group was made
+---@field packets_hw? integer those of them that hardware forwarded
 
 ---@class ecmp.BucketFields
 ---@field id? integer the group

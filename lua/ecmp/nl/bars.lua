@@ -17,7 +17,7 @@ end
 local function columns_of(hop)
   return {
     hop.name or "", hop.via or "", hop.dev or "", hop.weight and "weight " .. hop.weight or "",
-    ("%d"):format(hop.flows), ("%5.1f%%"):format(hop.share * 100),
+    ("%d"):format(hop.flows or hop.packets), ("%5.1f%%"):format(hop.share * 100),
   }
 end
 
@@ -30,8 +30,8 @@ local function pad(text, width, right)
 end
 
 ---Lines up hops; columns in which nothing stands are left out.
----@param hops { name: string?, via: string?, dev: string?, weight: integer?, flows: integer,
---- share: number }[]
+---@param hops { name: string?, via: string?, dev: string?, weight: integer?, flows: integer?,
+--- packets: integer?, share: number }[] flows or packets
 ---@param options? { width: integer, colour: fun(word: string, text: string): string }
 ---@return string
 function M.text(hops, options)

@@ -158,11 +158,26 @@ local function resilient(view)
     unbalanced_timer = view.unbalanced_timer, unbalanced_time = view.unbalanced_time }
 end
 
+local function group_stats(view)
+  if not view.group_stats then return nil end
+  local list <const> = json.array {}
+  for i, one in ipairs(view.group_stats) do
+    list[i] = { id = one.id, packets = one.packets, packets_hw = one.packets_hw }
+  end
+  return list
+end
+
+local function hw_stats(view)
+  return view.hw_stats ~= nil and { enabled = view.hw_stats, used = view.hw_stats_used or false }
+    or nil
+end
+
 local function nexthop(view)
   local object <const> = {
     id = view.id, dev = view.dev, protocol = unless(named("rt_protos", view.proto), "unspec"),
     type = view.type, flags = flags(view), resilient_args = resilient(view),
     scope = unless(named("rt_scopes", view.scope), "global"),
+    group_stats = group_stats(view), hw_stats = hw_stats(view),
   }
   add_gateway(object, view.via, view.family)
   add_encap(object, view.encap)

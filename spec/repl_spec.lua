@@ -196,6 +196,31 @@ describe("ecmp repl #netns", function()
     assert.truthy(said:find "\n0\n.*%+ 13[^\n]*\n%- 14  nl.rule:add 'table 100'\n$", said)
   end)
 
+  it("takes a committed transaction back as one statement, and does it again", function()
+    local said <const> = type_in {
+      "nl.route:add '10.1.0.0/16 dev lo'", "tx = nl:begin()", "tx.route:add '10.2.0.0/16 dev lo'",
+      "nl.route:del '10.1.0.0/16'", "nl:batch { { 'route add', { dst = '10.3.0.0/16', dev = 'lo' } } }",
+      "nl.sysctl:set('net.ipv4.ip_forward', 1)", "undo()", "tx:commit()", "journal", "undo()",
+      "nl.route:list()", "nl.sysctl:get 'net.ipv4.ip_forward'", "redo()", "nl.route:list()",
+      "nl.sysctl:get 'net.ipv4.ip_forward'", "undo(2)", "nl.route:list()",
+    }
+    assert.truthy(said:find("undo: a transaction is open: commit it or take it back first\ntrue\n"
+      .. "+ 1  nl.route:add '10.1.0.0/16 dev lo'\n+ 2  tx:commit()\ntaken back: tx:commit()\n"
+      .. "10.1.0.0/16 dev lo scope link\n0\ndone again: tx:commit()\n"
+      .. "10.2.0.0/16 dev lo scope link\n10.3.0.0/16 dev lo scope link\n1\n"
+      .. "taken back: tx:commit()\ntaken back: nl.route:add '10.1.0.0/16 dev lo'\n", 1, true), said)
+  end)
+
+  it("knows nothing of a transaction that was taken back, and lets the next one begin", function()
+    local said <const> = type_in {
+      "do local tx <close> = nl:begin(); nl.route:add '10.1.0.0/16 dev lo' end", "journal",
+      "nl.route:list()", "tx = nl:begin()", "tx:rollback()", "nl.route:add '10.4.0.0/16 dev lo'",
+      "undo()",
+    }
+    assert.truthy(said:find("nothing was changed yet\n", 1, true), said)
+    assert.truthy(said:find("taken back: nl.route:add '10.4.0.0/16 dev lo'\n$"), said)
+  end)
+
   it("plans and applies, from text and from files", function()
     assert(sys.create(dir .. "/routes", "10.3.0.0/16 dev lo\n10.4.0.0/16 dev lo\n",
       tonumber("644", 8)))

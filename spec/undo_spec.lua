@@ -38,18 +38,64 @@ describe("an undo stack", function()
     assert.same({ "kept" }, done)
   end)
 
-  it("goes on after a step that fails or throws", function()
-    local stderr <const>, log = io.stderr, {}
-    rawset(io, "stderr", { write = function(_, text) log[#log + 1] = text end })
+  it("goes on after a step that fails or throws, and says the first and how many", function()
     local undo <const> = undo_stack.new()
     undo:push("one", step "one")
-    undo:push("two", function() return nil, "no such thing" end)
-    undo:push("three", function() error "boom" end)
-    local clean <const> = undo:rollback()
-    rawset(io, "stderr", stderr)
-    assert.is_false(clean)
+    undo:push("two", function() return nil, "no such thing", "ENOENT" end)
+    undo:push("three", function() error("boom", 0) end)
+    assert.same({ nil, "boom; and 1 more", "ENOENT" }, { undo:rollback() })
     assert.same({ "one" }, done)
-    assert.matches("undo three: .*boom", log[1])
-    assert.equal("ecmp: undo two: no such thing\n", log[2])
+    assert.same({ true }, { undo:rollback() })
+  end)
+
+  it("reports what cannot be taken back in place of raising", function()
+    local told <const> = {}
+    do
+      local undo <close> = undo_stack.new(function(what, message) told[#told + 1] = what .. message end)
+      undo:push("one", function() return nil, ": no" end)
+    end
+    assert.same({ "one: no" }, told)
+    assert.error_matches(function()
+      local undo <close> = undo_stack.new()
+      undo:push("one", function() return nil, "no" end)
+      error("late", 0)
+    end, "^late; undo: no$")
+    assert.error_matches(function()
+      local undo <close> = undo_stack.new()
+      undo:push("one", function() return nil, "no" end)
+    end, "^undo: no$")
+  end)
+
+  it("calls again what was refused for now, once older steps are back, and ends", function()
+    local undo <const> = undo_stack.new()
+    local tries = 0
+    undo:push("what leads there", step "lead")
+    undo:push("behind", function()
+      tries = tries + 1
+      if not done[1] then return nil, "not reached", "ENETUNREACH" end
+      return step "behind"()
+    end)
+    undo:push("never", function() return nil, "never", "EHOSTUNREACH" end)
+    assert.same({ nil, "never", "EHOSTUNREACH" }, { undo:rollback() })
+    assert.same({ "lead", "behind" }, done)
+    assert.equal(2, tries)
+  end)
+
+  it("takes back what nobody ended when it is collected", function()
+    undo_stack.new():push("one", step "one")
+    collectgarbage()
+    collectgarbage()
+    assert.same({ "one" }, done)
+  end)
+
+  it("tells its owner that it ends, once", function()
+    for _, way in ipairs { "commit", "rollback" } do
+      local undo <const>, ended = undo_stack.new(), 0
+      function undo.at_end() ended = ended + 1 end
+      assert.is_true(undo[way](undo))
+      assert.is_true(undo:commit())
+      assert.equal(1, ended)
+      assert.is_true(undo.done)
+    end
   end)
 end)

@@ -32,7 +32,7 @@ function M.add(call, plugin)
   local state <const> = states.new { call = call, plugin = plugin }
   stages.run(state, "netconf", "script")
   local nl <close> = calls.pod(call)
-  local undo <close> = undo_stack.new()
+  local undo <close> = undo_stack.new(undo_stack.warn)
   state.nl, state.undo = nl, undo
   stages.run(state, "context", "plan")
   log_decisions(state)

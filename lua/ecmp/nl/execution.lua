@@ -10,6 +10,7 @@ local errors = require "ecmp.errors"
 local order = require "ecmp.fib.order"
 local route_of = require "ecmp.fib.route"
 local transition = require "ecmp.fib.transition"
+local undo_stack = require "ecmp.undo"
 
 local M = {}
 
@@ -19,17 +20,9 @@ local CHUNK <const> = 1 << 15
 -- How many are taken back at once, each of which is written out for it.
 local UNDO_CHUNK <const> = 4096
 
--- Refused for now: a gateway is not reached yet, a source is no address yet.
-local LATER <const> = { ENETUNREACH = true, EHOSTUNREACH = true, EINVAL = true }
-
 local VERB <const> = {
   add = "route add", append = "route append", create = "route prepend", replace = "route replace",
 }
-
----@class ecmp.Execution changes that are made, and not committed yet
----@field failed table[] with `each`: `{ change, route, message, code }` of those refused
-local Execution <const> = { __name = "ecmp.Execution" }
-Execution.__index = Execution
 
 -- Requests ----------------------------------------------------------------------------------------
 
@@ -97,6 +90,12 @@ local function take_steps_back(nl, first, last, note)
   end
 end
 
+-- What is said of a refusal after which everything was to be as before.
+local function refusal(message, undone, why)
+  return undone and message
+    or ("%s; taking back what was done failed too: %s"):format(message, why)
+end
+
 ---Carries the steps of one key out, all of them or none.
 ---@param nl ecmp.Handle
 ---@param steps table[] as of ecmp.fib.transition
@@ -109,9 +108,7 @@ function M.steps(nl, steps)
       if n > 1 then
         take_steps_back(nl, steps[1], steps[n - 1], function(_, ...) refused:note(...) end)
       end
-      local back <const>, why <const> = refused:result()
-      return nil, back and message
-        or ("%s; taking back what was done failed too: %s"):format(message, why), code
+      return nil, refusal(message, refused:result()), code
     end
   end
   return true
@@ -132,20 +129,8 @@ local function inverse_steps(lists, item)
     sends = { { { "route del", entries.deletion(change.route, true) } } } } }
 end
 
-local function note_back(self, step, ok, message, code)
-  if not ok and LATER[code] then
-    table.insert(self.later_back, step)
-  else
-    self.refused:note(ok, message, code)
-  end
-end
-
-local function take_step_back(self, step)
-  note_back(self, step, carry_out_step(self.nl, step))
-end
-
 -- Of items that share a batch, newest first: those that take one request share one again.
-local function take_back_chunk(self, items, first, last)
+local function take_back_chunk(self, items, first, last, note)
   local shared <const> = {}
   for n = last, first, -1 do
     local steps <const> = assert(inverse_steps(self.lists, items[n]))
@@ -153,72 +138,60 @@ local function take_back_chunk(self, items, first, last)
     if sends and #sends == 1 and #sends[1] == 1 then
       shared[#shared + 1] = { step = steps[1], request = sends[1][1] }
     else
-      for _, step in ipairs(steps) do take_step_back(self, step) end
+      for _, step in ipairs(steps) do note(step, carry_out_step(self.nl, step)) end
     end
   end
   local requests <const> = {}
   for i, one in ipairs(shared) do requests[i] = one.request end
   for i, result in ipairs(requests[1] and self.nl:batch(requests, { order = "apart" }) or {}) do
-    if result ~= true then note_back(self, shared[i].step, nil, result.message, result.code) end
+    if result ~= true then note(shared[i].step, nil, result.message, result.code) end
   end
 end
 
-local function take_back_batch(self, items)
+local function note_taken_back(self, count)
+  self.taken_back = self.taken_back + count
+  if self.undoing then self.undoing(self.taken_back, self.to_take_back) end
+end
+
+local function take_back_batch(self, items, note)
   for last = #items, 1, -UNDO_CHUNK do
-    take_back_chunk(self, items, math.max(1, last - UNDO_CHUNK + 1), last)
-    self.left = self.left - (last - math.max(1, last - UNDO_CHUNK + 1) + 1)
-    if self.undoing then self.undoing(self.total - self.left, self.total) end
+    local first <const> = math.max(1, last - UNDO_CHUNK + 1)
+    take_back_chunk(self, items, first, last, note)
+    note_taken_back(self, last - first + 1)
   end
 end
 
-local function take_back_steps(self, first, last)
-  take_steps_back(self.nl, first, last, function(...) note_back(self, ...) end)
-  self.left = self.left - 1
-  if self.undoing then self.undoing(self.total - self.left, self.total) end
-end
-
--- What could not be taken back before what led to its gateways was.
-local function take_back_later(self)
-  local count
-  repeat
-    local steps <const> = self.later_back
-    count, self.later_back = #steps, {}
-    for _, step in ipairs(steps) do take_step_back(self, step) end
-  until #self.later_back == count or count == 0
-  for _, step in ipairs(self.later_back) do
-    self.refused:note(carry_out_step(self.nl, step))
-  end
-end
-
----Takes back what is not committed, newest first; twice is fine.
----@return true?, string? message, string? code
-function Execution:rollback()
-  local done <const> = self.done
-  self.done, self.refused, self.later_back = {}, errors.new(), {}
-  self.left = 0
-  for _, one in ipairs(done) do self.left = self.left + (one.items and #one.items or 1) end
-  self.total = self.left
-  for i = #done, 1, -1 do
-    local one <const> = done[i]
-    if one.items then take_back_batch(self, one.items) else
-      take_back_steps(self, one.first, one.last)
+-- Notes how something is taken back. `take_back` is called once; what of it is refused for now is
+-- tried again step by step.
+local function push(self, count, take_back)
+  local left
+  local final <const> = errors.new()
+  self.to_take_back = self.to_take_back + count
+  self.undo:push("changes of routes", function()
+    local steps <const>, refused <const> = left, errors.new()
+    left = {}
+    local function note(step, ok, message, code)
+      local is_later <const> = not ok and undo_stack.is_later(code)
+      if is_later then left[#left + 1] = step end
+      local into <const> = is_later and refused or final
+      into:note(ok, message, code)
     end
-  end
-  take_back_later(self)
-  return self.refused:result()
+    if not steps then take_back(note) end
+    for _, step in ipairs(steps or {}) do note(step, carry_out_step(self.nl, step)) end
+    refused:note(final:result())
+    return refused:result()
+  end)
 end
 
-Execution.close = Execution.rollback
-
----Lets the changes stand.
----@return true
-function Execution:commit()
-  self.done = {}
-  return true
+local function push_batch(self, items)
+  push(self, #items, function(note) take_back_batch(self, items, note) end)
 end
 
-function Execution:__close()
-  self:rollback()
+local function push_steps(self, first, last)
+  push(self, 1, function(note)
+    take_steps_back(self.nl, first, last, note)
+    note_taken_back(self, 1)
+  end)
 end
 
 -- Carrying out ------------------------------------------------------------------------------------
@@ -226,7 +199,7 @@ end
 -- Notes that items of one key are refused: true where they may be made later, or do not keep the
 -- rest out.
 local function refuse(self, items, message, code)
-  if LATER[code] and self.building then
+  if undo_stack.is_later(code) and self.building then
     table.insert(self.later, { items = items, message = message, code = code })
     return true
   end
@@ -252,7 +225,7 @@ local function carry_out_batch(self, items, first, last)
       failed = failed or result
     end
   end
-  if done[1] then table.insert(self.done, { items = done }) end
+  if done[1] then push_batch(self, done) end
   if failed then return nil, failed.message, failed.code end
   return true
 end
@@ -266,8 +239,7 @@ local function carry_out_key(self, items, first, last)
     if refuse(self, key, message, code) then return true end
     return nil, message, code
   end
-  table.insert(self.done, steps[1].before and { first = steps[1], last = steps[#steps] }
-    or { items = key })
+  if steps[1].before then push_steps(self, steps[1], steps[#steps]) else push_batch(self, key) end
   return true
 end
 
@@ -388,23 +360,21 @@ end
 ---@param options? table `progress`: called with the changes done and their number after each batch,
 ---false from it stops; `undoing`: the same while it is taken back; `each`: what is refused does not
 ---keep the rest out, and is in `failed`
----@return ecmp.Execution? done, string? message, string? code after a refusal everything
----is as before
+---@return ecmp.Transaction? done, string? message, string? code after a refusal everything is as
+---before
 function M.begin(nl, lists, options)
-  local self <const> = setmetatable({ nl = nl, lists = lists, done = {}, later = {}, failed = {},
-    not_made = {},
-    each = options and options.each, undoing = options and options.undoing }, Execution)
+  local undo <const> = undo_stack.new()
+  local self <const> = { nl = nl, lists = lists, undo = undo, later = {}, failed = {},
+    not_made = {}, to_take_back = 0, taken_back = 0,
+    each = options and options.each, undoing = options and options.undoing }
   local good <const>, ok <const>, message, code = pcall(carry_out_all, self,
     options and options.progress)
-  if good and ok then return self end
-  local undone <const>, why <const> = self:rollback()
+  undo.failed = self.failed
+  if good and ok then return undo end
+  local undone <const>, why <const> = undo:rollback()
   if not good then error(ok, 0) end
-  if not undone then
-    message = ("%s; taking back what was done failed too: %s"):format(message, why)
-  elseif code == "EINTR" then
-    message = message .. ", which are taken back (EINTR)"
-  end
-  return nil, message, code
+  if undone and code == "EINTR" then message = message .. ", which are taken back (EINTR)" end
+  return nil, refusal(message, undone, why), code
 end
 
 ---Carries changes out, all of them or none.
@@ -413,9 +383,9 @@ end
 ---@param options? table as of `begin`
 ---@return true?, string? message, string? code
 function M.apply(nl, lists, options)
-  local execution <const>, message <const>, code <const> = M.begin(nl, lists, options)
-  if not execution then return nil, message, code end
-  return execution:commit()
+  local tx <const>, message <const>, code <const> = M.begin(nl, lists, options)
+  if not tx then return nil, message, code end
+  return tx:commit()
 end
 
 return M

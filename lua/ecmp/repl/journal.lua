@@ -5,6 +5,7 @@
 local rtnl = require "ecmp.rtnl"
 local sys = require "ecmp.sys"
 local transaction = require "ecmp.nl.transaction"
+local undo_stack = require "ecmp.undo"
 
 rtnl.own()
 
@@ -22,7 +23,7 @@ local objects <const> = { "route", "nexthop", "link", "addr", "rule", "neigh" }
 
 ---@return table journal
 function M.new()
-  return setmetatable({ entries = {}, position = 0 }, Journal)
+  return setmetatable({ entries = {}, position = 0, open = {} }, Journal)
 end
 
 ---Begins a statement: what it changes is one entry.
@@ -55,20 +56,34 @@ local function is_final(kind, verb, value)
   return verb == "del" or verb == "flush" or fields.netns ~= nil or verb == "add" and not named
 end
 
+-- Lets a transaction's changes stand, and keeps how they are taken back: what is collected unended
+-- takes itself back.
+---@return table[] entries
+local function keep(tx)
+  local entries
+  function tx.at_end(kept) entries = kept end
+  tx:commit()
+  return entries
+end
+
 local function change_now(journal, nl, kind, verb, ...)
+  -- What an open transaction does is noted when that is committed.
+  if journal.open[nl] then return nl[kind][verb](nl[kind], ...) end
   local given <const> = table.pack(...)
   if is_final(kind, verb, ...) then
     local results <const> = table.pack(nl[kind][verb](nl[kind], ...))
     if results[1] then note(journal, { what = ("%s %s"):format(kind, verb) }) end
     return table.unpack(results, 1, results.n)
   end
-  local tx
+  local kept
   local function redo()
-    tx = transaction.new(nl)
-    return tx[kind][verb](tx[kind], table.unpack(given, 1, given.n))
+    local tx <const> = transaction.new(nl)
+    local results <const> = table.pack(tx[kind][verb](tx[kind], table.unpack(given, 1, given.n)))
+    kept = keep(tx)
+    return table.unpack(results, 1, results.n)
   end
   local results <const> = table.pack(redo())
-  local function undo() return tx:rollback() end
+  local function undo() return undo_stack.of(kept):rollback() end
   -- a flush of nothing is no change
   if results[1] and results[1] ~= 0 then
     note(journal, { what = ("%s %s"):format(kind, verb), redo = redo, undo = undo })
@@ -82,16 +97,15 @@ local function change(...)
 end
 
 local function recorded(journal, nl, kind)
-  local object <const> = nl[kind]
   return setmetatable({}, { __name = "ecmp.Object", __index = function(self, verb)
-    local method <const> = object[verb]
+    local method <const> = nl[kind][verb]
     if type(method) ~= "function" then return method end
     local function call(receiver, ...)
       if receiver ~= self then
         error(("nl.%s:%s: called without its colon"):format(kind, verb), 2)
       end
       if changing[verb] then return change(journal, nl, kind, verb, ...) end
-      return method(object, ...)
+      return nl[kind][verb](nl[kind], ...)
     end
     rawset(self, verb, call)
     return call
@@ -108,17 +122,18 @@ local function recorded_sysctl(journal, nl)
 end
 
 local function apply(self, nl, plan, options)
-  local tx
+  if self.open[nl] then return plan:apply(nl, options) end
+  local kept
   local function redo()
-    local message, code
-    tx, message, code = plan:begin(nl, options)
+    local tx <const>, message <const>, code <const> = plan:begin(nl, options)
     if not tx then return nil, message, code end
+    kept = keep(tx)
     return true
   end
   local ok <const>, message <const>, code <const> = redo()
   if ok and #plan > 0 then
     note(self, { what = ("apply, %d changes"):format(#plan), redo = redo,
-      undo = function() return tx:close() end })
+      undo = function() return undo_stack.of(kept):rollback() end })
   end
   return ok, message, code
 end
@@ -146,20 +161,61 @@ end
 
 -- What cannot be taken back is carried out all the same, and noted as such.
 local function batch(journal, nl, changes, options)
+  if journal.open[nl] then return nl:batch(changes, options) end
   local step <const> = { what = ("batch, %d changes"):format(#changes) }
-  local tx
+  local kept
   function step.redo()
-    tx = transaction.new(nl)
-    return tx:batch(changes, options)
+    local tx <const> = transaction.new(nl)
+    local results <const>, first <const> = tx:batch(changes, options)
+    kept = keep(tx)
+    return results, first
   end
-  function step.undo() return tx:rollback() end
-  local can_be_undone <const>, results = pcall(step.redo)
+  function step.undo() return undo_stack.of(kept):rollback() end
+  local can_be_undone <const>, results, first = pcall(step.redo)
   if not can_be_undone then
     if not tostring(results):find "cannot be undone" then error(results, 0) end
-    results, step.redo, step.undo = nl:batch(changes, options), nil, nil
+    results, first = nl:batch(changes, options)
+    step.redo, step.undo = nil, nil
   end
   if any_done(results) then note(journal, step) end
-  return results
+  return results, first
+end
+
+-- Transactions ------------------------------------------------------------------------------------
+
+-- Does what a transaction did again, all or nothing.
+local function do_again(nl, entries)
+  local tx <close> = transaction.new(nl)
+  for _, entry in ipairs(entries) do
+    if not entry.again then
+      return nil, entry.what .. ": this cannot be done again", "EOPNOTSUPP"
+    end
+    local ok <const>, message <const>, code <const> = entry.again(tx)
+    if not ok then return nil, message, code end
+  end
+  return keep(tx)
+end
+
+-- A transaction of a handle; committed, it is one step of the statement that commits it.
+local function begin(journal, nl)
+  local tx <const> = nl:begin()
+  local at_end <const> = tx.at_end
+  journal.open[nl] = tx
+  function tx.at_end(kept)
+    at_end(kept)
+    journal.open[nl] = nil
+    if #kept == 0 then return end
+    note(journal, {
+      what = ("transaction, %d change%s"):format(#kept, #kept == 1 and "" or "s"),
+      undo = function() return undo_stack.of(kept):rollback() end,
+      redo = function()
+        local done <const>, message <const>, code <const> = do_again(nl, kept)
+        kept = done or kept
+        return done and true, message, code
+      end,
+    })
+  end
+  return tx
 end
 
 ---A handle that notes down what is changed through it; all else passes through.
@@ -172,6 +228,7 @@ function M.handle(journal, nl)
   function self.batch(_, changes, options)
     return sys.deferred(batch, journal, nl, changes, options)
   end
+  function self.begin() return begin(journal, nl) end
   return setmetatable(self, {
     __name = "ecmp.Handle", __tostring = function() return tostring(nl) end,
     __index = function(_, name)
@@ -184,18 +241,33 @@ end
 
 -- Taking back and doing again --------------------------------------------------------------------
 
--- Steps in order, or newest first; the first refusal is reported, the rest is done all the same.
-local function walk(entry, way)
-  local steps <const>, message, code = entry.steps, nil, nil
-  local first, last, by = 1, #steps, 1
-  if way == "undo" then first, last, by = #steps, 1, -1 end
-  for i = first, last, by do
-    local ok, why, symbol = nil, steps[i].what .. ": this cannot be taken back", "EOPNOTSUPP"
-    if steps[i][way] then ok, why, symbol = steps[i][way]() end
-    if not ok then message, code = message or why, code or symbol end
+local function cannot(what)
+  return function() return nil, what .. ": this cannot be taken back", "EOPNOTSUPP" end
+end
+
+local function undo_of(steps)
+  local undo <const> = undo_stack.new()
+  for _, step in ipairs(steps) do undo:push(step.what, step.undo or cannot(step.what)) end
+  return undo
+end
+
+local function take_back(entry)
+  return undo_of(entry.steps):rollback()
+end
+
+-- All steps, or none.
+local function do_all_again(entry)
+  local undo <close> = undo_stack.new()
+  for _, step in ipairs(entry.steps) do
+    local ok <const>, message <const>, code <const> = (step.redo or cannot(step.what))()
+    if not ok then return nil, message, code end
+    undo:push(step.what, step.undo)
   end
-  if message then return nil, message, code end
-  return true
+  return undo:commit()
+end
+
+local function any_open(journal)
+  return next(journal.open) and "a transaction is open: commit it or take it back first"
 end
 
 ---Takes the last statement back that changed something.
@@ -203,10 +275,11 @@ end
 ---@return string? message
 ---@return string? code
 function Journal:undo()
-  local entry <const> = self.entries[self.position]
+  local entry <const>, open <const> = self.entries[self.position], any_open(self)
+  if open then return nil, "undo: " .. open, "EBUSY" end
   if not entry then return nil, "undo: nothing is left to take back", "ENOENT" end
   self.position = self.position - 1
-  local ok <const>, message <const>, code <const> = sys.deferred(walk, entry, "undo")
+  local ok <const>, message <const>, code <const> = sys.deferred(take_back, entry)
   if not ok then return nil, ("undo of %s: %s"):format(entry.text, message), code end
   return entry.text
 end
@@ -216,13 +289,11 @@ end
 ---@return string? message
 ---@return string? code
 function Journal:redo()
-  local entry <const> = self.entries[self.position + 1]
+  local entry <const>, open <const> = self.entries[self.position + 1], any_open(self)
+  if open then return nil, "redo: " .. open, "EBUSY" end
   if not entry then return nil, "redo: nothing was taken back", "ENOENT" end
-  local ok <const>, message <const>, code <const> = sys.deferred(walk, entry, "redo")
-  if not ok then
-    sys.deferred(walk, entry, "undo")
-    return nil, ("redo of %s: %s"):format(entry.text, message), code
-  end
+  local ok <const>, message <const>, code <const> = sys.deferred(do_all_again, entry)
+  if not ok then return nil, ("redo of %s: %s"):format(entry.text, message), code end
   self.position = self.position + 1
   return entry.text
 end

@@ -12,27 +12,11 @@ local restore = require "ecmp.nl.transaction.inverse"
 local rtnl = require "ecmp.rtnl"
 local suspend = require "ecmp.nl.suspend"
 local tally = require "ecmp.errors"
+local undo_stack = require "ecmp.undo"
 
 rtnl.own()
 
----@class ecmp.Transaction
----@field route ecmp.Route
----@field nexthop ecmp.Nexthop
----@field link ecmp.Link
----@field addr ecmp.Addr
----@field rule ecmp.Rule
----@field neigh ecmp.Neigh
----@field vlan ecmp.Vlan
----@field sysctl ecmp.Sysctl
----@field batch fun(self, changes: table[], options?: table): table[] as `nl:batch`
-local methods = {}
-local mt = { __name = "ecmp.Transaction", __index = methods }
-
 local M = {}
-
-local function push(tx, undo)
-  tx.undo[#tx.undo + 1] = undo
-end
 
 local function undo_of(nl, kind, verb, value)
   local view, given = restore.as_view(kind, value)
@@ -65,7 +49,7 @@ local function change_rule(tx, value, verb)
   end
   local after
   after, message, code = nl.rule:list(filter)
-  push(tx, after and restore.of_rules(nl, before, after) or function()
+  tx:push("rule " .. verb, after and restore.of_rules(nl, before, after) or function()
     return nil, ("which rule it was is not known: %s"):format(message), code
   end)
   return ok, answer
@@ -130,9 +114,21 @@ local function change(tx, kind, verb, value, ...)
     undo = function() return restore.restore(nl, kind, { id = id }, touched, {}) end
   end
   if ok then
-    push(tx, with_collateral(nl, undo, before))
+    tx:push(("%s %s"):format(kind, verb), with_collateral(nl, undo, before))
   end
   return ok, answer, symbol
+end
+
+-- The same, noted with how it is done again by way of another transaction.
+local function change_and_note(tx, kind, verb, ...)
+  local given, count = table.pack(...), #tx.steps
+  local results = table.pack(change(tx, kind, verb, ...))
+  for i = count + 1, #tx.steps do
+    tx.steps[i].again = function(other)
+      return other[kind][verb](other[kind], table.unpack(given, 1, given.n))
+    end
+  end
+  return table.unpack(results, 1, results.n)
 end
 
 local changing <const> = {
@@ -146,10 +142,10 @@ local function recorded(tx, kind)
   return setmetatable({}, {
     __index = function(_, verb)
       if changing[verb] then
-        return function(_, value, ...) return change(tx, kind, verb, value, ...) end
+        return function(_, ...) return change_and_note(tx, kind, verb, ...) end
       elseif verb == "suspend" or verb == "resume" then
         check_open(tx)
-        return suspend.recorded(object, verb, function(undo) push(tx, undo) end)
+        return suspend.recorded(object, verb, function(undo) tx:push("route " .. verb, undo) end)
       elseif verb == "flush" then
         return function(_, filter) return flush(object, filter, tx) end
       end
@@ -175,7 +171,8 @@ local function recorded_sysctl(tx)
       local ok
       ok, message, code = sysctl:set(key, value)
       if ok then
-        push(tx, function() return sysctl:set(key, old) end)
+        tx:push("sysctl " .. key, function() return sysctl:set(key, old) end).again =
+          function(other) return other.sysctl:set(key, value) end
       end
       return ok, message, code
     end,
@@ -263,7 +260,8 @@ local function recorded_batch(tx)
       error("batch: " .. message, 2)
     end
     local results, first = nl:batch(changes, options)
-    push(tx, with_collateral(nl, undo_batch(undo, links, results), before))
+    tx:push("batch", with_collateral(nl, undo_batch(undo, links, results), before)).again =
+      function(other) return other:batch(changes, options) end
     return results, first
   end
 end
@@ -274,7 +272,8 @@ local kinds <const> = { "route", "nexthop", "link", "addr", "rule", "neigh", "vl
 ---@param nl ecmp.Handle
 ---@return ecmp.Transaction
 function M.new(nl)
-  local tx = setmetatable({ nl = nl, undo = {}, done = false }, mt)
+  local tx = undo_stack.new()
+  tx.nl = nl
   for _, kind in ipairs(kinds) do
     tx[kind] = recorded(tx, kind)
   end
@@ -295,74 +294,18 @@ function M.begin(handle)
     plain[kind] = handle[kind]
   end
   local tx = M.new(plain)
-  tx.handle = handle
   for _, kind in ipairs(kinds) do
     handle[kind] = tx[kind]
   end
   handle.sysctl, handle.batch = tx.sysctl, tx.batch
-  return tx
-end
-
--- Gives the handle back what it had.
-local function finish(tx)
-  local handle = tx.handle
-  tx.done, tx.handle = true, nil
-  if handle then
+  -- Gives the handle back what it had.
+  function tx.at_end()
     for _, kind in ipairs(kinds) do
-      handle[kind] = tx.nl[kind]
+      handle[kind] = plain[kind]
     end
-    handle.sysctl, handle.batch = tx.nl.sysctl, nil
+    handle.sysctl, handle.batch = plain.sysctl, nil
   end
-end
-
----Keeps the changes.
----@return true
-function methods:commit()
-  finish(self)
-  self.undo = {}
-  return true
-end
-
----Takes the changes back now, last one first; goes on after a failure and reports the first, and
----how many there were.
----@return true|nil
----@return string? message
----@return string? code
-function methods:rollback()
-  local refused = tally.new()
-  finish(self)
-  while #self.undo > 0 do
-    local good, ok, message, code = pcall(table.remove(self.undo))
-    if not good then
-      ok, message = nil, tostring(ok)
-    end
-    refused:note(ok, message, code)
-  end
-  local ok, message, code = refused:result()
-  if not ok then
-    return nil, "undo: " .. message, code
-  end
-  return true
-end
-
--- What cannot be taken back at the end of a scope raises; where an error passes through, it is told
--- with that.
-function mt:__close(problem)
-  local ok, message = true, nil
-  if not self.done then
-    ok, message = self:rollback()
-  end
-  if not ok and problem == nil then
-    error(message, 0)
-  elseif not ok and type(problem) == "string" then
-    error(("%s; %s"):format(problem, message), 0)
-  end
-end
-
-function mt:__gc()
-  if not self.done then
-    self:rollback()
-  end
+  return tx
 end
 
 return M

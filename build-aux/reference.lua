@@ -7,7 +7,7 @@
 
 -- What CHANGELOG.md promises, in the order of the reference; the other modules are parts of these.
 local PUBLIC <const> = { "ecmp", "ecmp.nl", "ecmp.nl.object", "ecmp.nl.route",
-  "ecmp.nl.transaction", "ecmp.nl.monitor", "ecmp.nl.sysctl", "ecmp.plan", "ecmp.group",
+  "ecmp.undo", "ecmp.nl.monitor", "ecmp.nl.sysctl", "ecmp.plan", "ecmp.group",
   "ecmp.rule", "ecmp.rule.spec", "ecmp.ip", "ecmp.netns", "ecmp.lab", "ecmp.cni",
   "ecmp.cni.delegate", "ecmp.flow", "ecmp.flow.interface", "ecmp.json", "ecmp.sys", "ecmp.rtnl" }
 

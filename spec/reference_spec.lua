@@ -94,7 +94,7 @@ describe("the API reference", function()
       has_methods(module, class, getmetatable(object).__index)
     end
     local tx <close> = nl:begin()
-    has_methods(file "ecmp.nl.transaction", "Transaction", getmetatable(tx).__index)
+    has_methods(file "ecmp.undo", "Transaction", getmetatable(tx).__index)
     has_methods(file "ecmp.ip", "Address", getmetatable(ecmp.ip.parse "::1").__index)
   end)
 

@@ -22,8 +22,8 @@ function M.is_later(code)
   return LATER[code] == true
 end
 
----@class ecmp.Transaction changes that are not committed yet
----@field route ecmp.Route this and the others of a handle's transaction alone
+---@class ecmp.Transaction changes that are not committed yet; those of a handle have its objects
+---@field route ecmp.Route
 ---@field nexthop ecmp.Nexthop
 ---@field link ecmp.Link
 ---@field addr ecmp.Addr
@@ -135,7 +135,11 @@ function Stack:rollback()
   return refused:result()
 end
 
-Stack.close = Stack.rollback
+---The same as `rollback`.
+---@return true|nil ok, string? message, string? code
+function Stack:close()
+  return self:rollback()
+end
 
 -- What cannot be taken back at the end of a scope raises unless it is reported; where an error
 -- passes through, it is told with that.

@@ -30,7 +30,7 @@ local M = {}
 ---@param fields table its fields
 ---@return ecmp.Call
 function M.new(fields)
-  fields.changes = undo.new()
+  fields.changes = undo.new(undo.warn)
   return setmetatable(fields, Call)
 end
 
@@ -53,7 +53,10 @@ function M.inner(call, fields)
   if not call.changes then return M.with(call, fields) end
   local inner <const> = M.new(M.with(call, fields))
   call.changes:push(("ADD of %s"):format(inner.plugin),
-    function() return inner.changes:rollback() end,
+    function()
+      inner.changes:rollback() -- warns of what it cannot
+      return true
+    end,
     function() inner.changes:commit() end)
   return inner
 end

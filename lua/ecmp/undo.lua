@@ -34,8 +34,8 @@ end
 ---@field batch fun(self, changes: table[], options?: table): table[] as `nl:batch`
 ---@field failed? table[] of a plan's, with `each`: `{ change, route, message, code }` of those
 ---refused
-local Stack <const> = { __name = "ecmp.Transaction" }
-Stack.__index = Stack
+local methods <const> = {}
+local Stack <const> = { __name = "ecmp.Transaction", __index = methods }
 
 ---An empty stack.
 ---@param report? fun(what: string, message: string) told what could not be taken back, in place of
@@ -68,7 +68,7 @@ end
 ---back
 ---@param keep? fun() what to call at `commit`
 ---@return table entry of the stack
-function Stack:push(what, step, keep)
+function methods:push(what, step, keep)
   local entry <const> = { what = what, step = step, keep = keep }
   self.steps[#self.steps + 1] = entry
   return entry
@@ -85,7 +85,7 @@ end
 
 ---Keeps everything done so far.
 ---@return true
-function Stack:commit()
+function methods:commit()
   for _, entry in ipairs(finish(self, true)) do
     if entry.keep then entry.keep() end
   end
@@ -126,7 +126,7 @@ end
 ---left behind must be as little as possible.
 ---@return true|nil ok, string? message of the first that failed, and how many more did
 ---@return string? code
-function Stack:rollback()
+function methods:rollback()
   local refused <const> = errors.new()
   for _, one in ipairs(take_back_all(finish(self))) do
     if self.report then self.report(one.entry.what, one.message) end
@@ -137,7 +137,7 @@ end
 
 ---The same as `rollback`.
 ---@return true|nil ok, string? message, string? code
-function Stack:close()
+function methods:close()
   return self:rollback()
 end
 

@@ -189,6 +189,22 @@ describe("ecmp install", function()
       assert.equal(sys.read "/bin/true", sys.read(target .. "/host-local.orig"))
     end)
 
+    it("names the module of pools that is missing, or of another build", function()
+      if not sys.stat(target .. "/ecmp_pool.so") then pending "this build has no pools" return end
+      local _, out = check()
+      assert.matches("/ecmp_pool%.so: ours\n", out)
+      for text, state in pairs { [false] = "missing", luaopen_ecmp_pool = "not ours" } do
+        assert(sys.unlink(target .. "/ecmp_pool.so"))
+        if text then put("ecmp_pool.so", text) end
+        local status
+        status, out = check()
+        assert.equal(1, status)
+        assert.matches("/ecmp_pool.so: " .. state .. "\n", out, 1, true)
+        assert.equal(0, (into_target(target)))
+        assert.equal(0, (check()))
+      end
+    end)
+
     it("names what is missing, and every link to an executable that is not ours", function()
       assert(sys.unlink(target .. "/ecmp-ptp"))
       local status, out = check()

@@ -19,7 +19,7 @@ echo '{"cniVersion":"1.0.0","supportedVersions":%s}'
     for _, name in ipairs { "bridge", "ptp", "macvlan", "ipvlan", "host-local", "static", "loopback",
       "portmap", "firewall", "tuning", "bandwidth", "flannel", "calico", "calico-ipam", "cilium-cni",
       "multus", "dhcp", "whereabouts", "route-override", "ecmp", "ecmp-bridge", "ecmp-ptp",
-      "ecmp-macvlan", "ecmp-host-local", "ecmp-static" } do
+      "ecmp-macvlan", "ecmp-host-local", "ecmp-static", "ecmp-pool" } do
       program(name, all)
     end
     program("old", { "0.3.1", "0.4.0" })
@@ -50,7 +50,7 @@ echo '{"cniVersion":"1.0.0","supportedVersions":%s}'
       assert.same({ 0, "", "" }, { lint(file(name, text)) }, name)
       count = count + 1
     end
-    assert.is_true(count >= 20)
+    assert.is_true(count >= 20 and count + #cases.bad >= 60)
   end)
 
   for i, case in ipairs(cases.bad) do

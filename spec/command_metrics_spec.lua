@@ -78,6 +78,31 @@ describe("the metrics of a node #netns", function()
     assert.same({ 0, "" }, { judged.status, judged.stdout .. judged.stderr })
   end)
 
+  it("have the free addresses of pools, in one family with those of host-local", function()
+    local ranges <const> = json.array { json.array { { subnet = "10.9.0.0/29" } } }
+    local store <const> = { directory = dir .. "/pool" }
+    assert(record.save({ conf = { name = "net", type = "ecmp-ptp", ipam = { type = "ecmp-pool",
+      store = store, ranges = ranges } }, plugin = "ptp", containerid = "c9", ifname = "eth0",
+      netns = "/run/netns/x", args = {} }, { ipam = "ecmp-pool", wanted = {}, found = {} }, true))
+    save "c1"
+    assert(sys.mkdir(dir .. "/pool/net"))
+    assert(sys.create(dir .. "/pool/net/10.9.0.2", "c9\r\neth0"))
+    local text <const> = metrics.text(metrics.gather(metrics.sources))
+    assert.matches('\necmp_addresses_free{network="net",range="10.9.0.1-10.9.0.6"} 4\n', text, 1, true)
+    assert.matches('\necmp_addresses_free{network="net",range="10.0.0.1-10.0.0.6"} 5\n', text, 1, true)
+    assert.equal(1, select(2, text:gsub("# TYPE ecmp_addresses_free ", "")))
+    local judged <const> = promtool(text)
+    if judged then assert.same({ 0, "" }, { judged.status, judged.stdout .. judged.stderr }) end
+    -- A store that cannot be asked is a source that cannot be read.
+    store.directory, store.etcd = nil, json.array { "unix:///nowhere/etcd" }
+    assert(record.save({ conf = { name = "net", type = "ecmp-ptp", ipam = { type = "ecmp-pool",
+      store = store, ranges = ranges, dataDir = dir } }, plugin = "ptp", containerid = "c9",
+      ifname = "eth0", netns = "/run/netns/x", args = {} },
+      { ipam = "ecmp-pool", wanted = {}, found = {} }, true))
+    assert.matches('ecmp_scrape_error{source="pool"} 1\n',
+      metrics.text(metrics.gather(metrics.sources)), 1, true)
+  end)
+
   it("have the packets by next hop of pods whose routes use groups", function()
     local pod <close> = pod_of.new()
     local conf <const> = { cniVersion = "1.1.0", name = "counted", type = "ecmp-bridge",

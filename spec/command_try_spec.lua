@@ -80,6 +80,20 @@ describe("ecmp try #netns", function()
     end)
   end
 
+  it("reserves addresses of a pool in a directory, and says what is wrong with its store", function()
+    local ipam <const> = { type = "ecmp-pool", routes = ROUTES,
+      ranges = json.array { json.array { { subnet = "10.0.0.0/24" } } },
+      store = { etcd = json.array { "https://192.0.2.1:2379" } } }
+    local done <const> = try(nil, {}, { type = "ecmp-bridge", bridge = "br0", ipam = ipam })
+    assert.equal(0, done.status, done.stdout .. done.stderr)
+    assert.matches("ADD    done\n       10.0.0.4/24\n", done.stdout, 1, true) -- .1 and .2 are gateways
+    assert.matches("CHECK  done\nDEL    done\nDEL    done\nGC     done\n$", done.stdout)
+    ipam.store.etcd = json.array { "http://192.0.2.1:2379" }
+    local refused <const> = try(nil, {}, { type = "ecmp-bridge", bridge = "br0", ipam = ipam })
+    assert.same({ 1, "" }, { refused.status, refused.stdout })
+    assert.matches("^ecmp: try: ipam.store.etcd%[0%]: [^\n]*\n$", refused.stderr)
+  end)
+
   it("names the verbs that the version lacks", function()
     local done <const> = try(assert(sys.realpath "examples/plugins/own-ptp.lua"), {}, { cniVersion = "0.3.1" })
     assert.equal(0, done.status, done.stdout .. done.stderr)

@@ -78,6 +78,9 @@ M.good = {
   ["onlink.conf"] = [==[{"cniVersion":"1.1.0","name":"on","type":"ecmp-ptp","ipam":{
     "type":"ecmp-host-local","subnet":"10.73.0.0/24","routes":[{"dst":"0.0.0.0/0",
     "nexthops":[{"gw":"169.254.1.1","onlink":true}]}]}}]==],
+  ["pool.conf"] = [==[{"cniVersion":"1.1.0","name":"pl","type":"ecmp-macvlan","master":"eth0",
+    "ipam":{"type":"ecmp-pool","ranges":[[{"subnet":"10.75.0.0/16"}],[{"subnet":"fd75::/64"}]],
+    "store":{"etcd":["http://127.0.0.1:2379"],"block":256},"routes":[{"dst":"0.0.0.0/0"}]}}]==],
   ["logged.conflist"] = [==[{"cniVersion":"1.1.0","name":"lg","plugins":[{"type":"ecmp-ptp",
     "logFile":"journal","logLevel":"error","ipam":{"type":"ecmp-host-local",
     "subnet":"10.74.0.0/24"}}]}]==],
@@ -97,6 +100,11 @@ end
 
 local function list(plugins, rest)
   return ([[{"cniVersion":"1.1.0","name":"n"%s,"plugins":[%s]}]]):format(rest or "", plugins)
+end
+
+local function pool(store, range)
+  return ([=[{"cniVersion":"1.1.0","name":"n","type":"ecmp-bridge","ipam":{"type":"ecmp-pool"%s,
+    "ranges":[[{"subnet":"%s"}]]}}]=]):format(store, range or "10.0.0.0/16")
 end
 
 --- Each is `{ file, text, path, part of the message, ... }`.
@@ -171,6 +179,20 @@ M.bad = {
     "addresses":[{"address":"10.0.0.9/24"}]}}]], "ipam", "has no gateway" },
   { "a.conf", [[{"cniVersion":"1.0.0","name":"n","type":"bridge","ipam":{"type":"ecmp-ptp"}}]],
     "ipam.type", "hands out no addresses" },
+  { "a.conf", pool "", "ipam.store", "must be given" },
+  { "a.conf", pool [[,"store":{"prefix":"/x"}]], "ipam.store", "one of etcd and directory" },
+  { "a.conf", pool [[,"store":{"directory":"/var/lib/pool"}]], "ipam.store.directory",
+    "the nodes of a cluster" },
+  { "a.conf", pool [[,"store":{"etcd":["http://10.0.0.1:2379"]}]], "ipam.store.etcd[0]", "https://" },
+  { "a.conf", pool [[,"store":{"etcd":["https://10.0.0.1:2379"]}]], "ipam.store.etcd[0]",
+    "without a client certificate" },
+  { "a.conf", pool [[,"store":{"etcd":["unix:///a","unix:///b"]}]], "ipam.store.etcd",
+    "three or one" },
+  { "a.conf", pool [[,"store":{"etcd":["unix:///a"],"timeot":3}]], "ipam.store.timeot", "'timeout'" },
+  { "a.conf", pool([[,"store":{"etcd":["unix:///a"]}]], "10.0.0.0/28"), "ipam.ranges[0]",
+    "fewer addresses than a block" },
+  { "a.conf", pool([[,"gateway":"10.0.0.1","store":{"etcd":["unix:///a"]}]], "10.0.0.7/16"),
+    "ipam.ranges[0][0].subnet", "the network is 10.0.0.0" },
 }
 
 --- Directories of two files each, with the file, path and part of the message.
@@ -179,6 +201,9 @@ M.together = {
     { "b.conf", "ipam", "handed out by network 'n'" } },
   { ["a.conf"] = bridge(), ["b.conf"] = bridge():gsub("10.0.0.0", "10.7.0.0"),
     { "b.conf", "name", "is in" } },
+  { ["a.conf"] = pool [[,"store":{"etcd":["unix:///a"]}]],
+    ["b.conf"] = pool([[,"store":{"etcd":["unix:///a"]}]], "10.0.4.0/22"):gsub('"n"', '"m"'),
+    { "b.conf", "ipam.ranges[0]", "handed out by network 'n'" } },
 }
 
 return M

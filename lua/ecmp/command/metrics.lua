@@ -112,14 +112,46 @@ local function free_in(set, taken)
   return free
 end
 
+local function free_family()
+  return family("ecmp_addresses_free", "gauge", "Addresses of a range set that nobody has.")
+end
+
 local function free_addresses()
-  local made <const> = family("ecmp_addresses_free", "gauge",
-    "Addresses of a range set of host-local that nobody has.")
+  local made <const> = free_family()
   for _, read in ipairs(pools()) do
     local taken <const> = store.peek(read.directory, read.network):taken()
     for _, set in ipairs(read.sets) do
       table.insert(made.samples, { { "network", read.network, "range", tostring(set) },
         free_in(set, taken) })
+    end
+  end
+  return { made }
+end
+
+-- Seconds that a scrape waits for the store of a pool.
+local PATIENCE <const> = 2
+
+-- The configurations by which attachments of this node have addresses from a pool, each network's
+-- once, the newest last.
+local function pool_configurations()
+  local by_network <const> = {}
+  for _, one in ipairs(record.attachments()) do
+    for _, step in ipairs(one.record and one.record.steps or {}) do
+      if step.conf and step.ipam == "ecmp-pool" then by_network[one.network] = step.conf end
+    end
+  end
+  return by_network
+end
+
+local function free_in_pools()
+  local made <const> = free_family()
+  local by_network <const> = pool_configurations()
+  for _, network in ipairs(sorted_keys(by_network)) do
+    local usage <const>, message <const> =
+      require("ecmp.plugin.pool").usage(by_network[network], PATIENCE)
+    if not usage then error(("network %s: %s"):format(network, message), 0) end
+    for _, one in ipairs(usage) do
+      table.insert(made.samples, { { "network", network, "range", one.range }, one.free })
     end
   end
   return { made }
@@ -197,9 +229,21 @@ end
 ---Where metrics come from: each is called without arguments and returns a list of families, as
 ---`M.text` takes them.
 M.sources = {
-  { "records", attached }, { "host-local", free_addresses }, { "watch", watched },
-  { "groups", taken },
+  { "records", attached }, { "host-local", free_addresses }, { "pool", free_in_pools },
+  { "watch", watched }, { "groups", taken },
 }
+
+-- What several sources tell of is one family, as the format wants it.
+local function add(families, more)
+  for _, one in ipairs(more) do
+    local known <const> = families[one.name]
+    if not known then
+      families[one.name], families[#families + 1] = one, one
+    else
+      table.move(one.samples, 1, #one.samples, #known.samples + 1, known.samples)
+    end
+  end
+end
 
 ---All metrics; a source that fails is one, too.
 ---@param sources table[] as `M.sources`
@@ -210,7 +254,7 @@ function M.gather(sources)
   for i, source in ipairs(sources) do
     local read <const>, found <const> = pcall(source[2])
     if read then
-      table.move(found, 1, #found, #families + 1, families)
+      add(families, found)
     else
       io.stderr:write(("ecmp: metrics: %s: %s\n"):format(source[1], tostring(found)))
     end

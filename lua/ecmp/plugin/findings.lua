@@ -96,9 +96,11 @@ local function ipam_properties(kind)
   local bare <const> = kind:gsub("^ecmp%-", "")
   if bare == "static" then
     return schema.describe(require("ecmp.plugin.static").ipam_fields).properties
-  elseif bare == "host-local" then
+  elseif bare == "host-local" or kind == "ecmp-pool" then
     local properties <const> = require("ecmp.plugin.host-local.pool").describe().properties
     properties.type, properties.routes = {}, schema.describe(cni_route.list)
+    properties.store = kind == "ecmp-pool"
+      and schema.describe(require("ecmp.plugin.pool.config").store_fields) or nil
     return properties
   end
 end

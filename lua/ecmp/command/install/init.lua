@@ -163,6 +163,20 @@ local words <const> = {
   link = "a link, through which cp writes; install makes a file of it",
 }
 
+-- What every build of the module has in it.
+local MODULE_MARK <const> = "luaopen_ecmp_pool"
+
+-- What the module beside an executable is; nil where that one has none. Beside this very executable
+-- it has to be this one's.
+local function module_state(dir)
+  local text <const>, source <const> = sys.read(("%s/%s"):format(dir, pool.FILE)),
+    pool.module_file()
+  local is_same <const> = sys.read "/proc/self/exe" == sys.read(dir .. "/" .. files.PROGRAM)
+  if not text then return source and is_same and "missing" or nil end
+  if source and is_same then return text == sys.read(source) and "ours" or "other" end
+  return text:find(MODULE_MARK, 1, true) and "ours" or "other"
+end
+
 -- Exits with 1 where a name of ours is somebody else's, or nobody's.
 local function check(dir, args)
   local program = files.state(dir, files.PROGRAM)
@@ -176,7 +190,9 @@ local function check(dir, args)
     good = good and (state == "ours" or state == "link")
     report(args, name, words[state])
   end
-  return good and 0 or 1
+  local module <const> = module_state(dir)
+  if module then report(args, pool.FILE, words[module]) end
+  return good and (module or "ours") == "ours" and 0 or 1
 end
 
 -- The names of ours go, and what they took the place of comes back. What is not ours stays.

@@ -223,6 +223,16 @@ local function tables_of_rules(_, say, one)
   end
 end
 
+local function pools(_, say, one)
+  for _, entry in ipairs(one.plugins) do
+    if entry.program and json.get(json.get(entry.conf, "ipam"), "type") == "ecmp-pool" then
+      for _, found in ipairs(require("ecmp.plugin.pool").lint(entry.conf)) do
+        say(entry.path .. found.path, (found.message:gsub("^[%w_.%[%]]+: ", "")))
+      end
+    end
+  end
+end
+
 local function gateways(_, say, one)
   for _, entry in ipairs(one.plugins) do
     networks.gateways(entry, function(key, message) say(entry.path .. key, message) end)
@@ -233,7 +243,7 @@ end
 ---plugins = { { conf, path, program? } } }` and `site`. A later one is silent about what an earlier
 ---one has said something about.
 M.checks = {
-  name, spoken_version, file_name, list_keys, first_in_chain, binaries, versions, of_plugins,
+  name, spoken_version, file_name, list_keys, first_in_chain, binaries, versions, of_plugins, pools,
   gateways, tables_of_rules, refused,
 }
 

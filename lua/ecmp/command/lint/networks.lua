@@ -47,7 +47,7 @@ local function static_subnets(ipam)
 end
 
 local readers <const> = {
-  ["host-local"] = host_local_subnets,
+  ["host-local"] = host_local_subnets, pool = host_local_subnets,
   static = function(conf) return static_subnets(ipam_of(conf)) end,
 }
 
@@ -111,11 +111,13 @@ end
 
 -- Several networks -----------------------------------------------------------------------------
 
+local HANDS_OUT_RANGES <const> = { ["host-local"] = true, pool = true }
+
 local function sets_of(one)
   local list <const> = {}
   for _, entry in ipairs(one.plugins) do
     local ipam <const> = ipam_of(entry.conf)
-    if bare_type(ipam) == "host-local" then
+    if HANDS_OUT_RANGES[bare_type(ipam)] then
       for _, set in ipairs((pool.read(entry.conf) or { sets = {} }).sets) do
         list[#list + 1] = { file = one.file, network = json.get(entry.conf, "name"),
           path = entry.path .. set.path, set = set }

@@ -48,8 +48,7 @@ function Life:given(conf, prev)
   if kind == "host-local" or kind == "ecmp-host-local" then
     changes.ipam = copy(ipam, { dataDir = self.options.networks })
   elseif kind == "ecmp-pool" then
-    changes.ipam = copy(ipam, { type = "ecmp-host-local", dataDir = self.options.networks })
-    changes.ipam.store = nil
+    changes.ipam = copy(ipam, { store = { directory = self.options.networks } })
   end
   return copy(conf, changes)
 end
@@ -195,10 +194,20 @@ local function make_masters(pod, list)
   return true
 end
 
+-- Addresses of a pool come from a directory here; what is wrong with the store it names would not
+-- be seen.
+local function check_store(conf)
+  local ipam <const> = json.get(conf, "ipam")
+  if type(ipam) ~= "table" or json.get(ipam, "type") ~= "ecmp-pool" then return true end
+  return require("ecmp.plugin.pool.config").store(conf)
+end
+
 -- The plugins of a list with their programs.
 local function steps_of(list, path)
   local steps <const> = {}
   for i, conf in ipairs(list) do
+    local good <const>, message <const> = check_store(conf)
+    if not good then return nil, message end
     local kind <const> = json.get(conf, "type")
     local program <const> = type(kind) == "string" and find(kind, path)
     if not program then

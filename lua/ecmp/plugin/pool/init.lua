@@ -156,12 +156,13 @@ end
 
 ---How full the ranges of a configuration are, for metrics.
 ---@param conf table a configuration whose IPAM type is ecmp-pool
+---@param timeout? number seconds to wait for the store, in place of the configured ones where less
 ---@return { range: string, size: integer, used: integer, free: integer }[]? usage
 ---@return string? message
-function M.usage(conf)
+function M.usage(conf, timeout)
   local pool <const>, wrong <const> = config.read { conf = conf, command = "STATUS" }
   if not pool then return nil, wrong end
-  local store <close>, missing = open.store(pool.store, conf, nil, 1)
+  local store <close>, missing = open.store(pool.store, conf, timeout, 1)
   if not store then return nil, missing end
   local usage <const>, message <const> = store:usage(pool.sets)
   for _, one in ipairs(usage or {}) do

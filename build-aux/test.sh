@@ -103,6 +103,8 @@ fi
 
 export ECMP_END=$((${BUDGET:-0} ? $(date +%s) + ${BUDGET:-0} : 0))
 results=${RESULTS-}
+# a spec may run this again
+unset RESULTS
 if [ -n "$results" ]; then
 	rm -rf "$results"
 	mkdir -p "$results"

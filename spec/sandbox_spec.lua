@@ -67,6 +67,22 @@ describe("a rule script", function()
     }, texts(rule.merge(both, script, { conf = { weight = 7 }, ifname = "eth0" })))
   end)
 
+  it("is given the next hops of every route as a list", function()
+    local script <close> = assert(load [[
+      return { routes = function(routes, ctx)
+        local list = {}
+        for _, route in ipairs { routes[1], ctx.current[1], ctx.current[2] } do
+          for _, hop in ipairs(route.hops) do list[#list + 1] = hop.via .. " " .. hop.weight end
+        end
+        return { { dst = "10.0.0.0/8", via = "10.0.0.1", dev = table.concat(list, ",") } }
+      end }]])
+    local routes <const> = assert(rule.merge(both, script, { current = {
+      { dst = "10.1.0.0/16", nexthops = { { via = "10.0.0.3", weight = 2 }, { via = "10.0.0.4", weight = 1 } } },
+      { dst = "10.2.0.0/16", type = "blackhole", dev = "lo" },
+    } }))
+    assert.equal("10.0.0.1 1,10.0.0.3 2,10.0.0.4 1", routes[1].dev or routes[1].hops[1].dev)
+  end)
+
   it("leaves what it does not say to the word in the configuration", function()
     for _, word in ipairs { "ecmp", "separate", "first", "failover" } do
       local ctx = { conf = { merge = word } }

@@ -38,6 +38,8 @@ static int parse(lua_State *L)
 	if (parse_words(L, bytes, NULL, o, text, length, &part)) {
 		push_part(L, bytes, &part);
 		buffer_free(bytes);
+		if (o->schema == &schema_route)
+			view_mark_fields(L);
 		return 1;
 	}
 	luaL_pushfail(L);
@@ -187,6 +189,8 @@ static const luaL_Reg functions[] = {
 	{"slots", list_slots},
 	{"run", run_of_steps},
 	{"canonical", push_canonical},
+	{"method", view_add_method},
+	{"fields", view_fields},
 	{NULL, NULL},
 };
 

@@ -7,9 +7,10 @@
 --
 -- Values: objects and lists are tables, integers of 64 bits are Lua integers, every other number
 -- is a wrapper around its literal (`json.integer` says why it is none). A key whose value is null
--- is left out; in a list null stays as `json.null`, so that positions do not shift. Objects answer
--- to their keys in any case, as Go's structs do: an exact match first, and among several that only
--- differ in case the one that sorts last. Of an exact duplicate the last one listed wins.
+-- is left out unless asked for; in a list null stays as `json.null`, so that positions do not
+-- shift. Objects answer to their keys in any case, as Go's structs do: an exact match first, and
+-- among several that only differ in case the one that sorts last. Of an exact duplicate the last
+-- one listed wins.
 local cjson = require "cjson"
 
 local M = {}
@@ -17,7 +18,7 @@ local M = {}
 ---The deepest nesting that is read or written. Go stops at 10000; no CNI document passes 20.
 M.max_depth = 256
 
----A null inside a list. No field of an object is ever this.
+---A null inside a list. No field of an object is this unless `decode` was asked to keep them.
 M.null = cjson.null
 
 -- Settings live in this instance; whoever else requires cjson is not affected.
@@ -199,16 +200,16 @@ local EXACT <const> = 2 ^ 53
 
 ---Turns a result of cjson into our values, in place: integers, no nulls, folding keys.
 ---@return boolean exact false when a number was too large for cjson
-local function settle(value)
+local function settle(value, nulls)
   local exact = true
   for key, item in next, value do
     local kind <const> = type(item)
     if kind == "table" then
-      exact = settle(item) and exact
+      exact = settle(item, nulls) and exact
     elseif kind == "number" then
       exact = exact and item < EXACT and item > -EXACT
       value[key] = math.tointeger(item)
-    elseif kind == "userdata" and type(key) == "string" then
+    elseif kind == "userdata" and type(key) == "string" and not nulls then
       value[key] = nil
     end
   end
@@ -237,24 +238,24 @@ end
 
 local settle_marked
 
-local function settle_item(item)
+local function settle_item(item, nulls)
   local kind <const> = type(item)
-  if kind == "table" then return settle_marked(item) end
+  if kind == "table" then return settle_marked(item, nulls) end
   if kind == "number" then return math.tointeger(item) end
   if kind ~= "string" then return item end
   local first <const>, rest <const> = item:sub(1, 1), item:sub(2)
   return first == NUMBER and M.number(rest) or rest
 end
 
-function settle_marked(value)
+function settle_marked(value, nulls)
   if value[1] == EMPTY then return M.array() end
   if value[1] ~= nil then
-    for i, item in ipairs(value) do value[i] = settle_item(item) end
+    for i, item in ipairs(value) do value[i] = settle_item(item, nulls) end
     return value
   end
   local object <const> = {}
   for key, item in next, value do
-    if item ~= M.null then object[key:sub(2)] = settle_item(item) end
+    if nulls or item ~= M.null then object[key:sub(2)] = settle_item(item, nulls) end
   end
   return setmetatable(object, object_mt)
 end
@@ -283,38 +284,39 @@ local function parse(ready, rewritten)
 end
 
 ---Reads text with the marks of `mark` in it.
-local function read_marked(ready)
+local function read_marked(ready, nulls)
   local marked <const>, bad <const> = mark(ready)
   if bad then return nil, ("is invalid: '%s' is no number"):format(bad) end
   local value <const>, why <const> = parse(marked, true)
   if why then return nil, why end
-  return settle_item(value)
+  return settle_item(value, nulls)
 end
 
 ---Reads the text as it is, where cjson loses nothing; where it turns out that it did, once more.
-local function read_plain(ready, rewritten)
+local function read_plain(ready, rewritten, nulls)
   local value <const>, why <const> = parse(ready, rewritten)
   if why then return nil, why end
   if type(value) == "table" then
-    if settle(value) then return value end
+    if settle(value, nulls) then return value end
   elseif type(value) ~= "number" then
     return value
   end
-  return read_marked(ready)
+  return read_marked(ready, nulls)
 end
 
 ---Reads a whole document.
 ---@param text string
+---@param nulls? boolean keep fields of objects that are null, as `json.null`
 ---@return any value, string? message  nil and why it is no JSON
-function M.decode(text)
+function M.decode(text, nulls)
   if type(text) ~= "string" then error("json.decode: text must be a string", 2) end
   local ready, bare, why = prepare(text)
   local value
   if ready then
     if is_lossy(bare) then
-      value, why = read_marked(ready)
+      value, why = read_marked(ready, nulls)
     else
-      value, why = read_plain(ready, ready ~= text)
+      value, why = read_plain(ready, ready ~= text, nulls)
     end
   end
   if why then return nil, "JSON text " .. why end

@@ -25,19 +25,27 @@ local lists_of <const> = setmetatable({}, { __mode = "k" })
 ---@return table|userdata|nil list, string? message, string? code
 local function read(list, name)
   if type(list) == "userdata" then return list end
+  if type(list) == "string" then
+    local routes <const>, message <const> = require "ecmp.fib.json_routes".routes(list)
+    if not routes then return nil, ("%s: %s"):format(name, message), "EINVAL" end
+    return routes
+  end
   local routes <const>, message <const>, code <const> = route_of.without_texts(list)
   if not routes then return nil, name .. message, code end
   return routes
+end
+
+local LISTS <const> = { table = true, userdata = true, string = true }
+
+local function check_list(name, list)
+  if not LISTS[type(list)] then rtnl.throw(name .. ": a list of routes is due here") end
 end
 
 -- The k-th routes of lists, which may be views of a list that is kept in C.
 local function plan_lists(current, wanted, exactly)
   local lists <const> = { current = current, wanted = wanted }
   for _, name in ipairs { "current", "wanted" } do
-    local kind <const> = type(lists[name])
-    if kind ~= "table" and kind ~= "userdata" then
-      rtnl.throw(name .. ": a list of routes is due here")
-    end
+    check_list(name, lists[name])
     local list <const>, message <const>, code <const> = read(lists[name], name)
     if not list then return nil, message, code end
     lists[name] = list
@@ -129,9 +137,7 @@ end
 
 ---@return table? plan, string? message, string? code
 local function plan_of_kernel(nl, wanted, options)
-  if type(wanted) ~= "table" and type(wanted) ~= "userdata" then
-    rtnl.throw "wanted: a list of routes is due here"
-  end
+  check_list("wanted", wanted)
   local list, message, code = read(wanted, "wanted")
   if not list then return nil, message, code end
   local owned <const>, current <const>, foreign <const> = owned_by(list, options), {}, {}
@@ -156,10 +162,10 @@ end
 ---
 --- A field that `wanted` leaves out matches anything; what only `current` holds is deleted, after
 --- everything else is in place. Several routes of one key are taken as the kernel lists them.
----@param current (table|string)[]|ecmp.Handle routes or views, as the kernel lists them; a handle,
----whose kernel is read
----@param wanted (table|string)[] routes, views, or words as `ip route add` takes them; those marked
----`separate` (ecmp.rule) are created one by one
+---@param current (table|string)[]|string|ecmp.Handle routes or views, as the kernel lists them; a
+---handle, whose kernel is read
+---@param wanted (table|string)[]|string routes, views, or words as `ip route add` takes them; those
+---marked `separate` (ecmp.rule) are created one by one; or the JSON of a list, as of `ip -j route`
 ---@param options? table `exactly`: what `wanted` leaves out is not to be there, as in a list of the
 ---kernel's own that is to be brought back; with a handle also `proto`, `table` and `family`: which
 ---routes are deleted where `wanted` does not have them, a value, a list or "all" (else those of

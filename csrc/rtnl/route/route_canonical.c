@@ -6,6 +6,7 @@
 #include "rtnl/route/route.h"
 
 #include "common/addr.h"
+#include "rtnl/view/view.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -223,8 +224,8 @@ int push_canonical(lua_State *L)
 	struct route_reader r;
 	bool wanted = lua_toboolean(L, 2);
 	lua_settop(L, 1);
-	if (lua_istable(L, 1) && lua_getmetatable(L, 1)) /* may say more than stands in it */
-		return 0;
+	if (lua_istable(L, 1) && !view_is_fields(L, 1) && lua_getmetatable(L, 1))
+		return 0; /* it may say more than stands in it */
 	struct kept_reader *kept = push_kept_reader(L);
 	int at = lua_gettop(L);
 	take_reader(L, kept, &r);

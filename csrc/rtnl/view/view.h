@@ -9,7 +9,8 @@
 
 #include <lua.h>
 
-#define RTNL_VIEW "ecmp.rtnl.view"
+#define RTNL_VIEW    "ecmp.rtnl.view"
+#define ROUTE_FIELDS "ecmp.RouteFields"
 
 /* What a route that is wanted does not say, whatever its header holds; among a view's flags. */
 enum {
@@ -48,6 +49,10 @@ void view_kind(lua_State *L, const struct object *object, int names); /* [] -> [
 void view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
 	       const uint8_t *data, size_t length, int names);
 void view_register(lua_State *L);
+void view_mark_fields(lua_State *L); /* [table] -> [table] with a route's `hops` */
+bool view_is_fields(lua_State *L, int index);
+int view_add_method(lua_State *L); /* Lua: rtnl.method */
+int view_fields(lua_State *L);	   /* Lua: rtnl.fields */
 
 bool same_views(lua_State *L, const struct view *a, const struct view *b);
 void push_text(lua_State *L, struct print p, const struct span *s); /* [] -> [text] */

@@ -89,12 +89,89 @@ static int find_field(lua_State *L, const struct schema *schema, const void *key
 	return field;
 }
 
+/* The field of the view or table at `index`, as any reader gets it. [] -> [value] */
+static bool push_named(lua_State *L, int index, const char *key)
+{
+	return lua_getfield(L, index, key) != LUA_TNIL;
+}
+
+static bool leads_nowhere(lua_State *L, int index)
+{
+	static const char *const types[] = {"blackhole", "unreachable", "prohibit", "throw"};
+	bool found = false;
+	const char *type = push_named(L, index, "type") ? lua_tostring(L, -1) : NULL;
+	for (size_t i = 0; type && i < sizeof(types) / sizeof(types[0]); i++)
+		found = found || strcmp(type, types[i]) == 0;
+	lua_pop(L, 1);
+	return found;
+}
+
+/*
+ * The next hops of the route at `index`, a view or a table, as one list: as they are listed, the
+ * one that the route names itself, or none. A blackhole has none, though the kernel shows a device;
+ * nor has a route by a next-hop object whose hops the kernel leaves to the object. [] -> [list]
+ */
+static int push_hops(lua_State *L, int index)
+{
+	static const char *const fields[] = {"via", "dev", "encap", "onlink"};
+	if (push_named(L, index, "nexthops"))
+		return 1;
+	lua_settop(L, index);
+	lua_newtable(L);
+	if (leads_nowhere(L, index))
+		return 1;
+	lua_createtable(L, 0, 5);
+	bool any = false;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		any = push_named(L, index, fields[i]) || any;
+		lua_setfield(L, -2, fields[i]);
+	}
+	lua_pushinteger(L, 1);
+	lua_setfield(L, -2, "weight");
+	if (any)
+		lua_rawseti(L, -2, 1);
+	else
+		lua_pop(L, 1);
+	return 1;
+}
+
+/* `route.hops` of a table of a route's fields */
+static int fields_index(lua_State *L)
+{
+	lua_settop(L, 2);
+	if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "hops") != 0)
+		return 0;
+	lua_settop(L, 1);
+	return push_hops(L, 1);
+}
+
+/* [table] -> [table]: one of a route's fields, which has `hops` beside them */
+void view_mark_fields(lua_State *L)
+{
+	luaL_setmetatable(L, ROUTE_FIELDS);
+}
+
+bool view_is_fields(lua_State *L, int index)
+{
+	if (!lua_getmetatable(L, index))
+		return false;
+	luaL_getmetatable(L, ROUTE_FIELDS);
+	bool same = lua_rawequal(L, -1, -2);
+	lua_pop(L, 2);
+	return same;
+}
+
 /* What is no field: a method, or a mistake. */
 static int no_field(lua_State *L, const struct schema *schema)
 {
 	lua_pushvalue(L, 2);
 	if (lua_rawget(L, lua_upvalueindex(METHODS)) != LUA_TNIL)
 		return 1;
+	if (schema == &schema_route && lua_type(L, 2) == LUA_TSTRING &&
+	    strcmp(lua_tostring(L, 2), "hops") == 0) {
+		lua_settop(L, 1);
+		return push_hops(L, 1);
+	}
 	/* a number: ipairs and the like ask whether it is a list; a string: of another kind of link
 	 */
 	if (lua_type(L, 2) == LUA_TNUMBER ||
@@ -281,6 +358,8 @@ static int view_copy(lua_State *L)
 		}
 	}
 	lua_settop(L, 3);
+	if (v->object->schema == &schema_route)
+		view_mark_fields(L);
 	return 1;
 }
 
@@ -323,8 +402,33 @@ void view_kind(lua_State *L, const struct object *object, int names)
 	lua_rawseti(L, names, place);
 }
 
+/* rtnl.method(name, f): view:name(...) calls f, which is in Lua */
+int view_add_method(lua_State *L)
+{
+	luaL_checkstring(L, 1);
+	luaL_checktype(L, 2, LUA_TFUNCTION);
+	lua_settop(L, 2);
+	lua_getfield(L, LUA_REGISTRYINDEX, RTNL_VIEW);
+	lua_insert(L, 1);
+	lua_settable(L, 1);
+	return 0;
+}
+
+/* rtnl.fields(table) -> table: the same, of a route's fields, which has `hops` beside them */
+int view_fields(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	view_mark_fields(L);
+	return 1;
+}
+
 void view_register(lua_State *L)
 {
+	luaL_newmetatable(L, ROUTE_FIELDS);
+	lua_pushcfunction(L, fields_index);
+	lua_setfield(L, -2, "__index");
+	lua_pop(L, 1);
 	luaL_newlib(L, methods);
 	lua_setfield(L, LUA_REGISTRYINDEX, RTNL_VIEW);
 	memset(lua_newuserdatauv(L, sizeof(struct key_cache), 0), 0, sizeof(struct key_cache));

@@ -178,6 +178,17 @@ function M.plain(hop)
   }
 end
 
+---Leaves to a next-hop object what is its own: dumps show its hops beside its number, and the
+---kernel takes either.
+---@param route table is changed
+---@return table route the same
+function M.by_object(route)
+  if route.nhid then
+    route.via, route.dev, route.nexthops, route.onlink, route.encap = nil, nil, nil, nil, nil
+  end
+  return route
+end
+
 -- Text --------------------------------------------------------------------------------------------
 
 ---An encapsulation in the words of iproute2.

@@ -243,7 +243,18 @@ function M.key(route)
   return key, family
 end
 
----A list of routes without texts: those that are words as `ip route add` takes them are read.
+---Reads a route of text: words as `ip route add` takes them, or an object as `ip -j` prints them.
+---@param text string
+---@return table? route, string? message
+function M.of_text(text)
+  if not text:find "^%s*[%[{]" then return rtnl.parse("route", text) end
+  local routes <const>, message <const> = require "ecmp.fib.json_routes".routes(text)
+  if not routes then return nil, message end
+  if #routes ~= 1 then return nil, ("one route is due here, not %d"):format(#routes) end
+  return routes[1]
+end
+
+---A list of routes without texts: those are read.
 ---@param routes (table|string)[]
 ---@return table[]? routes the same list where nothing in it is text
 ---@return string? message, string? code nil, message naming the route, "EINVAL"
@@ -252,7 +263,7 @@ function M.without_texts(routes)
   for i = 1, #routes do
     local route <const> = routes[i]
     if type(route) == "string" then
-      local parsed <const>, message <const> = rtnl.parse("route", route)
+      local parsed <const>, message <const> = M.of_text(route)
       if not parsed then return refuse("[%d]: %s", i, message) end
       list = list or table.move(routes, 1, #routes, 1, {})
       list[i] = parsed
@@ -451,25 +462,14 @@ function M.plain(route)
     plain.onlink, plain.encap = hops[1].onlink, hops[1].encap
   end
   plain.scope = own_scope(route)
-  return plain
-end
-
----Leaves to a next-hop object what is its own: dumps show its hops beside its number, and the
----kernel takes either.
----@param route table is changed
----@return table route the same
-function M.by_object(route)
-  if route.nhid then
-    route.via, route.dev, route.nexthops, route.onlink, route.encap = nil, nil, nil, nil, nil
-  end
-  return route
+  return rtnl.fields(plain)
 end
 
 ---A Route as the kernel is asked for it: the mark of `separate` is ours.
 ---@param route ecmp.RouteValue
 ---@return table
 function M.request(route)
-  local request <const> = M.by_object(M.plain(route))
+  local request <const> = nexthop.by_object(M.plain(route))
   request.separate = nil
   return request
 end

@@ -24,6 +24,12 @@
 ---Where the kind shows only when it runs.
 ---@alias ecmp.View ecmp.RouteView|ecmp.NexthopView|ecmp.BucketView|ecmp.LinkView|ecmp.AddrView|ecmp.RuleView|ecmp.NeighView|ecmp.VlanView
 
+---What `list` returns: prints as `ip OBJECT show` does.
+---@class ecmp.List
+---@field text fun(self: ecmp.List, options?: { details: boolean, table: boolean }): string as `ip -d` prints it; with
+---the table of each route
+---@field json fun(self: ecmp.List): string as `ip -j` prints it, see `ecmp.Message:json`
+
 -- What verbs take: fields, a view, or the words typed after `ip OBJECT VERB` ------------------------
 
 ---@alias ecmp.GivenRoute ecmp.RouteFields|ecmp.RouteView|string
@@ -107,7 +113,6 @@
 ---@class ecmp.Neigh: ecmp.Object
 ---@field add fun(self: ecmp.Neigh, neigh: ecmp.GivenNeigh): true|nil, string?, string?
 ---@field replace fun(self: ecmp.Neigh, neigh: ecmp.GivenNeigh): true|nil, string?, string?
----@field append fun(self: ecmp.Neigh, neigh: ecmp.GivenNeigh): true|nil, string?, string?
 ---@field change fun(self: ecmp.Neigh, neigh: ecmp.GivenNeigh): true|nil, string?, string?
 ---@field del fun(self: ecmp.Neigh, neigh: ecmp.GivenNeigh): true|nil, string?, string?
 ---@field get fun(self: ecmp.Neigh, neigh: ecmp.GivenNeigh): ecmp.NeighView|nil, string?, string?

@@ -109,6 +109,9 @@ local rtnl = {}
 ---@field pref? "low"|"medium"|"high" IPv6
 ---@field ttl_propagate? boolean
 ---@field nexthops? ecmp.Hop[] instead of `via` and `dev`
+---@field hops? ecmp.Hop[] read only: `nexthops`, or the one hop that the route itself names, with weight 1; empty where
+---it leads nowhere, and by a next-hop object whose hops the kernel does not spell out, or which a copy leaves to it.
+---Views have it, and tables that the library made
 ---@field dead? boolean read only
 ---@field linkdown? boolean read only
 ---@field offload? boolean read only
@@ -465,6 +468,12 @@ local Message = {}
 ---@return string
 function Message:text(options) end
 
+---The text that `ip -j OBJECT show` prints of it, an object. Routes name their table, unless it is main, and what `ip`
+---leaves out: which metrics are locked, as `lock`, and fields of an encapsulation that the route has, too, as `encap_dst`
+---and the like. `nl.route:add` and the other verbs of routes, `ecmp.plan` and `ecmp apply` take it back.
+---@return string
+function Message:json() end
+
 ---A plain table of what can be given back, with changes.
 ---@param changes? ecmp.Fields
 ---@return ecmp.Fields
@@ -640,6 +649,16 @@ function rtnl.beyond(route) end
 ---Sets who reads the names that a site gives in /etc/iproute2; they are for text alone, in and out.
 ---@param reader fun(file: string): table<string|integer, integer|string> numbers by name, names by number
 function rtnl.site(reader) end
+
+---Adds a method to all views.
+---@param name string
+---@param method fun(view: ecmp.View, ...): any
+function rtnl.method(name, method) end
+
+---Marks a table of a route's fields, which has `hops` then.
+---@param fields ecmp.RouteFields
+---@return ecmp.RouteFields fields the same
+function rtnl.fields(fields) end
 
 ---@param value any
 ---@return boolean

@@ -1,6 +1,8 @@
 ---Views in the words of `ip -j`: the same names and shapes, for programs that read those already.
 
 local json = require "ecmp.json"
+local json_routes = require "ecmp.fib.json_routes"
+local rtnl = require "ecmp.rtnl"
 local site = require "ecmp.nl.names"
 
 local M = {}
@@ -52,14 +54,16 @@ local apart <const> = {
   end,
 }
 
--- An encapsulation is spread over its parent, as iproute2 does.
-local function add_encap(object, encap)
+-- An encapsulation is spread over its parent, as iproute2 does; `name` gives its fields a name of
+-- their own where a route has one, too.
+local function add_encap(object, encap, name)
   if not encap then return end
   for key, value in pairs(encap) do
     if apart[key] then
       apart[key](object, value)
     elseif key ~= "type" then
-      object[key] = type(value) == "table" and json.array(value) or value
+      local field <const> = name and name(key) or key
+      object[field] = type(value) == "table" and json.array(value) or value
     end
   end
   object.encap = encap.type
@@ -108,6 +112,10 @@ local function metrics(view)
     found = found or {}
     found[feature] = json.null
   end
+  if view.lock then
+    found = found or {}
+    found.lock = json.array(view.lock) -- ip leaves these out
+  end
   return found and json.array { found } or nil
 end
 
@@ -141,7 +149,7 @@ local function route(view, options)
   }
   if view.family == 6 then object.scope = nil end
   add_gateway(object, view.via, view.family)
-  add_encap(object, view.encap)
+  add_encap(object, view.encap, json_routes.encap_name)
   return object
 end
 
@@ -323,6 +331,17 @@ function M.list(list, options)
   local objects <const> = json.array {}
   for i, view in ipairs(list) do objects[i] = M.object(view, options) end
   return objects
+end
+
+-- Routes name their tables, without which they could not be given back.
+local WITH_TABLE <const> = { table = true }
+
+---A view, or a list of them, as the text that `ip -j` prints.
+---@param value ecmp.View|ecmp.View[]
+---@return string
+function M.text(value)
+  local made <const> = rtnl.is_view(value) and M.object or M.list
+  return json.encode(made(value, WITH_TABLE))
 end
 
 return M

@@ -3,11 +3,18 @@
 local filters = require "ecmp.nl.filter"
 local flush = require "ecmp.nl.flush"
 local lists = require "ecmp.nl.text"
+local route_of = require "ecmp.fib.route"
 local rtnl = require "ecmp.rtnl"
 local shown = require("ecmp.errors").shown
 
 rtnl.own()
 rtnl.site(function(file) return require "ecmp.nl.names"(file) end)
+rtnl.method("json", function(view, ...)
+  if not rtnl.is_view(view) or select("#", ...) > 0 then
+    rtnl.throw("json: called on a view, without arguments: view:json()")
+  end
+  return require "ecmp.nl.json".text(view)
+end)
 
 ---@alias ecmp.Change fun(self: ecmp.Object, value: ecmp.Given): true|nil, string?, string?
 
@@ -92,8 +99,27 @@ local function check_dst(value, kind, verb)
   end
 end
 
+---Reads the words typed after `ip OBJECT VERB`; of a route also its JSON.
+---@param kind string
+---@param text string
+---@return table|nil value, string? message
+function M.parse(kind, text)
+  if kind == "route" then return route_of.of_text(text) end
+  return rtnl.parse(kind, text)
+end
+
+-- Words are read where they are encoded; JSON is no words.
+local function without_json(value, kind, verb)
+  if type(value) ~= "string" or not value:find '^%s*%[?%s*{%s*"' then return value end
+  if kind ~= "route" then
+    rtnl.throw(("%s %s: JSON is read of routes alone"):format(kind, verb))
+  end
+  local read, message = M.parse(kind, value)
+  return read or rtnl.throw(("%s %s: %s"):format(kind, verb, message))
+end
+
 ---What a script gave, as something the encoder takes: a table, a view, or the words typed after `ip
----OBJECT VERB`.
+---OBJECT VERB`; of a route also its JSON.
 ---@param value any
 ---@param kind string
 ---@param verb string
@@ -104,6 +130,7 @@ function M.value(value, kind, verb, ...)
   if type(value) ~= "table" and type(value) ~= "string" and not rtnl.is_view(value) then
     rtnl.throw(("%s %s: table or words expected, got %s"):format(kind, verb, type(value)))
   end
+  value = without_json(value, kind, verb)
   check_dst(value, kind, verb)
   return value
 end
@@ -118,7 +145,7 @@ function M.as_table(value, kind, verb, ...)
   if rtnl.is_view(value) then
     return value:copy()
   elseif type(value) == "string" then
-    local parsed, message = rtnl.parse(kind, value)
+    local parsed, message = M.parse(kind, value)
     return parsed or rtnl.throw(("%s %s: %s"):format(kind, verb, message))
   end
   return value

@@ -129,7 +129,10 @@ function M.text(list, options)
 end
 
 list_mt.__tostring = function(list) return M.text(list) end
-list_mt.__index = { text = M.text }
+list_mt.__index = {
+  text = M.text,
+  json = function(list) return require "ecmp.nl.json".text(list) end,
+}
 
 ---Makes a list of views print as `ip` shows them.
 ---@param views ecmp.View[]

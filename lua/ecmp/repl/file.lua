@@ -5,7 +5,8 @@
 -- A file may have a million lines, so no route is kept as a table: see rtnl.list and rtnl.lines.
 
 local identity = require "ecmp.fib.route"
-local json_routes = require "ecmp.repl.json_routes"
+local json_routes = require "ecmp.fib.json_routes"
+local nexthop = require "ecmp.fib.nexthop"
 local rtnl = require "ecmp.rtnl"
 
 local M = {}
@@ -39,7 +40,7 @@ local function understand(route, proto)
     return nil, ("a route is a table or text, not a %s"):format(type(route))
   end
   if route.dst == nil then return nil, "dst: missing" end
-  identity.by_object(route)
+  nexthop.by_object(route)
   hand_on_onlink(route)
   if route.proto == nil then route.proto = proto end
   return route

@@ -12,7 +12,7 @@
 -- The script runs in its cage, with its budget, after the check of who may write it: what passes
 -- here passes on a node.
 local group = require "ecmp.group"
-local rtnl = require "ecmp.rtnl"
+local route_of = require "ecmp.fib.route"
 local rule = require "ecmp.rule"
 local sandbox = require "ecmp.sandbox"
 
@@ -24,7 +24,7 @@ local M = {}
 function M.routes(list)
   local routes <const> = {}
   for i, route in ipairs(list) do
-    routes[i] = type(route) == "string" and rtnl.parse("route", route) or route
+    routes[i] = type(route) == "string" and route_of.of_text(route) or route
   end
   return routes
 end

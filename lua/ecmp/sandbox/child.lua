@@ -119,7 +119,14 @@ local function line_of(inmate, name)
   return found and found.source == "@" .. inmate.path and found.linedefined or nil
 end
 
+-- Routes have `hops` in scripts, too: what came from another process is plain.
+local function with_hops(routes)
+  for _, route in ipairs(routes or {}) do rtnl.fields(route) end
+end
+
 function verbs.merge(inmate, request)
+  with_hops(request.routes)
+  with_hops(request.ctx and request.ctx.current)
   local trace <const> = request.trace and {} or nil
   local routes, message, code = rule.merge(request.routes, inmate.hooks, request.ctx,
     { trace = trace, nonsense = FAULT, word = inmate.word })

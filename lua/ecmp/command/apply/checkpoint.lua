@@ -16,6 +16,7 @@
 -- have to take the change back keeps the journal open, since its directory may be removed.
 
 local identity = require "ecmp.fib.route"
+local nexthop = require "ecmp.fib.nexthop"
 local plan = require "ecmp.plan"
 local rtnl = require "ecmp.rtnl"
 local sys = require "ecmp.sys"
@@ -208,7 +209,7 @@ local function read_route(line)
   local route, message = rtnl.parse("route", text or "?")
   if not route then return nil, message end
   route.family = math.tointeger(tonumber(family))
-  return identity.by_object(route)
+  return nexthop.by_object(route)
 end
 
 local function tables_of(slots)

@@ -121,7 +121,7 @@ function M.bring_back(nl, before, after)
   end
   for _, change in ipairs(lost) do
     if change.verb == "add" and not change.before then
-      note(nl.route:add(identity.by_object(identity.plain(change.route))))
+      note(nl.route:add(identity.request(change.route)))
     end
   end
   for _, place in pairs(crowds(lost, before.route, after.route)) do

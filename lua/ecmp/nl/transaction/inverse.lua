@@ -2,6 +2,7 @@
 ---on its link, ...), and how it comes to hold that again. A refusal keeps nothing else from being
 ---put back; what is reported is the first.
 
+local object = require "ecmp.nl.object"
 local rtnl = require "ecmp.rtnl"
 local tally = require "ecmp.errors"
 
@@ -15,7 +16,7 @@ local M = {}
 ---@return table|ecmp.View fields
 function M.as_view(kind, value)
   if type(value) == "string" then
-    local parsed, message = rtnl.parse(kind, value)
+    local parsed, message = object.parse(kind, value)
     value = parsed or rtnl.throw(("%s: %s"):format(kind, message))
   end
   return rtnl.is_view(value) and value or rtnl.view(kind, value, true), value

@@ -217,7 +217,7 @@ test-long: needs ## Runs all specs with LONG=10 times the repetitions.
 	@ECMP_BUILD=$(B) LUA=$(LUA) ROUNDS=$(LONG) LIMIT=$(or $(LIMIT),1200) sh build-aux/test.sh
 
 # another kernel, on which the specs run that this machine's has no part of, and those of the core
-UML_CORE := $(foreach name,nl_* fib_* plan_* flow_* rtnl_* plugin_* requests,$(wildcard spec/$(name)_spec.lua))
+UML_CORE := $(foreach name,nl_* fib_* plan_* flow_* rtnl_* plugin_* differential requests,$(wildcard spec/$(name)_spec.lua))
 uml-test: needs ## Runs what this machine's kernel lacks, and the core, on user-mode-linux; adds both up.
 	@sh build-aux/deps.sh $(UML_PACKAGES)
 	@$(MAKE) --no-print-directory -s all

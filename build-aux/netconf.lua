@@ -163,7 +163,7 @@ local words <const> = {
     promiscMode = "put the bridge into promiscuous mode",
     vlan = "VLAN of the pod, without tags; 0 means none",
     vlanTrunk = "VLANs of the pod, with tags",
-    preserveDefaultVlan = "leave the pod in the bridge's default VLAN, too",
+    preserveDefaultVlan = "false takes the pod out of the bridge's default VLAN",
     disableContainerInterface = "leave the pod's end down; only without `ipam`",
     macspoofchk = "drop what does not come from the pod's own hardware address",
     portIsolation = "keep pods of one bridge apart", enabledad = "detect duplicate IPv6 addresses",

@@ -23,7 +23,6 @@ begin() {
 	mount -t proc proc proc
 	mount -t sysfs sysfs sys
 	mount -t tmpfs tmpfs run
-	mount -t tmpfs tmpfs tmp
 	mount -t devtmpfs devtmpfs dev
 	mkdir -p dev/pts dev/shm run/machine mnt/order
 	mount -t devpts -o ptmxmode=666 devpts dev/pts
@@ -48,7 +47,6 @@ inside() {
 	# shellcheck disable=SC1091
 	(
 		. /mnt/order/environment
-		[ -z "${TMPDIR-}" ] || mkdir -p "$TMPDIR"
 		if [ -n "${ECMP_KEEP-}" ]; then
 			mkdir -p "$ECMP_KEEP"
 			mount -t hostfs -o "$ECMP_KEEP" hostfs "$ECMP_KEEP"

@@ -63,6 +63,13 @@ local function links_of(nl)
   return links
 end
 
+local function vlans_of(nl)
+  local lines <const> = {}
+  for _, port in ipairs(assert(nl.vlan:list())) do lines[#lines + 1] = tostring(port):gsub("veth%x+", "veth") end
+  table.sort(lines)
+  return lines
+end
+
 local function sysctls_of(path, nl)
   local values <const> = {}
   local function read(key)
@@ -88,7 +95,7 @@ end
 local function state_of(path)
   local nl <close> = assert(ecmp.open { netns = path })
   settle(nl)
-  return { links = links_of(nl), addresses = addresses_of(nl), routes = routes_of(nl),
+  return { links = links_of(nl), addresses = addresses_of(nl), routes = routes_of(nl), vlans = vlans_of(nl),
     sysctls = sysctls_of(path, nl) }
 end
 
@@ -209,8 +216,8 @@ local function outcomes_of(directory, drawn)
 end
 
 -- Our plugins by the reference's names, for even numbers, else by their own under `separate`.
-local function ours_of(number)
-  local drawn <const> = random_config.draw(number)
+local function ours_of(number, kind)
+  local drawn <const> = random_config.draw(number, kind)
   if number % 2 == 0 then return drawn end
   local conf <const> = drawn.conf
   conf.type, conf.ipam.type, conf.merge = "ecmp-" .. conf.type, "ecmp-" .. conf.ipam.type, "separate"
@@ -220,13 +227,14 @@ end
 --- Compares the two on the configuration of a number. `directory` has our plugins by both names.
 ---@param number integer
 ---@param directory string
+---@param kind? string as of random_config.draw
 ---@return string? difference what differs, nil when nothing does
 ---@return boolean? succeeded whether the ADDs went well
-function M.compare(number, directory)
-  local drawn <const> = random_config.draw(number)
+function M.compare(number, directory, kind)
+  local drawn <const> = random_config.draw(number, kind)
   local text <const> = ("%s %s\n"):format(json.encode(drawn.conf), drawn.args or "")
   local theirs <const> = outcomes_of(pod_of.reference, drawn)
-  local own <const>, complaint <const> = outcomes_of(directory, ours_of(number))
+  local own <const>, complaint <const> = outcomes_of(directory, ours_of(number, kind))
   local difference
   if theirs.message then
     -- The reference plugins leave things behind after a failure; ours do not.
@@ -247,7 +255,7 @@ end
 function M.directory()
   local directory <const> = helper.directory()
   local program <const> = assert(sys.realpath(helper.build .. "/bin/ecmp"))
-  for _, name in ipairs { "bridge", "ptp", "macvlan", "static", "host-local" } do
+  for _, name in ipairs { "bridge", "ptp", "macvlan", "ipvlan", "static", "host-local" } do
     assert(sys.symlink(program, directory .. "/" .. name))
     assert(sys.symlink(program, directory .. "/ecmp-" .. name))
   end
@@ -259,10 +267,11 @@ end
 ---@param first integer
 ---@param last integer
 ---@param step integer
-function M.share(out, first, last, step)
+---@param kind? string as of random_config.draw
+function M.share(out, first, last, step, kind)
   local directory <const>, list <const> = M.directory(), json.array()
   for number = first, last, step do
-    local difference <const>, succeeded <const> = M.compare(number, directory)
+    local difference <const>, succeeded <const> = M.compare(number, directory, kind)
     list[#list + 1] = { number = number, succeeded = succeeded or false, difference = difference }
   end
   helper.remove(directory)

@@ -10,7 +10,10 @@ local function conf_of(changes)
     cniVersion = "1.1.0", name = "lab", type = "ecmp-bridge", bridge = "br0", dad = "skip",
     ipam = { type = "static", addresses = { { address = "10.0.0.9/24", gateway = "10.0.0.1" } } },
   }
-  for key, value in pairs(changes or {}) do conf[key] = value or nil end
+  for key, value in pairs(changes or {}) do
+    if value == false and conf[key] ~= nil then value = nil end
+    conf[key] = value
+  end
   return conf
 end
 
@@ -60,17 +63,18 @@ describe("a port of ecmp-bridge #netns", function()
     end
 
     for name, case in pairs {
-      ["is in that one alone"] = { { vlan = 100 }, "vid 100 pvid untagged" },
-      ["is in the bridge's default one too, if asked"] = {
-        { vlan = 100, preserveDefaultVlan = true }, "vid 1 untagged vid 100 pvid untagged",
-      },
+      ["is in that one alone, if asked"] = { { vlan = 100, preserveDefaultVlan = false }, "vid 100 pvid untagged" },
+      ["is in the bridge's default one too"] = { { vlan = 100 }, "vid 1 untagged vid 100 pvid untagged" },
       ["is in those of a trunk, with the default one for what has no tag"] = {
         { vlanTrunk = { { minID = 20, maxID = 21 }, { id = 7 } } },
         "vid 1 pvid untagged vid 7 vid 20 vid 21",
       },
+      ["is in those of a trunk alone, if asked"] = {
+        { vlanTrunk = { { id = 7 } }, preserveDefaultVlan = false }, "vid 7",
+      },
       ["is in its own and a trunk's"] = {
         { vlan = 20, vlanTrunk = { { minID = 20, maxID = 21 } } },
-        "vid 20 pvid untagged vid 21",
+        "vid 1 untagged vid 20 pvid untagged vid 21",
       },
     } do
       it_vlan(name, function()
@@ -82,9 +86,7 @@ describe("a port of ecmp-bridge #netns", function()
     it_vlan("is where the reference plugin puts it", function()
       local reference <const> = pod_of.reference .. "/bridge"
       if not sys.stat(reference) then return pending("no stock plugins here") end
-      -- Debian's is from before the key that takes the default one away.
-      local conf <const> = conf_of { vlan = 100, cniVersion = "1.0.0", type = "bridge",
-        preserveDefaultVlan = true }
+      local conf <const> = conf_of { vlan = 100, cniVersion = "1.0.0", type = "bridge" }
       local theirs <const> = vlans_of(pod:must(reference, "ADD", conf).interfaces[2].name)
       pod:must("ecmp-bridge", "DEL", conf)
       assert.equal(theirs, vlans_of(add(conf).interfaces[2].name))

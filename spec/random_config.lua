@@ -163,7 +163,19 @@ local mains <const> = {
       mode = pick(roll, { "bridge", "private", "vepa" }),
     }
   end,
+  ipvlan = function(roll)
+    return {
+      master = roll(15) > 1 and "m0" or "nothing", mtu = roll(3) == 1 and 1400 or nil,
+      mode = pick(roll, { "l2", "l3", "l3s" }),
+    }
+  end,
 }
+
+mains.vlan = function(roll)
+  local conf <const> = mains.bridge(roll)
+  conf.vlan = pick(roll, { 1, 2, 100, 4094 })
+  return conf
+end
 
 local main_names <const> = { "bridge", "bridge", "ptp", "ptp", "macvlan", "macvlan", "ipam" }
 
@@ -175,16 +187,18 @@ end
 
 --- The configuration of a number.
 ---@param number integer
+---@param kind? string of what not every kernel has: "ipvlan", "vlan" of a bridge
 ---@return table drawn `{ conf, args?, interfaces }`: with CNI_ARGS, and the interfaces to ADD
-function M.draw(number)
+function M.draw(number, kind)
   local roll <const> = M.dice(number)
-  local main <const> = pick(roll, main_names)
+  local drawn_name <const> = pick(roll, main_names)
+  local main <const> = kind or drawn_name
   local which <const> = pick(roll, { { 1 }, { 2 }, { 1, 2 }, { 1, 2 }, { 1, 1 }, { 2, 1, 2 } })
   local subnets <const> = {}
   for i, f in ipairs(which) do subnets[i] = draw_subnet(roll, families[f], i) end
   local ipam <const> = pick(roll, { "static", "host-local" })
   local conf <const> = main == "ipam" and {} or mains[main](roll)
-  conf.name, conf.type = "lab", main == "ipam" and ipam or main
+  conf.name, conf.type = "lab", main == "ipam" and ipam or main == "vlan" and "bridge" or main
   conf.cniVersion = pick(roll, { "0.2.0", "0.3.1", "0.3.1", "0.4.0", "0.4.0", "1.0.0", "1.0.0", "1.0.0", "1.0.0" })
   conf.ipam = ipams[ipam](roll, subnets)
   conf.ipam.routes = draw_routes(roll, subnets)

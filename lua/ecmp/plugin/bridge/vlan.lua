@@ -1,6 +1,7 @@
 ---VLANs of a bridge's ports: `vlan`, `vlanTrunk` and `preserveDefaultVlan`.
 --
--- A pod's port is in its VLAN without tags, in those of the trunk with them. A bridge that is made
+-- A pod's port is in its VLAN without tags, in those of the trunk with them, and stays in what the
+-- bridge puts all ports in unless the configuration says otherwise. A bridge that is made
 -- for a configuration with VLANs filters by them; one that was there is left as it is, as with the
 -- reference plugin, which is told of because the pods are then not kept apart.
 local log = require "ecmp.log"
@@ -12,8 +13,6 @@ local schema = require "ecmp.cni.schema"
 local M = {}
 
 local LOWEST <const>, HIGHEST <const> = 1, 4094
--- The VLAN that ports without one are in, and a trunk's native one where the pod has none.
-local DEFAULT <const> = 1
 
 local id <const> = schema.integer(LOWEST, HIGHEST)
 local span <const> = schema.record { { "id", id }, { "minID", id }, { "maxID", id } }
@@ -59,13 +58,12 @@ end
 
 ---The VLANs that a pod's port is to be in.
 ---@param conf table
----@return table[] vlans `{ vid, pvid?, untagged? }`, the native one first
+---@return table[] vlans `{ vid, pvid?, untagged? }`, its own first
 function M.wanted(conf)
   local trunk <const>, own <const> = trunk_ids(conf), conf.vlan or 0
-  local native <const> = own ~= 0 and own or #trunk > 0 and DEFAULT or nil
-  local list <const> = { native and { vid = native, pvid = true, untagged = true } }
+  local list <const> = { own ~= 0 and { vid = own, pvid = true, untagged = true } or nil }
   for _, vid in ipairs(trunk) do
-    if vid ~= native then list[#list + 1] = { vid = vid } end
+    if vid ~= own then list[#list + 1] = { vid = vid } end
   end
   return list
 end
@@ -87,7 +85,7 @@ function M.set(host, port, conf)
   local wanted <const> = M.wanted(conf)
   if #wanted == 0 then return true end
   local ok, message, code = true, nil, nil
-  if not conf.preserveDefaultVlan then ok, message, code = leave_default(host, port) end
+  if conf.preserveDefaultVlan == false then ok, message, code = leave_default(host, port) end
   if not ok then return nil, message, code end
   return host.vlan:add { dev = port, vlans = wanted }
 end
@@ -187,6 +185,7 @@ local function make_pair(state, name)
     if ports.any(host, conf.bridge, { [state.port] = true, [port] = true }) then return true end
     return host.link:del { dev = name }
   end)
+  host.sysctl:set(("net/ipv6/conf/%s/accept_ra"):format(port), "0")
   local ok
   ok, message, code = M.set(host, port,
     { vlan = conf.vlan, preserveDefaultVlan = conf.preserveDefaultVlan })

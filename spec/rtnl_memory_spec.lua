@@ -144,9 +144,9 @@ local KERNEL <const> = {
     end
     list[13] = { "route add", { dst = "10.0.1.128/25", dev = "v1" } } -- no gateway is in it
     list[14] = { "route add", { dst = "10.0.1.2/32", dev = "v1", src = "192.0.2.9" } }
-    local results = socket:batch(list, true, function(keys, uses, moved, read)
-      local hops = {}
-      assert(#read(keys[1], hops) == 4 and hops[1] == "via 10.0.1.2 dev v1" and uses[1] == 6)
+    local results = socket:batch(list, true, function(sets, uses, moved)
+      local hops = sets[1].nexthops
+      assert(#hops == 2 and hops[1].via == "10.0.1.2" and hops[1].dev == "v1" and uses[1] == 6)
       assert(moved[4][32]["\10\0\1\2"])
       beside:request("nexthop", "replace", { id = 901, via = "10.0.1.2", dev = "v1" })
       return { 901, 902 }

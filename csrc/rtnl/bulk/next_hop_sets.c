@@ -8,7 +8,7 @@
 
 #include "common/addr.h"
 #include "rtnl/netlink/attr.h"
-#include "rtnl/netlink/ifname.h"
+#include "rtnl/view/view.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -26,30 +26,24 @@ static const uint64_t hop_attributes = BIT(RTA_GATEWAY) | BIT(RTA_OIF) | BIT(RTA
 static const uint64_t unshared = BIT(RTA_VIA) | BIT(RTA_NH_ID) | BIT(RTA_ENCAP_TYPE) |
 				 BIT(RTA_METRICS) | BIT(RTA_FLOW) | BIT(RTA_SRC);
 
-/* A set is known by the bytes of this and of the attributes that say the next hops. */
-struct key_head {
-	uint8_t family, main; /* whether the route is in the main table */
-	uint8_t filler[2];
-};
-
 struct destination {
 	uint8_t family, length, bytes[16];
 };
 
 /* What has been found: stack indexes of tables, see share_next_hops. */
 struct found {
-	int keys, uses, moved;
-	int numbers;		     /* of the sets, by key */
+	int sets, uses, moved;
+	int numbers;		     /* of the sets, by their bytes */
+	int kind;		     /* the metatable of their views */
 	lua_Integer count;	     /* of the sets */
-	struct buffer *key;	     /* of the route at hand */
+	struct buffer *set;	     /* that of the route at hand */
 	struct buffer *per_set;	     /* how many routes have each */
 	struct buffer *destinations; /* of the changes: struct destination */
 	struct buffer *stems;	     /* of the gateways: a bit for each */
 };
 
 enum {
-	HEAD = NLMSG_HDRLEN + sizeof(struct rtmsg),
-	KEY_HEAD = sizeof(struct key_head)
+	HEAD = NLMSG_HDRLEN + sizeof(struct rtmsg)
 };
 
 static bool is_among(uint64_t set, const struct nlattr *a)
@@ -76,26 +70,27 @@ static bool sets_hops(const struct change *c)
 	return flags & NLM_F_CREATE && flags & (NLM_F_EXCL | NLM_F_REPLACE);
 }
 
-/* Puts into `key` what two routes with the same next hops have in common; false where the route has
- * to keep them. */
-static bool read_key(lua_State *L, const struct nlmsghdr *m, struct buffer *key)
+/* Writes to f->set what two routes with the same next hops have in common, as a message: family,
+ * whether it is in the main table, next hops. False where the route has to keep them. */
+static bool read_set(lua_State *L, const struct nlmsghdr *m, struct found *f)
 {
 	const struct rtmsg *r = header_of_message(m);
 	const struct nlattr *a;
-	const struct key_head head = {r->rtm_family, r->rtm_table == RT_TABLE_MAIN, {0}};
+	const struct rtmsg head = {.rtm_family = r->rtm_family,
+				   .rtm_table = r->rtm_table == RT_TABLE_MAIN ? RT_TABLE_MAIN : 0};
 	/* a scope that allows no gateway does not reach the object */
 	if (r->rtm_type != RTN_UNICAST || r->rtm_flags || r->rtm_scope != RT_SCOPE_UNIVERSE)
 		return false;
-	key->length = 0;
-	memcpy(buffer_room(L, key, sizeof(head)), &head, sizeof(head));
+	f->set->length = 0;
+	memcpy(buffer_room(L, f->set, sizeof(head)), &head, sizeof(head));
 	for (size_t at = HEAD; (a = attr_of_message(m, at)); at += NLA_ALIGN(a->nla_len)) {
 		size_t length = NLA_ALIGN(a->nla_len);
 		if (is_among(unshared, a))
 			return false;
 		if (is_among(hop_attributes, a))
-			memcpy(buffer_room(L, key, length), a, length);
+			memcpy(buffer_room(L, f->set, length), a, length);
 	}
-	return key->length > KEY_HEAD;
+	return f->set->length > sizeof(head);
 }
 
 static uint32_t *uses_of(const struct found *f, lua_Integer n)
@@ -103,10 +98,10 @@ static uint32_t *uses_of(const struct found *f, lua_Integer n)
 	return (uint32_t *)(void *)f->per_set->base + n - 1;
 }
 
-/* The number of the set with the key that was read. */
+/* The number of the set that was read. */
 static lua_Integer number_set(lua_State *L, struct found *f)
 {
-	lua_pushlstring(L, (const char *)f->key->base, f->key->length);
+	lua_pushlstring(L, (const char *)f->set->base, f->set->length);
 	lua_pushvalue(L, -1);
 	lua_rawget(L, f->numbers);
 	lua_Integer n = lua_tointeger(L, -1);
@@ -114,8 +109,9 @@ static lua_Integer number_set(lua_State *L, struct found *f)
 	if (!n) {
 		n = ++f->count;
 		buffer_reserve(L, f->per_set, sizeof(uint32_t));
-		lua_pushvalue(L, -1);
-		lua_rawseti(L, f->keys, n);
+		view_new(L, object_by_name("route"), RTM_NEWROUTE, 0, f->set->base, f->set->length,
+			 f->kind);
+		lua_rawseti(L, f->sets, n);
 		lua_pushvalue(L, -1);
 		lua_pushinteger(L, n);
 		lua_rawset(L, f->numbers);
@@ -222,139 +218,6 @@ static void list_destinations(lua_State *L, const struct found *f)
 	}
 }
 
-/* --- the next hops of a set ------------------------------------------------------------------ */
-
-/* What tells next hops apart. No padding: compared as bytes. */
-struct hop_key {
-	uint8_t family, onlink, filler[2];
-	uint32_t oif; /* 0: by the device the kernel finds */
-	uint8_t gateway[16];
-};
-
-/* [] -> [words]: "via ADDRESS dev NAME onlink", the last four where they are said */
-static void push_hop(lua_State *L, const struct hop_key *key)
-{
-	char via[48];
-	via[ip_to_text(key->family, key->gateway, via)] = '\0';
-	const char *onlink = key->onlink ? " onlink" : "";
-	if (!key->oif) {
-		lua_pushfstring(L, "via %s%s", via, onlink);
-		return;
-	}
-	lua_pushvalue(L, lua_upvalueindex(1));
-	const char *dev = ifnames_name(L, lua_gettop(L), key->oif);
-	lua_pushfstring(L, "via %s dev %s%s", via, dev, onlink);
-	lua_replace(L, -3);
-	lua_pop(L, 1);
-}
-
-static bool is_link_local(const struct hop_key *key)
-{
-	return key->family == AF_INET6 && key->gateway[0] == 0xfe &&
-	       (key->gateway[1] & 0xc0) == 0x80;
-}
-
-/* Whether a next hop has the same device as an object as it has in the route: where none is named
- * the kernel looks in the route's own table first, and for what is on every link not at all. */
-static bool finds_device(const struct hop_key *key, bool main)
-{
-	return key->oif || (main && !key->onlink && !is_link_local(key));
-}
-
-/* The number of a hop in the table at stack index 2. */
-static lua_Integer number_hop(lua_State *L, const struct hop_key *key)
-{
-	lua_pushlstring(L, (const char *)key, sizeof(*key));
-	lua_pushvalue(L, -1);
-	lua_rawget(L, 2);
-	lua_Integer n = lua_tointeger(L, -1);
-	lua_pop(L, 1);
-	if (!n) {
-		n = lua_tointeger(L, lua_upvalueindex(2)) + 1;
-		lua_pushinteger(L, n);
-		lua_replace(L, lua_upvalueindex(2));
-		push_hop(L, key);
-		lua_rawseti(L, 2, n);
-		lua_pushvalue(L, -1);
-		lua_pushinteger(L, n);
-		lua_rawset(L, 2);
-	}
-	lua_pop(L, 1);
-	return n;
-}
-
-/* One more next hop of the list at stack index 3; false where it has to stay in the route. */
-static bool add_hop(lua_State *L, struct hop_key *key, bool main, const struct nlattr *gateway,
-		    int weight)
-{
-	size_t size = address_size(key->family);
-	if (!gateway || attr_type(gateway) != RTA_GATEWAY || payload_length(gateway) != size)
-		return false;
-	memcpy(key->gateway, payload(gateway), size);
-	if (!finds_device(key, main))
-		return false;
-	lua_Integer n = (lua_Integer)lua_rawlen(L, 3);
-	lua_pushinteger(L, number_hop(L, key));
-	lua_rawseti(L, 3, n + 1);
-	lua_pushinteger(L, weight);
-	lua_rawseti(L, 3, n + 2);
-	return true;
-}
-
-/* Those of an RTA_MULTIPATH: a gateway each and nothing beside it. */
-static bool add_hops(lua_State *L, const struct key_head *head, const struct nlattr *a)
-{
-	struct span hop, route = {.family = head->family};
-	struct hop_cursor c = {payload(a), payload_length(a), &schema_hop, &route};
-	while (next_hop(&c, &hop)) {
-		const struct rtnexthop *n = (const void *)hop.data;
-		const struct nlattr *gateway = attr_at(hop.data, hop.length, sizeof(*n));
-		struct hop_key key = {.family = head->family,
-				      .oif = (uint32_t)n->rtnh_ifindex,
-				      .onlink = n->rtnh_flags ? 1 : 0};
-		if (n->rtnh_flags & ~RTNH_F_ONLINK || !gateway ||
-		    sizeof(*n) + NLA_ALIGN(gateway->nla_len) < hop.length ||
-		    !add_hop(L, &key, head->main, gateway, n->rtnh_hops + 1))
-			return false;
-	}
-	return true;
-}
-
-/*
- * read(key, hops) -> group | nil
- * The next hops of a set: number, weight, number, weight, ... `hops` has those of all sets that
- * were read: their words by number, and numbers by the bytes they are known by. nil: some of them
- * have to stay in the route. Upvalues: the names of interfaces, and
- * how many hops have been read.
- */
-static int read_next_hops(lua_State *L)
-{
-	size_t length;
-	const char *bytes = luaL_checklstring(L, 1, &length);
-	luaL_argcheck(L, length >= KEY_HEAD, 1, "too short");
-	luaL_checktype(L, 2, LUA_TTABLE);
-	lua_settop(L, 2);
-	lua_createtable(L, 4, 0);
-	uint8_t *copy =
-		lua_newuserdatauv(L, length, 0); /* strings need not lie where a message may */
-	memcpy(copy, bytes, length);
-	const struct key_head *head = (const void *)copy;
-	const struct nlattr *a, *gateway = NULL, *list = NULL;
-	struct hop_key key = {.family = head->family};
-	for (size_t at = KEY_HEAD; (a = attr_at(copy, length, at)); at += NLA_ALIGN(a->nla_len)) {
-		if (attr_type(a) == RTA_GATEWAY)
-			gateway = a;
-		else if (attr_type(a) == RTA_MULTIPATH)
-			list = a;
-		else if (payload_length(a) == sizeof(key.oif))
-			memcpy(&key.oif, payload(a), sizeof(key.oif));
-	}
-	bool shared = list ? !gateway && !key.oif && add_hops(L, head, list)
-			   : add_hop(L, &key, head->main, gateway, 1);
-	lua_settop(L, 3);
-	return shared && lua_rawlen(L, 3) > 0;
-}
-
 /* --- a window -------------------------------------------------------------------------------- */
 
 /* Notes which set of next hops each change has. False where one is not about a route: it may change
@@ -368,12 +231,13 @@ static bool find_sets(struct batch *b, struct found *f)
 			return false;
 		if (m->nlmsg_len < HEAD) /* left out */
 			continue;
-		if (sets_hops(c) && read_key(b->L, m, f->key)) {
+		if (sets_hops(c) && read_set(b->L, m, f)) {
 			lua_Integer before = f->count;
 			c->set = (uint32_t)number_set(b->L, f);
 			if (f->count > before)
-				note_gateways(f, f->key->base[0], f->key->base + KEY_HEAD,
-					      f->key->length - KEY_HEAD);
+				note_gateways(f, f->set->base[0],
+					      f->set->base + sizeof(struct rtmsg),
+					      f->set->length - sizeof(struct rtmsg));
 		}
 		note_destination(b->L, f, m);
 	}
@@ -407,13 +271,10 @@ static void ask_for_objects(struct batch *b, const struct found *f)
 	}
 	list_destinations(L, f);
 	lua_pushvalue(L, b->share);
-	lua_pushvalue(L, f->keys);
+	lua_pushvalue(L, f->sets);
 	lua_pushvalue(L, f->uses);
 	lua_pushvalue(L, f->moved);
-	lua_pushvalue(L, b->names);
-	lua_pushinteger(L, 0);
-	lua_pushcclosure(L, read_next_hops, 2);
-	lua_call(L, 4, 1);
+	lua_call(L, 3, 1);
 }
 
 /* Each change comes to have the number of its object, or 0, instead of that of its set. */
@@ -435,20 +296,26 @@ static void refer_all(struct batch *b, int objects)
 }
 
 /*
- * share(keys, uses, moved, read) -> objects | nil
- * The function that chooses. keys[n] is the bytes of set `n`, for read(key, hops), and uses[n] how
- * many routes of the window have it. moved[family][length] has as its keys the bytes of the
- * destinations of that length that the window adds, replaces or deletes, but for those that none of
- * the gateways is in. objects[n] is the number of the object for set `n`, or none.
+ * share(sets, uses, moved) -> objects | nil
+ * The function that chooses. sets[n] is a view of the next hops of set `n`, whose table is main or
+ * none, and uses[n] how many routes of the window have it. moved[family][length] has as its keys
+ * the bytes of the destinations of that length that the window adds, replaces or deletes, but for
+ * those that none of the gateways is in. objects[n] is the number of the object for set `n`, or
+ * none.
  */
 void share_next_hops(struct batch *b)
 {
 	lua_State *L = b->L;
 	int top = lua_gettop(L);
-	struct found f = {.keys = top + 1, .uses = top + 2, .moved = top + 3, .numbers = top + 4};
+	struct found f = {.sets = top + 1,
+			  .uses = top + 2,
+			  .moved = top + 3,
+			  .numbers = top + 4,
+			  .kind = top + 5};
 	for (int i = 0; i < 4; i++)
 		lua_newtable(L);
-	f.key = buffer_new(L);
+	view_kind(L, object_by_name("route"), b->names);
+	f.set = buffer_new(L);
 	f.per_set = buffer_new(L);
 	f.destinations = buffer_new(L);
 	f.stems = buffer_new(L);
@@ -458,7 +325,7 @@ void share_next_hops(struct batch *b)
 	else
 		lua_pushnil(L);
 	refer_all(b, lua_gettop(L));
-	buffer_free(f.key);
+	buffer_free(f.set);
 	buffer_free(f.per_set);
 	buffer_free(f.destinations);
 	buffer_free(f.stems);

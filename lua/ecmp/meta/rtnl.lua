@@ -532,13 +532,12 @@ function Socket:dump(object, filter, like) end
 function Socket:batch(changes, free, share) end
 
 ---Chooses the next-hop objects of a batch. It is called for each part of the batch that is encoded
----at once, before that is sent; the socket is taken meanwhile. `keys` has the different sets of next
----hops of its routes as bytes, for `read`; `uses` how many routes have each; `moved[family][length]`
----the bytes of the destinations of that length that are changed and that a gateway may be in.
----`read(key, hops)` returns a set as number and weight of each of its hops, and adds their words to
----`hops`, by number; nil where the hops have to stay in the route. Returns the numbers of the objects
----by set.
----@alias ecmp.rtnl.Share fun(keys: string[], uses: integer[], moved: table, read: fun(key: string, hops: table): integer[]?): table<integer, integer>?
+---at once, before that is sent; the socket is taken meanwhile. `sets` has the different sets of next
+---hops of its routes, each a view with nothing beside them but the family and whether the table is
+---main; `uses` how many routes have each; `moved[family][length]` the bytes of the destinations of
+---that length that are changed and that a gateway may be in. Returns the numbers of the objects by
+---set.
+---@alias ecmp.rtnl.Share fun(sets: ecmp.View[], uses: integer[], moved: table): table<integer, integer>?
 
 ---Subscribes to notifications.
 ---@param object "route"|"nexthop"|"link"|"addr"|"neigh"|"rule"

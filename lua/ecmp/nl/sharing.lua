@@ -38,9 +38,6 @@ local COSTS <const> = {
   [6] = { route = 0, hop = 0.8, set = 0, object = 3.7, question = 9 },
 }
 
--- The protocol families of Linux, by which a key of a set begins.
-local FAMILIES <const> = { [2] = 4, [10] = 6 }
-
 ---The next hops that the sets of a window have, by number.
 ---@class ecmp.SharedHops
 ---@field words string[] `via ADDRESS dev NAME onlink` of each, the device where it is named
@@ -56,16 +53,48 @@ local function has_device(words)
   return words:find(" dev ", 1, true) ~= nil
 end
 
+-- What a hop of an object may say.
+local OF_OBJECT <const> = { via = true, dev = true, weight = true, onlink = true }
+
+-- The words by which a hop is an object; nil where it has to stay in the route. Where it names no
+-- device the kernel looks in the route's own table first, and for what is on every link not at all.
+local function words_of(hop, set)
+  for field in pairs(hop) do
+    if not OF_OBJECT[field] then return nil end
+  end
+  local via <const> = hop.via
+  if not via or (via:find(":", 1, true) ~= nil) ~= (set.family == 6) then return nil end
+  if not hop.dev and (set.table ~= "main" or hop.onlink or via:find "^fe[89ab]") then return nil end
+  return ("via %s%s%s"):format(via, hop.dev and " dev " .. hop.dev or "",
+    hop.onlink and " onlink" or "")
+end
+
+-- The next hops of a set, those of all sets by their words; nil where one has to stay in the route.
+local function read_group(set, words, numbers)
+  local group <const> = {}
+  for i, hop in ipairs(set.nexthops or { { via = set.via, dev = set.dev } }) do
+    local text <const> = words_of(hop, set)
+    if not text then return nil end
+    if not numbers[text] then
+      words[#words + 1] = text
+      numbers[text] = #words
+    end
+    group[2 * i - 1], group[2 * i] = numbers[text], hop.weight or 1
+  end
+  return group
+end
+
 -- The sets that may pay, one of a single route only where there are many others, and their hops.
-local function read_sets(keys, uses, read)
-  local groups <const>, words <const>, sets <const> = {}, {}, {}
-  for n, key in ipairs(keys) do
-    local costs <const> = COSTS[FAMILIES[key:byte()]]
-    local group <const> = (uses[n] > 1 or costs.set * #keys > costs.object) and read(key, words)
-    for i = 1, group and #group or 0, 2 do sets[group[i]] = (sets[group[i]] or 0) + 1 end
+local function read_sets(sets, uses)
+  local groups <const>, words <const>, numbers <const>, used <const> = {}, {}, {}, {}
+  for n, set in ipairs(sets) do
+    local costs <const> = COSTS[set.family]
+    local group <const> = (uses[n] > 1 or costs.set * #sets > costs.object)
+      and read_group(set, words, numbers)
+    for i = 1, group and #group or 0, 2 do used[group[i]] = (used[group[i]] or 0) + 1 end
     groups[n] = group or false
   end
-  return groups, { words = words, sets = sets, moved = {}, keys = {}, ids = {} }
+  return groups, { words = words, sets = used, moved = {}, keys = {}, ids = {} }
 end
 
 -- Whether a set saves more than its objects cost. That of a hop costs halves, thirds, ... where
@@ -125,11 +154,11 @@ end
 
 -- The numbers of those sets that are to be objects: they pay, and each of their hops has a device
 -- that the window does not change.
-local function choose(nl, groups, hops, keys, uses, moved)
+local function choose(nl, groups, hops, sets, uses, moved)
   local chosen <const> = {}
   for n, group in ipairs(groups) do
-    local family <const> = FAMILIES[keys[n]:byte()]
-    local good = group and pays(group, uses[n], hops, #keys, COSTS[family])
+    local family <const> = sets[n].family
+    local good = group and pays(group, uses[n], hops, #sets, COSTS[family])
     for i = 1, good and #group or 0, 2 do
       good = good and not is_moved(hops, group[i], moved[family])
         and key_of_hop(nl, hops, group[i], family)
@@ -313,10 +342,10 @@ function M.batch(nl, changes, order)
     if objects then delete_unused(beside, objects) end
     if beside then beside.socket:close() end
   end })
-  local function share(keys, uses, moved, read)
-    local groups <const>, hops <const> = read_sets(keys, uses, read)
+  local function share(sets, uses, moved)
+    local groups <const>, hops <const> = read_sets(sets, uses)
     beside = beside or hops.words[1] and open_beside(nl) or nil
-    local chosen <const> = beside and choose(beside, groups, hops, keys, uses, moved) or {}
+    local chosen <const> = beside and choose(beside, groups, hops, sets, uses, moved) or {}
     if #chosen == 0 then return nil end
     if objects == nil then objects = read_objects(beside) or false end
     if not objects then return nil end

@@ -1,4 +1,7 @@
 -- ecmp repair: what check names is mended, nothing else is touched, and check is clean afterwards.
+local attachment = require "ecmp.health.attachment"
+local flow_health = require "ecmp.flow.health"
+local health_state = require "ecmp.health.state"
 local helper = require "spec.helper"
 local netns = require "ecmp.netns"
 local pod_of = require "spec.pod"
@@ -159,12 +162,52 @@ describe("ecmp repair #netns", function()
     assert.equal("", in_pod("b1", "ip", "-4", "addr", "show", "dev", "eth0"))
   end)
 
+  it("leaves out what ecmp watch took out, and puts it back when told to", function()
+    add("h1", { name = "br", type = "ecmp-bridge", bridge = "br0", health = { probe = "icmp" } }, 1)
+    local path <const> =
+      record.path { conf = { name = "br" }, containerid = "h1", ifname = "eth0" }
+    local function hops()
+      return (in_pod("h1", "ip", "route", "show", "10.201.0.0/16"):gsub("%s+", " "))
+    end
+    local whole <const> = hops()
+    local watched <const> = attachment.new(flow_health.describe(path, record.at(path)))
+    assert(watched:read())
+    assert(health_state.prepare())
+    watched:sync(4, function(name) return name == "10.1.0.2" end, 1,
+      function(_, done, message) assert(done, message) end)
+    local suspended <const> = hops()
+    assert.is_nil(suspended:find("10.1.0.2", 1, true))
+    assert.matches("via 10.1.0.1", suspended, 1, true)
+
+    local function repair(...)
+      in_pod("h1", "ip", "route", "del", "10.200.0.0/16")
+      local outcome <const> = assert(sys.spawn { stderr = "capture", timeout = 60,
+        netns = pod.host_path, argv = argv("repair", ...) })
+      -- Nobody would bring the hop back.
+      assert.matches("^ecmp: CHECK: next hops are out, and no `ecmp watch` runs", outcome.stderr)
+      assert.equal(0, outcome.status, outcome.stdout)
+      return outcome.stdout
+    end
+    assert.is_nil(repair():find "next hops back")
+    assert.equal(suspended, hops())
+    local told <const> = repair("--dry-run", "--ignore-health")
+    assert.matches("next hops back that ecmp watch took out; route [^\n]*10.200.0.0/16", told)
+    assert.equal(suspended, hops())
+    in_pod("h1", "ip", "route", "add", "10.200.0.0/16", "via", "10.1.0.1")
+    assert.equal(told, repair "--ignore-health")
+    assert.equal(whole, hops())
+    assert.same({ 0, "br/h1/eth0: ok\n" }, { ecmp "check" })
+    assert.same({ 0, "br/h1/eth0: nothing to do\n" }, { ecmp("repair", "--ignore-health") })
+  end)
+
   it("goes on where one that was killed stopped", function()
     attach_all()
-    for round = 1, 12 * helper.rounds do
+    for round = 1, math.min(200, 12 * helper.rounds) do
       harm()
+      -- At other moments in each dozen of rounds.
+      local after <const> = 0.02 * ((round - 1) % 12 + 1) + 0.0011 * (round // 12)
       local killed <const> = assert(sys.spawn { stderr = "capture", netns = pod.host_path, argv = {
-        "timeout", "-s", "KILL", ("%.2f"):format(0.02 * round), table.unpack(argv "repair") } })
+        "timeout", "-s", "KILL", ("%.4f"):format(after), table.unpack(argv "repair") } })
       assert.is_not_nil(killed)
       assert.equal(0, (ecmp "repair"))
       assert.same({ 0, CLEAN }, { ecmp "check" })

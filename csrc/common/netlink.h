@@ -1,9 +1,10 @@
 /*
- * What every netlink socket has in common: what it receives, and which numbers its requests bear.
+ * Sets up netlink sockets and receives from them.
  */
 #ifndef ECMP_NETLINK_H
 #define ECMP_NETLINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -21,7 +22,14 @@ int netlink_connect(int fd);
  */
 ssize_t netlink_receive(int fd, void *buffer, size_t room, int flags);
 
-/* Where the sequence numbers of a socket start: nobody else can tell. 0 with errno set. */
+/* The same, for the next datagram until the deadline (common/clock.h): ETIMEDOUT when none came. */
+ssize_t netlink_receive_until(int fd, void *buffer, size_t room, double deadline);
+
+/* Connects an rtnetlink socket with extended ACKs; `strict`: the kernel rejects unknown filters of
+ * dumps. 0, or -1 with errno set. */
+int netlink_set_up(int fd, bool strict);
+
+/* Where the sequence numbers of a socket start: unpredictable. 0 with errno set. */
 uint32_t netlink_sequence(void);
 
 #endif

@@ -120,7 +120,8 @@ static int explain(lua_State *L)
 	memcpy(buffer_reserve(L, a, NLMSG_ALIGN(length)), reply, length);
 	luaL_argcheck(L, read_extack((const void *)a->base, &x, &error), 3,
 		      "too short for an answer");
-	return push_refused(L, &x, error, o, "add", (const uint8_t *)request, request_length, 4);
+	return push_kernel_error(L, &x, error, o, "add", (const uint8_t *)request, request_length,
+				 4);
 }
 
 /* rtnl.own(): the chunk of the calling function belongs to the library; errors are reported at its
@@ -217,7 +218,7 @@ static void socket_register(lua_State *L)
 	luaL_setfuncs(L, socket_metamethods, 0);
 	luaL_newlib(L, socket_methods);
 	for (const luaL_Reg *m = exclusive; m->name; m++) {
-		push_exclusive(L, m->func);
+		push_guarded(L, m->func);
 		lua_setfield(L, -2, m->name);
 	}
 	lua_setfield(L, -2, "__index");

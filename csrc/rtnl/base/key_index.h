@@ -10,30 +10,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A key once found: where the string lies and which field of which schema it names. */
-struct known_key {
+/* A key that was looked up: the address of the string, the schema, the field. */
+struct cached_key {
 	const void *key;
 	const struct schema *schema;
 	int field;
 };
 
 enum {
-	KNOWN_KEYS = 64
+	CACHED_KEYS = 64
 };
 
 struct key_cache {
-	struct known_key known[KNOWN_KEYS];
+	struct cached_key keys[CACHED_KEYS];
 };
 
-/* Where a key is known. Keys of fields are never collected, so their addresses tell them. */
-static inline struct known_key *known_slot(struct key_cache *c, const struct schema *schema,
-					   const void *key)
+/* The entry of a key. Keys of fields are never collected, so their addresses identify them. */
+static inline struct cached_key *cached_key_at(struct key_cache *c, const struct schema *schema,
+					       const void *key)
 {
-	size_t place = ((uintptr_t)key >> 4 ^ (uintptr_t)schema >> 5) % KNOWN_KEYS;
-	struct known_key *known = &c->known[place];
-	if (known->key && (known->key != key || known->schema != schema))
-		known = &c->known[place ^ 1]; /* taken by another key */
-	return known;
+	size_t hash = ((uintptr_t)key >> 4 ^ (uintptr_t)schema >> 5) % CACHED_KEYS;
+	struct cached_key *entry = &c->keys[hash];
+	if (entry->key && (entry->key != key || entry->schema != schema))
+		entry = &c->keys[hash ^ 1]; /* taken by another key */
+	return entry;
 }
 
 void index_register(lua_State *L);			    /* makes the tables of all schemas */

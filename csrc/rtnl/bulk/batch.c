@@ -143,11 +143,11 @@ static void encode_change(struct batch *b, size_t i)
 	c.at = (uint32_t)begin_message(L, b->s, v->verb == VERB_DEL ? o->del : o->add,
 				       NLM_F_REQUEST | v->flags);
 	b->encoder.verb = v->verb;
-	b->encoder.held_only = changes_only(v);
+	b->encoder.existing_only = changes_only(v);
 	b->encoder.base = (int)i + 1;
 	lua_geti(L, -1, 2);
 	const struct route_list *l = list_test(L, -1);
-	b->encoder.refused = b->encoder.dropped = 0;
+	b->encoder.missing_errno = b->encoder.dropped = 0;
 	if (l) {
 		lua_geti(L, -2, 3);
 		encode_listed(b, l, i, o);
@@ -157,7 +157,7 @@ static void encode_change(struct batch *b, size_t i)
 	lua_settop(L, top + 1);
 	if (lua_rawlen(L, -1) >= 2 && !is_list(L, l ? 3 : 2))
 		bad_change(L, i, "{ \"route add\", { ... } } and nothing else expected");
-	bool unfit = b->encoder.refused && strcmp(b->encoder.missing, "device") != 0;
+	bool unfit = b->encoder.missing_errno && strcmp(b->encoder.missing, "device") != 0;
 	if (unfit)
 		leave_out(b, i, &c);
 	else if (may_join(v, &b->encoder, o))
@@ -212,7 +212,7 @@ static void take_refusal(struct pipe *p, size_t i, const struct nlmsghdr *answer
 	const uint8_t *sent = (const uint8_t *)m + NLMSG_HDRLEN;
 	size_t length = m->nlmsg_len - NLMSG_HDRLEN;
 	const char *request = push_request(L, o, verb_table[c->verb].name, sent, length, b->names);
-	push_refused_request(L, request, &x, error, o, sent, length);
+	push_request_error(L, request, &x, error, o, sent, length);
 	set_failure(b, b->first + i);
 	if (c->set)
 		note_object(b, b->first + i, c->set);
@@ -227,10 +227,10 @@ static void read_ahead(struct batch *b, size_t from, size_t total)
 {
 	size_t window = b->s->out->length, changes = b->changes->length;
 	uint32_t seq = b->s->seq;
-	int held = count_held(b->s);
+	int held = count_netns_fds(b->s);
 	for (size_t i = from; i < total; i++) {
 		encode_change(b, i);
-		drop_held(b->s, held);
+		close_netns_fds(b->s, held);
 		b->s->out->length = window;
 		b->changes->length = changes;
 		b->s->seq = seq;
@@ -300,7 +300,7 @@ static size_t take_window(struct batch *b, size_t i, size_t total)
 	b->seq = b->s->seq + 1;
 	b->tied = false;
 	while (i < total && i - b->first < WINDOW_COUNT && b->s->out->length < WINDOW_BYTES &&
-	       count_held(b->s) <= HELD_MAX - HELD_CHANGE) {
+	       count_netns_fds(b->s) <= NETNS_FDS_MAX - NETNS_FDS_CHANGE) {
 		lua_pushboolean(b->L, 1);
 		set_result(b, i);
 		encode_change(b, i++);
@@ -311,7 +311,7 @@ static size_t take_window(struct batch *b, size_t i, size_t total)
 	if (b->share)
 		share_next_hops(b);
 	send_window(b);
-	drop_held(b->s, 0);
+	close_netns_fds(b->s, 0);
 	return i;
 }
 
@@ -344,8 +344,9 @@ int socket_batch(lua_State *L)
 	b.s->names = lua_topointer(L, b.names);
 	lua_pushnil(L);
 	b.verbs = 7;
-	b.encoder = (struct encoder){.L = L, .out = b.s->out, .names = b.names, .held = b.s->held};
-	drop_held(b.s, 0);
+	b.encoder = (struct encoder){
+		.L = L, .out = b.s->out, .names = b.names, .netns_fds = b.s->netns_fds};
+	close_netns_fds(b.s, 0);
 	b.changes = buffer_new(L);
 	pipe_open(L, &b.pipe, b.s, take_refusal, &b);
 	b.order = buffer_new(L);

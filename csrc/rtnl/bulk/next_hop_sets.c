@@ -314,7 +314,7 @@ void share_next_hops(struct batch *b)
 			  .kind = top + 5};
 	for (int i = 0; i < 4; i++)
 		lua_newtable(L);
-	view_kind(L, object_by_name("route"), b->names);
+	view_metatable(L, object_by_name("route"), b->names);
 	f.set = buffer_new(L);
 	f.per_set = buffer_new(L);
 	f.destinations = buffer_new(L);

@@ -73,7 +73,7 @@ void list_ifnames(lua_State *L, int index)
 /* Counts in what was written behind the used bytes. */
 static void count_in(lua_State *L, struct route_list *l, uint32_t line)
 {
-	struct listed one = {(uint32_t)(l->used / GRAIN), line, l->encoder.refused != 0};
+	struct listed one = {(uint32_t)(l->used / GRAIN), line, l->encoder.missing_errno != 0};
 	if (l->used / GRAIN > UINT32_MAX)
 		luaL_error(L, "more routes than a list can hold");
 	buffer_reserve(L, l->bytes, (GRAIN - l->bytes->length % GRAIN) % GRAIN);
@@ -99,7 +99,7 @@ static struct encoder *begin_route(lua_State *L, struct route_list *l, int names
 	buffer_reserve(L, l->bytes, sizeof(struct view));
 	e->L = L;
 	e->names = names;
-	e->room = e->refused = 0;
+	e->room = e->missing_errno = 0;
 	return e;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Messages -> Lua values, driven by the fields: the kinds that hold others, fields by key, and all
- * of them.
+ * Decodes messages to Lua: fields that hold others, one field by its key, and all fields as a
+ * table.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/decode.h"
@@ -17,7 +17,7 @@
 
 #include "common/export.h"
 
-/* --- kinds that hold others ------------------------------------------------------------------ */
+/* --- fields that hold others ------------------------------------------------------------------ */
 
 static bool push_hops(lua_State *L, const struct span *s, const struct field *f, int names)
 {
@@ -78,8 +78,7 @@ static bool push_peer(lua_State *L, const struct span *s, const struct field *f,
 	return true;
 }
 
-/* The mode, or the segments in the order of travel; `size` bytes of mode stand before the header.
- */
+/* The mode, or the segments in the order of travel; the header follows `size` bytes of mode. */
 static bool push_segments(lua_State *L, const struct span *s, const struct field *f,
 			  const struct nlattr *a)
 {
@@ -92,7 +91,8 @@ static bool push_segments(lua_State *L, const struct span *s, const struct field
 		return true;
 	}
 	char text[ADDRESS_TEXT];
-	int count = f->mask == IPV6_SRCRT_TYPE_3 ? srh[3] : srh[4] + 1, first = inlines(s) ? 1 : 0;
+	int count = f->mask == IPV6_SRCRT_TYPE_3 ? srh[3] : srh[4] + 1,
+	    first = is_inline(s) ? 1 : 0;
 	if (before + 8 + 16 * (size_t)count > length)
 		return false;
 	lua_newtable(L);
@@ -222,7 +222,7 @@ static bool push_attr(lua_State *L, const struct span *s, const struct field *f,
 	}
 }
 
-/* Pushes the value of one field, if the message has it. */
+/* Pushes the value of a field where it is present. */
 bool push_field(lua_State *L, const struct span *s, const struct field *f, int names)
 {
 	if (f->flags & F_HEADER)
@@ -247,8 +247,8 @@ bool push_field(lua_State *L, const struct span *s, const struct field *f, int n
 
 typedef bool visit_fn(void *arg, const struct span *s, const struct field *f);
 
-/* Calls `fn` for every field with a key, through flattened nests and unions; stops when it returns
- * true. */
+/* Calls `fn` for every field with a key, in flattened nests and type-selected schemas, too; stops
+ * when it returns true. */
 static bool visit(const struct span *s, visit_fn *fn, void *arg)
 {
 	uint64_t attrs = attrs_of(s);
@@ -285,15 +285,14 @@ static bool read_one(void *arg, const struct span *s, const struct field *f)
 	return same_text(f->key, r->key) && push_field(r->L, s, f, r->names);
 }
 
-/* Pushes the value of a key, nil where the message lacks it; `known` says whether any field has the
- * key. */
+/* Pushes the value of a key where it is present; `known`: whether any field has the key. */
 bool push_key(lua_State *L, const struct span *s, int key, int names, bool *known)
 {
 	key = lua_absindex(L, key);
 	return push_known_field(L, s, index_lookup(L, s->schema, key), key, names, known);
 }
 
-/* The same where the field of the key is known, -1 where no field of this schema has it. */
+/* The same with the number of the field, -1 where this schema has no such key. */
 bool push_known_field(lua_State *L, const struct span *s, int field, int key, int names,
 		      bool *known)
 {
@@ -307,7 +306,7 @@ bool push_known_field(lua_State *L, const struct span *s, int field, int key, in
 			f++;
 		} while (*f->key && same_text(f->key, first->key));
 	}
-	if (s->schema == &schema_link) { /* what a link lacks its kind may have */
+	if (s->schema == &schema_link) { /* the link's type may have the key */
 		struct reading r = {L, names, lua_tostring(L, key)};
 		bool found = visit(s, read_one, &r);
 		*known = *known || found;
@@ -321,10 +320,10 @@ static bool read_all(void *arg, const struct span *s, const struct field *f)
 {
 	struct reading *r = arg;
 	if (f->flags & F_VOLATILE && f->flags & F_HEADER && f->type == FIELD_IFINDEX)
-		return false; /* a link's own number under a second name */
+		return false; /* "dev" repeats "index" of a link */
 	if ((r->key && same_text(r->key, f->key)) || !push_field(r->L, s, f, r->names))
 		return false;
-	r->key = f->key; /* of fields with one key, which stand together, the first that is there */
+	r->key = f->key; /* of adjacent fields with one key the first that is present */
 	lua_setfield(r->L, -2, f->key);
 	return false;
 }

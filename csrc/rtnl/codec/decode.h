@@ -1,15 +1,12 @@
 /*
- * The inside of the decoder: what its files share.
- *
- *   attrs (the way in a message)  <-  values (kinds of one value)  <-  decode (kinds that hold
- * others, fields by key)
+ * What the files of the decoder share.
  */
 #ifndef ECMP_RTNL_DECODE_H
 #define ECMP_RTNL_DECODE_H
 
 #include "rtnl/codec/decoder.h"
 
-/* Each pushes one value and says so, or pushes nothing. */
+/* Each pushes one value and returns true, or pushes nothing. */
 bool push_address(lua_State *L, const struct span *s, const struct field *f);
 bool push_lladdr(lua_State *L, const struct nlattr *a);
 bool push_string(lua_State *L, const struct nlattr *a);
@@ -23,6 +20,6 @@ bool push_member(lua_State *L, const struct field *f, const struct nlattr *a);
 bool push_hmac(lua_State *L, const struct field *f, const struct nlattr *a);
 bool push_table(lua_State *L, const struct span *s, const struct field *f);
 bool push_uint(lua_State *L, const struct field *f, uint64_t value);
-void push_word(lua_State *L, const struct field *f, uint64_t value); /* one in any case */
+void push_word(lua_State *L, const struct field *f, uint64_t value); /* always one value */
 
 #endif

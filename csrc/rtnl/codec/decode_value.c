@@ -1,6 +1,6 @@
 /*
- * The kinds that hold one value -> Lua values. Each pushes one value, or nothing where the payload
- * is not what the kind needs.
+ * Decodes fields of one value to Lua. Each function pushes one value, or nothing where the payload
+ * does not fit the type.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/decode.h"
@@ -19,7 +19,7 @@
 
 /* --- addresses ------------------------------------------------------------------------------- */
 
-static size_t plain_text(const struct span *s, const struct field *f, char *text)
+static size_t ip_text(const struct span *s, const struct field *f, char *text)
 {
 	const struct nlattr *a = find_attr(s, f->attr);
 	int family = f->size == 4 ? AF_INET : f->size == 16 ? AF_INET6 : s->family;
@@ -28,7 +28,7 @@ static size_t plain_text(const struct span *s, const struct field *f, char *text
 	return ip_to_text(family, payload(a), text);
 }
 
-/* An address without a peer repeats itself where the peer would be. */
+/* IFA_ADDRESS repeats IFA_LOCAL where there is no peer. */
 static bool is_own_peer(const struct span *s, const struct nlattr *peer)
 {
 	const struct nlattr *local = find_attr(s, IFA_LOCAL);
@@ -36,8 +36,7 @@ static bool is_own_peer(const struct span *s, const struct nlattr *peer)
 			  memcmp(payload(local), payload(peer), payload_length(peer)) == 0);
 }
 
-/* A host's prefix length is left out and a zero one is "default", as ip(8) does; an address keeps
- * its length. */
+/* As ip(8): no length for a host, "default" for length 0; an address keeps its length. */
 static size_t prefix_text(const struct span *s, const struct field *f, char *text)
 {
 	const struct nlattr *a = find_attr(s, f->attr);
@@ -75,12 +74,12 @@ static size_t via_text(const struct span *s, const struct field *f, char *text)
 	return ip_to_text(family, payload(a) + 2, text);
 }
 
-/* The text of the address that a field has, without an end; 0: it has none. */
+/* The text of an address field, not zero terminated; 0: it is absent. */
 size_t address_text(const struct span *s, const struct field *f, char text[ADDRESS_TEXT])
 {
 	return f->type == FIELD_PREFIX ? prefix_text(s, f, text)
 	       : f->type == FIELD_VIA  ? via_text(s, f, text)
-				       : plain_text(s, f, text);
+				       : ip_text(s, f, text);
 }
 
 bool push_address(lua_State *L, const struct span *s, const struct field *f)
@@ -138,7 +137,7 @@ static void push_bits(lua_State *L, const struct field *f, uint64_t bits)
 	}
 }
 
-/* 5, or "7/5" where the realm it comes from is given too */
+/* 5, or "7/5" with the source realm */
 static void push_realm(lua_State *L, uint64_t value)
 {
 	int from = (int)(value / 65536), to = (int)(value % 65536);
@@ -179,7 +178,7 @@ bool push_bridge_id(lua_State *L, const struct nlattr *a)
 	return true;
 }
 
-/* iproute2 writes one port alone, and one user twice. */
+/* As iproute2: a range of one port is "5", of one user "5-5". */
 bool push_range(lua_State *L, const struct field *f, const struct nlattr *a)
 {
 	if (payload_length(a) != 2 * (size_t)f->size)
@@ -205,7 +204,7 @@ bool push_ratio(lua_State *L, const struct span *s, const struct field *f, const
 	return true;
 }
 
-/* All that there is, as hexadecimal digits. */
+/* The payload as hexadecimal digits. */
 bool push_bytes(lua_State *L, const struct span *s)
 {
 	luaL_Buffer text;

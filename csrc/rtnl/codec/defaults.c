@@ -1,5 +1,5 @@
 /*
- * What a request does not say and ip(8) fills in.
+ * Fills in what ip(8) fills in, and rejects requests that the kernel would misread.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
@@ -16,19 +16,18 @@
 
 #include "common/export.h"
 
-/* Whether the table gives the field of a key. */
-static bool has(const struct schema *schema, const struct input *g, const char *key)
+/* Whether the input has the field of a key. */
+static bool has(const struct schema *schema, const struct collected *g, const char *key)
 {
 	for (uint64_t left = g->fields & ~((uint64_t)1 << TYPE_KEY); left; left &= left - 1) {
-		const char *given = schema->fields[__builtin_ctzll(left)].key;
-		if (given && *given == *key && strcmp(given, key) == 0)
+		if (same_text(schema->fields[__builtin_ctzll(left)].key, key))
 			return true;
 	}
 	return false;
 }
 
-/* The same for routes, of which there may be a million: each key is looked for once. */
-enum asked {
+/* The same for routes, of which there may be a million: the position of a key is cached. */
+enum route_key {
 	VIA,
 	DEV,
 	NEXTHOPS,
@@ -37,7 +36,7 @@ enum asked {
 	SCOPE
 };
 
-static bool route_has(struct encoder *e, const struct input *g, enum asked key)
+static bool route_has(struct encoder *e, const struct collected *g, enum route_key key)
 {
 	static const char *const names[] = {"via", "dev", "nexthops", "nhid", "table", "scope"};
 	uint64_t *field = &e->route_fields[key];
@@ -93,9 +92,8 @@ bool is_blackhole_type(uint8_t type)
 	       type == RTN_THROW;
 }
 
-/* IPv4 refuses these in words of its own, IPv6 takes them and passes over the half: so both are
- * told here. */
-static void check_hops(struct encoder *e, const struct rtmsg *r, const struct input *g)
+/* Rejects what IPv4 refuses with other words, and of what IPv6 ignores a part. */
+static void check_hops(struct encoder *e, const struct rtmsg *r, const struct collected *g)
 {
 	const char *single = route_has(e, g, VIA) ? "via" : route_has(e, g, DEV) ? "dev" : NULL;
 	bool several = route_has(e, g, NEXTHOPS);
@@ -106,7 +104,7 @@ static void check_hops(struct encoder *e, const struct rtmsg *r, const struct in
 		     word_by_value(WORDS_TYPE, r->rtm_type));
 }
 
-/* Takes an attribute out of the message; copies it to `to`. Returns its length. */
+/* Removes an attribute from the message; copies it to `to`. Returns its length. */
 static size_t take_out(struct encoder *e, size_t attrs, uint16_t type, uint8_t *to)
 {
 	uint8_t *payload = written(e, attrs, type);
@@ -121,7 +119,7 @@ static size_t take_out(struct encoder *e, size_t attrs, uint16_t type, uint8_t *
 	return length;
 }
 
-/* IPv4: gateway and device as a list of one hop. */
+/* Turns gateway and device into an RTA_MULTIPATH of one next hop. */
 void list_one_hop(struct encoder *e)
 {
 	size_t attrs = e->start + sizeof(struct rtmsg);
@@ -138,11 +136,11 @@ void list_one_hop(struct encoder *e)
 }
 
 /*
- * A deletion by gateway or device. IPv4 compares it with the first hop of a route of several and
- * then takes them all; as a list of one it finds routes of one hop alone. IPv6 does not look at the
- * type: routes that lead nowhere lie on the loopback device.
+ * A deletion by gateway or device. IPv4 compares it with the first next hop of a multipath route
+ * and deletes all of that route; an RTA_MULTIPATH of one matches routes of one next hop alone. IPv6
+ * ignores the type: blackhole-type routes have the loopback device.
  */
-static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct input *g)
+static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct collected *g)
 {
 	uint32_t loopback = 1;
 	if (r->rtm_family == AF_INET6) {
@@ -154,7 +152,7 @@ static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct 
 		list_one_hop(e);
 }
 
-/* IPv6 deletes without a look at these: where they are all that tells a route, another would go. */
+/* IPv6 does not compare these in a deletion, so it could delete another route. */
 static void check_compared(struct encoder *e, const struct span *s)
 {
 	static const struct {
@@ -167,13 +165,13 @@ static void check_compared(struct encoder *e, const struct span *s)
 	for (size_t i = 0; s->family == AF_INET6 && i < sizeof(ignored) / sizeof(*ignored); i++) {
 		if (!find_attr(s, ignored[i].attr))
 			continue;
-		e->refused = EINVAL;
+		e->missing_errno = EINVAL;
 		e->missing = ignored[i].name;
 	}
 }
 
 /* As ip(8): unicast, main, boot; a local route has scope host, one without a gateway scope link. */
-static void route_defaults(struct encoder *e, const struct input *g)
+static void route_defaults(struct encoder *e, const struct collected *g)
 {
 	struct rtmsg *r = (struct rtmsg *)(void *)header_of(e, e->start);
 	if (e->verb == VERB_DUMP || e->verb == VERB_PRINT)
@@ -186,9 +184,9 @@ static void route_defaults(struct encoder *e, const struct input *g)
 		pin_deletion(e, r, g);
 	struct span s = {&schema_route, (const void *)r, e->out->length - e->start, r->rtm_family,
 			 NULL};
-	bool leads = route_has(e, g, VIA) || route_has(e, g, DEV) || route_has(e, g, NEXTHOPS) ||
-		     route_has(e, g, NHID);
-	if (e->verb == VERB_DEL && !leads)
+	bool has_hop = route_has(e, g, VIA) || route_has(e, g, DEV) || route_has(e, g, NEXTHOPS) ||
+		       route_has(e, g, NHID);
+	if (e->verb == VERB_DEL && !has_hop)
 		check_compared(e, &s);
 	if (e->verb != VERB_ADD)
 		return;
@@ -201,7 +199,7 @@ static void route_defaults(struct encoder *e, const struct input *g)
 		r->rtm_scope = default_scope(&s);
 }
 
-/* A "+" or "-" that is yet to become an address. */
+/* Removes a broadcast of "+" or "-", which make_broadcast replaces. */
 static size_t take_sign(struct encoder *e, size_t attrs, uint8_t sign[8])
 {
 	const uint8_t *given = written(e, attrs, IFA_BROADCAST);
@@ -209,8 +207,7 @@ static size_t take_sign(struct encoder *e, size_t attrs, uint8_t sign[8])
 	return a->nla_len == NLA_HDRLEN + 1 ? take_out(e, attrs, IFA_BROADCAST, sign) : 0;
 }
 
-/* "brd +" and "brd -": all bits behind the prefix set, or none; nothing where the prefix has no
- * room for one. */
+/* "brd +" and "brd -": all host bits set, or none; no broadcast above /30. */
 static void make_broadcast(struct encoder *e, size_t attrs, unsigned length, uint8_t address[4])
 {
 	uint8_t sign[8];
@@ -228,7 +225,7 @@ static void make_broadcast(struct encoder *e, size_t attrs, unsigned length, uin
 }
 
 /* IFA_ADDRESS is the peer, or the address itself. Addresses of 127.0.0.0/8 are the host's own. */
-static void addr_defaults(struct encoder *e, const struct input *g)
+static void addr_defaults(struct encoder *e, const struct collected *g)
 {
 	size_t attrs = e->start + sizeof(struct ifaddrmsg);
 	uint8_t bytes[16];
@@ -249,7 +246,7 @@ static void addr_defaults(struct encoder *e, const struct input *g)
 	make_broadcast(e, attrs, length, bytes);
 }
 
-static void rule_defaults(struct encoder *e, const struct input *g)
+static void rule_defaults(struct encoder *e, const struct collected *g)
 {
 	struct fib_rule_hdr *r = (struct fib_rule_hdr *)(void *)header_of(e, e->start);
 	if (!r->action && has(&schema_rule, g, "goto"))
@@ -263,7 +260,7 @@ static void rule_defaults(struct encoder *e, const struct input *g)
 		r->table = RT_TABLE_MAIN;
 }
 
-static void neigh_defaults(struct encoder *e, const struct input *g)
+static void neigh_defaults(struct encoder *e, const struct collected *g)
 {
 	struct ndmsg *n = (struct ndmsg *)(void *)header_of(e, e->start);
 	bool by_kernel = has(&schema_neigh, g, "proxy") || has(&schema_neigh, g, "use") ||
@@ -272,8 +269,8 @@ static void neigh_defaults(struct encoder *e, const struct input *g)
 		n->ndm_state = by_kernel ? 0 : NUD_PERMANENT;
 }
 
-/* An object without an address still needs a family, except groups, which must have none. */
-static void nexthop_defaults(struct encoder *e, const struct input *g)
+/* A next-hop object without a gateway needs a family; a group must have none. */
+static void nexthop_defaults(struct encoder *e, const struct collected *g)
 {
 	struct nhmsg *n = (struct nhmsg *)(void *)header_of(e, e->start);
 	if (has(&schema_nexthop, g, "group") || e->verb != VERB_ADD)
@@ -282,8 +279,8 @@ static void nexthop_defaults(struct encoder *e, const struct input *g)
 		n->nh_family = AF_INET;
 }
 
-/* The kernel tells of VLANs whom it knows to ask for them. */
-static void vlan_defaults(struct encoder *e, const struct input *g)
+/* The kernel lists VLANs only with RTEXT_FILTER_BRVLAN. */
+static void vlan_defaults(struct encoder *e, const struct collected *g)
 {
 	uint32_t mask = RTEXT_FILTER_BRVLAN;
 	(void)g;
@@ -292,8 +289,8 @@ static void vlan_defaults(struct encoder *e, const struct input *g)
 		put(e, IFLA_EXT_MASK, &mask, sizeof(mask));
 }
 
-/* The kernel takes a deletion that names nothing for the first object it has. */
-static void check_named(struct encoder *e, const struct schema *schema, const struct input *g)
+/* The kernel would delete its first object for a request that selects none. */
+static void check_named(struct encoder *e, const struct schema *schema, const struct collected *g)
 {
 	uint64_t fields = g->fields & ~((uint64_t)1 << TYPE_KEY);
 	if (schema->fields[0].type == FIELD_FAMILY)
@@ -304,20 +301,20 @@ static void check_named(struct encoder *e, const struct schema *schema, const st
 		fail(e, "address", "missing: nothing says which is to be deleted");
 }
 
-/* The kernel takes a change that names no link for one of every link of the group. */
-static void check_link(struct encoder *e, const struct input *g)
+/* The kernel would change every link of group 0 for a request that selects none. */
+static void check_link(struct encoder *e, const struct collected *g)
 {
 	const struct schema *schema = &schema_link;
-	if (e->held_only && !has(schema, g, "dev") && !has(schema, g, "name") &&
+	if (e->existing_only && !has(schema, g, "dev") && !has(schema, g, "name") &&
 	    !has(schema, g, "index"))
 		fail(e, "dev", "missing: nothing says which link is to be changed");
 }
 
-void fill_in(struct encoder *e, const struct schema *schema, const struct input *g)
+void fill_defaults(struct encoder *e, const struct schema *schema, const struct collected *g)
 {
 	static const struct {
 		const struct schema *schema;
-		void (*fill)(struct encoder *e, const struct input *g);
+		void (*fill)(struct encoder *e, const struct collected *g);
 	} defaults[] = {
 		{&schema_route, route_defaults},     {&schema_addr, addr_defaults},
 		{&schema_rule, rule_defaults},	     {&schema_neigh, neigh_defaults},

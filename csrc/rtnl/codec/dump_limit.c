@@ -1,6 +1,6 @@
 /*
- * Whether the kernel can list a route again. One whose next hops do not fit a message of a dump
- * ends the dump without a word, and with it all routes behind are lost to sight.
+ * Rejects multipath routes too large for one dump message. The kernel ends a dump at such a route
+ * without an error, so that all routes behind it are missing from every list.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
@@ -13,16 +13,14 @@
 #include "common/export.h"
 
 enum {
-	DUMP_BYTES = 32448, /* what the kernel leaves for messages of a buffer of 32 KiB */
-	SURE_BYTES = 8192,  /* a request shorter than this fits whatever is in it */
+	DUMP_BYTES = 32448, /* what the kernel has for messages in a buffer of 32 KiB */
+	SURE_BYTES = 8192,  /* a shorter request always fits a dump message */
 	CACHE_INFO = NLA_HDRLEN + 32,
 	SMALL = NLA_HDRLEN + 4, /* an attribute of one to four bytes */
 };
 
-/*
- * Of IP tunnels all fields are listed, whichever were given; options as they are. Some processors
- * want the number, which has eight bytes, at a multiple of eight: an empty attribute is before it.
- */
+/* A dump lists all fields of an IP tunnel, whichever were given; options as they are. Some
+ * architectures need 64-bit values aligned: an empty attribute is put before them. */
 static size_t tunnel_bytes(const struct nlattr *encap, size_t address)
 {
 	const uint8_t *data = (const uint8_t *)encap + NLA_HDRLEN;
@@ -36,7 +34,7 @@ static size_t tunnel_bytes(const struct nlattr *encap, size_t address)
 	return bytes;
 }
 
-/* What one hop takes in a dump. */
+/* The bytes of one next hop in a dump. */
 static size_t hop_bytes(const uint8_t *hop, size_t length)
 {
 	size_t bytes = sizeof(struct rtnexthop);
@@ -57,73 +55,69 @@ static size_t hop_bytes(const uint8_t *hop, size_t length)
 	return bytes + NLA_ALIGN(encap->nla_len);
 }
 
-/* What the rest of the route takes in a dump. */
-static size_t bytes_beside(const struct span *s)
+/* The bytes of the route without its next hops in a dump. */
+static size_t bytes_without_hops(const struct span *s)
 {
 	bool six = s->family == AF_INET6;
 	size_t bytes = NLMSG_HDRLEN + sizeof(struct rtmsg) + SMALL + NLA_HDRLEN;
 	const struct nlattr *a;
-	if (six) /* the metric, the preference, and for how long it has been there */
+	if (six) /* RTA_PRIORITY, RTA_PREF and RTA_CACHEINFO */
 		bytes += 2 * SMALL + CACHE_INFO;
 	for (size_t at = sizeof(struct rtmsg); (a = attr_at(s->data, s->length, at));
 	     at += NLA_ALIGN(a->nla_len)) {
 		uint16_t type = attr_type(a);
-		bool told = type == RTA_DST || type == RTA_METRICS || type == RTA_PREFSRC ||
-			    (type == RTA_SRC && six) || (type == RTA_PRIORITY && !six);
-		if (told)
+		bool listed = type == RTA_DST || type == RTA_METRICS || type == RTA_PREFSRC ||
+			      (type == RTA_SRC && six) || (type == RTA_PRIORITY && !six);
+		if (listed)
 			bytes += NLA_ALIGN(a->nla_len);
 	}
 	return bytes;
 }
 
-/* How many of the next hops of a route the kernel can list; `hops` grows by how many there are. */
+/* How many next hops of a route fit a dump message; adds to `hops` how many there are. */
 static int hops_within_limit(const struct span *s, int *hops)
 {
-	const struct nlattr *list = find_attr(s, RTA_MULTIPATH);
+	static const struct field list = {.attr = RTA_MULTIPATH};
+	struct hop_cursor cursor = hops_of(s, &list);
+	struct span hop;
+	size_t bytes = bytes_without_hops(s);
 	int fitting = 0;
-	if (!list)
-		return 0;
-	const uint8_t *data = (const uint8_t *)list + NLA_HDRLEN;
-	size_t length = list->nla_len - NLA_HDRLEN, bytes = bytes_beside(s);
-	for (size_t at = 0; at + sizeof(struct rtnexthop) <= length;) {
-		uint16_t n;
-		memcpy(&n, data + at, sizeof(n));
-		if (n < sizeof(struct rtnexthop) || n > length - at)
-			break;
-		bytes += hop_bytes(data + at, n);
+	for (; next_hop(&cursor, &hop); ++*hops) {
+		bytes += hop_bytes(hop.data, hop.length);
 		fitting += bytes <= DUMP_BYTES;
-		++*hops;
-		at += NLA_ALIGN(n);
 	}
 	return fitting;
 }
 
-static struct span sent_of(const struct encoder *e)
+static struct span route_span(const uint8_t *data, size_t length)
 {
-	const uint8_t *data = e->out->base + e->start;
-	size_t length = e->out->length - e->start;
 	return (struct span){&schema_route, data, length, span_family(data, length), NULL};
 }
 
-/* Refuses a route that could not be listed. */
+static struct span request_span(const struct encoder *e)
+{
+	return route_span(e->out->base + e->start, e->out->length - e->start);
+}
+
+/* Rejects a route that no dump could list. */
 void check_dump_limit(struct encoder *e, const struct schema *schema)
 {
 	int hops = e->dropped;
 	if (schema != &schema_route || e->verb != VERB_ADD ||
 	    e->out->length - e->start < SURE_BYTES)
 		return;
-	struct span s = sent_of(e);
+	struct span s = request_span(e);
 	if (hops_within_limit(&s, &hops) == hops)
 		return;
-	e->refused = EMSGSIZE;
+	e->missing_errno = EMSGSIZE;
 	e->missing = "room";
 }
 
-/* Why, and takes the hops out of the message, which need not all be told. [] -> [text] */
+/* The error text; removes the next hops from the message, which the error quotes. [] -> [text] */
 const char *push_over_limit(struct encoder *e)
 {
 	int hops = e->dropped;
-	struct span s = sent_of(e);
+	struct span s = request_span(e);
 	int most = hops_within_limit(&s, &hops);
 	size_t at = (size_t)((const uint8_t *)find_attr(&s, RTA_MULTIPATH) - e->out->base);
 	e->out->length = at + NLA_HDRLEN;
@@ -134,10 +128,10 @@ const char *push_over_limit(struct encoder *e)
 			       hops, most);
 }
 
-/* Of how many hops a route has become that no dump can list; 0 where one can. */
+/* The number of next hops of a route that no dump can list; 0 where one can. */
 int hops_over_limit(const uint8_t *data, size_t length)
 {
-	struct span s = {&schema_route, data, length, span_family(data, length), NULL};
+	struct span s = route_span(data, length);
 	int hops = 0;
 	if (NLMSG_HDRLEN + length > DUMP_BYTES)
 		hops_within_limit(&s, &hops);

@@ -1,7 +1,6 @@
 /*
- * Lua tables and parts of text -> messages, driven by the fields. The input is walked, not the
- * schema, so that a key no field has is an error; the fields found are then written in field order,
- * so that one input gives one sequence of bytes.
+ * Encodes Lua tables and parsed text as rtnetlink messages. Attributes are written in the order of
+ * the fields, whatever the order of the input, so that equal input gives equal bytes.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
@@ -11,7 +10,7 @@
 
 #include "common/export.h"
 
-/* --- the family, and what iproute2 fills in -------------------------------------------------- */
+/* --- the address family ----------------------------------------------------------------------- */
 
 static int family_of_text(const struct value *v)
 {
@@ -55,10 +54,9 @@ static int family_of_hops(struct encoder *e, const struct value *hops)
 	return family_of_text(&via);
 }
 
-/* The family of an input: given, or that of its first address. "default" alone is IPv4, as with `ip
- * route`. */
+/* The family of an input: its field `family`, or else that of its first address. */
 static int family_of(struct encoder *e, const struct schema *schema, const struct value *in,
-		     const struct input *g)
+		     const struct collected *g)
 {
 	int family = 0, otherwise = 0;
 	int top = lua_gettop(e->L);
@@ -69,7 +67,7 @@ static int family_of(struct encoder *e, const struct schema *schema, const struc
 		bool address = f->type == FIELD_FAMILY || f->type == FIELD_HOPS || names_family(f);
 		struct value v = {.type = VALUE_NONE};
 		if (address)
-			v = given_value(e, in, g, i);
+			v = collected_value(e, in, g, i);
 		if (f->type == FIELD_FAMILY)
 			family = explicit_family(e, &v);
 		else if (f->type == FIELD_HOPS)
@@ -83,7 +81,7 @@ static int family_of(struct encoder *e, const struct schema *schema, const struc
 	return family ? family : otherwise;
 }
 
-/* Appends header and attributes of an input to the buffer. */
+/* Appends family header and attributes of an input to the buffer. */
 static void encode_input(struct encoder *e, const struct schema *schema, const struct value *in)
 {
 	e->start = e->out->length;
@@ -91,7 +89,7 @@ static void encode_input(struct encoder *e, const struct schema *schema, const s
 	if (e->base)
 		e->path[e->depth++] = (struct step){"", e->base};
 	buffer_reserve(e->L, e->out, schema->header_size);
-	struct input g;
+	struct collected g;
 	collect(e, schema, in, &g);
 	e->family = 0;
 	if (schema->fields[0].type == FIELD_FAMILY) {
@@ -104,8 +102,8 @@ static void encode_input(struct encoder *e, const struct schema *schema, const s
 	if (e->only)
 		g.fields &= e->only;
 	struct cursor p = {e->start, e->out->length, *in};
-	put_given(e, &p, schema, &g);
-	fill_in(e, schema, &g);
+	put_collected(e, &p, schema, &g);
+	fill_defaults(e, schema, &g);
 	lua_settop(e->L, g.top);
 }
 

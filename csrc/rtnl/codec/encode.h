@@ -1,5 +1,5 @@
 /*
- * The inside of the encoder: what its files share.
+ * What the files of the encoder share.
  *
  *   encode_attr (errors, attributes)  <-  encode_value, encode_nested (one writer for each type of
  *   field)  <-  encode (messages)  ->  defaults
@@ -14,21 +14,21 @@
 #include <sys/socket.h>
 
 enum {
-	ATTR_MAX = 65535, /* bytes an attribute can say it has */
-	TYPE_KEY = 63	  /* stands for the `type` of an encapsulation, which has no field */
+	ATTR_MAX = 65535, /* nla_len has 16 bits */
+	TYPE_KEY = 63	  /* number of the key `type` of an encapsulation, which has no field */
 };
 
-/* The fields that an input gives: their fields, and where the value of each is, on the stack or in
- * the buffer of parts. */
-struct input {
+/* The fields of an input as bits, and where the value of each is: on the stack or in the buffer of
+ * parsed text. */
+struct collected {
 	uint64_t fields;
 	int top; /* of the stack before the values */
 	uint32_t at[64];
 };
 
-/* Where fields are written to, and the input they are taken from. */
+/* Where fields are written, and the input that they come from. */
 struct cursor {
-	size_t header; /* offset in the buffer of the header in force */
+	size_t header; /* offset in the buffer of the innermost header */
 	size_t attrs;  /* offset in the buffer of its first attribute */
 	struct value in;
 };
@@ -71,7 +71,7 @@ static inline uint8_t *header_of(struct encoder *e, size_t at)
 	return e->out->base + at;
 }
 
-/* Appends an attribute, its payload yet to be written; what fills it up to four bytes is zero. */
+/* Appends an attribute whose payload the caller writes; the padding is zeroed. */
 static inline uint8_t *put_head(struct encoder *e, uint16_t type, size_t length)
 {
 	size_t whole = NLA_HDRLEN + NLA_ALIGN(length);
@@ -82,7 +82,7 @@ static inline uint8_t *put_head(struct encoder *e, uint16_t type, size_t length)
 	return room + NLA_HDRLEN;
 }
 
-/* The same with a payload of zeros. */
+/* The same, with a zeroed payload. */
 static inline uint8_t *put_room(struct encoder *e, uint16_t type, size_t length)
 {
 	return memset(put_head(e, type, length), 0, length);
@@ -91,7 +91,7 @@ static inline uint8_t *put_room(struct encoder *e, uint16_t type, size_t length)
 static inline void put(struct encoder *e, uint16_t type, const void *data, size_t length)
 {
 	uint8_t *payload = put_head(e, type, length);
-	if (length == 4) /* nearly always: the compiler then knows what to do */
+	if (length == 4) /* the usual length: compiled to one store */
 		memcpy(payload, data, 4);
 	else
 		memcpy(payload, data, length);
@@ -107,23 +107,23 @@ put_fn put_int, put_signed, put_scaled, put_hex, put_bit, put_bits, put_flag, pu
 	put_ratio, put_bytes;
 uint64_t check_uint(struct encoder *e, const struct field *f, const struct value *v, uint64_t max);
 
-/* encode_nested: types that hold others, and the choice of the writer */
+/* encode_nested: types that hold others, and the table of encoders */
 put_fn put_field;
 
-/* encode: the fields of a table or a part */
+/* encode_fields: the fields of a table or of parsed text */
 struct value get_value(struct encoder *e, const struct value *in, const char *key);
 void collect(struct encoder *e, const struct schema *schema, const struct value *in,
-	     struct input *g);
-/* The value of a field that is given. */
-static inline struct value given_value(struct encoder *e, const struct value *in,
-				       const struct input *g, int field)
+	     struct collected *g);
+/* The value of a collected field. */
+static inline struct value collected_value(struct encoder *e, const struct value *in,
+					   const struct collected *g, int field)
 {
 	uint32_t at = g->at[field];
 	return in->type == VALUE_PART ? part_next(e->parts, &at, NULL) : lua_value(e->L, (int)at);
 }
 
-void put_given(struct encoder *e, const struct cursor *p, const struct schema *schema,
-	       const struct input *g);
+void put_collected(struct encoder *e, const struct cursor *p, const struct schema *schema,
+		   const struct collected *g);
 
 /* The elements of a list, one after the other. */
 struct elements {
@@ -138,7 +138,7 @@ struct elements elements_of(struct encoder *e, const struct value *list);
 bool next_element(struct encoder *e, struct elements *it, const char *key, struct value *v);
 int count_elements(struct encoder *e, const struct value *list, const char *key);
 
-/* defaults: what iproute2 fills in */
-void fill_in(struct encoder *e, const struct schema *schema, const struct input *g);
+/* defaults: as ip(8) fills them in */
+void fill_defaults(struct encoder *e, const struct schema *schema, const struct collected *g);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What messages are built of: attributes in the buffer, and errors that name the field by its path.
+ * Writes attributes into the message buffer, and raises errors that name the field by its path.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
@@ -85,17 +85,17 @@ void unexpected(struct encoder *e, const struct field *f, const struct value *v,
 	fail(e, f->key, "%s expected, got %s", what, type_name(e, v));
 }
 
-/* --- lists and texts as they are given ------------------------------------------------------- */
+/* --- lists and texts of the input ------------------------------------------------------------ */
 
-/* Whether 1..n are all keys of the table on top of the stack: with others it is no list, and a hole
- * would hide what is behind it. */
+/* Whether 1..n are all keys of the table on top of the stack: elements behind a hole would be lost.
+ */
 bool is_list(lua_State *L, int n)
 {
 	if (n > 0)
 		lua_pushinteger(L, n);
 	else
 		lua_pushnil(L);
-	if (!lua_next(L, -2)) /* Lua finds them in this order, with few exceptions */
+	if (!lua_next(L, -2)) /* lua_next nearly always lists 1..n first */
 		return true;
 	lua_pop(L, 2);
 	lua_pushnil(L);
@@ -153,7 +153,7 @@ int count_elements(struct encoder *e, const struct value *list, const char *key)
 	return it.count;
 }
 
-/* A text ends where C says it does: behind a zero byte nobody would see the rest. */
+/* C strings end at the first zero byte, so the rest would be dropped silently. */
 void check_text(struct encoder *e, const char *key, const struct value *v)
 {
 	if (strlen(v->text) != v->length)
@@ -179,8 +179,8 @@ void close_attr(struct encoder *e, size_t at, const char *key)
 	buffer_reserve(e->L, e->out, NLA_ALIGN(length) - length);
 }
 
-/* An attribute of this type already written since `from`, or NULL: flags and structures share one.
- */
+/* The payload of an attribute of this type written since `from`, or NULL: flags and members of a
+ * structure share one attribute. */
 uint8_t *written(struct encoder *e, size_t from, uint16_t type)
 {
 	while (from + NLA_HDRLEN <= e->out->length) {

@@ -1,6 +1,6 @@
 /*
- * Which fields an input gives, a table or a part of text. The input is walked, not the schema, so
- * that a key no field has is an error.
+ * Finds the fields of an input, a Lua table or parsed text. It walks the input, not the schema, so
+ * that an unknown key is an error.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
@@ -19,7 +19,7 @@ struct value get_value(struct encoder *e, const struct value *in, const char *ke
 	return lua_value(e->L, lua_gettop(e->L));
 }
 
-/* The fields that the input chooses by the key of a union, or NULL. */
+/* The schema that the input selects by `type` or `port`, or NULL. */
 static const struct schema *chosen_schema(struct encoder *e, const struct field *f,
 					  const struct value *in)
 {
@@ -30,8 +30,8 @@ static const struct schema *chosen_schema(struct encoder *e, const struct field 
 	return v ? v->schema : NULL;
 }
 
-/* The field of a flattened union whose variant, chosen by the input itself, has the key at stack
- * index `key`; -1 where none has. */
+/* The type-selected field whose schema, selected by the input, has the key at stack index `key`; -1
+ * where none has. */
 static int union_field(struct encoder *e, const struct field *fields, const struct value *in,
 		       int key)
 {
@@ -48,7 +48,7 @@ static int union_field(struct encoder *e, const struct field *fields, const stru
 	return -1;
 }
 
-/* The nearest key among those of the variant that the input chooses. */
+/* The nearest key of the schema that the input selects. */
 static const char *nearest_of_union(struct encoder *e, const struct field *fields,
 				    const struct value *in, const char *key)
 {
@@ -90,7 +90,7 @@ static int find_field(struct encoder *e, const struct schema *schema, const stru
 	bool text = lua_type(L, -1) == LUA_TSTRING;
 	int field = text ? index_lookup(L, schema, -1) : -1;
 	if (field >= 0) {
-		*known_slot(&e->keys, schema, name) = (struct known_key){name, schema, field};
+		*cached_key_at(&e->keys, schema, name) = (struct cached_key){name, schema, field};
 		return field;
 	}
 	field = union_field(e, schema->fields, in, lua_gettop(L));
@@ -103,19 +103,19 @@ static int find_field(struct encoder *e, const struct schema *schema, const stru
 	return field;
 }
 
-/* The field of a key that was found before, or -1. */
-static inline int known_field(struct encoder *e, const struct schema *schema, const void *key)
+/* The cached field of a key, or -1. */
+static inline int cached_field(struct encoder *e, const struct schema *schema, const void *key)
 {
-	const struct known_key *known = known_slot(&e->keys, schema, key);
+	const struct cached_key *known = cached_key_at(&e->keys, schema, key);
 	return known->key == key && known->schema == schema ? known->field : -1;
 }
 
 enum {
-	ROOM = 120 /* values above the input's: each of 64 fields may leave one */
+	ROOM = 120 /* stack slots: each of 64 fields may leave one value */
 };
 
-/* Sees to it that values can be pushed above `top`, whatever was asked for before. */
-static inline void have_room(struct encoder *e, int top)
+/* Ensures stack space above `top`. */
+static inline void ensure_stack(struct encoder *e, int top)
 {
 	if (top + ROOM <= e->room)
 		return;
@@ -125,14 +125,14 @@ static inline void have_room(struct encoder *e, int top)
 
 /* The values stay on the stack, so that each is looked up once. [] -> [key, value, ...] */
 static void collect_table(struct encoder *e, const struct schema *schema, const struct value *in,
-			  struct input *g)
+			  struct collected *g)
 {
 	lua_State *L = e->L;
 	lua_pushnil(L);
 	for (int value = g->top + 2; lua_next(L, in->index); value += 2) {
-		have_room(e, value);
+		ensure_stack(e, value);
 		const void *key = lua_topointer(L, -2);
-		int field = known_field(e, schema, key);
+		int field = cached_field(e, schema, key);
 		lua_pushvalue(L, -2);
 		if (field < 0 && (field = find_field(e, schema, in, key)) < 0) {
 			lua_replace(L, -3); /* the key for lua_next, without its pair */
@@ -146,14 +146,14 @@ static void collect_table(struct encoder *e, const struct schema *schema, const 
 }
 
 static void collect_part(struct encoder *e, const struct schema *schema, const struct value *in,
-			 struct input *g)
+			 struct collected *g)
 {
 	const char *key;
 	for (uint32_t next = part_first(e->parts, in), at; (at = next);) {
 		struct value v = part_next(e->parts, &next, &key);
 		if (v.type == VALUE_NONE)
 			continue;
-		int field = known_field(e, schema, key);
+		int field = cached_field(e, schema, key);
 		if (field < 0) {
 			lua_pushstring(e->L, key);
 			field = find_field(e, schema, in, key);
@@ -166,13 +166,13 @@ static void collect_part(struct encoder *e, const struct schema *schema, const s
 	}
 }
 
-/* Finds the fields that the input gives; a key that no field has raises. */
+/* Finds the fields of the input; an unknown key raises. */
 void collect(struct encoder *e, const struct schema *schema, const struct value *in,
-	     struct input *g)
+	     struct collected *g)
 {
 	g->fields = 0;
 	g->top = lua_gettop(e->L);
-	have_room(e, g->top);
+	ensure_stack(e, g->top);
 	if (in->type == VALUE_PART)
 		collect_part(e, schema, in, g);
 	else

@@ -1,6 +1,6 @@
 /*
- * Writes the types of fields that hold others: nests, next hops, groups, encapsulations. And the
- * table of all writers.
+ * Encodes fields that hold others: nests, next hops, groups, encapsulations. Also the table of all
+ * encoders.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
@@ -21,17 +21,17 @@
 
 static void put_fields(struct encoder *e, const struct cursor *p, const struct field *fields);
 
-void put_given(struct encoder *e, const struct cursor *p, const struct schema *schema,
-	       const struct input *g)
+void put_collected(struct encoder *e, const struct cursor *p, const struct schema *schema,
+		   const struct collected *g)
 {
 	for (uint64_t left = g->fields & ~((uint64_t)1 << TYPE_KEY); left; left &= left - 1) {
 		int i = __builtin_ctzll(left);
 		const struct field *f = &schema->fields[i];
 		struct value v = {.type = VALUE_NONE};
 		if (*f->key && (f->type == FIELD_NEST || f->type == FIELD_UNION))
-			v = get_value(e, &p->in, f->key); /* one field, many keys: its own */
+			v = get_value(e, &p->in, f->key); /* collected under its inner keys */
 		else if (*f->key)
-			v = given_value(e, &p->in, g, i);
+			v = collected_value(e, &p->in, g, i);
 		put_field(e, p, f, &v);
 	}
 }
@@ -39,9 +39,9 @@ void put_given(struct encoder *e, const struct cursor *p, const struct schema *s
 /* Collects and writes the fields of p->in. */
 static void put_input(struct encoder *e, const struct cursor *p, const struct schema *schema)
 {
-	struct input g;
+	struct collected g;
 	collect(e, schema, &p->in, &g);
-	put_given(e, p, schema, &g);
+	put_collected(e, p, schema, &g);
 	lua_settop(e->L, g.top);
 }
 
@@ -53,23 +53,20 @@ static void put_nest(struct encoder *e, const struct cursor *p, const struct fie
 	(void)v;
 	put_fields(e, &inner, sub_schema(f)->fields);
 	if (e->out->length == inner.attrs)
-		e->out->length = at; /* of a nest in a nest nothing was given */
+		e->out->length = at; /* no field of a nested nest was given */
 	else
 		close_attr(e, at, f->key);
 }
 
-/* Writes the fields that fields and input share: flattened nests, whose unknown keys were refused
- * outside. */
+/* Writes those of the fields that the input has: a flattened nest, whose outer schema has rejected
+ * unknown keys. */
 static void put_fields(struct encoder *e, const struct cursor *p, const struct field *fields)
 {
 	int top = lua_gettop(e->L);
 	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
 		struct value v = {.type = VALUE_NONE};
-		if (f > fields && *f->key && *f[-1].key && strcmp(f[-1].key, f->key) == 0 &&
-		    f->type == f[-1].type)
-			continue; /* the same field in another family: its first field has seen to
-				   * it
-				   */
+		if (repeats_key(fields, f) && f->type == f[-1].type)
+			continue; /* the attribute of the other family, written with the first */
 		if (*f->key)
 			v = get_value(e, &p->in, f->key);
 		if (*f->key ? v.type != VALUE_NONE : f->type == FIELD_NEST)
@@ -88,7 +85,7 @@ static void put_union(struct encoder *e, const struct cursor *p, const struct fi
 	struct cursor inner = {p->header, e->out->length, p->in};
 	put_fields(e, &inner, chosen->schema->fields);
 	if (e->out->length == inner.attrs)
-		e->out->length = at; /* nothing of it was given: no empty attribute */
+		e->out->length = at; /* no empty attribute */
 	else
 		close_attr(e, at, f->key);
 }
@@ -161,7 +158,7 @@ static void put_group(struct encoder *e, const struct cursor *p, const struct fi
 	close_attr(e, at, f->key);
 }
 
-/* A header and the fields of an input behind it, in an attribute of their own. */
+/* An attribute that holds a structure and the attributes behind it. */
 static void put_structure(struct encoder *e, const struct field *f, int index,
 			  const struct value *v)
 {
@@ -189,7 +186,7 @@ static void put_structs(struct encoder *e, const struct cursor *p, const struct 
 		put_structure(e, f, it.count, &one);
 }
 
-/* What the input asks for by `type`: a word, or a number, which may have no word here. */
+/* The type of an encapsulation: a word, or a number, which may have no word. */
 static const struct variant *check_encap(struct encoder *e, const struct field *f,
 					 const struct value *in, uint16_t *number)
 {
@@ -245,7 +242,7 @@ enum {
 	HMAC_SIZE = 40 /* struct sr6_tlv_hmac; the kernel fills in the signature */
 };
 
-/* Whether the input asks for a signature, and by which key. */
+/* Whether the input has an HMAC key, and which. */
 static bool hmac_key(struct encoder *e, const struct cursor *p, uint32_t *key)
 {
 	static const struct field field = {.key = "hmac", .type = FIELD_INT, .size = 4};
@@ -264,7 +261,7 @@ static void put_hmac(uint8_t *srh, uint8_t *tlv, uint32_t key)
 	store_uint(tlv + 4, key, 4, true);
 }
 
-/* seg6local End.B6 puts the header into the packet, as mode inline does. */
+/* seg6local End.B6 inserts the header into the packet, as mode inline does. */
 static bool is_b6(struct encoder *e, const struct cursor *p)
 {
 	struct value action = get_value(e, &p->in, "action");
@@ -367,8 +364,7 @@ static void put_family(struct encoder *e, const struct cursor *p, const struct f
 	header_of(e, p->header)[f->offset] = (uint8_t)e->family;
 }
 
-/* Only the kernel sets it: refused before, or left out of what is only printed; or written with the
- * field before it. */
+/* Not written: only the kernel sets it, or it was written with the field before it. */
 static void put_nothing(struct encoder *e, const struct cursor *p, const struct field *f,
 			const struct value *v)
 {
@@ -378,7 +374,7 @@ static void put_nothing(struct encoder *e, const struct cursor *p, const struct 
 	(void)v;
 }
 
-static put_fn *const writers[] = {
+static put_fn *const encoders[] = {
 	[FIELD_INT] = put_int,	       [FIELD_SIGNED] = put_signed,
 	[FIELD_SCALED] = put_scaled,   [FIELD_HEX] = put_hex,
 	[FIELD_BIT] = put_bit,	       [FIELD_BITS] = put_bits,
@@ -408,8 +404,8 @@ void put_field(struct encoder *e, const struct cursor *p, const struct field *f,
 		fail(e, f->key, "only the kernel sets this");
 	if (f->type == FIELD_SEGMENTS && (f->flags & F_READONLY))
 		return; /* written together with the mode */
-	/* gateways, of which there may be millions, are checked where they are read */
+	/* put_via checks gateways itself: one pass over the text */
 	if (is_text(v) && v->index && f->type != FIELD_VIA && *f->key)
 		check_text(e, f->key, v);
-	writers[f->type](e, p, f, v);
+	encoders[f->type](e, p, f, v);
 }

@@ -1,6 +1,6 @@
 /*
- * Writes the types of fields that hold one value: numbers, words, addresses, names of interfaces.
- * One function for each type.
+ * Encodes fields of one value: numbers, words, addresses, names of interfaces. One function for
+ * each type.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
@@ -238,7 +238,7 @@ void put_boolean(struct encoder *e, const struct cursor *p, const struct field *
 	store(e, p, f, check_bool(e, f, v));
 }
 
-/* Whether a name is one that a link has, which may be a long one, and not one that it gets. */
+/* Whether a name selects a link, so that it may be an altname, instead of naming a new one. */
 static bool finds_link(const struct encoder *e, const struct field *f)
 {
 	return (e->verb == VERB_GET || e->verb == VERB_DEL) && e->depth == 0 &&
@@ -286,14 +286,14 @@ void put_address(struct encoder *e, const struct cursor *p, const struct field *
 	const char *text = v->text;
 	(void)p;
 	expect(e, f, v, VALUE_TEXT, "address");
-	if (f->flags & F_MADE && e->verb != VERB_DUMP && length == 1 && strchr("+-", *text)) {
-		put(e, f->attr, text, 1); /* until all is there that it is made of */
+	if (f->flags & F_SIGN && e->verb != VERB_DUMP && length == 1 && strchr("+-", *text)) {
+		put(e, f->attr, text, 1); /* addr_defaults replaces it, once the prefix is known */
 		return;
 	}
 	int family = check_address(e, f, v, 0, length, bytes);
 	int want = f->size == 4 ? AF_INET : f->size == 16 ? AF_INET6 : e->family;
 	if (f->size && family != want && *f[1].key && strcmp(f[1].key, f->key) == 0)
-		f++, want = family; /* the next field is the same field in the other family */
+		f++, want = family; /* the next field is this one for the other family */
 	if (family != want)
 		fail(e, f->key, "'%s' is %s, %s expected", text, family_name(family),
 		     family_name(want));
@@ -383,8 +383,8 @@ static uint32_t find_link(struct encoder *e, const struct value *v)
 {
 	bool found;
 	uint32_t index = ifnames_index(e->L, e->names, v->text, &found);
-	if (!found && !e->refused) {
-		e->refused = errno;
+	if (!found && !e->missing_errno) {
+		e->missing_errno = errno;
 		e->missing = "device";
 	}
 	if (found && v->length < sizeof(e->link)) {
@@ -477,7 +477,7 @@ void put_member(struct encoder *e, const struct cursor *p, const struct field *f
 	uint8_t *at = written(e, p->attrs, f->attr);
 	if (!at) {
 		at = put_room(e, f->attr, f->whole);
-		memset(at, 0xff, 8); /* the members not given: for ever */
+		memset(at, 0xff, 8); /* members not given: for ever */
 	}
 	memcpy(at + f->offset, &value, sizeof(value));
 }
@@ -490,17 +490,17 @@ void put_netns(struct encoder *e, const struct cursor *p, const struct field *f,
 	int32_t fd = -1;
 	(void)p;
 	const char *ref = is_text(v) ? v->text : shown(e, v);
-	if (e->held) {
+	if (e->netns_fds) {
 		int i = 0;
-		while (i < HELD_MAX && e->held[i] >= 0)
+		while (i < NETNS_FDS_MAX && e->netns_fds[i] >= 0)
 			i++;
-		if (i == HELD_MAX)
-			fail(e, f->key, "more than %d namespaces in one request", HELD_MAX);
-		fd = e->held[i] = netns_open(ref);
-		if (fd < 0 && !e->refused) {
-			e->refused = errno;
+		if (i == NETNS_FDS_MAX)
+			fail(e, f->key, "more than %d namespaces in one request", NETNS_FDS_MAX);
+		fd = e->netns_fds[i] = netns_open(ref);
+		if (fd < 0 && !e->missing_errno) {
+			e->missing_errno = errno;
 			e->missing = "namespace";
-			snprintf(e->ref, sizeof(e->ref), "%s", ref);
+			snprintf(e->missing_netns, sizeof(e->missing_netns), "%s", ref);
 		}
 	}
 	put(e, f->attr, &fd, sizeof(fd));

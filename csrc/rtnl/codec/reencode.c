@@ -1,5 +1,5 @@
 /*
- * Views given back: a message of the kernel as a request, without what only the kernel sets.
+ * Turns a message of the kernel into a request, without what only the kernel sets.
  */
 #define _GNU_SOURCE
 #include "rtnl/codec/encode.h"
@@ -10,8 +10,8 @@
 
 #include "common/export.h"
 
-/* The field of an attribute; of several, one that may be sent: an IPv6 address is read by a field
- * that may not. */
+/* The field of an attribute; of several fields one that may be sent: IFA_ADDRESS has one that may
+ * not. */
 static const struct field *field_of_attr(const struct schema *schema, uint16_t type)
 {
 	const struct field *found = NULL;
@@ -22,7 +22,7 @@ static const struct field *field_of_attr(const struct schema *schema, uint16_t t
 	return found;
 }
 
-/* Bits that the kernel sets, and numbers with words (a next-hop object's scope), which it refuses.
+/* Clears flags that only the kernel sets, and numbers that it refuses (a next-hop object's scope).
  */
 static void clear_readonly(uint8_t *header, const struct schema *schema)
 {
@@ -40,46 +40,30 @@ static void clear_readonly(uint8_t *header, const struct schema *schema)
 
 static void clear_hops(uint8_t *data, size_t length)
 {
-	while (length >= sizeof(struct rtnexthop)) {
-		uint16_t n;
-		memcpy(&n, data, sizeof(n));
-		if (n < sizeof(struct rtnexthop) || n > length)
-			return;
-		clear_readonly(data, &schema_hop);
-		size_t step = NLA_ALIGN(n);
-		if (step >= length)
-			return;
-		data += step;
-		length -= step;
-	}
+	struct span route = {.schema = &schema_route}, hop;
+	struct hop_cursor cursor = {data, length, &schema_hop, &route};
+	while (next_hop(&cursor, &hop))
+		clear_readonly(data + (hop.data - data), &schema_hop);
 }
 
-/*
- * Appends nested attributes, without those that only the kernel sets, and without the empty ones
- * that some processors want before a number of eight bytes.
- */
+/* Appends a nest without the attributes that only the kernel sets, and without empty ones that only
+ * pad (64-bit values on some architectures). */
 static void copy_nest(struct encoder *e, const struct field *f, uint16_t type, const uint8_t *data,
 		      size_t length)
 {
 	size_t nest = open_attr(e, type);
-	for (size_t at = 0; at + NLA_HDRLEN <= length;) {
-		struct nlattr attr;
-		memcpy(&attr, data + at, sizeof(attr));
-		if (attr.nla_len < NLA_HDRLEN || attr.nla_len > length - at)
-			break;
-		const struct field *inner =
-			field_of_attr(sub_schema(f), attr.nla_type & NLA_TYPE_MASK);
-		if (inner ? !(inner->flags & F_READONLY) : attr.nla_len > NLA_HDRLEN)
-			memcpy(put_room(e, attr.nla_type, attr.nla_len - NLA_HDRLEN),
-			       data + at + NLA_HDRLEN, attr.nla_len - NLA_HDRLEN);
-		at += NLA_ALIGN(attr.nla_len);
+	const struct nlattr *a;
+	for (size_t at = 0; (a = attr_at(data, length, at)); at += NLA_ALIGN(a->nla_len)) {
+		const struct field *inner = field_of_attr(sub_schema(f), attr_type(a));
+		if (inner ? !(inner->flags & F_READONLY) : payload_length(a) > 0)
+			put(e, a->nla_type, payload(a), payload_length(a));
 	}
 	close_attr(e, nest, f->key);
 }
 
-/* Whether a request to delete what a view holds would fit a route of several hops, too: IPv4 looks
- * at the first alone. */
-static bool matches_several(const struct encoder *e, const struct span *s)
+/* Whether a deletion of the view's route would match multipath routes as well: IPv4 compares with
+ * their first next hop alone. */
+static bool matches_multipath(const struct encoder *e, const struct span *s)
 {
 	return e->verb == VERB_DEL && s->schema == &schema_route && s->family == AF_INET &&
 	       ((const struct rtmsg *)(const void *)s->data)->rtm_type == RTN_UNICAST &&
@@ -89,9 +73,8 @@ static bool matches_several(const struct encoder *e, const struct span *s)
 }
 
 /*
- * Appends what a view holds, without what only the kernel sets. Routes of a next-hop object come
- * back with the hops of the object beside its id; the kernel takes either, not both,
- * so the id is kept.
+ * Appends the message of a view as a request. The kernel reports a route of a next-hop object with
+ * both the object's id and its next hops, and takes only one of them: the id is kept.
  */
 void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *data, size_t length)
 {
@@ -104,14 +87,13 @@ void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *
 	e->family = s.family;
 	memcpy(buffer_reserve(e->L, e->out, schema->header_size), data, schema->header_size);
 	clear_readonly(header_of(e, e->start), schema);
-	if (by_id && e->verb == VERB_DEL) /* it tells the object's type, and compares its own */
+	if (by_id &&
+	    e->verb == VERB_DEL) /* reported is the object's type, compared the route's own */
 		((struct rtmsg *)(void *)header_of(e, e->start))->rtm_type = RTN_UNSPEC;
-	for (size_t at = schema->header_size; at + NLA_HDRLEN <= length;) {
-		struct nlattr attr;
-		memcpy(&attr, data + at, sizeof(attr));
-		if (attr.nla_len < NLA_HDRLEN || attr.nla_len > length - at)
-			return;
-		uint16_t type = attr.nla_type & NLA_TYPE_MASK;
+	const struct nlattr *a;
+	for (size_t at = schema->header_size; (a = attr_at(data, length, at));
+	     at += NLA_ALIGN(a->nla_len)) {
+		uint16_t type = attr_type(a);
 		const struct field *f = field_of_attr(schema, type);
 		bool alias = schema == &schema_route && (type == RTA_VIA || type == RTA_ENCAP_TYPE);
 		bool of_object =
@@ -119,16 +101,14 @@ void encode_view(struct encoder *e, const struct schema *schema, const uint8_t *
 				  type == RTA_VIA || type == RTA_ENCAP || type == RTA_ENCAP_TYPE);
 		bool sent = !of_object && (alias || (f && !(f->flags & (F_READONLY | F_QUERY))));
 		if (sent && f && f->type == FIELD_NEST && sub_schema(f)) {
-			copy_nest(e, f, attr.nla_type, data + at + NLA_HDRLEN,
-				  attr.nla_len - NLA_HDRLEN);
+			copy_nest(e, f, a->nla_type, payload(a), payload_length(a));
 		} else if (sent) {
-			uint8_t *room = put_room(e, attr.nla_type, attr.nla_len - NLA_HDRLEN);
-			memcpy(room, data + at + NLA_HDRLEN, attr.nla_len - NLA_HDRLEN);
+			put(e, a->nla_type, payload(a), payload_length(a));
 			if (f && f->type == FIELD_HOPS)
-				clear_hops(room, attr.nla_len - NLA_HDRLEN);
+				clear_hops(written(e, e->start + schema->header_size, type),
+					   payload_length(a));
 		}
-		at += NLA_ALIGN(attr.nla_len);
 	}
-	if (matches_several(e, &s))
+	if (matches_multipath(e, &s))
 		list_one_hop(e);
 }

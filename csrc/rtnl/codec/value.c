@@ -1,5 +1,5 @@
 /*
- * Values between a script or a text and a message: see value.h.
+ * Stores the fields and lists of parsed text in one buffer.
  */
 #include "rtnl/codec/value.h"
 
@@ -22,7 +22,7 @@ struct value boolean_value(bool on)
 
 /* --- parts ----------------------------------------------------------------------------------- */
 
-/* The fields of a part hang together: first, last, and how many there are. */
+/* A linked list of items. */
 struct part {
 	uint32_t first, last, count;
 };
@@ -36,13 +36,13 @@ struct item {
 		lua_Number number;
 		struct {
 			uint32_t at, length;
-		} place; /* of a text, of a part */
+		} span; /* of a text or a part in the buffer */
 	};
 };
 
 enum {
-	GRAIN = 8 /* what lies in the buffer begins at multiples of it; the first stays unused, so
-		     that 0 is nowhere */
+	GRAIN = 8 /* alignment in the buffer; its first 8 bytes stay unused, so that 0 is no offset
+		   */
 };
 
 static uint32_t take_bytes(struct parts *t, size_t size)
@@ -88,7 +88,7 @@ static void fill_item(struct item *item, const struct value *v)
 	if (v->type == VALUE_NUMBER)
 		item->number = v->number;
 	else if (v->type == VALUE_TEXT || v->type == VALUE_PART)
-		item->place.at = v->part, item->place.length = (uint32_t)v->length;
+		item->span.at = v->part, item->span.length = (uint32_t)v->length;
 	else
 		item->integer = v->integer;
 }
@@ -101,12 +101,12 @@ static struct value value_of(const struct buffer *a, const struct item *item)
 		v.number = item->number;
 		break;
 	case VALUE_TEXT:
-		v.text = (const char *)a->base + item->place.at;
-		v.length = item->place.length;
-		v.part = item->place.at;
+		v.text = (const char *)a->base + item->span.at;
+		v.length = item->span.length;
+		v.part = item->span.at;
 		break;
 	case VALUE_PART:
-		v.part = item->place.at;
+		v.part = item->span.at;
 		break;
 	default:
 		v.integer = item->integer;

@@ -1,8 +1,7 @@
 /*
- * One value on its way from a script or a text into a message.
+ * One value to be encoded, from a Lua value or from a word of parsed text.
  *
- * A field is written from a struct value, whether it was read from a Lua value or from a word of a
- * text. Text has no Lua table: its fields are parts, lists of keys with values in one buffer.
+ * Parsed text makes no Lua tables: its fields are parts, lists of keys and values in one buffer.
  */
 #ifndef ECMP_RTNL_VALUE_H
 #define ECMP_RTNL_VALUE_H
@@ -19,20 +18,18 @@ enum value_type {
 	VALUE_NUMBER,
 	VALUE_TEXT,
 	VALUE_TABLE, /* a Lua table */
-	VALUE_PART,  /* fields, or a list, read from text */
+	VALUE_PART,  /* fields, or a list, of parsed text */
 	VALUE_OTHER  /* a Lua value that no field takes */
 };
 
 struct value {
 	enum value_type type;
 	int index;     /* stack index of a Lua value; 0: of a text */
-	uint32_t part; /* where it lies in the buffer of parts; so does a text that is no Lua value
-			*/
+	uint32_t part; /* its offset in the buffer of parsed text; of a text as well */
 	union {
 		lua_Integer integer; /* of booleans 0 or 1 */
 		lua_Number number;
-		const char *text; /* zero terminated; of a part's value good until the buffer grows
-				   */
+		const char *text; /* zero terminated; of parsed text valid until the buffer grows */
 	};
 	size_t length; /* of the text */
 };
@@ -72,13 +69,13 @@ static inline bool is_text(const struct value *v)
 	return v->type == VALUE_TEXT;
 }
 
-/* Whether it is this word. */
+/* Whether it is the text `word`. */
 static inline bool is_word(const struct value *v, const char *word)
 {
 	return v->type == VALUE_TEXT && strcmp(v->text, word) == 0;
 }
 
-/* Whether it is a whole number, however it is written. */
+/* Whether it is a whole number: 3 or 3.0. */
 static inline bool whole_number(const struct value *v, lua_Integer *n)
 {
 	*n = v->integer;
@@ -104,15 +101,14 @@ struct value part_text(struct parts *t, const char *text, size_t length);
 struct value integer_value(lua_Integer n);
 struct value boolean_value(bool on);
 
-/* Sets a field; a second value takes the first one's place, VALUE_NONE removes it. `key` is not
- * copied. */
+/* Sets a field, VALUE_NONE removes it. `key` is not copied. */
 void part_set(struct parts *t, const struct value *part, const char *key, const struct value *v);
 /* Appends to a list. */
 void part_add(struct parts *t, const struct value *list, const struct value *v);
 uint32_t part_count(const struct buffer *bytes, const struct value *part);
 struct value part_get(const struct buffer *bytes, const struct value *part, const char *key);
-/* The field at `*at`, which becomes that of the next one, 0 behind the last; begins with
- * part_first. */
+/* Iterates: `at` starts as part_first, part_next returns the field there and advances `at`, to 0
+ * behind the last. */
 uint32_t part_first(const struct buffer *bytes, const struct value *part);
 struct value part_next(const struct buffer *bytes, uint32_t *at, const char **key);
 void push_part(lua_State *L, const struct buffer *bytes, const struct value *v); /* [] -> [value] */

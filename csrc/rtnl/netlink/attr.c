@@ -1,6 +1,6 @@
 /*
- * Finding one's way in a message: attributes, nests, next hops. Nothing of a message is trusted:
- * every length is checked against what is there, and what does not fit reads as absent.
+ * Walks netlink attributes, nests and next hops. Every length is checked; what exceeds its message
+ * counts as absent.
  */
 #define _GNU_SOURCE
 #include "rtnl/netlink/attr.h"
@@ -22,7 +22,7 @@ const struct nlattr *find_attr(const struct span *s, uint16_t type)
 	return a;
 }
 
-/* The attributes there are, as bits by their number; those of higher numbers do not count. */
+/* The attributes of a span as bits by their number, below 64. */
 uint64_t attrs_of(const struct span *s)
 {
 	size_t at = NLA_ALIGN(s->schema->header_size);
@@ -34,8 +34,7 @@ uint64_t attrs_of(const struct span *s)
 	return attrs;
 }
 
-/* Whether the message has nothing of a field, as its attributes tell; of some fields they do not.
- */
+/* Whether a field is certainly absent: its attribute is not in `attrs`. */
 bool is_absent(const struct field *f, uint64_t attrs)
 {
 	return !(f->flags & (F_HEADER | F_ABSENT0)) && f->attr < 64 && !(attrs >> f->attr & 1) &&
@@ -51,8 +50,8 @@ uint64_t read_uint(const uint8_t *data, size_t size, bool big)
 	return value;
 }
 
-/* The integer an attribute holds, if it has exactly the size of the field; 8 for 4 is what newer
- * kernels send, 4 for 8 what all do of counters that fit. */
+/* The integer of an attribute of the field's size; newer kernels send some 4-byte times with 8
+ * bytes, and all kernels send small 64-bit counters with 4. */
 bool attr_uint(const struct nlattr *a, const struct field *f, uint64_t *value)
 {
 	size_t size = payload_length(a);
@@ -63,7 +62,7 @@ bool attr_uint(const struct nlattr *a, const struct field *f, uint64_t *value)
 	return true;
 }
 
-/* In the attribute, or where it fits a byte in the header. */
+/* The routing table: in the attribute, or in the header where it fits a byte. */
 uint32_t table_number(const struct span *s, uint16_t attr, size_t offset)
 {
 	const struct nlattr *a = find_attr(s, attr);
@@ -77,12 +76,12 @@ int span_family(const uint8_t *data, size_t length)
 	return length > 0 ? data[0] : 0;
 }
 
-/* --- what nests hold ------------------------------------------------------------------------- */
+/* --- nests ------------------------------------------------------------------------------------ */
 
 static const struct field no_rows[] = {{.type = FIELD_NONE}};
 static const struct schema payload_only = {"", 0, no_rows};
 
-/* No message nests deeper than this; one that does was made to exhaust the stack. */
+/* No message of the kernel nests deeper; a forged one could exhaust the stack. */
 static bool too_deep(const struct span *s)
 {
 	int depth = 0;
@@ -111,7 +110,7 @@ const struct variant *encap_of(const struct span *s, const struct field *f)
 	return v ? v : &encap_other;
 }
 
-/* The fields of a union: chosen by the text of its sibling, the field before. */
+/* The variant of a type-selected field: selected by the text of the field before. */
 const struct variant *union_of(const struct span *s, const struct field *f)
 {
 	const struct nlattr *name = find_attr(s, f[-1].attr);
@@ -120,7 +119,7 @@ const struct variant *union_of(const struct span *s, const struct field *f)
 	return variant_by_name(f, (const char *)payload(name));
 }
 
-/* Steps through an RTA_MULTIPATH; false at its end or where its lengths lie. */
+/* Iterates over an RTA_MULTIPATH; false at its end or at a wrong length. */
 bool next_hop(struct hop_cursor *c, struct span *hop)
 {
 	if (c->left < sizeof(struct rtnexthop))
@@ -143,8 +142,7 @@ struct hop_cursor hops_of(const struct span *s, const struct field *f)
 	return (struct hop_cursor){payload(a), payload_length(a), sub_schema(f), s};
 }
 
-/* Steps through the structures in attributes of the field's number; `at` is where it has got to,
- * 0 at first. */
+/* Iterates over the structures in attributes of the field's number; `at` starts as 0. */
 bool next_struct(const struct span *s, const struct field *f, size_t *at, struct span *one)
 {
 	const struct nlattr *a;
@@ -160,9 +158,9 @@ bool next_struct(const struct span *s, const struct field *f, size_t *at, struct
 	return false;
 }
 
-/* Whether the header goes into the packet itself (mode inline, action End.B6): then the last
- * segment is the place where the kernel puts the packet's own address. */
-bool inlines(const struct span *s)
+/* Whether the routing header is inserted into the packet (mode inline, action End.B6): then the
+ * last segment is a placeholder for the packet's destination. */
+bool is_inline(const struct span *s)
 {
 	const struct nlattr *a = find_attr(s, SEG6_IPTUNNEL_SRH);
 	const struct field *first = s->schema->fields;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A span of header and attributes with the fields to read it by. */
+/* A header and its attributes, with the schema to decode them. */
 struct span {
 	const struct schema *schema;
 	const uint8_t *data;
@@ -20,8 +20,8 @@ struct span {
 	const struct span *outer;
 };
 
-/* The attribute at `at`, or NULL. Attributes are 4-byte aligned in every message we keep, so the
- * header may be read in place. */
+/* The attribute at `at`, or NULL. Attributes are 4-byte aligned in all our buffers, so the header
+ * is read in place. */
 static inline const struct nlattr *attr_at(const uint8_t *data, size_t length, size_t at)
 {
 	const struct nlattr *a = (const struct nlattr *)(const void *)(data + at);
@@ -53,7 +53,7 @@ uint64_t read_uint(const uint8_t *data, size_t size, bool big);
 uint32_t table_number(const struct span *s, uint16_t attr, size_t offset);
 bool attr_uint(const struct nlattr *a, const struct field *f, uint64_t *value);
 const struct variant *encap_of(const struct span *s, const struct field *f);
-bool inlines(const struct span *s); /* of a seg6 or seg6local encap */
+bool is_inline(const struct span *s); /* of a seg6 or seg6local encap */
 const struct variant *union_of(const struct span *s, const struct field *f);
 bool span_of_nest(const struct span *s, const struct field *f, struct span *inner);
 

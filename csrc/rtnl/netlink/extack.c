@@ -1,6 +1,6 @@
 /*
- * What the kernel says when it refuses: a number, often a sentence, sometimes the place in the
- * request. The place is turned back into the field's path by the fields that wrote it.
+ * Reads errors and extended ACKs. The offset of the offending attribute in the request is turned
+ * into the path of its field.
  */
 #define _GNU_SOURCE
 #include "rtnl/netlink/extack.h"
@@ -11,7 +11,7 @@
 
 #include "common/export.h"
 
-/* Finds error number and TLVs of an NLMSG_ERROR or of an NLMSG_DONE (how refused dumps end). */
+/* Finds errno and TLVs of an NLMSG_ERROR, or of an NLMSG_DONE, with which dumps fail. */
 bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error)
 {
 	size_t length = reply->nlmsg_len - NLMSG_HDRLEN, at = sizeof(int);
@@ -33,17 +33,12 @@ bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error)
 	}
 	if (!(reply->nlmsg_flags & NLM_F_ACK_TLVS))
 		return true;
-	while (at + NLA_HDRLEN <= length) {
-		struct nlattr attr;
-		memcpy(&attr, data + at, sizeof(attr));
-		if (attr.nla_len < NLA_HDRLEN || attr.nla_len > length - at)
-			break;
-		const uint8_t *payload = data + at + NLA_HDRLEN;
-		size_t size = attr.nla_len - NLA_HDRLEN;
-		uint32_t number = size == 4 ? (uint32_t)read_uint(payload, 4, false) : 0;
-		switch (attr.nla_type & NLA_TYPE_MASK) {
+	for (const struct nlattr *a; (a = attr_at(data, length, at)); at += NLA_ALIGN(a->nla_len)) {
+		size_t size = payload_length(a);
+		uint32_t number = size == 4 ? (uint32_t)read_uint(payload(a), 4, false) : 0;
+		switch (attr_type(a)) {
 		case NLMSGERR_ATTR_MSG:
-			x->text = (const char *)payload;
+			x->text = (const char *)payload(a);
 			x->text_length = strnlen(x->text, size);
 			break;
 		case NLMSGERR_ATTR_OFFS:
@@ -58,7 +53,6 @@ bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error)
 		default:
 			break;
 		}
-		at += (size_t)NLA_ALIGN(attr.nla_len);
 	}
 	return true;
 }
@@ -68,8 +62,7 @@ bool read_extack(const struct nlmsghdr *reply, struct extack *x, int *error)
 struct path {
 	char text[256];
 	size_t length;
-	const struct schema *nest; /* fields of what the attribute found holds; NULL where it holds
-				      no attributes */
+	const struct schema *nest; /* of the attribute found; NULL where it holds no attributes */
 };
 
 static void path_add(struct path *p, const char *key, int index)
@@ -80,7 +73,7 @@ static void path_add(struct path *p, const char *key, int index)
 		p->length += (size_t)n;
 }
 
-static const struct field *row_of_type(const struct schema *schema, uint16_t type)
+static const struct field *field_of_attr_type(const struct schema *schema, uint16_t type)
 {
 	for (const struct field *f = schema->fields; f->type != FIELD_NONE; f++)
 		if (!(f->flags & F_HEADER) &&
@@ -89,7 +82,7 @@ static const struct field *row_of_type(const struct schema *schema, uint16_t typ
 	return NULL;
 }
 
-/* The fields of what an attribute holds. */
+/* The schema of what an attribute holds, or NULL. */
 static const struct schema *inside(const struct span *s, const struct field *f)
 {
 	const struct variant *v = f->type == FIELD_ENCAP   ? encap_of(s, f)
@@ -122,7 +115,7 @@ static bool walk_hops(struct path *p, const struct field *f, const uint8_t *data
 	return true;
 }
 
-/* Goes on inside an attribute, `offset` bytes behind its header. */
+/* Continues inside an attribute, `offset` bytes behind its header. */
 static bool walk_into(struct path *p, const struct span *s, const struct field *f,
 		      const uint8_t *inner, size_t size, size_t offset)
 {
@@ -136,26 +129,22 @@ static bool walk_into(struct path *p, const struct span *s, const struct field *
 	return true;
 }
 
-/* Names the attribute that the byte at `offset` belongs to. */
+/* Adds the path of the attribute at `offset`. */
 static bool walk(struct path *p, const struct schema *schema, const uint8_t *data, size_t length,
 		 size_t offset)
 {
 	struct span s = {.schema = schema, .data = data, .length = length};
-	for (size_t at = (size_t)NLA_ALIGN(schema->header_size); at + NLA_HDRLEN <= length;) {
-		struct nlattr attr;
-		memcpy(&attr, data + at, sizeof(attr));
-		if (attr.nla_len < NLA_HDRLEN || attr.nla_len > length - at)
-			return false;
-		if (offset < at || offset >= at + attr.nla_len) {
-			at += (size_t)NLA_ALIGN(attr.nla_len);
+	const struct nlattr *a;
+	for (size_t at = NLA_ALIGN(schema->header_size); (a = attr_at(data, length, at));
+	     at += NLA_ALIGN(a->nla_len)) {
+		if (offset < at || offset >= at + a->nla_len)
 			continue;
-		}
-		const struct field *f = row_of_type(schema, attr.nla_type & NLA_TYPE_MASK);
+		const struct field *f = field_of_attr_type(schema, attr_type(a));
 		if (!f)
 			return false;
 		if (offset >= at + NLA_HDRLEN)
-			return walk_into(p, &s, f, data + at + NLA_HDRLEN,
-					 attr.nla_len - NLA_HDRLEN, offset - at - NLA_HDRLEN);
+			return walk_into(p, &s, f, payload(a), payload_length(a),
+					 offset - at - NLA_HDRLEN);
 		if (*f->key)
 			path_add(p, f->key, 0);
 		p->nest = inside(&s, f);
@@ -164,7 +153,7 @@ static bool walk(struct path *p, const struct schema *schema, const uint8_t *dat
 	return false;
 }
 
-/* [] -> [path] and true, or [] and false: the field the kernel's offset points at */
+/* [] -> [path] and true, or [] and false: the field at the kernel's offset */
 bool push_field_path(lua_State *L, const struct schema *schema, const uint8_t *data, size_t length,
 		     size_t offset)
 {
@@ -176,7 +165,7 @@ bool push_field_path(lua_State *L, const struct schema *schema, const uint8_t *d
 	return true;
 }
 
-/* [] -> [path]: the field the kernel misses, in the request itself or in a nest of it */
+/* [] -> [path]: the field that is missing in the request or in a nest of it */
 void push_missing_path(lua_State *L, const struct schema *schema, const uint8_t *data,
 		       size_t length, const struct extack *x)
 {
@@ -186,7 +175,7 @@ void push_missing_path(lua_State *L, const struct schema *schema, const uint8_t 
 		p.nest = NULL;
 		walk(&p, schema, data, length, x->missing_nest - NLMSG_HDRLEN);
 	}
-	const struct field *f = p.nest ? row_of_type(p.nest, (uint16_t)x->missing) : NULL;
+	const struct field *f = p.nest ? field_of_attr_type(p.nest, (uint16_t)x->missing) : NULL;
 	snprintf(number, sizeof(number), "attribute %u", x->missing);
 	path_add(&p, f && *f->key ? f->key : number, 0);
 	lua_pushlstring(L, p.text, p.length);

@@ -1,8 +1,7 @@
 /*
- * Interfaces: names in Lua, numbers on the wire. One table serves one operation, so nothing grows
- * stale: a link that was renamed or made again gets its number asked anew by the next request. The
- * question goes over the request's own socket, never through libc, which would answer for the
- * thread's namespace.
+ * Translates interface names and indices. The cache lasts for one operation, so a link that was
+ * renamed is looked up again by the next. The kernel is asked over the request's own socket, not by
+ * libc, which would look in the thread's namespace.
  */
 #define _GNU_SOURCE
 #include "rtnl/netlink/ifname.h"
@@ -32,21 +31,21 @@ void ifnames_new(lua_State *L, int socket)
 	}
 }
 
-/* Where the names of links that may be gone are kept beside those that were asked for. */
-static const char heard;
+/* Key of the table that names removed links. */
+static const char gone;
 
-/* What links are called that the kernel no longer knows: a table at stack index `table`. */
-void ifnames_reported(lua_State *L, int names, int table)
+/* Names links that the kernel no longer has: by the table at stack index `table`. */
+void ifnames_gone(lua_State *L, int names, int table)
 {
 	lua_pushvalue(L, table);
-	lua_rawsetp(L, names, &heard);
+	lua_rawsetp(L, names, &gone);
 }
 
-/* What a link that is gone was heard to be called; or if7, as ip(8) prints it. */
+/* The name that a removed link had; or if7, as ip(8) prints it. */
 static void name_gone(lua_State *L, int names, uint32_t index, char text[IFNAMSIZ])
 {
 	int top = lua_gettop(L);
-	if (lua_rawgetp(L, names, &heard) == LUA_TTABLE &&
+	if (lua_rawgetp(L, names, &gone) == LUA_TTABLE &&
 	    lua_rawgeti(L, -1, (lua_Integer)index) == LUA_TSTRING)
 		snprintf(text, IFNAMSIZ, "%s", lua_tostring(L, -1));
 	else
@@ -63,7 +62,7 @@ static void remember(lua_State *L, int names, uint32_t index, const char *name)
 	lua_rawseti(L, names, (lua_Integer)index);
 }
 
-/* Numbers of our own begin where the kernel's do not reach, for names it does not know. */
+/* An index for a name that the kernel does not have. */
 static uint32_t invent(lua_State *L, int names, const char *name)
 {
 	static const char last;
@@ -80,8 +79,7 @@ static uint32_t invent(lua_State *L, int names, const char *name)
 
 /* --- asking the kernel ------------------------------------------------------------------------ */
 
-/* Asks the kernel for the link of this name, which may be one of its other names; errno says why
- * there is no answer. */
+/* Requests the index of a name, which may be an altname; false with errno set. */
 static bool ask_link(struct sock *s, const char *name, uint32_t *index)
 {
 	_Alignas(8) char request[256] = {0};
@@ -105,10 +103,7 @@ static bool ask_link(struct sock *s, const char *name, uint32_t *index)
 	return true;
 }
 
-/*
- * Any socket can be asked for the name of a number, and that waits for no lock as messages do,
- * while other links come and go.
- */
+/* By ioctl, which unlike RTM_GETLINK does not wait for the RTNL lock. */
 static bool name_of(struct sock *s, uint32_t index, char name[IFNAMSIZ])
 {
 	struct ifreq link = {.ifr_ifindex = (int)index};
@@ -119,36 +114,36 @@ static bool name_of(struct sock *s, uint32_t index, char name[IFNAMSIZ])
 	return true;
 }
 
-/* The number of a link that was asked for lately and is still called so, or 0. */
-static uint32_t known_index(struct sock *s, const char *name)
+/* The index of a link that was looked up lately and still has the name, or 0. */
+static uint32_t recent_index(struct sock *s, const char *name)
 {
-	for (size_t i = 0; i < KNOWN_LINKS; i++) {
-		const struct known_link *known = &s->known[i];
+	for (size_t i = 0; i < RECENT_LINKS; i++) {
+		const struct recent_link *recent = &s->recent[i];
 		char now[IFNAMSIZ];
 
-		if (!strncmp(name, known->name, IFNAMSIZ) && name_of(s, known->index, now) &&
+		if (!strncmp(name, recent->name, IFNAMSIZ) && name_of(s, recent->index, now) &&
 		    !strncmp(name, now, IFNAMSIZ))
-			return known->index;
+			return recent->index;
 	}
 	return 0;
 }
 
 static bool ask_index(struct sock *s, const char *name, uint32_t *index)
 {
-	struct known_link *known = &s->known[s->next_known];
+	struct recent_link *recent = &s->recent[s->next_recent];
 
 	if (!ask_link(s, name, index))
 		return false;
-	if (strlen(name) < IFNAMSIZ) { /* a longer one is no link's first name */
-		memcpy(known->name, name, strlen(name) + 1);
-		known->index = *index;
-		s->next_known = (s->next_known + 1) % KNOWN_LINKS;
+	if (strlen(name) < IFNAMSIZ) { /* a longer one is an altname */
+		memcpy(recent->name, name, strlen(name) + 1);
+		recent->index = *index;
+		s->next_recent = (s->next_recent + 1) % RECENT_LINKS;
 	}
 	return true;
 }
 
-/* Asks the kernel for the index of a name, or where that is empty for the name of an index; errno
- * says why there is none. */
+/* Asks the kernel for the index of a name, or where that is empty for the name of an index; false
+ * with errno set. */
 static bool socket_link(lua_State *L, int socket, int names, uint32_t *index,
 			char name[ALT_NAME_SIZE])
 {
@@ -159,16 +154,15 @@ static bool socket_link(lua_State *L, int socket, int names, uint32_t *index,
 		return false;
 	if (!*name)
 		return name_of(s, *index, name);
-	*index = known_index(s, name);
+	*index = recent_index(s, name);
 	if (*index)
 		return true;
-	if (s->names != lua_topointer(L, names)) /* not for the call that is under way */
+	if (s->names != lua_topointer(L, names)) /* not by the current call itself */
 		guard_check(L, &s->guard);
 	return ask_index(s, name, index);
 }
 
-/* --- names of one operation --------------------------------------------------------------------
- */
+/* --- the cache -------------------------------------------------------------------------------- */
 
 static bool ask(lua_State *L, int names, uint32_t *index, char name[ALT_NAME_SIZE], bool *kernel)
 {
@@ -203,8 +197,8 @@ uint32_t ifnames_index(lua_State *L, int names, const char *name, bool *found)
 	return index;
 }
 
-/* A view that outlives its handle tells of interfaces only what was asked for before. */
-static _Noreturn void nobody_to_ask(lua_State *L, uint32_t index)
+/* A view that outlives its handle has the names alone that were looked up before. */
+static _Noreturn void throw_closed(lua_State *L, uint32_t index)
 {
 	lua_pushfstring(L, "the handle was closed before interface %d was asked for its name",
 			(int)index);
@@ -222,7 +216,7 @@ const char *ifnames_name(lua_State *L, int names, uint32_t index)
 	lua_pop(L, 1);
 	bool found = ask(L, names, &index, text, &kernel);
 	if (!found && kernel && errno == EBADF)
-		nobody_to_ask(L, index);
+		throw_closed(L, index);
 	if (!found)
 		name_gone(L, names, index, text);
 	remember(L, names, index, text);

@@ -1,9 +1,9 @@
 /*
- * Interface names and their indices: one Lua table for one operation.
+ * The ifname cache: interface names and indices of one operation, in a Lua table.
  *
- * names[index] = "eth0" and names["eth0"] = index; names[0] is the socket that can be asked, or
- * nil, and then unknown names get numbers of their own, so that text can be printed and compared
- * without a kernel.
+ * names[index] = "eth0" and names["eth0"] = index; names[0] is the socket to ask the kernel by, or
+ * nil: then unknown names get invented indices, so that text can be printed and compared without a
+ * kernel.
  */
 #ifndef ECMP_RTNL_NETLINK_IFNAME_H
 #define ECMP_RTNL_NETLINK_IFNAME_H
@@ -17,11 +17,11 @@ enum {
 };
 
 enum {
-	INVENTED = 0x40000000 /* no kernel has reached these */
+	INVENTED = 0x40000000 /* above the indices of any kernel */
 };
 
 void ifnames_new(lua_State *L, int socket); /* [] -> [names]; socket 0: no kernel */
-void ifnames_reported(lua_State *L, int names, int table);
+void ifnames_gone(lua_State *L, int names, int table);
 uint32_t ifnames_index(lua_State *L, int names, const char *name,
 		       bool *found);				   /* errno says why not */
 const char *ifnames_name(lua_State *L, int names, uint32_t index); /* [] -> [name or number] */

@@ -1,6 +1,6 @@
 /*
- * A netlink socket in one namespace. It stays where it was made, so that nobody has to be in the
- * namespace but while it is made.
+ * Opens and uses rtnetlink sockets. A socket stays in the network namespace that it was opened in,
+ * so a thread enters that namespace only to open it.
  */
 #define _GNU_SOURCE
 #include "rtnl/netlink/socket.h"
@@ -18,23 +18,23 @@
 
 #include "common/export.h"
 
-int count_held(const struct sock *s)
+int count_netns_fds(const struct sock *s)
 {
 	int n = 0;
-	while (n < HELD_MAX && s->held[n] >= 0)
+	while (n < NETNS_FDS_MAX && s->netns_fds[n] >= 0)
 		n++;
 	return n;
 }
 
-void drop_held(struct sock *s, int from)
+void close_netns_fds(struct sock *s, int from)
 {
-	for (int i = from; i < HELD_MAX && s->held[i] >= 0; i++) {
-		close(s->held[i]);
-		s->held[i] = -1;
+	for (int i = from; i < NETNS_FDS_MAX && s->netns_fds[i] >= 0; i++) {
+		close(s->netns_fds[i]);
+		s->netns_fds[i] = -1;
 	}
 }
 
-void shut(struct mnl_socket **nl)
+void close_socket(struct mnl_socket **nl)
 {
 	struct mnl_socket *old = *nl;
 	*nl = NULL;
@@ -47,10 +47,10 @@ int socket_gc(lua_State *L)
 	struct sock *s = luaL_checkudata(L, 1, RTNL_SOCKET);
 	int ns = s->ns;
 	s->ns = -1;
-	shut(&s->nl);
-	shut(&s->watch);
-	shut(&s->other);
-	drop_held(s, 0);
+	close_socket(&s->nl);
+	close_socket(&s->watch);
+	close_socket(&s->other);
+	close_netns_fds(s, 0);
 	if (ns >= 0)
 		close(ns);
 	return 0;
@@ -63,8 +63,8 @@ int socket_close(lua_State *L)
 	return socket_gc(L);
 }
 
-/* The methods that send and wait for answers, one at a time. */
-static int exclusively(lua_State *L)
+/* Calls a method that sends or receives, with the socket guarded against re-entry. */
+static int call_guarded(lua_State *L)
 {
 	struct sock *s = check_socket(L);
 	guard_check(L, &s->guard);
@@ -72,11 +72,11 @@ static int exclusively(lua_State *L)
 	return guard_call(L, &s->guard, lua_tocfunction(L, lua_upvalueindex(1)));
 }
 
-/* [] -> [function]: one of these, made of a function of the socket and more */
-void push_exclusive(lua_State *L, lua_CFunction function)
+/* [] -> [function]: the method with that guard */
+void push_guarded(lua_State *L, lua_CFunction function)
 {
 	lua_pushcfunction(L, function);
-	lua_pushcclosure(L, exclusively, 1);
+	lua_pushcclosure(L, call_guarded, 1);
 }
 
 struct sock *check_socket(lua_State *L)
@@ -95,9 +95,8 @@ static int make_socket(void *arg)
 	return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 }
 
-/* As much room for answers as we may have: every message of a batch may be refused.
- */
-static void widen(int fd)
+/* A large SO_RCVBUF: every message of a batch may be answered with an error. */
+static void set_receive_buffer(int fd)
 {
 	int bytes = 4 << 20;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
@@ -106,13 +105,8 @@ static void widen(int fd)
 
 static int set_up(struct mnl_socket *nl, bool strict)
 {
-	int on = 1;
-	widen(mnl_socket_get_fd(nl));
-	mnl_socket_setsockopt(nl, NETLINK_EXT_ACK, &on, sizeof(on));
-	mnl_socket_setsockopt(nl, NETLINK_CAP_ACK, &on, sizeof(on));
-	if (strict && mnl_socket_setsockopt(nl, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) < 0)
-		return -1;
-	return netlink_connect(mnl_socket_get_fd(nl));
+	set_receive_buffer(mnl_socket_get_fd(nl));
+	return netlink_set_up(mnl_socket_get_fd(nl), strict);
 }
 
 /* Opens one more socket in the handle's namespace; NULL with errno set. */
@@ -146,9 +140,10 @@ ssize_t receive(struct sock *s)
 	return receive_from(s->nl, s->buffer, RECEIVE_SIZE);
 }
 
-/* One receive with a big buffer before any dump: otherwise the kernel builds small messages and a
- * large multipath route silently ends the dump. A no-op with an ACK is enough. */
-int warm(struct mnl_socket *nl, uint8_t *buffer, size_t room)
+/* The kernel sizes dump messages by the largest receive so far, and a multipath route larger than
+ * such a message ends a dump without an error. So one ACK is received with the full buffer first.
+ */
+int prime_receive(struct mnl_socket *nl, uint8_t *buffer, size_t room)
 {
 	struct nlmsghdr noop = {.nlmsg_len = NLMSG_HDRLEN,
 				.nlmsg_type = NLMSG_NOOP,
@@ -168,8 +163,8 @@ int socket_open(lua_State *L)
 	memset(s, 0, sizeof(*s));
 	s->guard.what = "this handle";
 	s->ns = -1;
-	for (int i = 0; i < HELD_MAX; i++)
-		s->held[i] = -1;
+	for (int i = 0; i < NETNS_FDS_MAX; i++)
+		s->netns_fds[i] = -1;
 	luaL_setmetatable(L, RTNL_SOCKET);
 	s->out = buffer_new(L);
 	lua_setiuservalue(L, -2, 1);
@@ -182,7 +177,7 @@ int socket_open(lua_State *L)
 				  error == EINVAL ? "not a network namespace" : NULL, error);
 	}
 	if (!(s->seq = netlink_sequence()) || !(s->nl = open_in(s->ns, true)) ||
-	    warm(s->nl, s->buffer, RECEIVE_SIZE) < 0) {
+	    prime_receive(s->nl, s->buffer, RECEIVE_SIZE) < 0) {
 		int error = errno;
 		lua_pushfstring(L, "open netlink socket%s%s", ref ? " in namespace " : "",
 				ref ? ref : "");
@@ -206,8 +201,8 @@ void end_message(struct sock *s, size_t at)
 	memcpy(s->out->base + at, &length, sizeof(length));
 }
 
-/* The first message that answers the request `seq`; what is left of an earlier one, which a Lua
- * error cut short, is passed over. NULL with errno set. */
+/* The first message that answers the request `seq`. Answers to an earlier one, which a Lua error
+ * interrupted, are skipped. NULL with errno set. */
 const struct nlmsghdr *answer_to(struct sock *s, uint32_t seq)
 {
 	for (;;) {

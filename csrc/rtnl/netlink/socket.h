@@ -18,46 +18,46 @@ enum {
 }; /* the largest notification is 65 632 bytes */
 
 enum {
-	HELD_MAX = 64,	 /* descriptors that messages in hand refer to */
-	HELD_CHANGE = 16 /* of them, what one message of a batch may need */
+	NETNS_FDS_MAX = 64,   /* open descriptors in messages that are yet to be sent */
+	NETNS_FDS_CHANGE = 16 /* what one message of a batch may need of them */
 };
 
 struct mnl_socket;
 
-/* links that were asked for lately; see socket_link */
+/* interfaces looked up lately; see recent_index */
 enum {
-	KNOWN_LINKS = 4
+	RECENT_LINKS = 4
 };
 
-struct known_link {
+struct recent_link {
 	uint32_t index;
 	char name[16];
 };
 
 struct sock {
 	struct mnl_socket *nl;	  /* NULL: closed */
-	struct mnl_socket *watch; /* hears IPv6 route changes during dumps; NULL until needed */
-	struct mnl_socket *other; /* for a dump beside another; NULL when there is none */
+	struct mnl_socket *watch; /* subscribed to IPv6 routes during dumps; NULL until needed */
+	struct mnl_socket *other; /* of a second dump of the same; NULL when there is none */
 	int ns;			  /* the namespace, or -1 for the process's own */
-	struct guard guard;	  /* of a request, a dump, a batch or a wait for notifications */
-	const void *names;	  /* the table of interfaces of the call that is under way */
+	struct guard guard;	  /* against re-entry during a request, dump, batch or receive */
+	const void *names;	  /* the ifname cache of the current call */
 	uint32_t seq;
-	struct known_link known[KNOWN_LINKS];
-	unsigned int next_known; /* the oldest of them */
-	int held[HELD_MAX];	 /* descriptors that messages in hand refer to, then -1 */
-	struct buffer *out;	 /* user value 1 */
-	uint8_t *buffer;	 /* user value 2 */
+	struct recent_link recent[RECENT_LINKS];
+	unsigned int next_recent;     /* the oldest of them */
+	int netns_fds[NETNS_FDS_MAX]; /* in messages that are yet to be sent, then -1 */
+	struct buffer *out;	      /* user value 1 */
+	uint8_t *buffer;	      /* user value 2 */
 };
 
 struct sock *check_socket(lua_State *L);
-void push_exclusive(lua_State *L, lua_CFunction function);
+void push_guarded(lua_State *L, lua_CFunction function);
 struct mnl_socket *open_in(int ns, bool strict);
 ssize_t receive(struct sock *s);
 ssize_t receive_from(struct mnl_socket *nl, uint8_t *buffer, size_t room);
-int warm(struct mnl_socket *nl, uint8_t *buffer, size_t room);
-void shut(struct mnl_socket **nl);
-int count_held(const struct sock *s);
-void drop_held(struct sock *s, int from); /* closes all but so many */
+int prime_receive(struct mnl_socket *nl, uint8_t *buffer, size_t room);
+void close_socket(struct mnl_socket **nl);
+int count_netns_fds(const struct sock *s);
+void close_netns_fds(struct sock *s, int from); /* all but the first `from` */
 size_t begin_message(lua_State *L, struct sock *s, uint16_t type, uint16_t flags);
 void end_message(struct sock *s, size_t at);
 const struct nlmsghdr *answer_to(struct sock *s, uint32_t seq);

@@ -1,5 +1,5 @@
 /*
- * What the kernel lists: dumps, read whole before the first view of one is made.
+ * Lists objects by a dump, which is read completely before the first view is returned.
  */
 #define _GNU_SOURCE
 #include "rtnl/request/dump.h"
@@ -16,9 +16,8 @@
 
 #include "common/export.h"
 
-/* The collector does not count the memory of buffers: it is told, or a script that looks at the
- * beginnings of many dumps would fill the machine. */
-static void tell_collector(lua_State *L, size_t bytes)
+/* Buffers are not counted by the collector, so unread dumps would fill the memory: run a step. */
+static void notify_collector(lua_State *L, size_t bytes)
 {
 	if (bytes > 1 << 20 && lua_gc(L, LUA_GCISRUNNING))
 		lua_gc(L, LUA_GCSTEP, (int)(bytes >> 10));
@@ -27,10 +26,10 @@ static void tell_collector(lua_State *L, size_t bytes)
 enum {
 	DUMP = 1,
 	PARTS,
-	KIND
+	METATABLE
 };
 
-/* Goes on to the next part; false behind the last. */
+/* Advances to the next part; false behind the last. */
 static bool next_part(lua_State *L, struct dump *d)
 {
 	if (d->part)
@@ -42,8 +41,8 @@ static bool next_part(lua_State *L, struct dump *d)
 	return d->part;
 }
 
-/* -> the next view of what a dump has told, or nothing behind the last. No call of its own keeps
- * others away, as that would take as long as the view; memory that runs out here ends the list. */
+/* -> the next view of a dump, or nothing behind the last. The guard is set by hand, since
+ * guard_call takes as long as making the view; after an error of memory the list stays unusable. */
 static int next_view(lua_State *L)
 {
 	struct dump *d = lua_touserdata(L, lua_upvalueindex(DUMP));
@@ -54,21 +53,20 @@ static int next_view(lua_State *L)
 	d->at += NLMSG_ALIGN(h->nlmsg_len);
 	d->guard.busy = true;
 	view_new(L, d->object, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
-		 mnl_nlmsg_get_payload_len(h), lua_upvalueindex(KIND));
+		 mnl_nlmsg_get_payload_len(h), lua_upvalueindex(METATABLE));
 	d->guard.busy = false;
 	return 1;
 }
 
 /*
  * socket:dump(object, filter, like?) -> iterator over views | nil, message, code
- * The filter holds only what the kernel itself can filter by (family, table, proto, type, dev);
- * `like` is a view of a route: only those with its destination are kept. All has been read when the
- * first view is handed out; a view is made when its turn comes, so that one that nobody keeps is
- * memory for those after it.
+ * The filter has only what the kernel itself filters by (family, table, proto, type, dev); `like`
+ * is a view of a route: only those with its destination are kept. A view is made when the iterator
+ * reaches it, so views that are not kept are collected on the way.
  */
 int socket_dump(lua_State *L)
 {
-	int tries = 64; /* dumps for one list */
+	int tries = 64; /* dumps at most */
 	struct sock *s = check_socket(L);
 	const struct object *object = check_object(L, 2);
 	luaL_checktype(L, 3, LUA_TTABLE);
@@ -85,20 +83,18 @@ int socket_dump(lua_State *L)
 	struct encoder e = {.L = L, .out = s->out, .names = 5, .verb = VERB_DUMP};
 	encode_message(&e, object->schema, 3);
 	end_message(s, at);
-	if (e.refused)
+	if (e.missing_errno)
 		return push_missing(L, &e, object, "list");
 	d->watched = object->schema == &schema_route && e.family != AF_INET;
 	if (d->watched && start_watch(s) < 0)
-		return push_refused(L, NULL, errno, object, "list", s->out->base + e.start,
-				    s->out->length - e.start, 5);
+		return push_sent_error(L, s, &e, object, "list", NULL, errno);
 	while (tries-- > 0) {
 		if (run_dump(L, s, d, at) < 0)
-			return push_refused(L, &d->x, d->error, object, "list",
-					    s->out->base + e.start, s->out->length - e.start, 5);
-		if (!d->interrupted && (!d->watched || whole_dump(L, s, d, at, &tries))) {
-			tell_collector(L, d->bytes);
-			view_kind(L, object, 5);
-			lua_pushcclosure(L, next_view, KIND);
+			return push_sent_error(L, s, &e, object, "list", &d->x, d->error);
+		if (!d->interrupted && (!d->watched || complete_dump(L, s, d, at, &tries))) {
+			notify_collector(L, d->bytes);
+			view_metatable(L, object, 5);
+			lua_pushcclosure(L, next_view, METATABLE);
 			return 1;
 		}
 		free_parts(L, lua_gettop(L));
@@ -106,6 +102,5 @@ int socket_dump(lua_State *L)
 	}
 	d->x.text = "changes came in between every time";
 	d->x.text_length = strlen(d->x.text);
-	return push_refused(L, &d->x, EINTR, object, "list", s->out->base + e.start,
-			    s->out->length - e.start, 5);
+	return push_sent_error(L, s, &e, object, "list", &d->x, EINTR);
 }

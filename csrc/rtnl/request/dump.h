@@ -1,6 +1,6 @@
 /*
- * A dump in progress, shared by the file that reads it and the file that makes it whole when IPv6
- * routes changed meanwhile.
+ * A dump in progress: what the files share that read it and that repair it when IPv6 routes change
+ * meanwhile.
  */
 #ifndef ECMP_RTNL_DUMP_H
 #define ECMP_RTNL_DUMP_H
@@ -9,60 +9,60 @@
 #include "rtnl/request/request.h"
 #include "rtnl/view/view.h"
 
-/* Where in a table the kernel comes across a prefix. */
+/* The position of a prefix in the kernel's walk of a table. */
 struct position {
 	uint8_t dst[16];
 	uint8_t length;
 };
 
 /*
- * Neighbours in one table that came in one receive, and so are all that was between the first and
- * the last of them at one moment. Their messages lie in a part of the dump, as far as they were
- * kept.
+ * Adjacent routes of one table that came in one receive: the complete content of the table between
+ * the first and the last of them at one moment. Their messages, as far as they were kept, are in a
+ * part of the dump.
  */
-struct piece {
+struct segment {
 	uint32_t receive; /* its number */
 	uint32_t table;	  /* 0: no IPv6 routes */
 	struct position first, last;
 	size_t from, to; /* bytes of the part */
 	lua_Integer part;
-	bool ends; /* its table has nothing behind it */
+	bool ends; /* the last of its table */
 };
 
-/* What a dump has told: whole messages behind each other in parts, and how far they were handed
- * out. The parts are in a table, with the pieces at 0. */
+/* The messages of a dump, one after the other in several buffers, the parts, and how many of them
+ * were returned. The parts are in a table, the segments at index 0 of it. */
 struct dump {
-	struct guard guard; /* of the next view that is being made */
+	struct guard guard; /* against re-entry while a view is made */
 	const struct object *object;
-	const struct view *like; /* only routes with its destination; NULL: whatever comes */
-	struct buffer *part;	 /* that is filled, later read */
+	const struct view *like; /* keep only routes of its destination; NULL: all */
+	struct buffer *part;	 /* being filled, later read */
 	size_t at;
-	size_t bytes;	       /* of all messages that were kept */
-	lua_Integer parts;     /* that were begun */
-	struct mnl_socket *nl; /* it is asked over, in receives of so many bytes; 0: as usual */
-	size_t room;
-	size_t largest;	       /* of the messages */
-	bool watched;	       /* IPv6 routes may be among it, which can change meanwhile */
-	struct buffer *pieces; /* of those that are watched */
+	size_t bytes;		 /* of all messages kept */
+	lua_Integer parts;	 /* number of the part in use */
+	struct mnl_socket *nl;	 /* the dump's socket; NULL: the handle's */
+	size_t room;		 /* bytes of a receive; 0: RECEIVE_SIZE */
+	size_t largest;		 /* of the messages */
+	bool watched;		 /* may have IPv6 routes, which can change during the dump */
+	struct buffer *segments; /* of a watched dump */
 	uint32_t receives;
-	size_t last_length; /* of a receive */
-	bool unordered;	    /* the pieces are not such as are understood */
+	size_t last_length; /* of the receive before */
+	bool unordered;	    /* routes came in an unexpected order: no repair is possible */
 	bool interrupted;
 	int error;
 	struct extack x;
 };
 
-static inline struct piece *piece_at(const struct dump *d, size_t i)
+static inline struct segment *segment_at(const struct dump *d, size_t i)
 {
-	return (struct piece *)(void *)d->pieces->base + i;
+	return (struct segment *)(void *)d->segments->base + i;
 }
 
-static inline size_t pieces_of(const struct dump *d)
+static inline size_t segment_count(const struct dump *d)
 {
-	return d->pieces->length / sizeof(struct piece);
+	return d->segments->length / sizeof(struct segment);
 }
 
-/* What was heard: whether anything was, and what was deleted where. */
+/* The changes during a dump: whether there were any, and the deletions. */
 struct changes {
 	struct buffer *deleted; /* struct deletion */
 	bool any, lost;
@@ -74,24 +74,25 @@ struct deletion {
 };
 
 /* dump_index */
+struct span message_span(const struct nlmsghdr *h);
 int compare_positions(const struct position *a, const struct position *b);
 struct position position_of(const struct nlmsghdr *h);
 uint32_t table_of(const struct nlmsghdr *h);
 size_t run_from(const struct dump *d, size_t i);
-void note_message(lua_State *L, struct dump *d, const struct nlmsghdr *h, bool kept);
-void note_receive(struct dump *d, size_t length, bool done);
+void index_message(lua_State *L, struct dump *d, const struct nlmsghdr *h, bool kept);
+void index_receive(struct dump *d, size_t length, bool done);
 
 /* dump_watch */
 int start_watch(struct sock *s);
-void hear(lua_State *L, struct sock *s, struct changes *c);
-void forget_changes(struct sock *s);
+void read_changes(lua_State *L, struct sock *s, struct changes *c);
+void discard_changes(struct sock *s);
 
-/* dump_read: [] -> [parts]; -1 with d->error */
+/* dump_read: [] -> [parts], also when it fails: -1 with d->error */
 int run_dump(lua_State *L, struct sock *s, struct dump *d, size_t at);
-void keep_message(lua_State *L, struct dump *d, int parts, const struct nlmsghdr *h);
+void append_message(lua_State *L, struct dump *d, int parts, const struct nlmsghdr *h);
 void free_parts(lua_State *L, int parts);
 
 /* dump_repair */
-bool whole_dump(lua_State *L, struct sock *s, struct dump *d, size_t at, int *tries);
+bool complete_dump(lua_State *L, struct sock *s, struct dump *d, size_t at, int *tries);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Which part of an IPv6 routing table each receive of a dump was read from.
+ * Records which range of an IPv6 routing table each receive of a dump covers.
  */
 #define _GNU_SOURCE
 #include "rtnl/request/dump.h"
@@ -11,10 +11,10 @@
 #include "common/export.h"
 
 enum {
-	SHORT = 16 << 10 /* a receive with so little has stopped at the end, not for want of room */
+	SHORT = 16 << 10 /* a shorter receive ended with the table, not for lack of room */
 };
 
-/* The order of the kernel's walk: what a prefix covers comes before it, else by the bits. */
+/* The order of the kernel's walk: longer prefixes before those that contain them, else by bits. */
 int compare_positions(const struct position *a, const struct position *b)
 {
 	unsigned common = a->length < b->length ? a->length : b->length, i = 0;
@@ -29,7 +29,7 @@ int compare_positions(const struct position *a, const struct position *b)
 	return b->length - a->length;
 }
 
-static struct span stretch_of(const struct nlmsghdr *h)
+struct span message_span(const struct nlmsghdr *h)
 {
 	return (struct span){.schema = &schema_route,
 			     .data = mnl_nlmsg_get_payload(h),
@@ -38,7 +38,7 @@ static struct span stretch_of(const struct nlmsghdr *h)
 
 struct position position_of(const struct nlmsghdr *h)
 {
-	struct span s = stretch_of(h);
+	struct span s = message_span(h);
 	struct position p = {.length = ((const struct rtmsg *)(const void *)s.data)->rtm_dst_len};
 	const struct nlattr *dst = find_attr(&s, RTA_DST);
 	if (dst && payload_length(dst) == sizeof(p.dst))
@@ -46,33 +46,25 @@ struct position position_of(const struct nlmsghdr *h)
 	return p;
 }
 
-/* 0 for what is no IPv6 route */
+/* 0 unless it is an IPv6 route */
 uint32_t table_of(const struct nlmsghdr *h)
 {
-	struct span s = stretch_of(h);
-	const struct rtmsg *r = (const void *)s.data;
-	uint64_t table = r->rtm_table;
-	if (r->rtm_family != AF_INET6)
-		return 0;
-	if (r->rtm_table == RT_TABLE_COMPAT) {
-		const struct nlattr *a = find_attr(&s, RTA_TABLE);
-		if (a && payload_length(a) == 4)
-			table = read_uint(payload(a), 4, false);
-	}
-	return (uint32_t)table;
+	struct span s = message_span(h);
+	return *s.data == AF_INET6 ? table_number(&s, RTA_TABLE, offsetof(struct rtmsg, rtm_table))
+				   : 0;
 }
 
-static struct piece *last_piece(const struct dump *d)
+static struct segment *last_segment(const struct dump *d)
 {
-	size_t n = pieces_of(d);
-	return n ? piece_at(d, n - 1) : NULL;
+	size_t n = segment_count(d);
+	return n ? segment_at(d, n - 1) : NULL;
 }
 
-/* A message that came, the next of its part if it is kept. */
-void note_message(lua_State *L, struct dump *d, const struct nlmsghdr *h, bool kept)
+/* Adds a message to the segments; if it is kept, it follows in the current part. */
+void index_message(lua_State *L, struct dump *d, const struct nlmsghdr *h, bool kept)
 {
-	struct piece *p = last_piece(d);
-	struct piece new = {.receive = d->receives, .table = table_of(h), .part = d->parts};
+	struct segment *p = last_segment(d);
+	struct segment new = {.receive = d->receives, .table = table_of(h), .part = d->parts};
 	size_t length = kept ? NLMSG_ALIGN(h->nlmsg_len) : 0;
 	if (new.table) {
 		new.first = new.last = position_of(h);
@@ -90,25 +82,25 @@ void note_message(lua_State *L, struct dump *d, const struct nlmsghdr *h, bool k
 	}
 	new.from = d->part ? d->part->length : 0;
 	new.to = new.from + length;
-	memcpy(buffer_room(L, d->pieces, sizeof(new)), &new, sizeof(new));
+	memcpy(buffer_room(L, d->segments, sizeof(new)), &new, sizeof(new));
 }
 
-/* The end of a receive of so many bytes. */
-void note_receive(struct dump *d, size_t length, bool done)
+/* Ends a receive of `length` bytes. */
+void index_receive(struct dump *d, size_t length, bool done)
 {
-	struct piece *p = last_piece(d);
+	struct segment *p = last_segment(d);
 	if (p && done)
 		p->ends = p->receive == d->receives || d->last_length <= SHORT;
 	d->last_length = length;
 	d->receives++;
 }
 
-/* The pieces from `i` on that came together and are of one table. */
+/* The end of the segments from `i` on that came in one receive and are of one table. */
 size_t run_from(const struct dump *d, size_t i)
 {
-	size_t n = pieces_of(d), end = i + 1;
-	while (end < n && piece_at(d, end)->receive == piece_at(d, i)->receive &&
-	       piece_at(d, end)->table == piece_at(d, i)->table)
+	size_t n = segment_count(d), end = i + 1;
+	while (end < n && segment_at(d, end)->receive == segment_at(d, i)->receive &&
+	       segment_at(d, end)->table == segment_at(d, i)->table)
 		end++;
 	return end;
 }

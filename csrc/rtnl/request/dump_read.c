@@ -1,5 +1,5 @@
 /*
- * Reads a dump into whole messages in parts.
+ * Receives the messages of a dump into buffers.
  */
 #define _GNU_SOURCE
 #include "rtnl/request/dump.h"
@@ -14,10 +14,10 @@
 #include "common/export.h"
 
 enum {
-	PART = 16 << 20 /* larger ones malloc would map anew each time, a page fault a page */
+	PART = 16 << 20 /* malloc maps larger buffers anew each time, with a page fault a page */
 };
 
-/* Sees to it that the part has room. */
+/* Ensures that the part has room. */
 static void open_part(lua_State *L, struct dump *d, int parts, size_t length)
 {
 	if (d->part && d->part->length + length <= PART)
@@ -26,7 +26,7 @@ static void open_part(lua_State *L, struct dump *d, int parts, size_t length)
 	lua_rawseti(L, parts, ++d->parts);
 }
 
-void keep_message(lua_State *L, struct dump *d, int parts, const struct nlmsghdr *h)
+void append_message(lua_State *L, struct dump *d, int parts, const struct nlmsghdr *h)
 {
 	size_t length = NLMSG_ALIGN(h->nlmsg_len);
 	open_part(L, d, parts, length);
@@ -34,7 +34,7 @@ void keep_message(lua_State *L, struct dump *d, int parts, const struct nlmsghdr
 	d->bytes += length;
 }
 
-/* Gives back what the parts take, before somebody collects them. */
+/* Frees the memory of the parts without waiting for the collector. */
 void free_parts(lua_State *L, int parts)
 {
 	lua_Integer n = 0;
@@ -46,24 +46,21 @@ void free_parts(lua_State *L, int parts)
 	lua_pop(L, 1);
 }
 
-/* The kernel cannot be asked for one destination: what has another one is dropped as it comes. */
+/* The kernel does not filter by destination: other routes are dropped on arrival. */
 static bool has_dst(const struct nlmsghdr *h, const struct view *like)
 {
-	struct span a = {.schema = &schema_route,
-			 .data = mnl_nlmsg_get_payload(h),
-			 .length = mnl_nlmsg_get_payload_len(h)},
-		    b = view_span(like);
-	const struct rtmsg *mine = (const void *)a.data, *wanted = (const void *)b.data;
-	if (mine->rtm_dst_len != wanted->rtm_dst_len || mine->rtm_family != wanted->rtm_family)
+	struct span a = message_span(h), b = view_span(like);
+	const struct rtmsg *one = (const void *)a.data, *other = (const void *)b.data;
+	if (one->rtm_dst_len != other->rtm_dst_len || one->rtm_family != other->rtm_family)
 		return false;
 	const struct nlattr *x = find_attr(&a, RTA_DST), *y = find_attr(&b, RTA_DST);
 	if (!x || !y)
-		return mine->rtm_dst_len == 0;
+		return one->rtm_dst_len == 0;
 	return x->nla_len == y->nla_len && memcmp(x, y, x->nla_len) == 0;
 }
 
-/* Takes the messages of one receive; true when the dump is over. */
-static bool take_dump(lua_State *L, struct sock *s, struct dump *d, int parts, ssize_t n)
+/* Reads the messages of one receive; true at the end of the dump. */
+static bool read_messages(lua_State *L, struct sock *s, struct dump *d, int parts, ssize_t n)
 {
 	int left = (int)n;
 	for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left);
@@ -83,9 +80,9 @@ static bool take_dump(lua_State *L, struct sock *s, struct dump *d, int parts, s
 			open_part(L, d, parts, NLMSG_ALIGN(h->nlmsg_len));
 		d->largest = d->largest < h->nlmsg_len ? h->nlmsg_len : d->largest;
 		if (d->watched)
-			note_message(L, d, h, kept);
+			index_message(L, d, h, kept);
 		if (kept)
-			keep_message(L, d, parts, h);
+			append_message(L, d, parts, h);
 	}
 	return false;
 }
@@ -104,9 +101,9 @@ int run_dump(lua_State *L, struct sock *s, struct dump *d, size_t at)
 			   .nl = d->nl ? d->nl : s->nl,
 			   .room = d->room ? d->room : RECEIVE_SIZE};
 	if (d->watched) {
-		d->pieces = buffer_new(L);
+		d->segments = buffer_new(L);
 		lua_rawseti(L, parts, 0);
-		forget_changes(s);
+		discard_changes(s);
 	}
 	h->nlmsg_seq = ++s->seq;
 	if (mnl_socket_sendto(d->nl, h, s->out->length - at) < 0) {
@@ -119,9 +116,9 @@ int run_dump(lua_State *L, struct sock *s, struct dump *d, size_t at)
 			d->error = errno;
 			return -1;
 		}
-		done = take_dump(L, s, d, parts, n);
+		done = read_messages(L, s, d, parts, n);
 		if (d->watched)
-			note_receive(d, (size_t)n, done);
+			index_receive(d, (size_t)n, done);
 	}
 	d->part = NULL;
 	d->parts = 0;

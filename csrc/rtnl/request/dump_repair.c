@@ -1,13 +1,13 @@
 /*
- * IPv6 routes that change while they are listed.
+ * Repairs a dump of IPv6 routes that changed while it was read.
  *
- * The kernel answers a dump in receives of 32 KiB, each of which is true at its moment. When a
- * route was added in between it walks the table anew and passes over as many destinations as it has
- * told, without a word: told twice are those behind an addition, and after a deletion as many as
- * were deleted are missing, right behind the last that was told. A second socket
- * hears of changes. What was told twice is told once, as it was later; and where some may be
- * missing, the gap between two receives is filled from another dump that has told all of it in one.
- * So a list ends under steady change, too, and has whatever was there all the time.
+ * The kernel answers a dump in receives of 32 KiB, each of which is consistent. After an addition
+ * in between it walks the table again and skips as many destinations as it has listed, without an
+ * error: after an addition some routes are listed twice, and after a deletion as many as were
+ * deleted are missing behind the last that was listed. A second socket receives the notifications.
+ * Of a route listed twice the later one counts. Where routes may be missing, the gap between two
+ * receives is filled from a second dump that covers it in one receive. So a list ends under steady
+ * change as well, and has all routes that existed during all of it.
  */
 #define _GNU_SOURCE
 #include "rtnl/request/dump.h"
@@ -19,17 +19,17 @@
 
 /* --- gaps ------------------------------------------------------------------------------------ */
 
-/* What may be missing between two receives, or behind the last of a table: from the destination on
- * that was told last, which may have more routes than were told, to the one that was told next. */
+/* A range that may miss routes: from the last destination of a receive, which may have more routes,
+ * to the first of the next receive, or to the end of the table. */
 struct gap {
-	size_t behind; /* number of the piece */
+	size_t behind; /* the segment before it */
 	uint32_t table;
 	bool to_end, filled;
 	struct position from_dst, before;
-	size_t from, to; /* of what was found, in its buffer */
+	size_t from, to; /* of the messages found for it */
 };
 
-static bool some_missing(const struct changes *c, const struct piece *p)
+static bool may_miss(const struct changes *c, const struct segment *p)
 {
 	const struct deletion *deletion = (const void *)c->deleted->base;
 	bool missing = c->lost;
@@ -43,16 +43,16 @@ static bool some_missing(const struct changes *c, const struct piece *p)
 static struct buffer *find_gaps(lua_State *L, const struct dump *d, const struct changes *c)
 {
 	struct buffer *gaps = buffer_new(L);
-	size_t n = pieces_of(d);
+	size_t n = segment_count(d);
 	for (size_t i = 0, next; i < n; i = next) {
 		next = run_from(d, i);
-		const struct piece *p = piece_at(d, next - 1),
-				   *q = next < n ? piece_at(d, next) : NULL;
+		const struct segment *p = segment_at(d, next - 1),
+				     *q = next < n ? segment_at(d, next) : NULL;
 		struct gap gap = {.behind = next - 1, .table = p->table, .from_dst = p->last};
 		gap.to_end = !q || q->table != p->table;
 		if (!gap.to_end)
 			gap.before = q->first;
-		if (!p->table || (gap.to_end && p->ends) || !some_missing(c, p) ||
+		if (!p->table || (gap.to_end && p->ends) || !may_miss(c, p) ||
 		    (!gap.to_end && compare_positions(&gap.before, &gap.from_dst) <= 0))
 			continue;
 		memcpy(buffer_room(L, gaps, sizeof(gap)), &gap, sizeof(gap));
@@ -73,8 +73,8 @@ static void copy_message(lua_State *L, struct buffer *to, const struct nlmsghdr 
 	memcpy(buffer_room(L, to, NLMSG_ALIGN(h->nlmsg_len)), h, NLMSG_ALIGN(h->nlmsg_len));
 }
 
-/* Whether the run of pieces tells all there is in the gap; `starts`: nothing is before it. */
-static bool covers(const struct piece *first, const struct piece *last, bool starts,
+/* Whether segments of one receive cover the gap; `starts`: they are the first of their table. */
+static bool covers(const struct segment *first, const struct segment *last, bool starts,
 		   const struct gap *g)
 {
 	return first->table == g->table &&
@@ -88,23 +88,24 @@ static bool within(const struct position *p, const struct gap *g)
 	       (g->to_end || compare_positions(p, &g->before) < 0);
 }
 
-/* Fills gaps from another dump, whose parts are at stack index `parts`; true when none is left. */
-static bool fill(lua_State *L, struct buffer *gaps, struct buffer *found, const struct dump *other,
-		 int parts)
+/* Fills gaps from a second dump, whose parts are at stack index `parts`; true when all are filled.
+ */
+static bool fill_gaps(lua_State *L, struct buffer *gaps, struct buffer *found,
+		      const struct dump *other, int parts)
 {
 	struct gap *gap = (void *)gaps->base;
 	bool all = true;
 	for (size_t g = 0; g < gaps->length / sizeof(*gap); g++) {
 		bool starts = true;
-		for (size_t i = 0, next; i < pieces_of(other) && !gap[g].filled; i = next) {
+		for (size_t i = 0, next; i < segment_count(other) && !gap[g].filled; i = next) {
 			next = run_from(other, i);
-			const struct piece *p = piece_at(other, i);
+			const struct segment *p = segment_at(other, i);
 			if (p->table != gap[g].table)
 				continue;
-			gap[g].filled = covers(p, piece_at(other, next - 1), starts, &gap[g]);
+			gap[g].filled = covers(p, segment_at(other, next - 1), starts, &gap[g]);
 			starts = false;
 			gap[g].from = found->length;
-			for (; gap[g].filled && p < piece_at(other, next); p++) {
+			for (; gap[g].filled && p < segment_at(other, next); p++) {
 				const struct buffer *part = part_of(L, parts, p->part);
 				for (size_t at = p->from; at < p->to;) {
 					const struct nlmsghdr *h = (void *)(part->base + at);
@@ -122,28 +123,29 @@ static bool fill(lua_State *L, struct buffer *gaps, struct buffer *found, const 
 }
 
 /*
- * Another dump of the same, read in receives of another size so that its pieces end elsewhere; not
- * where a route would need all of it. [] -> [parts]
+ * A second dump of the same, in receives of another size, so that its segments end elsewhere;
+ * unless a route needs the full size. [] -> [parts]
  */
-static bool run_other(lua_State *L, struct sock *s, const struct dump *d, size_t at, int tries,
-		      struct dump *other)
+static bool run_second_dump(lua_State *L, struct sock *s, const struct dump *d, size_t at,
+			    int tries, struct dump *other)
 {
 	size_t room = (size_t)(31 - tries % 12) << 10;
 	*other = (struct dump){.object = d->object, .like = d->like, .watched = true};
 	if (2 * d->largest < room && (s->other = open_in(s->ns, true)) &&
-	    warm(s->other, s->buffer, room) == 0) {
+	    prime_receive(s->other, s->buffer, room) == 0) {
 		other->nl = s->other;
 		other->room = room;
 	}
 	bool ran = run_dump(L, s, other, at) == 0 && !other->unordered;
-	shut(&s->other);
+	close_socket(&s->other);
 	return ran;
 }
 
-/* --- the whole ------------------------------------------------------------------------------- */
+/* --- the repaired dump ------------------------------------------------------------------------ */
 
-/* Whether the message is among those with which the piece begins, at its first destination. */
-static bool told_again(const struct buffer *part, const struct piece *p, const struct nlmsghdr *h)
+/* Whether the message is among those of the segment's first destination. */
+static bool listed_again(const struct buffer *part, const struct segment *p,
+			 const struct nlmsghdr *h)
 {
 	for (size_t at = p->from; at < p->to;) {
 		const struct nlmsghdr *other = (const void *)(part->base + at);
@@ -160,14 +162,14 @@ static bool told_again(const struct buffer *part, const struct piece *p, const s
 	return false;
 }
 
-/* Where the messages of piece `i` end that no later receive has told again. */
+/* The end of those messages of segment `i` that no later receive has listed again. */
 static size_t end_of(lua_State *L, const struct dump *d, int parts, size_t i)
 {
-	const struct piece *p = piece_at(d, i);
+	const struct segment *p = segment_at(d, i);
 	const struct buffer *mine = part_of(L, parts, p->part);
 	size_t end = p->to;
-	for (size_t k = i + 1; k < pieces_of(d); k++) {
-		const struct piece *q = piece_at(d, k);
+	for (size_t k = i + 1; k < segment_count(d); k++) {
+		const struct segment *q = segment_at(d, k);
 		if (q->table != p->table || q->receive == p->receive)
 			continue;
 		const struct buffer *theirs = part_of(L, parts, q->part);
@@ -175,7 +177,7 @@ static size_t end_of(lua_State *L, const struct dump *d, int parts, size_t i)
 			const struct nlmsghdr *h = (const void *)(mine->base + at);
 			struct position here = position_of(h);
 			int order = compare_positions(&here, &q->first);
-			if (order > 0 || (order == 0 && theirs && told_again(theirs, q, h)))
+			if (order > 0 || (order == 0 && theirs && listed_again(theirs, q, h)))
 				end = at;
 			at += NLMSG_ALIGN(h->nlmsg_len);
 		}
@@ -185,17 +187,17 @@ static size_t end_of(lua_State *L, const struct dump *d, int parts, size_t i)
 	return end;
 }
 
-/* Writes the whole into parts of its own. [] -> [parts] */
-static void put_together(lua_State *L, struct dump *d, int parts, const struct buffer *gaps,
-			 const struct buffer *found)
+/* Merges segments and gaps into new parts. [] -> [parts] */
+static void merge_segments(lua_State *L, struct dump *d, int parts, const struct buffer *gaps,
+			   const struct buffer *found)
 {
 	struct dump whole = {.object = d->object};
 	const struct gap *gap = (const void *)gaps->base;
 	size_t g = 0;
 	lua_newtable(L);
 	int to = lua_gettop(L);
-	for (size_t i = 0; i < pieces_of(d); i++) {
-		const struct piece *p = piece_at(d, i);
+	for (size_t i = 0; i < segment_count(d); i++) {
+		const struct segment *p = segment_at(d, i);
 		const struct buffer *part = part_of(L, parts, p->part);
 		size_t end = p->table ? end_of(L, d, parts, i) : p->to;
 		const struct gap *next =
@@ -206,28 +208,27 @@ static void put_together(lua_State *L, struct dump *d, int parts, const struct b
 			const struct nlmsghdr *h = (const void *)(part->base + at);
 			struct position here = position_of(h);
 			if (!next || !within(&here, next))
-				keep_message(L, &whole, to, h);
+				append_message(L, &whole, to, h);
 			at += NLMSG_ALIGN(h->nlmsg_len);
 		}
 		for (; g < gaps->length / sizeof(*gap) && gap[g].behind == i; g++)
 			for (size_t at = gap[g].from; at < gap[g].to;) {
 				const struct nlmsghdr *h = (const void *)(found->base + at);
-				keep_message(L, &whole, to, h);
+				append_message(L, &whole, to, h);
 				at += NLMSG_ALIGN(h->nlmsg_len);
 			}
 	}
 }
 
 /*
- * Sees to it that the dump `d`, whose parts are on top of the stack, is whole whatever was changed
- * meanwhile, if need be by as many more dumps as `tries` has left; false where that did not come
- * about. [parts] -> [parts]
+ * Completes the dump `d`, whose parts are on top of the stack, if routes changed meanwhile, by at
+ * most `tries` more dumps; false where that fails. [parts] -> [parts]
  */
-bool whole_dump(lua_State *L, struct sock *s, struct dump *d, size_t at, int *tries)
+bool complete_dump(lua_State *L, struct sock *s, struct dump *d, size_t at, int *tries)
 {
 	int parts = lua_gettop(L);
 	struct changes c = {.deleted = buffer_new(L)};
-	hear(L, s, &c);
+	read_changes(L, s, &c);
 	bool whole = !c.any;
 	if (!whole && !d->unordered) {
 		struct buffer *gaps = find_gaps(L, d, &c), *found = buffer_new(L);
@@ -235,13 +236,13 @@ bool whole_dump(lua_State *L, struct sock *s, struct dump *d, size_t at, int *tr
 		while (!whole && *tries > 0) {
 			*tries -= 1;
 			struct dump other;
-			bool ran = run_other(L, s, d, at, *tries, &other);
-			whole = ran && fill(L, gaps, found, &other, lua_gettop(L));
+			bool ran = run_second_dump(L, s, d, at, *tries, &other);
+			whole = ran && fill_gaps(L, gaps, found, &other, lua_gettop(L));
 			free_parts(L, lua_gettop(L));
 			lua_pop(L, 1);
 		}
 		if (whole) {
-			put_together(L, d, parts, gaps, found);
+			merge_segments(L, d, parts, gaps, found);
 			free_parts(L, parts);
 			lua_replace(L, parts);
 		}

@@ -1,5 +1,5 @@
 /*
- * Listens to changes of IPv6 routes while they are dumped.
+ * Receives the notifications of IPv6 routes that change during a dump.
  */
 #define _GNU_SOURCE
 #include "rtnl/request/dump.h"
@@ -23,12 +23,12 @@ int start_watch(struct sock *s)
 	if (mnl_socket_setsockopt(s->watch, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == 0)
 		return 0;
 	int error = errno;
-	shut(&s->watch);
+	close_socket(&s->watch);
 	errno = error;
 	return -1;
 }
 
-static void hear_message(lua_State *L, struct changes *c, const struct nlmsghdr *h)
+static void read_change(lua_State *L, struct changes *c, const struct nlmsghdr *h)
 {
 	c->any = true;
 	if (h->nlmsg_type != RTM_DELROUTE || mnl_nlmsg_get_payload_len(h) < sizeof(struct rtmsg))
@@ -37,8 +37,8 @@ static void hear_message(lua_State *L, struct changes *c, const struct nlmsghdr 
 	memcpy(buffer_room(L, c->deleted, sizeof(deletion)), &deletion, sizeof(deletion));
 }
 
-/* Takes what has come; with L NULL it is forgotten. */
-void hear(lua_State *L, struct sock *s, struct changes *c)
+/* Reads all pending notifications; with L NULL they are discarded. */
+void read_changes(lua_State *L, struct sock *s, struct changes *c)
 {
 	for (;;) {
 		ssize_t n = netlink_receive(mnl_socket_get_fd(s->watch), s->buffer, RECEIVE_SIZE,
@@ -52,11 +52,11 @@ void hear(lua_State *L, struct sock *s, struct changes *c)
 		c->lost = c->lost || n < 0;
 		for (const struct nlmsghdr *h = (void *)s->buffer; mnl_nlmsg_ok(h, left);
 		     h = mnl_nlmsg_next(h, &left))
-			hear_message(L, c, h);
+			read_change(L, c, h);
 	}
 }
 
-void forget_changes(struct sock *s)
+void discard_changes(struct sock *s)
 {
-	hear(NULL, s, NULL);
+	read_changes(NULL, s, NULL);
 }

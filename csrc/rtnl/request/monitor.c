@@ -1,9 +1,10 @@
 /*
- * What the kernel tells by itself: notifications.
+ * Subscribes to notifications and receives them.
  */
 #define _GNU_SOURCE
 #include "rtnl/request/request.h"
 
+#include "common/clock.h"
 #include "common/netlink.h"
 #include "rtnl/base/error.h"
 #include "rtnl/netlink/ifname.h"
@@ -12,11 +13,8 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <libmnl/libmnl.h>
-#include <limits.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "common/export.h"
 
@@ -54,40 +52,11 @@ int socket_subscribe(lua_State *L)
 	return luaL_argerror(L, 2, "no notifications of this kind");
 }
 
-static double now(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* The bytes of the next notification, for which it waits so many seconds (negative: for ever); 0
- * when none came, -1 with errno set. What makes the socket readable may be somebody else's. */
-static ssize_t wait_for_notification(struct sock *s, double timeout)
-{
-	enum {
-		LONGEST = INT_MAX / 1000 - 1
-	};
-	struct pollfd p = {.fd = mnl_socket_get_fd(s->nl), .events = POLLIN};
-	bool ever = timeout < 0 || timeout > LONGEST;
-	double deadline = now() + timeout;
-	for (;;) {
-		double left = deadline - now();
-		int ready = poll(&p, 1, ever ? -1 : left <= 0 ? 0 : (int)(left * 1000 + 0.999));
-		if (ready <= 0)
-			return ready;
-		ssize_t n = netlink_receive(p.fd, s->buffer, RECEIVE_SIZE, MSG_DONTWAIT);
-		if (n >= 0 || errno != EAGAIN)
-			return n;
-	}
-}
-
 /*
- * socket:receive(timeout?, names?, heard?)
+ * socket:receive(timeout?, names?, gone?)
  *	-> list of views | nil, message, "EAGAIN" | nil, message, "ENOBUFS"
  * Waits for the next notifications: for ever without a timeout (seconds), not at all with 0. Names
- * of interfaces are asked over `names`, a socket of requests, since this one is busy listening;
- * those that are gone have the name, by number, that is in `heard`.
+ * of interfaces are looked up over `names`, another socket; `gone` names removed links by index.
  */
 int socket_receive(lua_State *L)
 {
@@ -96,15 +65,16 @@ int socket_receive(lua_State *L)
 	lua_settop(L, 4);
 	if (!lua_isnil(L, 3))
 		luaL_checkudata(L, 3, RTNL_SOCKET);
-	ssize_t n = wait_for_notification(s, timeout);
-	if (n == 0)
+	ssize_t n = netlink_receive_until(mnl_socket_get_fd(s->nl), s->buffer, RECEIVE_SIZE,
+					  timeout < 0 ? -1 : clock_seconds() + timeout);
+	if (n < 0 && errno == ETIMEDOUT)
 		return push_errno(L, "monitor", "nothing happened in time", EAGAIN);
 	if (n < 0)
 		return push_errno(L, "monitor", errno == ENOBUFS ? "events were lost" : NULL,
 				  errno);
 	ifnames_new(L, lua_isnil(L, 3) ? 0 : 3);
 	if (lua_istable(L, 4))
-		ifnames_reported(L, 5, 4);
+		ifnames_gone(L, 5, 4);
 	lua_newtable(L);
 	int left = (int)n;
 	lua_Integer count = 0;

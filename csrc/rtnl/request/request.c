@@ -1,5 +1,5 @@
 /*
- * One request and its answer: the flags of each verb, and what is sent and read.
+ * Sends one request and reads its answer; the netlink flags of each verb.
  */
 #define _GNU_SOURCE
 #include "rtnl/request/request.h"
@@ -28,7 +28,8 @@ const struct verb_flags verb_table[] = {
 	{"set", VERB_ADD, 0},
 	{"del", VERB_DEL, 0},
 	{"get", VERB_GET, 0},
-	/* what the kernel thinks of it: found or not, nothing is changed */
+	/* NLM_F_REPLACE with NLM_F_EXCL: the kernel answers whether it exists, and changes nothing
+	 */
 	{"try", VERB_ADD, NLM_F_REPLACE | NLM_F_EXCL},
 	{NULL, VERB_ADD, 0},
 };
@@ -41,20 +42,20 @@ const struct verb_flags *verb_by_name(const char *name)
 	return v->name ? v : NULL;
 }
 
-/* Whether it is refused where nothing is there yet. */
+/* Whether the verb fails where the object does not exist. */
 bool changes_only(const struct verb_flags *verb)
 {
 	return verb->verb == VERB_ADD && !(verb->flags & NLM_F_CREATE);
 }
 
-/* Whether IPv6 may make one route of this and of what is there, and ought to tell of which. */
+/* Whether IPv6 may join the route to an existing one; NLM_F_ECHO reports the result. */
 bool may_join(const struct verb_flags *verb, const struct encoder *e, const struct object *object)
 {
 	return object->schema == &schema_route && e->family == AF_INET6 && verb->verb == VERB_ADD &&
 	       !(verb->flags & (NLM_F_EXCL | NLM_F_REPLACE));
 }
 
-/* Appends what words say that are typed after `ip OBJECT VERB`. */
+/* Encodes the arguments of `ip OBJECT VERB`. */
 static void encode_words(lua_State *L, struct encoder *e, const struct object *object, int value)
 {
 	size_t length;
@@ -70,7 +71,7 @@ static void encode_words(lua_State *L, struct encoder *e, const struct object *o
 	lua_pop(L, 1);
 }
 
-static void encode_given(lua_State *L, struct encoder *e, const struct object *object, int value)
+static void encode_any(lua_State *L, struct encoder *e, const struct object *object, int value)
 {
 	struct view *v = view_test(L, value);
 	if (lua_type(L, value) == LUA_TSTRING) {
@@ -97,12 +98,12 @@ static void encode_given(lua_State *L, struct encoder *e, const struct object *o
 	encode_message(e, object->schema, value);
 }
 
-/* Appends what a script gave: a table, a view, or the words typed after `ip OBJECT VERB`. */
+/* Encodes the value of a request: a table, a view, or the arguments of `ip OBJECT VERB`. */
 void encode_value(lua_State *L, struct encoder *e, const struct object *object, int value)
 {
-	e->refused = e->dropped = 0;
+	e->missing_errno = e->dropped = 0;
 	e->may_drop = true;
-	encode_given(L, e, object, value);
+	encode_any(L, e, object, value);
 	check_dump_limit(e, object->schema);
 }
 
@@ -111,8 +112,7 @@ static int send_out(struct sock *s, size_t at)
 	return mnl_socket_sendto(s->nl, s->out->base + at, s->out->length - at) < 0 ? -1 : 0;
 }
 
-/* Reads answers until the ACK or error of `seq`; a message that comes before it is pushed as a view
- * (the last one). */
+/* Reads answers until the ACK or error of `seq`; the last message before it is pushed as a view. */
 static int await(lua_State *L, struct sock *s, uint32_t seq, const struct object *object, int names,
 		 struct extack *x, int *error, bool *answered)
 {
@@ -144,7 +144,15 @@ static int await(lua_State *L, struct sock *s, uint32_t seq, const struct object
 	}
 }
 
-/* The one message that answers a "get": there is no ACK behind it. -> view | nil, message, code */
+int push_sent_error(lua_State *L, const struct sock *s, const struct encoder *e,
+		    const struct object *object, const char *verb, const struct extack *x,
+		    int error)
+{
+	return push_kernel_error(L, x, error, object, verb, s->out->base + e->start,
+				 s->out->length - e->start, e->names);
+}
+
+/* The one message that answers a "get", without an ACK. -> view | nil, message, code */
 static int take_answer(lua_State *L, struct sock *s, const struct encoder *e,
 		       const struct object *object, const struct object *answer)
 {
@@ -158,8 +166,7 @@ static int take_answer(lua_State *L, struct sock *s, const struct encoder *e,
 	else if (mnl_nlmsg_get_payload_len(h) < answer->schema->header_size)
 		error = EBADMSG;
 	if (!h || error)
-		return push_refused(L, &x, error, object, "get", s->out->base + e->start,
-				    s->out->length - e->start, e->names);
+		return push_sent_error(L, s, e, object, "get", &x, error);
 	view_push(L, answer, h->nlmsg_type, h->nlmsg_flags, mnl_nlmsg_get_payload(h),
 		  mnl_nlmsg_get_payload_len(h), e->names);
 	return 1;
@@ -167,8 +174,8 @@ static int take_answer(lua_State *L, struct sock *s, const struct encoder *e,
 
 /*
  * socket:request(object, verb, value) -> true | view | nil, message, code
- * `verb` says which flags go along; "get" answers with what was asked for; new next-hop objects
- * come back as a second value, since the kernel may have chosen their numbers.
+ * "get" returns what was requested. A new next-hop object is a second result, since the kernel may
+ * have chosen its id.
  */
 int socket_request(lua_State *L)
 {
@@ -185,36 +192,35 @@ int socket_request(lua_State *L)
 	ifnames_new(L, 1);
 	s->names = lua_topointer(L, 5);
 	get = verb->verb == VERB_GET;
-	/* a replaced group would be echoed with every route on it, more than any buffer holds */
+	/* the echo of a replaced group has every route that uses it, more than any buffer holds */
 	echo = verb->verb == VERB_ADD && !(verb->flags & NLM_F_REPLACE) &&
 	       strcmp(object->name, "nexthop") == 0;
 	uint16_t type = get ? object->get : verb->verb == VERB_DEL ? object->del : object->add;
 	if (strcmp(object->name, "flow") == 0)
 		answer = object_by_name("route");
-	drop_held(s, 0);
+	close_netns_fds(s, 0);
 	s->out->length = 0;
 	size_t at = begin_message(L, s, type,
 				  (uint16_t)(NLM_F_REQUEST | (get ? 0 : NLM_F_ACK | verb->flags) |
 					     (echo ? NLM_F_ECHO : 0)));
-	struct encoder e = {.L = L, .out = s->out, .names = 5, .verb = verb->verb, .held = s->held};
-	e.held_only = changes_only(verb);
+	struct encoder e = {
+		.L = L, .out = s->out, .names = 5, .verb = verb->verb, .netns_fds = s->netns_fds};
+	e.existing_only = changes_only(verb);
 	encode_value(L, &e, object, 4);
 	end_message(s, at);
-	if (e.refused)
+	if (e.missing_errno)
 		return push_missing(L, &e, object, verb->name);
 	if (may_join(verb, &e, object))
 		((struct nlmsghdr *)(void *)(s->out->base + at))->nlmsg_flags |= NLM_F_ECHO;
 	uint32_t seq = s->seq;
 	if (send_out(s, at) < 0)
-		return push_refused(L, NULL, errno, object, verb->name, s->out->base + e.start,
-				    s->out->length - e.start, 5);
+		return push_sent_error(L, s, &e, object, verb->name, NULL, errno);
 	if (get)
 		return take_answer(L, s, &e, object, answer);
 	int failed = await(L, s, seq, answer, 5, &x, &error, &answered);
-	drop_held(s, 0);
+	close_netns_fds(s, 0);
 	if (failed)
-		return push_refused(L, &x, error, object, verb->name, s->out->base + e.start,
-				    s->out->length - e.start, 5);
+		return push_sent_error(L, s, &e, object, verb->name, &x, error);
 	lua_pushboolean(L, 1);
 	if (answered)
 		lua_insert(L, -2);

@@ -1,8 +1,9 @@
 /*
- * A few requests in a namespace that is opened, changed and closed in one call: nothing of it stays
- * open, so that no namespace lives longer for it.
+ * Sends a few requests in a network namespace that is opened and closed within one call, so that no
+ * open descriptor keeps the namespace alive.
  */
 #define _GNU_SOURCE
+#include "common/io.h"
 #include "common/netlink.h"
 #include "common/netns.h"
 #include "rtnl/base/buffer.h"
@@ -21,32 +22,33 @@
 #include "common/export.h"
 
 enum {
-	REPLIES_SIZE = 256 * 1024, /* all that the kernel may answer to one visit */
-	MOST_REQUESTS = 4096,	   /* a group of as many hops as a route can have, and more */
+	REPLIES_SIZE = 256 * 1024, /* of all answers in one call */
+	MOST_REQUESTS = 4096,	   /* more than the next hops of any route */
 };
 
-static const char BUFFER = 0; /* its address names the buffer in the registry */
+static const char BUFFER = 0; /* key of the buffer in the registry */
 
 struct request {
 	const uint8_t *bytes;
 	size_t length;
-	size_t end; /* of what was answered to it, in the buffer */
+	size_t end; /* of its answer in the buffer */
 };
 
 struct visit {
 	struct request *requests;
 	size_t count, done;
-	const char *expected; /* what the first is to be answered, or NULL */
+	const char *expected; /* answer to the first request, or NULL */
 	size_t expected_length;
 	bool differs;
 	uint8_t *buffer;
 	size_t used;
 	uint32_t seq;
 	int error;
-	size_t reply; /* of the one that was refused, in the buffer */
+	size_t reply; /* the error message in the buffer */
 };
 
-/* --- inside, where nothing may touch Lua ----------------------------------------------------- */
+/* --- in the namespace, where nothing may use Lua -----------------------------------------------
+ */
 
 static int send_request(int fd, const struct request *r, uint32_t seq, uint8_t *copy)
 {
@@ -59,7 +61,7 @@ static int send_request(int fd, const struct request *r, uint32_t seq, uint8_t *
 	return send(fd, copy, r->length, 0) < 0 ? -1 : 0;
 }
 
-/* Takes in one datagram behind what is there; 1 when the answer is complete, -1 with an error. */
+/* Appends one datagram to the buffer; 1 when the answer is complete, -1 with an error. */
 static int take(struct visit *v, int fd)
 {
 	ssize_t n = netlink_receive(fd, v->buffer + v->used, REPLIES_SIZE - v->used, 0);
@@ -78,7 +80,7 @@ static int take(struct visit *v, int fd)
 			continue;
 		if (h->nlmsg_type != NLMSG_ERROR && h->nlmsg_type != NLMSG_DONE)
 			continue;
-		/* what was answered ends before the message that says that this was all */
+		/* the answer ends before the ACK or NLMSG_DONE */
 		v->reply = (size_t)((const uint8_t *)h - v->buffer);
 		v->used = v->reply;
 		if (!read_extack(h, &x, &error))
@@ -90,7 +92,7 @@ static int take(struct visit *v, int fd)
 	return 0;
 }
 
-/* What says who asked differs from one time to the next, and is no part of the answer. */
+/* Sequence number and port differ each time and are no part of the answer. */
 static void mask(struct visit *v, size_t from)
 {
 	int left = (int)(v->used - from);
@@ -107,7 +109,7 @@ static int answer(struct visit *v, int fd, struct request *r)
 	size_t from = v->used;
 	int done = 0;
 
-	/* the copy lies where the answer is going to be */
+	/* the request is copied to where its answer will be */
 	if (r->length > REPLIES_SIZE - v->used) {
 		errno = EMSGSIZE;
 		return -1;
@@ -130,20 +132,11 @@ static bool as_expected(const struct visit *v)
 
 static int open_here(void)
 {
-	int on = 1;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
-	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
-	if (setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) == 0 &&
-	    netlink_connect(fd) == 0)
+	if (fd < 0 || netlink_set_up(fd, true) == 0)
 		return fd;
-	on = errno;
-	close(fd);
-	errno = on;
-	return -1;
+	return close_keeping_errno(fd, -1);
 }
 
 static int ask_all(void *arg)
@@ -166,9 +159,10 @@ static int ask_all(void *arg)
 	return result;
 }
 
-/* --- outside --------------------------------------------------------------------------------- */
+/* --- in Lua ------------------------------------------------------------------------------------
+ */
 
-/* [] -> []; the buffer of this state, which lives as long as it */
+/* [] -> []; the buffer of this Lua state */
 static uint8_t *reply_buffer(lua_State *L)
 {
 	uint8_t *buffer;
@@ -184,7 +178,7 @@ static uint8_t *reply_buffer(lua_State *L)
 	return buffer;
 }
 
-/* [] -> [requests]: their strings stay in the list at 2 meanwhile */
+/* [] -> [requests]; their strings stay in the list at 2 */
 static void read_requests(lua_State *L, struct visit *v)
 {
 	lua_Integer count = luaL_len(L, 2);
@@ -207,7 +201,7 @@ static void read_requests(lua_State *L, struct visit *v)
 	}
 }
 
-/* -> nil, message, code, number of the request, as a refusal of the kernel reads */
+/* -> nil, message, code, number of the request */
 static int visit_failed(lua_State *L, const struct visit *v, const char *ref)
 {
 	struct extack x = {.text = NULL};
@@ -223,9 +217,9 @@ static int visit_failed(lua_State *L, const struct visit *v, const char *ref)
 
 /*
  * rtnl.visit(netns, requests [, expected]) -> answers | false, answer | nil, message, code, number
- * Sends requests made by rtnl.message one after the other, each when the one before it was done.
- * An answer is the bytes of all messages that answered, "" for a change. Ends at the first that is
- * refused, and after the first where that is answered otherwise than expected.
+ * Sends requests made by rtnl.message one after the other. An answer is the bytes of all messages
+ * before the ACK, "" for a change. Ends at the first error, and after the first request where its
+ * answer differs from `expected`.
  */
 int rtnl_visit(lua_State *L)
 {

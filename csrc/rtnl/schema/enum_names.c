@@ -157,7 +157,7 @@ static const struct word word_lists[WORDS_LISTS][WORDS_MOST] = {
 			    {"lldp", 0x4000},
 			    {"0x8000", 0x8000}},
 	[WORDS_FLAGS] =
-		{/* in the order ip(8) says them */
+		{/* in the order of ip(8) */
 		 {"LOOPBACK", IFF_LOOPBACK},
 		 {"BROADCAST", IFF_BROADCAST},
 		 {"POINTOPOINT", IFF_POINTOPOINT},

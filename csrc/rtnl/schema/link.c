@@ -1,5 +1,5 @@
 /*
- * What messages about links hold, kind by kind, and those about the VLANs of bridge ports.
+ * The fields of links, by link type, and of the VLANs of bridge ports.
  */
 #include "rtnl/schema/field_macros.h"
 
@@ -36,7 +36,7 @@ static const struct field bridge_fields[] = {
 	FIELD("vlan_protocol", FIELD_INT, IFLA_BR_VLAN_PROTOCOL, .size = 2,
 	      .words = WORDS_VLAN_PROTOCOL, .flags = F_BE),
 	FIELD("bridge_id", FIELD_BRIDGE_ID, IFLA_BR_BRIDGE_ID, .flags = NOT_SENT | F_DETAIL),
-	/* ip(8) 6.1 says the bridge's own here */
+	/* ip(8) 6.1 prints the bridge's own id here */
 	FIELD("designated_root", FIELD_BRIDGE_ID, IFLA_BR_ROOT_ID, .flags = NOT_SENT | F_DETAIL),
 	FIELD("root_port", FIELD_INT, IFLA_BR_ROOT_PORT, .size = 2, .flags = NOT_SENT | F_DETAIL),
 	FIELD("root_path_cost", FIELD_INT, IFLA_BR_ROOT_PATH_COST, .size = 4,
@@ -107,26 +107,26 @@ static const struct field vrf_fields[] = {
 	FIELD("table", FIELD_INT, IFLA_VRF_TABLE, .size = 4, .words = WORDS_TABLE),
 	END,
 };
-#define ALONE(k, attr_, shown)                                                                     \
+#define FLAG_WORD(k, attr_, shown)                                                                 \
 	FIELD(k, FIELD_BOOL, attr_, .size = 1, .mask = (shown), .flags = F_FLAG)
 
 static const struct field vxlan_fields[] = {
-	ALONE("external", IFLA_VXLAN_COLLECT_METADATA, SHOW_ON),
-	ALONE("vnifilter", IFLA_VXLAN_VNIFILTER, SHOW_ON),
+	FLAG_WORD("external", IFLA_VXLAN_COLLECT_METADATA, SHOW_ON),
+	FLAG_WORD("vnifilter", IFLA_VXLAN_VNIFILTER, SHOW_ON),
 	FIELD("id", FIELD_INT, IFLA_VXLAN_ID, .size = 4),
 	FIELD("remote", FIELD_ADDRESS, IFLA_VXLAN_GROUP, .size = 4, .unit = "group"),
 	FIELD("remote", FIELD_ADDRESS, IFLA_VXLAN_GROUP6, .size = 16, .unit = "group"),
 	FIELD("local", FIELD_ADDRESS, IFLA_VXLAN_LOCAL, .size = 4),
 	FIELD("local", FIELD_ADDRESS, IFLA_VXLAN_LOCAL6, .size = 16),
 	FIELD("link", FIELD_IFINDEX, IFLA_VXLAN_LINK, .size = 4,
-	      .show = "dev"), /* the kernel heeds this one, not IFLA_LINK */
+	      .show = "dev"), /* vxlan reads this one, not IFLA_LINK */
 	FIELD("srcport", FIELD_RANGE, IFLA_VXLAN_PORT_RANGE, .size = 2, .flags = F_BE, .unit = " "),
 	FIELD("dstport", FIELD_INT, IFLA_VXLAN_PORT, .size = 2, .flags = F_BE),
-	ALONE("learning", IFLA_VXLAN_LEARNING, SHOW_OFF),
-	ALONE("proxy", IFLA_VXLAN_PROXY, SHOW_ON),
-	ALONE("rsc", IFLA_VXLAN_RSC, SHOW_ON),
-	ALONE("l2miss", IFLA_VXLAN_L2MISS, SHOW_ON),
-	ALONE("l3miss", IFLA_VXLAN_L3MISS, SHOW_ON),
+	FLAG_WORD("learning", IFLA_VXLAN_LEARNING, SHOW_OFF),
+	FLAG_WORD("proxy", IFLA_VXLAN_PROXY, SHOW_ON),
+	FLAG_WORD("rsc", IFLA_VXLAN_RSC, SHOW_ON),
+	FLAG_WORD("l2miss", IFLA_VXLAN_L2MISS, SHOW_ON),
+	FLAG_WORD("l3miss", IFLA_VXLAN_L3MISS, SHOW_ON),
 	FIELD("tos", FIELD_HEX, IFLA_VXLAN_TOS, .size = 1, .words = WORDS_TUNNEL_TOS,
 	      .flags = F_DEFAULT0),
 	FIELD("ttl", FIELD_TTL, IFLA_VXLAN_TTL, .offset = IFLA_VXLAN_TTL_INHERIT, .size = 1,
@@ -136,11 +136,11 @@ static const struct field vxlan_fields[] = {
 	FIELD("ageing", FIELD_INT, IFLA_VXLAN_AGEING, .size = 4, .words = WORDS_AGEING),
 	FIELD("maxaddress", FIELD_INT, IFLA_VXLAN_LIMIT, .size = 4, .words = WORDS_LIMIT,
 	      .flags = F_DEFAULT0, .show = "maxaddr"),
-	ALONE("udpcsum", IFLA_VXLAN_UDP_CSUM, 0),
-	ALONE("udp6zerocsumtx", IFLA_VXLAN_UDP_ZERO_CSUM6_TX, 0),
-	ALONE("udp6zerocsumrx", IFLA_VXLAN_UDP_ZERO_CSUM6_RX, 0),
-	ALONE("remcsumtx", IFLA_VXLAN_REMCSUM_TX, SHOW_ON),
-	ALONE("remcsumrx", IFLA_VXLAN_REMCSUM_RX, SHOW_ON),
+	FLAG_WORD("udpcsum", IFLA_VXLAN_UDP_CSUM, 0),
+	FLAG_WORD("udp6zerocsumtx", IFLA_VXLAN_UDP_ZERO_CSUM6_TX, 0),
+	FLAG_WORD("udp6zerocsumrx", IFLA_VXLAN_UDP_ZERO_CSUM6_RX, 0),
+	FLAG_WORD("remcsumtx", IFLA_VXLAN_REMCSUM_TX, SHOW_ON),
+	FLAG_WORD("remcsumrx", IFLA_VXLAN_REMCSUM_RX, SHOW_ON),
 	FIELD("gbp", FIELD_FLAG, IFLA_VXLAN_GBP, .flags = 0),
 	FIELD("gpe", FIELD_FLAG, IFLA_VXLAN_GPE, .flags = 0),
 	END,
@@ -175,14 +175,15 @@ static const struct field bridge_port_fields[] = {
 	ONOFF("proxy_arp_wifi", IFLA_BRPORT_PROXYARP_WIFI),
 	FIELD("mcast_router", FIELD_INT, IFLA_BRPORT_MULTICAST_ROUTER, .size = 1),
 	FIELD("", FIELD_BOOL, IFLA_BRPORT_FAST_LEAVE, .size = 1, .flags = NOT_SENT | F_DETAIL,
-	      .show = "mcast_fast_leave"), /* once more */
+	      .show = "mcast_fast_leave"), /* `ip -d` prints it twice */
 	ONOFF("mcast_flood", IFLA_BRPORT_MCAST_FLOOD),
 	ONOFF("bcast_flood", IFLA_BRPORT_BCAST_FLOOD),
 	ONOFF("mcast_to_unicast", IFLA_BRPORT_MCAST_TO_UCAST),
 	ONOFF("neigh_suppress", IFLA_BRPORT_NEIGH_SUPPRESS),
 	FIELD("group_fwd_mask", FIELD_HEX, IFLA_BRPORT_GROUP_FWD_MASK, .size = 2),
 	FIELD("", FIELD_BITS, IFLA_BRPORT_GROUP_FWD_MASK, .size = 2, .words = WORDS_FWD_MASK,
-	      .flags = NOT_SENT | F_DETAIL, .show = "group_fwd_mask_str"), /* the same in words */
+	      .flags = NOT_SENT | F_DETAIL,
+	      .show = "group_fwd_mask_str"), /* `ip -d` adds it in words */
 	ONOFF("vlan_tunnel", IFLA_BRPORT_VLAN_TUNNEL),
 	ONOFF("isolated", IFLA_BRPORT_ISOLATED),
 	ONOFF("locked", IFLA_BRPORT_LOCKED),
@@ -219,7 +220,7 @@ const struct variant port_types[] = {
 	{NULL, 0, NULL},
 };
 
-/* The port's first: a word behind it is its own, though the kind have the same. */
+/* The port first: `ip link set type bridge_slave ...` is followed by fields of the port. */
 static const struct field linkinfo_fields[] = {
 	FIELD("port", FIELD_STRING, IFLA_INFO_SLAVE_KIND, .size = 16, .show = "port"),
 	FIELD("port", FIELD_UNION, IFLA_INFO_SLAVE_DATA, .variants = PORT_TYPES,
@@ -238,7 +239,7 @@ const struct schema schema_props = {"link", 0, prop_fields};
 
 static const struct field inet6_fields[] = {
 	FIELD("addrgenmode", FIELD_INT, IFLA_INET6_ADDR_GEN_MODE, .size = 1,
-	      .words = WORDS_ADDRGENMODE, .flags = F_APART),
+	      .words = WORDS_ADDRGENMODE, .flags = F_CHANGE_ONLY),
 	END,
 };
 const struct schema schema_inet6 = {"link", 0, inet6_fields};
@@ -248,7 +249,7 @@ static const struct field families_fields[] = {
 };
 const struct schema schema_families = {"link", 0, families_fields};
 
-/* `attr` of a flag in this header is the offset of the mask that says which flags are meant. */
+/* `attr` of a link flag is the offset of ifi_change, the mask of the flags to set. */
 #define LINK_FLAG(k, bit, fl)                                                                      \
 	HEADER(k, FIELD_BIT, struct ifinfomsg, ifi_flags,                                          \
 	       .attr = offsetof(struct ifinfomsg, ifi_change), .mask = (bit),                      \

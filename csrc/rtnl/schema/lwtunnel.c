@@ -1,5 +1,5 @@
 /*
- * Lightweight tunnels: what a route or a next hop wraps packets in, or does to them.
+ * The fields of lightweight tunnels: the encapsulations of routes and next hops, by type.
  */
 #include "rtnl/schema/field_macros.h"
 
@@ -46,7 +46,7 @@ static const struct field ip6_tunnel_fields[] = {
 static const struct field seg6_fields[] = {
 	FIELD("mode", FIELD_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4, .words = WORDS_SEG6_MODE),
 	FIELD("segs", FIELD_SEGMENTS, SEG6_IPTUNNEL_SRH, .size = 4,
-	      .flags = F_READONLY | F_SILENT), /* with the mode */
+	      .flags = F_READONLY | F_SILENT), /* printed with the mode */
 	FIELD("hmac", FIELD_HMAC, SEG6_IPTUNNEL_SRH, .size = 4),
 	END,
 };
@@ -57,8 +57,7 @@ static const struct field flavor_fields[] = {
 	END,
 };
 const struct schema schema_flavors = {"seg6local encap", 0, flavor_fields};
-/* A program that is loaded: the kernel tells by what name, and takes none without a descriptor of
- * it, which text cannot hold. */
+/* A BPF program: the kernel reports its name, and takes none without a file descriptor. */
 #define PROGRAM(word)                                                                              \
 	{                                                                                          \
 		FIELD(word, FIELD_STRING, LWT_BPF_PROG_NAME, .flags = 0), END                      \
@@ -123,7 +122,8 @@ static const struct field bpf_fields[] = {
 	FIELD("", FIELD_NEST, LWT_BPF_IN, .sub = SUB_bpf_in, .flags = F_FLATTEN),
 	FIELD("", FIELD_NEST, LWT_BPF_OUT, .sub = SUB_bpf_out, .flags = F_FLATTEN),
 	FIELD("", FIELD_NEST, LWT_BPF_XMIT, .sub = SUB_bpf_xmit, .flags = F_FLATTEN),
-	FIELD("headroom", FIELD_INT, LWT_BPF_XMIT_HEADROOM, .size = 4), /* ip(8) forgets its word */
+	FIELD("headroom", FIELD_INT, LWT_BPF_XMIT_HEADROOM,
+	      .size = 4), /* ip(8) prints it without its keyword */
 	END,
 };
 static const struct field xfrm_fields[] = {
@@ -160,7 +160,7 @@ const struct variant encap_types[] = {
 	{NULL, 0, NULL},
 };
 
-/* What has no fields here: a number, and its bytes as they are. */
+/* A type without fields here: its number, and its payload as bytes. */
 const struct variant encap_other = {NULL, 0, &schema_other};
 
 /* clang-format on */

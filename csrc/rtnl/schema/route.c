@@ -1,6 +1,6 @@
 /*
- * What the messages hold; links and encapsulations have files of their own (link.c,
- * lwtunnel.c).
+ * The fields of routes, next hops, addresses, rules and neighbours. Those of links are in link.c,
+ * those of encapsulations in lwtunnel.c.
  */
 #include "rtnl/schema/field_macros.h"
 
@@ -24,9 +24,9 @@ static const struct field metrics_fields[] = {
 	FIELD("mtu", FIELD_INT, RTAX_MTU, .size = 4),
 	FIELD("window", FIELD_INT, RTAX_WINDOW, .size = 4),
 	FIELD("rtt", FIELD_SCALED, RTAX_RTT, .size = 4, .mask = 8,
-	      .unit = "ms"), /* the wire counts eighths */
+	      .unit = "ms"), /* the wire: 1/8 ms */
 	FIELD("rttvar", FIELD_SCALED, RTAX_RTTVAR, .size = 4, .mask = 4,
-	      .unit = "ms"), /* the wire counts quarters */
+	      .unit = "ms"), /* the wire: 1/4 ms */
 	FIELD("ssthresh", FIELD_INT, RTAX_SSTHRESH, .size = 4),
 	FIELD("cwnd", FIELD_INT, RTAX_CWND, .size = 4),
 	FIELD("advmss", FIELD_INT, RTAX_ADVMSS, .size = 4),
@@ -75,7 +75,7 @@ static const struct field member_fields[] = {
 	 .type = FIELD_WEIGHT,
 	 .offset = offsetof(struct nexthop_grp, weight),
 	 .size = 2,
-	 .flags = F_HEADER}, /* its high byte is a member of its own */
+	 .flags = F_HEADER}, /* weight_high follows weight, so both are one little-endian integer */
 	END,
 };
 
@@ -141,7 +141,7 @@ static const struct field route_fields[] = {
 };
 const struct schema schema_route = {"route", sizeof(struct rtmsg), route_fields};
 
-/* What `ip route get` asks: a flow. The answer is a route. */
+/* The request of `ip route get`, whose answer is a route. */
 static const struct field flow_fields[] = {
 	HEADER("family", FIELD_FAMILY, struct rtmsg, rtm_family, .flags = F_HEADER | F_SILENT),
 	FIELD("dst", FIELD_PREFIX, RTA_DST, .offset = offsetof(struct rtmsg, rtm_dst_len),
@@ -286,7 +286,7 @@ static const struct field addr_fields[] = {
 	FIELD("peer", FIELD_PREFIX, IFA_ADDRESS,
 	      .offset = offsetof(struct ifaddrmsg, ifa_prefixlen), .flags = 0),
 	FIELD("metric", FIELD_INT, IFA_RT_PRIORITY, .size = 4),
-	FIELD("broadcast", FIELD_ADDRESS, IFA_BROADCAST, .show = "brd", .flags = F_MADE),
+	FIELD("broadcast", FIELD_ADDRESS, IFA_BROADCAST, .show = "brd", .flags = F_SIGN),
 	FIELD("anycast", FIELD_ADDRESS, IFA_ANYCAST, .show = "any"),
 	HEADER("scope", FIELD_INT, struct ifaddrmsg, ifa_scope, .words = WORDS_SCOPE,
 	       .flags = F_HEADER),

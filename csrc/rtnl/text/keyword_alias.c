@@ -1,5 +1,5 @@
 /*
- * Keywords of ip(8) beside those of the fields.
+ * Finds the fields of keywords of ip(8) that are not the fields' own.
  */
 #define _GNU_SOURCE
 #include "rtnl/text/lexer.h"
@@ -10,9 +10,8 @@
 #include "common/export.h"
 
 /*
- * Keywords of ip(8), object by object; routes come first, as most are of these. `least` is how many
- * characters are enough for the keyword where ip(8) takes a beginning of it (seen with iproute2
- * 6.1), 0 where it does not; a beginning that two have in common is the first one's.
+ * Keywords of ip(8) by object. `least` is the shortest abbreviation that ip(8) accepts (iproute2
+ * 6.1), 0 for none; an abbreviation of two keywords means the first.
  */
 struct alias {
 	const char *word, *field;
@@ -129,7 +128,7 @@ static const struct {
 	{"ioam6 encap", of_ioam6_encap},
 };
 
-/* Whether a field has the word itself, which is no beginning of another then. */
+/* Whether a field has the word as its keyword, so that it is no abbreviation. */
 static bool is_keyword(const struct field *f, const char *word)
 {
 	for (; f->type != FIELD_NONE; f++) {

@@ -1,5 +1,5 @@
 /*
- * Reads text word by word.
+ * Splits text in the syntax of ip(8) into words.
  */
 #define _GNU_SOURCE
 #include "rtnl/text/lexer.h"
@@ -20,7 +20,7 @@ bool fault(struct scan *s, const char *format)
 {
 	if (!s->fault) {
 		s->fault = format;
-		memcpy(s->culprit, s->token, sizeof(s->culprit));
+		memcpy(s->fault_token, s->token, sizeof(s->fault_token));
 	}
 	return false;
 }
@@ -45,7 +45,7 @@ bool next(struct scan *s)
 	return n > 0;
 }
 
-/* Takes the next token only if it is `word`; else the token read last stays. */
+/* Reads the next token if it is `word`; else the token read last stays. */
 bool take(struct scan *s, const char *word)
 {
 	const char *at = s->at;

@@ -1,5 +1,5 @@
 /*
- * Reads text word by word, and what the parts of the reader share.
+ * What the files of the text parser share: words, errors, value parsers.
  */
 #ifndef ECMP_RTNL_LEXER_H
 #define ECMP_RTNL_LEXER_H
@@ -10,7 +10,7 @@
 
 enum {
 	TOKEN_MAX = 255,
-	NESTED_MAX = 8 /* parts within parts: the other end of a pair, a next hop's encap */
+	NESTED_MAX = 8 /* depth of nested fields: a veth's peer, a next hop's encap */
 };
 
 struct scan {
@@ -21,24 +21,24 @@ struct scan {
 	const char *at, *end;
 	char token[TOKEN_MAX + 1]; /* the token read last */
 	size_t length;
-	int depth;	   /* how many parts are being read, one within the other */
-	const char *fault; /* first error: a format for `culprit` */
-	char culprit[TOKEN_MAX + 1];
+	int depth;	   /* of nested fields */
+	const char *fault; /* first error: a format for `fault_token` */
+	char fault_token[TOKEN_MAX + 1];
 };
 
-bool fault(struct scan *s, const char *format); /* notes the first error; false */
+bool fault(struct scan *s, const char *format); /* stores the first error; false */
 bool next(struct scan *s);
 bool take(struct scan *s, const char *word);
 bool need(struct scan *s, const char *what);
 
-/* keyword_alias: the key of the field that another keyword names, or NULL */
+/* keyword_alias: the key of the field that a keyword of ip(8) stands for, or NULL */
 const char *keyword_alias(const struct schema *schema, const char *word);
 
-/* parse_value: values of one kind each */
+/* parse_value: one parser for each type of value */
 struct value split(struct scan *s, char separator);
 struct value number_or_text(struct scan *s, int base);
 bool parse_segs(struct scan *s, const struct value *part);
-/* Reads a value; the token is the field's word, or for positional fields the value already. */
+/* Reads a value; the token is the keyword, or of positional fields the value. */
 bool parse_value(struct scan *s, const struct field *f, bool positional, struct value *v);
 
 #endif

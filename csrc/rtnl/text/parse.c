@@ -1,8 +1,7 @@
 /*
- * Reads what people type after `ip route add` into parts, which the encoder takes. The words are
- * those of the fields; beside them stand the few keywords of ip(8) that are no field's word. Routes
- * are read as ip(8) prints them as well: words for what only the kernel sets (dead, linkdown, ...)
- * describe a state and are passed over.
+ * Parses the arguments of `ip OBJECT add` for the encoder. Keywords are those of the fields and the
+ * aliases of ip(8). The output of `ip route show` is parsed as well: words for what only the kernel
+ * sets (dead, linkdown, ...) are ignored.
  */
 #include "rtnl/text/lexer.h"
 
@@ -23,28 +22,28 @@ static bool same_word(const struct field *f, const char *word, const char *field
 	return field ? same_text(f->key, field) : same_text(*f->show ? f->show : f->key, word);
 }
 
-/* The fields that the `type` (or `port`) found so far selects, or NULL. */
-static const struct schema *variant_so_far(struct scan *s, const struct field *f,
-					   const struct value *part)
+/* The schema that `type` (or `port`), if parsed already, selects, or NULL. */
+static const struct schema *selected_schema(struct scan *s, const struct field *f,
+					    const struct value *part)
 {
 	struct value type = part_get(s->parts.bytes, part, f->key);
 	const struct variant *v = is_text(&type) ? variant_by_name(f, type.text) : NULL;
 	return v ? v->schema : NULL;
 }
 
-/* The field of a word behind `type KIND`, where words belong to the kind first. */
+/* The field of a word behind `type TYPE`: fields of the type come first. */
 static const struct field *field_of_type(struct scan *s, const struct field *fields,
 					 const char *word, const struct value *part)
 {
 	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
 		const struct field *inner = NULL;
-		const struct schema *kind =
-			f->type == FIELD_UNION ? variant_so_far(s, f, part) : NULL;
+		const struct schema *type =
+			f->type == FIELD_UNION ? selected_schema(s, f, part) : NULL;
 		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
 			inner = field_of_type(s, sub_schema(f)->fields, word, part);
-		for (const struct field *g = kind ? kind->fields : NULL;
+		for (const struct field *g = type ? type->fields : NULL;
 		     g && g->type != FIELD_NONE && !inner; g++)
-			if (same_word(g, word, keyword_alias(kind, word)))
+			if (same_word(g, word, keyword_alias(type, word)))
 				inner = g;
 		if (inner)
 			return inner;
@@ -83,8 +82,8 @@ static struct value text_value(struct scan *s, const char *text)
 	return part_text(&s->parts, text, strlen(text));
 }
 
-/* Words that set a field to a fixed value; those without a field only lead to the next word, or end
- * what is to be read. */
+/* Words that set a field to a fixed value; of those without a field nothing is set, and with `end`
+ * the rest of the line is ignored. */
 static bool parse_fixed(struct scan *s, const struct schema *schema, const struct value *part)
 {
 	static const struct {
@@ -98,7 +97,7 @@ static bool parse_fixed(struct scan *s, const struct schema *schema, const struc
 		{"link", "flag", NULL, 0, NULL},
 		{"link", "null", NULL, 0, NULL},
 		{"route", "to", NULL, 0, NULL},
-		{"route", "nh_info", NULL, 1, NULL}, /* the object's, as all that follows */
+		{"route", "nh_info", NULL, 1, NULL}, /* the fields of the next-hop object follow */
 		{"address", "temporary", NULL, 0, NULL},
 		{"seg6local encap", "srh", NULL, 0, NULL},
 		{"ioam6 trace", "prealloc", NULL, 0, NULL},
@@ -127,7 +126,7 @@ static bool parse_fixed(struct scan *s, const struct schema *schema, const struc
 	return false;
 }
 
-/* "nolearning": a switch that a word alone turns on. */
+/* "nolearning": turns off a flag. */
 static bool parse_negation(struct scan *s, const struct schema *schema, const struct value *part)
 {
 	const struct field *f = strncmp(s->token, "no", 2) == 0
@@ -144,7 +143,7 @@ static bool parse_field(struct scan *s, const struct field *f, bool positional,
 static bool parse_fields(struct scan *s, const struct schema *schema, bool whole,
 			 const struct value *part);
 
-/* The list under a key, made where there is none yet. */
+/* The list of a key, made if it is missing. */
 static struct value list_of(struct scan *s, const struct value *part, const char *key)
 {
 	struct value list = part_get(s->parts.bytes, part, key);
@@ -155,7 +154,7 @@ static struct value list_of(struct scan *s, const struct value *part, const char
 	return list;
 }
 
-/* One more of a list: "nexthop via 10.0.0.1 weight 2"; "vid 10 pvid", where the word has a value.
+/* An element of a list: "nexthop via 10.0.0.1 weight 2"; "vid 10 pvid", whose keyword has a value.
  */
 static bool parse_member(struct scan *s, const struct field *f, const struct value *part)
 {
@@ -168,14 +167,14 @@ static bool parse_member(struct scan *s, const struct field *f, const struct val
 	return true;
 }
 
-/* "mtu lock 1400": the name goes to the list `lock`. */
-static void note_lock(struct scan *s, const struct field *f, const struct value *part)
+/* "mtu lock 1400": adds the metric to the list `lock`. */
+static void add_lock(struct scan *s, const struct field *f, const struct value *part)
 {
 	struct value list = list_of(s, part, "lock"), name = text_value(s, f->key);
 	part_add(&s->parts, &list, &name);
 }
 
-/* "v1 name v9": what stood alone is the link, what follows its new name. */
+/* "v1 name v9": the positional name is the link, "name" its new name. */
 static void rename_link(struct scan *s, const struct value *part)
 {
 	struct value name = part_get(s->parts.bytes, part, "name");
@@ -197,14 +196,13 @@ static struct value split_mark(struct scan *s, struct value mark, const struct v
 	return number_or_text(s, 10);
 }
 
-/* Stores a value under its key, where ip(8) has ways of its own to say it. */
+/* Stores a value, with the special cases of ip(8). */
 static void set_value(struct scan *s, const struct field *f, const struct value *part,
 		      struct value v)
 {
 	if (f->type == FIELD_HEX && strcmp(f->key, "fwmark") == 0)
 		v = split_mark(s, v, part);
-	/* a tunnel told from outside where each packet goes has nothing to learn, unless it is said
-	 * again */
+	/* as ip(8): a tunnel with external metadata does not learn, unless "learning" follows */
 	if (f->flags & F_FLAG && strcmp(f->key, "external") == 0)
 		set(s, part, "learning", boolean_value(false));
 	if (strcmp(f->key, "type") == 0 && is_word(&v, "bridge_slave"))
@@ -213,12 +211,12 @@ static void set_value(struct scan *s, const struct field *f, const struct value 
 		set(s, part, f->key, v);
 }
 
-static bool given(struct scan *s, const struct field *f, const struct value *part)
+static bool is_set(struct scan *s, const struct field *f, const struct value *part)
 {
 	return part_get(s->parts.bytes, part, f->key).type != VALUE_NONE;
 }
 
-/* By its word; by its number, as what has no word is printed. */
+/* By its word, or by its number, as a type without a word is printed. */
 static const struct variant *encap_by_word(struct scan *s, const struct field *f,
 					   struct value *type)
 {
@@ -251,7 +249,7 @@ static bool parse_encap(struct scan *s, const struct field *f, struct value *enc
 	return parse_fields(s, v->schema, false, encap);
 }
 
-/* The other end of a new pair; what follows "dev" is its name as well. */
+/* The peer of a new veth; "dev" sets its name as well. */
 static bool parse_peer(struct scan *s, const struct field *f, struct value *peer)
 {
 	const struct value none = {.type = VALUE_NONE};
@@ -266,7 +264,7 @@ static bool parse_peer(struct scan *s, const struct field *f, struct value *peer
 	return true;
 }
 
-/* An encapsulation and the other end of a pair have fields of their own. */
+/* Reads the value of any field: encapsulations and peers have nested fields. */
 static bool parse_any_value(struct scan *s, const struct field *f, bool positional, struct value *v)
 {
 	if (f->type == FIELD_PEER)
@@ -287,13 +285,13 @@ static bool parse_field(struct scan *s, const struct field *f, bool positional,
 		return parse_member(s, f, part);
 	if (f->type == FIELD_SEGMENTS && !f->words)
 		return parse_segs(s, part);
-	/* the kernel heeds a rto_min only when it is locked, so ip(8) always locks it */
+	/* the kernel applies rto_min only when it is locked, so ip(8) always locks it */
 	if (metric && (take(s, "lock") || strcmp(f->key, "rto_min") == 0))
-		note_lock(s, f, part);
+		add_lock(s, f, part);
 	if (s->object->schema == &schema_link && !positional && f->type == FIELD_STRING &&
 	    strcmp(f->key, "name") == 0)
 		rename_link(s, part);
-	if (*f->key && given(s, f, part))
+	if (*f->key && is_set(s, f, part))
 		return fault(s, "'%s' is given twice");
 	if (f->type == FIELD_TABLE && take(s, "[l3mdev-table]")) {
 		set(s, part, "l3mdev", boolean_value(true));
@@ -308,21 +306,20 @@ static bool parse_field(struct scan *s, const struct field *f, bool positional,
 	return true;
 }
 
-/* No keyword begins with a digit or has a colon, as most values of long files do. */
+/* No keyword begins with a digit or has a colon; most values in long files do. */
 static bool may_be_keyword(const struct scan *s)
 {
 	return !(*s->token >= '0' && *s->token <= '9') && !memchr(s->token, ':', s->length);
 }
 
-/* The field that a word without a keyword before it fills: a route's type and destination, a link's
- * name, ... */
+/* The field of a value without a keyword: a route's type and destination, a link's name, ... */
 static const struct field *positional_field(struct scan *s, const struct schema *schema,
 					    const struct value *part)
 {
 	for (const struct field *f = schema->fields; f->type != FIELD_NONE; f++) {
 		bool name = schema == &schema_link && f->type == FIELD_STRING &&
 			    strcmp(f->key, "name") == 0;
-		const struct schema *inner = f->type == FIELD_UNION ? variant_so_far(s, f, part)
+		const struct schema *inner = f->type == FIELD_UNION ? selected_schema(s, f, part)
 					     : f->flags & F_FLATTEN ? sub_schema(f)
 								    : NULL;
 		const struct field *found = inner ? positional_field(s, inner, part) : NULL;
@@ -332,7 +329,7 @@ static const struct field *positional_field(struct scan *s, const struct schema 
 			continue;
 		if (f->words && (!may_be_keyword(s) || !word_by_name(f->words, s->token)))
 			continue;
-		if (!given(s, f, part))
+		if (!is_set(s, f, part))
 			return f;
 	}
 	return NULL;
@@ -347,7 +344,8 @@ static const struct field *printed_priority(struct scan *s, const struct schema 
 	return field_named(schema->fields, "priority", NULL);
 }
 
-/* Whether words belong to the type first that an earlier word chose. */
+/* Whether the schema has type-selected fields, so that earlier words change the meaning of a word.
+ */
 static bool has_types(const struct field *fields)
 {
 	for (const struct field *f = fields; f->type != FIELD_NONE; f++)
@@ -357,8 +355,8 @@ static bool has_types(const struct field *fields)
 	return false;
 }
 
-static const struct known_word *look_up(struct scan *s, const struct schema *schema,
-					const struct value *part, struct known_word *found)
+static const struct cached_word *look_up(struct scan *s, const struct schema *schema,
+					 const struct value *part, struct cached_word *found)
 {
 	found->alias = keyword_alias(schema, s->token);
 	found->f = field_of_type(s, schema->fields, s->token, part);
@@ -367,9 +365,9 @@ static const struct known_word *look_up(struct scan *s, const struct schema *sch
 	return found;
 }
 
-/* The field of a word; from the cache, where what came before does not matter. */
-static const struct known_word *field_of_word(struct scan *s, const struct schema *schema,
-					      const struct value *part, struct known_word *found)
+/* The field of a word; cached where earlier words do not change its meaning. */
+static const struct cached_word *field_of_word(struct scan *s, const struct schema *schema,
+					       const struct value *part, struct cached_word *found)
 {
 	if (!may_be_keyword(s)) {
 		found->alias = NULL;
@@ -381,20 +379,20 @@ static const struct known_word *field_of_word(struct scan *s, const struct schem
 	size_t hash = (uintptr_t)schema >> 4;
 	for (size_t i = 0; i < s->length; i++)
 		hash = hash * 31 + (uint8_t)s->token[i];
-	struct known_word *known = &s->cache->words[hash % WORDS_MAX];
-	if (known->schema == schema && same_text(known->word, s->token))
-		return known;
+	struct cached_word *cached = &s->cache->words[hash % WORDS_MAX];
+	if (cached->schema == schema && same_text(cached->word, s->token))
+		return cached;
 	look_up(s, schema, part, found);
 	if (!has_types(schema->fields)) {
-		*known = (struct known_word){schema, found->f, found->alias, ""};
-		memcpy(known->word, s->token, s->length + 1);
+		*cached = (struct cached_word){schema, found->f, found->alias, ""};
+		memcpy(cached->word, s->token, s->length + 1);
 	}
 	return found;
 }
 
 /*
- * Reads fields into a part. `whole`: every word must be understood; otherwise the first one that is
- * not ends the part (a next hop inside a route).
+ * Reads fields into a part. `whole`: an unknown word is an error; otherwise it ends the part, as
+ * that of a next hop inside a route.
  */
 static bool read_part(struct scan *s, const struct schema *schema, bool whole,
 		      const struct value *part)
@@ -403,13 +401,12 @@ static bool read_part(struct scan *s, const struct schema *schema, bool whole,
 		const char *before = s->at;
 		if (!next(s))
 			return !s->fault;
-		struct known_word found;
-		const struct known_word *word = field_of_word(s, schema, part, &found);
+		struct cached_word found;
+		const struct cached_word *word = field_of_word(s, schema, part, &found);
 		const struct field *f = word->f;
 		bool positional = false;
 		if (f && (schema->header_size == 0 || (!whole && f->flags & F_POSITIONAL)) &&
-		    given(s, f, part)) { /* the second tos is no longer the tunnel's, the second
-					    vid the next one's */
+		    is_set(s, f, part)) { /* repeated: the next "vid" begins another element */
 			s->at = before;
 			return true;
 		}
@@ -447,7 +444,7 @@ static bool parse_fields(struct scan *s, const struct schema *schema, bool whole
 	return understood;
 }
 
-/* "dev t0 type bridge": the name of a link that is to be made, or of one that is there. */
+/* "dev t0 type bridge" names a new link as "name" does. */
 static void name_link(struct scan *s, const struct value *part)
 {
 	struct value type = part_get(s->parts.bytes, part, "type");
@@ -475,9 +472,9 @@ bool parse_words(lua_State *L, struct buffer *bytes, struct word_cache *cache,
 			name_link(&s, part);
 		return true;
 	}
-	lua_pushfstring(L, s.fault, s.culprit);
+	lua_pushfstring(L, s.fault, s.fault_token);
 	const char *near =
-		s.fault == not_understood ? nearest_key(L, object->schema, s.culprit) : NULL;
+		s.fault == not_understood ? nearest_key(L, object->schema, s.fault_token) : NULL;
 	if (near) {
 		lua_pushfstring(L, " (did you mean '%s'?)", near);
 		lua_concat(L, 2);

@@ -1,6 +1,5 @@
 /*
- * The values that people type, one function for each type of field. What ip(8) prints is read as
- * well.
+ * Parses values in the syntax of ip(8), one function for each type of field.
  */
 #include "rtnl/text/lexer.h"
 
@@ -32,7 +31,7 @@ struct value number_or_text(struct scan *s, int base)
 }
 
 /* A name of /etc/iproute2, or the token as it is. */
-static struct value site_value(struct scan *s, enum word_list words)
+static struct value named_value(struct scan *s, enum word_list words)
 {
 	struct value v;
 	lua_pushlstring(s->L, s->token, s->length);
@@ -42,12 +41,12 @@ static struct value site_value(struct scan *s, enum word_list words)
 	return v;
 }
 
-/* A name that is none of the field's words may be the site's. */
+/* A name that is none of the field's words may be in /etc/iproute2. */
 static struct value number_or_name(struct scan *s, const struct field *f)
 {
 	struct value v = number_or_text(s, 10);
 	if (f->words && is_text(&v) && !word_by_name(f->words, s->token))
-		return site_value(s, f->words);
+		return named_value(s, f->words);
 	return v;
 }
 
@@ -56,14 +55,14 @@ static struct value hex_or_name(struct scan *s, const struct field *f)
 {
 	if (!f->words)
 		return number_or_text(s, 10);
-	struct value v = site_value(s, f->words);
+	struct value v = named_value(s, f->words);
 	if (is_text(&v) && !word_by_name(f->words, s->token))
 		return number_or_text(s, 16);
 	return v;
 }
 
 /* "5", "3/5", each part by number or name */
-static struct value realm(struct scan *s, const struct field *f)
+static struct value realm_value(struct scan *s, const struct field *f)
 {
 	char *slash = strchr(s->token, '/');
 	if (!slash)
@@ -85,8 +84,8 @@ static struct value realm(struct scan *s, const struct field *f)
 	return part_text(&s->parts, text, n < sizeof(text) ? n : sizeof(text) - 1);
 }
 
-/* The length that a mask such as 255.255.0.0 stands for; 99, which no length is, where its bits do
- * not hang together; -1 where the text is no mask. */
+/* The prefix length of a mask such as 255.255.0.0; 99, an invalid length, for a mask with holes; -1
+ * where the text is no mask. */
 static int mask_length(const char *text)
 {
 	uint8_t mask[4];
@@ -99,9 +98,9 @@ static int mask_length(const char *text)
 	return (uint64_t)m << bits & UINT32_MAX ? 99 : bits;
 }
 
-/* "10.9/16", "0/0", "10.1": the missing numbers are zero, and a mask may stand for the length.
- * `before` is a word that goes in front. */
-static struct value address(struct scan *s, const char *before)
+/* "10.9/16", "0/0", "10.1": missing numbers are zero, and a mask may replace the length. `before`
+ * is put before the result. */
+static struct value address_value(struct scan *s, const char *before)
 {
 	static const char zeros[] = ".0.0.0";
 	char text[TOKEN_MAX + 32];
@@ -125,8 +124,8 @@ static struct value address(struct scan *s, const char *before)
 	return part_text(&s->parts, text, strlen(text));
 }
 
-/* 100ms, 2s, 96sec: in the field's unit, milliseconds or seconds. A bare number is seconds, but of
- * a metric what the wire counts: eighths and quarters of a millisecond. */
+/* 100ms, 2s, 96sec: in the field's unit, milliseconds or seconds. A number without a unit is
+ * seconds, of the metrics rtt and rttvar the value on the wire: 1/8 and 1/4 ms. */
 static bool parse_scaled(struct scan *s, const struct field *f, struct value *v)
 {
 	char *unit;
@@ -160,7 +159,7 @@ static struct value list_word(struct scan *s, const char *text)
 	return v;
 }
 
-/* Words or numbers divided by a character, as a list. */
+/* Words or numbers between separators, as a list. */
 struct value split(struct scan *s, char separator)
 {
 	char *p = s->token;
@@ -207,25 +206,24 @@ static bool parse_group(struct scan *s, struct value *list)
 	return true;
 }
 
-static bool says(struct scan *s, const struct value *part, const char *key, const char *word)
+static bool has_word(struct scan *s, const struct value *part, const char *key, const char *word)
 {
 	struct value v = part_get(s->parts.bytes, part, key);
 	return is_word(&v, word);
 }
 
-/* fc00::1 fc00::2 ] -> list; inline, the last is the place of the packet's own address and no
- * segment. */
+/* fc00::1 fc00::2 ] -> list; inline, the last is the placeholder of the packet's destination. */
 static struct value printed_segs(struct scan *s, const struct value *part)
 {
-	bool inlined = says(s, part, "mode", "inline") || says(s, part, "action", "End.B6");
-	struct value list = part_new(&s->parts), held = {.type = VALUE_NONE};
+	bool inlined = has_word(s, part, "mode", "inline") || has_word(s, part, "action", "End.B6");
+	struct value list = part_new(&s->parts), last = {.type = VALUE_NONE};
 	while (need(s, "segs [") && strcmp(s->token, "]") != 0) {
-		if (held.type != VALUE_NONE)
-			part_add(&s->parts, &list, &held);
-		held = token_value(s);
+		if (last.type != VALUE_NONE)
+			part_add(&s->parts, &list, &last);
+		last = token_value(s);
 	}
-	if (held.type != VALUE_NONE && (!inlined || part_count(s->parts.bytes, &list) == 0))
-		part_add(&s->parts, &list, &held);
+	if (last.type != VALUE_NONE && (!inlined || part_count(s->parts.bytes, &list) == 0))
+		part_add(&s->parts, &list, &last);
 	return list;
 }
 
@@ -240,17 +238,17 @@ bool parse_segs(struct scan *s, const struct value *part)
 	return !s->fault;
 }
 
-/* "inet6 fe80::1": the other family, which is worth a word in a route alone. */
+/* "inet6 fe80::1": a gateway of the other family, which only routes have. */
 static bool parse_via(struct scan *s, const struct field *f, struct value *v)
 {
 	bool inet6 = strcmp(s->token, "inet6") == 0;
 	if ((inet6 || strcmp(s->token, "inet") == 0) && !need(s, "via"))
 		return false;
-	*v = address(s, inet6 && f->offset ? "inet6 " : "");
+	*v = address_value(s, inet6 && f->offset ? "inet6 " : "");
 	return true;
 }
 
-/* A flag stands alone; those of links are followed by on or off. */
+/* A flag; those of links are followed by on or off. */
 static bool parse_switch(struct scan *s, const struct field *f, struct value *v)
 {
 	bool value = true;
@@ -263,7 +261,7 @@ static bool parse_switch(struct scan *s, const struct field *f, struct value *v)
 	return true;
 }
 
-/* "5-9"; "100 200" where the field says so */
+/* "5-9"; "100 200" of a field with a unit */
 static bool parse_range(struct scan *s, const struct field *f, struct value *v)
 {
 	char text[2 * TOKEN_MAX + 2];
@@ -317,11 +315,11 @@ bool parse_value(struct scan *s, const struct field *f, bool positional, struct 
 		*v = number_or_name(s, f);
 		return true;
 	case FIELD_REALM:
-		*v = realm(s, f);
+		*v = realm_value(s, f);
 		return true;
 	case FIELD_PREFIX:
 	case FIELD_ADDRESS:
-		*v = address(s, "");
+		*v = address_value(s, "");
 		return true;
 	case FIELD_UNITS:
 	case FIELD_HMAC:

@@ -1,5 +1,5 @@
 /*
- * Reads what is typed behind `ip OBJECT add`.
+ * Parses the arguments of `ip OBJECT add`.
  */
 #ifndef ECMP_RTNL_TEXT_PARSER_H
 #define ECMP_RTNL_TEXT_PARSER_H
@@ -8,20 +8,20 @@
 
 enum {
 	WORDS_MAX = 64, /* of a cache; a power of two */
-	WORD_MAX = 15	/* characters of a word that is kept */
+	WORD_MAX = 15	/* characters of a cached word */
 };
 
-/* The fields of words met before, for those who read many lines; starts as zeros. */
+/* Caches the fields of words, for files of many lines; starts as zeros. */
 struct word_cache {
-	struct known_word {
+	struct cached_word {
 		const struct schema *schema;
-		const struct field *f; /* NULL: it is no field's word */
-		const char *alias;     /* the key of the field that it is another keyword of */
+		const struct field *f; /* NULL: it is no keyword */
+		const char *alias;     /* the key of the field it is an alias of, or NULL */
 		char word[WORD_MAX + 1];
 	} words[WORDS_MAX];
 };
 
-/* Reads the words typed after `ip OBJECT add` into a part in `bytes`; the cache may be NULL.
+/* Parses the arguments of `ip OBJECT add` into `bytes`; the cache may be NULL.
  * [] -> [], or false and [message] */
 bool parse_words(lua_State *L, struct buffer *bytes, struct word_cache *cache,
 		 const struct object *object, const char *text, size_t length, struct value *part);

@@ -1,6 +1,6 @@
 /*
- * Messages as the text that ip(8) prints, driven by the fields: what a route looks like is what
- * every operator already reads. Differences by intention: no blank at the end of a line.
+ * Prints messages as ip(8) does, field by field. One intended difference: no blank at the end of a
+ * line.
  */
 #include "rtnl/text/print.h"
 
@@ -16,10 +16,10 @@
 
 #include "common/export.h"
 
-/* --- values that ip(8) leaves out ------------------------------------------------------------ */
+/* --- values that ip(8) omits ------------------------------------------------------------------ */
 
-/* What a request need not say: that a rule looks up its table, that an address is global. */
-static bool says_nothing(const struct span *s, const struct field *f)
+/* Defaults of a request: the action lookup of a rule, the scope global of an address. */
+static bool is_default(const struct span *s, const struct field *f)
 {
 	if (s->schema == &schema_rule && f->words && f->flags & F_HEADER &&
 	    f->offset == offsetof(struct fib_rule_hdr, action))
@@ -31,11 +31,11 @@ static bool says_nothing(const struct span *s, const struct field *f)
 static bool left_out(const struct print *p, const struct span *s, const struct field *f)
 {
 	if (p->request && f->type == FIELD_WEIGHT)
-		return s->data[f->offset] == 0; /* 1, which nobody has to say */
+		return s->data[f->offset] == 0; /* weight 1, the default */
 	if (p->request && s->schema == &schema_link && f->flags & F_HEADER && f->attr == 0 &&
 	    f->offset == offsetof(struct ifinfomsg, ifi_index))
-		return f->type != FIELD_IFINDEX; /* a link that is asked about goes by its name */
-	if (p->request && says_nothing(s, f))
+		return f->type != FIELD_IFINDEX; /* a request has the name, not the index */
+	if (p->request && is_default(s, f))
 		return true;
 	if (f->flags & F_SILENT || (f->flags & F_DETAIL && !p->details))
 		return true;
@@ -59,9 +59,10 @@ static bool left_out(const struct print *p, const struct span *s, const struct f
 	}
 }
 
-/* --- kinds that need more than word and value ------------------------------------------------ */
+/* --- fields that are more than keyword and value -----------------------------------------------
+ */
 
-static const struct field *row_of_hops(const struct schema *schema)
+static const struct field *hops_field(const struct schema *schema)
 {
 	const struct field *f = schema->fields;
 	while (f->type != FIELD_HOPS && f->type != FIELD_NONE)
@@ -69,10 +70,10 @@ static const struct field *row_of_hops(const struct schema *schema)
 	return f;
 }
 
-/* The hop of a list of one: a request says it as a gateway and a device of the route itself. */
+/* The next hop of a list of one, which a request prints as gateway and device of the route. */
 static bool only_hop(const struct print *p, const struct span *s, struct span *hop)
 {
-	const struct field *f = row_of_hops(s->schema);
+	const struct field *f = hops_field(s->schema);
 	struct span second;
 	if (!p->request || f->type == FIELD_NONE)
 		return false;
@@ -94,7 +95,7 @@ static void print_address(struct print *p, const struct span *s, const struct fi
 	if (n == 0)
 		return;
 	if (!(f->flags & F_POSITIONAL))
-		print_word(p, *f->unit && is_multicast(text) ? f->unit : shown_as(f));
+		print_word(p, *f->unit && is_multicast(text) ? f->unit : field_word(f));
 	if (f->type == FIELD_VIA && !find_attr(s, f->attr))
 		print_word(p, "inet6");
 	print_chars(p, text, n);
@@ -109,7 +110,7 @@ static void print_via(struct print *p, const struct span *s, const struct field 
 		print_address(p, s, f);
 }
 
-/* Of what has no word ip(8) says "unknown"; a number and the bytes can be read back. */
+/* A type without a word is printed as number and bytes, which can be parsed; ip(8): "unknown". */
 static void print_encap(struct print *p, const struct span *s, const struct field *f)
 {
 	const struct variant *v = encap_of(s, f);
@@ -118,7 +119,7 @@ static void print_encap(struct print *p, const struct span *s, const struct fiel
 		return;
 	inner.schema = v->schema;
 	if (!p->request)
-		print_raw(p, " ", 1); /* ip(8) says " encap" behind a word that ends with a blank */
+		print_raw(p, " ", 1); /* ip(8) prints two blanks before "encap" */
 	print_word(p, "encap");
 	if (v->name)
 		print_word(p, v->name);
@@ -127,8 +128,8 @@ static void print_encap(struct print *p, const struct span *s, const struct fiel
 	print_span(p, &inner);
 }
 
-/* mode encap segs 2 [ fc00::1 fc00::2 ]; inline, with the place the kernel keeps for the packet's
- * own address */
+/* mode encap segs 2 [ fc00::1 fc00::2 ]; inline, with the placeholder of the packet's destination
+ */
 static void print_segments(struct print *p, const struct span *s, const struct field *f)
 {
 	lua_State *L = p->L;
@@ -136,7 +137,7 @@ static void print_segments(struct print *p, const struct span *s, const struct f
 	bool room = false;
 	if (!push_field(L, s, f, p->names))
 		return;
-	room = inlines(s);
+	room = is_inline(s);
 	if (f->words) {
 		print_word(p, "mode");
 		print_value(p, "");
@@ -155,8 +156,7 @@ static void print_segments(struct print *p, const struct span *s, const struct f
 	print_word(p, "]");
 }
 
-/* The number of the key. ip(8) prints it as hexadecimal and reads it as decimal: from ten on it is
- * said which. */
+/* The key id. ip(8) prints hexadecimal without 0x and reads decimal: from 10 on we print 0x. */
 static void print_hmac(struct print *p, const struct span *s, const struct field *f)
 {
 	char text[16];
@@ -176,7 +176,7 @@ static void print_group(struct print *p, const struct span *s, const struct fiel
 	char text[32];
 	if (!push_field(L, s, f, p->names))
 		return;
-	print_word(p, shown_as(f));
+	print_word(p, field_word(f));
 	for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
 		lua_getfield(L, -1, "id");
 		lua_getfield(L, -2, "weight");
@@ -205,12 +205,12 @@ static void print_nested(struct print *p, const struct span *s, const struct fie
 	if (f->type == FIELD_PEER) {
 		if (inner.length < sub_schema(f)->header_size)
 			return;
-		print_word(p, shown_as(f));
+		print_word(p, field_word(f));
 	}
 	print_span(p, &inner);
 }
 
-/* What `ip -d` says of the object that a route refers to. */
+/* The next-hop object of a route, as `ip -d` prints it. */
 static void print_nexthop(struct print *p, const struct span *s)
 {
 	const struct nlattr *a = p->nexthops ? find_attr(s, RTA_NH_ID) : NULL;
@@ -224,7 +224,7 @@ static void print_nexthop(struct print *p, const struct span *s)
 	lua_pop(p->L, 1);
 }
 
-/* Next hops, and before them what `ip -d` says of the object that they are of. */
+/* Next hops, and before them in details their next-hop object. */
 static void print_hops(struct print *p, const struct span *s, const struct field *f)
 {
 	struct hop_cursor cursor = hops_of(s, f);
@@ -240,14 +240,13 @@ static void print_hops(struct print *p, const struct span *s, const struct field
 	}
 }
 
-/* The main table is named neither by `ip route show` nor in a request; others where several are
- * listed. */
+/* The main table is never printed, others where several are listed or in a request. */
 static void print_table(struct print *p, const struct span *s, const struct field *f)
 {
 	bool main = table_number(s, f->attr, f->offset) == RT_TABLE_MAIN;
 	if (s->schema == &schema_route && (!(p->any_table || p->request) || (main && !p->details)))
 		return;
-	print_plain(p, s, f);
+	print_single(p, s, f);
 }
 
 /* vid 10 pvid untagged vid 20 */
@@ -256,39 +255,38 @@ static void print_structs(struct print *p, const struct span *s, const struct fi
 	struct span one;
 	size_t at = 0;
 	while (next_struct(s, f, &at, &one)) {
-		print_word(p, shown_as(f));
+		print_word(p, field_word(f));
 		print_span(p, &one);
 	}
 }
 
 static print_fn *const printers[] = {
-	[FIELD_INT] = print_plain,	 [FIELD_SIGNED] = print_plain,
-	[FIELD_SCALED] = print_time,	 [FIELD_HEX] = print_hex,
-	[FIELD_BIT] = print_switch,	 [FIELD_BITS] = print_bits,
-	[FIELD_FLAG] = print_switch,	 [FIELD_BOOL] = print_switch,
-	[FIELD_STRING] = print_plain,	 [FIELD_FAMILY] = print_plain,
-	[FIELD_ADDRESS] = print_address, [FIELD_PREFIX] = print_address,
-	[FIELD_VIA] = print_via,	 [FIELD_LLADDR] = print_plain,
-	[FIELD_IFINDEX] = print_plain,	 [FIELD_WEIGHT] = print_plain,
-	[FIELD_TABLE] = print_table,	 [FIELD_NEST] = print_nested,
-	[FIELD_HOPS] = print_hops,	 [FIELD_GROUP] = print_group,
-	[FIELD_ENCAP] = print_encap,	 [FIELD_UNION] = print_nested,
-	[FIELD_PEER] = print_nested,	 [FIELD_SEGMENTS] = print_segments,
-	[FIELD_LABELS] = print_labels,	 [FIELD_RANGE] = print_range,
-	[FIELD_MEMBER] = print_plain,	 [FIELD_NETNS] = print_plain,
-	[FIELD_REALM] = print_realm,	 [FIELD_NAMES] = print_names,
-	[FIELD_HMAC] = print_hmac,	 [FIELD_COUNT] = print_switch,
-	[FIELD_STRUCTS] = print_structs, [FIELD_OPTION] = print_plain,
-	[FIELD_TTL] = print_plain,	 [FIELD_TIMER] = print_timer,
-	[FIELD_BRIDGE_ID] = print_plain, [FIELD_UNITS] = print_plain,
-	[FIELD_RATIO] = print_plain,	 [FIELD_BYTES] = print_plain,
+	[FIELD_INT] = print_single,	  [FIELD_SIGNED] = print_single,
+	[FIELD_SCALED] = print_time,	  [FIELD_HEX] = print_hex,
+	[FIELD_BIT] = print_switch,	  [FIELD_BITS] = print_bits,
+	[FIELD_FLAG] = print_switch,	  [FIELD_BOOL] = print_switch,
+	[FIELD_STRING] = print_single,	  [FIELD_FAMILY] = print_single,
+	[FIELD_ADDRESS] = print_address,  [FIELD_PREFIX] = print_address,
+	[FIELD_VIA] = print_via,	  [FIELD_LLADDR] = print_single,
+	[FIELD_IFINDEX] = print_single,	  [FIELD_WEIGHT] = print_single,
+	[FIELD_TABLE] = print_table,	  [FIELD_NEST] = print_nested,
+	[FIELD_HOPS] = print_hops,	  [FIELD_GROUP] = print_group,
+	[FIELD_ENCAP] = print_encap,	  [FIELD_UNION] = print_nested,
+	[FIELD_PEER] = print_nested,	  [FIELD_SEGMENTS] = print_segments,
+	[FIELD_LABELS] = print_labels,	  [FIELD_RANGE] = print_range,
+	[FIELD_MEMBER] = print_single,	  [FIELD_NETNS] = print_single,
+	[FIELD_REALM] = print_realm,	  [FIELD_NAMES] = print_names,
+	[FIELD_HMAC] = print_hmac,	  [FIELD_COUNT] = print_switch,
+	[FIELD_STRUCTS] = print_structs,  [FIELD_OPTION] = print_single,
+	[FIELD_TTL] = print_single,	  [FIELD_TIMER] = print_timer,
+	[FIELD_BRIDGE_ID] = print_single, [FIELD_UNITS] = print_single,
+	[FIELD_RATIO] = print_single,	  [FIELD_BYTES] = print_single,
 };
 
-/* A field whose key the field before already showed (one field in two shapes) is passed over. */
-static bool shown_before(struct print *p, const struct span *s, const struct field *f)
+/* Whether the field before, with the same key, was printed. */
+static bool printed_before(struct print *p, const struct span *s, const struct field *f)
 {
-	if (f == s->schema->fields || !*f->key || !*f[-1].key || !same_text(f->key, f[-1].key) ||
-	    f->type == FIELD_UNION)
+	if (!repeats_key(s->schema->fields, f) || f->type == FIELD_UNION)
 		return false;
 	if (!push_field(p->L, s, f - 1, p->names))
 		return false;
@@ -306,6 +304,6 @@ void print_span(struct print *p, const struct span *s)
 	uint64_t attrs = attrs_of(s);
 	luaL_checkstack(p->L, 10, "too many values");
 	for (const struct field *f = s->schema->fields; f->type != FIELD_NONE; f++)
-		if (!is_absent(f, attrs) && !left_out(p, s, f) && !shown_before(p, s, f))
+		if (!is_absent(f, attrs) && !left_out(p, s, f) && !printed_before(p, s, f))
 			printers[f->type](p, s, f);
 }

@@ -1,5 +1,5 @@
 /*
- * What printed text is made of: words with a blank between them.
+ * Appends words and numbers to the printed text, separated by blanks.
  */
 #define _GNU_SOURCE
 #include "rtnl/text/print.h"
@@ -24,7 +24,7 @@ void print_chars(struct print *p, const char *text, size_t length)
 	print_raw(p, text, length);
 }
 
-/* A word, with a blank before it unless a line begins here. */
+/* A word, with a blank before it except at the start of a line. */
 void print_word(struct print *p, const char *text)
 {
 	print_chars(p, text, strlen(text));
@@ -35,7 +35,7 @@ void print_text(struct print *p, const char *text)
 	print_raw(p, text, strlen(text));
 }
 
-/* 0x1f; behind a slash without a blank, as in 0x10/0xff */
+/* 0x1f; after a slash without a blank: 0x10/0xff */
 void print_hex_number(struct print *p, lua_Integer n)
 {
 	char text[24];
@@ -78,7 +78,7 @@ void print_value(struct print *p, const char *unit)
 	lua_settop(L, top - 1);
 }
 
-const char *shown_as(const struct field *f)
+const char *field_word(const struct field *f)
 {
 	return *f->show ? f->show : f->key;
 }
@@ -89,7 +89,7 @@ void print_push(struct print *p)
 	p->out->length = 0;
 }
 
-/* [list] -> []: its members behind one blank, with the separator between them */
+/* [list] -> []: a blank, then its elements with the separator between them */
 void print_list(struct print *p, const char *separator)
 {
 	lua_State *L = p->L;

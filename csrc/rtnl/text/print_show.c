@@ -1,6 +1,6 @@
 /*
- * Objects as `ip OBJECT show` prints them where that is no line of words: links, addresses and
- * rules. Routes, next hops and neighbours are (print.c).
+ * Prints links, addresses and rules as `ip OBJECT show` does. All other objects are printed field
+ * by field (print.c).
  */
 #include "rtnl/text/print.h"
 
@@ -21,7 +21,7 @@
 #include "common/export.h"
 
 /* [] -> [value] and true, or [] and false */
-static bool push(struct print *p, const struct span *s, const char *key)
+static bool push_value(struct print *p, const struct span *s, const char *key)
 {
 	bool known;
 	lua_pushstring(p->L, key);
@@ -30,28 +30,28 @@ static bool push(struct print *p, const struct span *s, const char *key)
 	return there;
 }
 
-/* The same of a number that a site may have named. */
+/* The same, a number by its name in /etc/iproute2. */
 static bool push_named(struct print *p, const struct span *s, const char *key, enum word_list words)
 {
-	if (!push(p, s, key))
+	if (!push_value(p, s, key))
 		return false;
 	if (lua_isinteger(p->L, -1))
 		rt_name_swap(p->L, words);
 	return true;
 }
 
-/* " WORD VALUE" where the message has the field */
-static void say(struct print *p, const struct span *s, const char *text, const char *key)
+/* " WORD VALUE" where the field is present */
+static void show_value(struct print *p, const struct span *s, const char *text, const char *key)
 {
-	if (!push(p, s, key))
+	if (!push_value(p, s, key))
 		return;
 	if (text)
 		print_word(p, text);
 	print_value(p, "");
 }
 
-/* As the field says it. */
-static void show_row(struct print *p, const struct span *s, const char *key)
+/* A field as print.c prints it. */
+static void show_field(struct print *p, const struct span *s, const char *key)
 {
 	const struct field *f = s->schema->fields;
 	while (f->type != FIELD_NONE && !(*f->key && same_text(f->key, key)))
@@ -60,7 +60,7 @@ static void show_row(struct print *p, const struct span *s, const char *key)
 		print_field(p, s, f);
 }
 
-static void line(struct print *p, const char *indent)
+static void begin_line(struct print *p, const char *indent)
 {
 	print_text(p, "\n");
 	print_text(p, indent);
@@ -84,8 +84,7 @@ static void show_lower(struct print *p, const struct span *s)
 	if (lower == 0)
 		print_text(p, "NONE");
 	else if (find_attr(s, IFLA_LINK_NETNSID))
-		print_text(p, lua_pushfstring(p->L, "if%d",
-					      (int)lower)); /* of another namespace: no name here */
+		print_text(p, lua_pushfstring(p->L, "if%d", (int)lower)); /* in another namespace */
 	else
 		print_text(p, ifnames_name(p->L, p->names, lower));
 	if (lower)
@@ -102,7 +101,7 @@ static void show_flags(struct print *p, const struct span *s)
 		print_text(p, "NO-CARRIER");
 		first = false;
 	}
-	if (push(p, s, "flags")) {
+	if (push_value(p, s, "flags")) {
 		for (lua_Integer i = 1; lua_rawgeti(L, -1, i) == LUA_TSTRING; i++) {
 			if (strcmp(lua_tostring(L, -1), "RUNNING") != 0) {
 				print_text(p, first ? "" : ",");
@@ -119,43 +118,43 @@ static void show_flags(struct print *p, const struct span *s)
 /* `brief`: as the first line of `ip addr show`, which leaves out the mode */
 static void show_link_line(struct print *p, const struct span *s, bool brief)
 {
-	say(p, s, NULL, "index");
+	show_value(p, s, NULL, "index");
 	print_text(p, ":");
-	say(p, s, NULL, "name");
+	show_value(p, s, NULL, "name");
 	show_lower(p, s);
 	show_flags(p, s);
-	say(p, s, "mtu", "mtu");
-	if (p->family != 6) { /* `ip -6 addr` asks IPv6 for its links, which knows less of them */
-		say(p, s, "qdisc", "qdisc");
-		say(p, s, "master", "master");
+	show_value(p, s, "mtu", "mtu");
+	if (p->family != 6) { /* `ip -6 addr` lists links by AF_INET6, with fewer attributes */
+		show_value(p, s, "qdisc", "qdisc");
+		show_value(p, s, "master", "master");
 	}
-	say(p, s, "state", "operstate");
+	show_value(p, s, "state", "operstate");
 	if (!brief)
-		say(p, s, "mode", "linkmode");
+		show_value(p, s, "mode", "linkmode");
 	if (p->family != 6)
-		show_row(p, s, "group");
-	if (push(p, s, "txqueuelen")) {
+		show_field(p, s, "group");
+	if (push_value(p, s, "txqueuelen")) {
 		bool any = lua_tointeger(p->L, -1) != 0;
 		lua_pop(p->L, 1);
 		if (any)
-			say(p, s, "qlen", "txqueuelen");
+			show_value(p, s, "qlen", "txqueuelen");
 	}
 }
 
-/* The address it was made with, where it has another now. */
+/* The permanent hardware address, where the current one differs. */
 static void show_permanent(struct print *p, const struct span *s)
 {
 	const struct nlattr *a = find_attr(s, IFLA_PERM_ADDRESS), *b = find_attr(s, IFLA_ADDRESS);
 	if (!a || (b && a->nla_len == b->nla_len &&
 		   memcmp(payload(a), payload(b), payload_length(a)) == 0))
 		return;
-	say(p, s, "permaddr", "permaddr");
+	show_value(p, s, "permaddr", "permaddr");
 }
 
 static void show_hardware(struct print *p, const struct span *s)
 {
-	line(p, "    link/");
-	if (push(p, s, "link_type")) {
+	begin_line(p, "    link/");
+	if (push_value(p, s, "link_type")) {
 		if (lua_isinteger(p->L, -1)) {
 			print_text(p, "[");
 			print_value_text(p);
@@ -164,13 +163,13 @@ static void show_hardware(struct print *p, const struct span *s)
 			print_value_text(p);
 		}
 	}
-	say(p, s, NULL, "address");
+	show_value(p, s, NULL, "address");
 	if (p->family == 6) /* see show_link_line */
 		return;
-	say(p, s, flags_of(s) & IFF_POINTOPOINT ? "peer" : "brd", "broadcast");
+	show_value(p, s, flags_of(s) & IFF_POINTOPOINT ? "peer" : "brd", "broadcast");
 	show_permanent(p, s);
-	say(p, s, "link-netnsid", "link_netnsid");
-	if (push(p, s, "protodown")) {
+	show_value(p, s, "link-netnsid", "link_netnsid");
+	if (push_value(p, s, "protodown")) {
 		if (lua_toboolean(p->L, -1))
 			print_word(p, "protodown on");
 		lua_pop(p->L, 1);
@@ -180,21 +179,21 @@ static void show_hardware(struct print *p, const struct span *s)
 static void show_altnames(struct print *p, const struct span *s)
 {
 	lua_State *L = p->L;
-	if (!push(p, s, "altnames"))
+	if (!push_value(p, s, "altnames"))
 		return;
 	for (lua_Integer i = 1; lua_rawgeti(L, -1, i) == LUA_TSTRING; i++) {
-		line(p, "    altname");
+		begin_line(p, "    altname");
 		print_value(p, "");
 	}
 	lua_pop(L, 2);
 }
 
-/* A union that ip(8) gives a line of its own, behind the name of its kind. */
-static void show_kind(struct print *p, const struct span *info, const char *key, const char *suffix)
+/* The fields of the link's type or port on a line of their own, after the name of the type. */
+static void show_type(struct print *p, const struct span *info, const char *key, const char *suffix)
 {
-	if (!push(p, info, key))
+	if (!push_value(p, info, key))
 		return;
-	line(p, "   ");
+	begin_line(p, "   ");
 	lua_pushstring(p->L, suffix);
 	lua_concat(p->L, 2);
 	print_value(p, "");
@@ -203,8 +202,8 @@ static void show_kind(struct print *p, const struct span *info, const char *key,
 			print_field(p, info, f);
 }
 
-/* The fields of the link's kind, and of the port it is. */
-static void show_kinds(struct print *p, const struct span *s)
+/* The fields of the link's type and port. */
+static void show_types(struct print *p, const struct span *s)
 {
 	struct span info;
 	const struct field *f = s->schema->fields;
@@ -212,8 +211,8 @@ static void show_kinds(struct print *p, const struct span *s)
 		f++;
 	if (!span_of_nest(s, f, &info))
 		return;
-	show_kind(p, &info, "type", "");
-	show_kind(p, &info, "port", "_slave");
+	show_type(p, &info, "type", "");
+	show_type(p, &info, "port", "_slave");
 }
 
 /* What `ip -d` adds. */
@@ -223,17 +222,17 @@ static void show_details(struct print *p, const struct span *s)
 		"numtxqueues",	"numrxqueues",	"gso_max_size", "gso_max_segs",
 		"tso_max_size", "tso_max_segs", "gro_max_size",
 	};
-	show_row(p, s, "promiscuity");
+	show_field(p, s, "promiscuity");
 	if (find_attr(s, IFLA_ALLMULTI))
 		print_text(p, " "); /* ip(8) has a blank on either side */
-	show_row(p, s, "allmulti");
-	show_row(p, s, "minmtu");
-	show_row(p, s, "maxmtu");
-	show_kinds(p, s);
+	show_field(p, s, "allmulti");
+	show_field(p, s, "minmtu");
+	show_field(p, s, "maxmtu");
+	show_types(p, s);
 	if (!p->brief)
-		say(p, s, "addrgenmode", "addrgenmode");
+		show_value(p, s, "addrgenmode", "addrgenmode");
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-		show_row(p, s, counts[i]);
+		show_field(p, s, counts[i]);
 }
 
 static void show_link(struct print *p, const struct span *s)
@@ -246,8 +245,8 @@ static void show_link(struct print *p, const struct span *s)
 		return;
 	if (p->details)
 		show_details(p, s);
-	if ((!p->brief || p->details) && push(p, s, "alias")) {
-		line(p, "    alias");
+	if ((!p->brief || p->details) && push_value(p, s, "alias")) {
+		begin_line(p, "    alias");
 		print_value(p, "");
 	}
 	show_altnames(p, s);
@@ -257,13 +256,13 @@ static void show_link(struct print *p, const struct span *s)
 
 static void show_lifetime(struct print *p, const struct span *s, const char *key)
 {
-	if (!push(p, s, key))
+	if (!push_value(p, s, key))
 		return;
 	print_word(p, key);
 	print_value(p, lua_isinteger(p->L, -1) ? "sec" : "");
 }
 
-/* A flag; an address that is not permanent is called dynamic. */
+/* A flag; an address that is not permanent is "dynamic". */
 static void show_addr_flag(struct print *p, const struct span *s, const struct field *f)
 {
 	bool set = push_field(p->L, s, f, p->names);
@@ -274,13 +273,13 @@ static void show_addr_flag(struct print *p, const struct span *s, const struct f
 			print_word(p, "dynamic");
 	} else if (set) {
 		bool temporary = f->mask == IFA_F_SECONDARY && s->family == AF_INET6;
-		print_word(p, temporary ? "temporary" : *f->show ? f->show : f->key);
+		print_word(p, temporary ? "temporary" : field_word(f));
 	}
 }
 
-/* What stands behind the address: everything but its interface, which `ip addr` prints above it,
- * and the lifetimes, which get a line of their own. */
-static void show_addr_row(struct print *p, const struct span *s, const struct field *f)
+/* The fields behind the address, except the interface, printed in the heading, and the lifetimes,
+ * printed on the next line. */
+static void show_addr_field(struct print *p, const struct span *s, const struct field *f)
 {
 	switch (f->type) {
 	case FIELD_FAMILY:
@@ -292,21 +291,21 @@ static void show_addr_row(struct print *p, const struct span *s, const struct fi
 		show_addr_flag(p, s, f);
 		return;
 	case FIELD_STRING:
-		say(p, s, NULL, f->key); /* the label, without its word */
+		show_value(p, s, NULL, f->key); /* the label, without its keyword */
 		return;
 	default:
 		print_field(p, s, f);
 	}
 }
 
-/* An address with a peer has no length of its own: the length is the peer's. */
+/* With a peer the prefix length belongs to the peer. */
 static void show_prefix(struct print *p, const struct span *s)
 {
 	lua_State *L = p->L;
-	bool peer = push(p, s, "peer");
+	bool peer = push_value(p, s, "peer");
 	if (peer)
 		lua_pop(L, 1);
-	if (!push(p, s, "address"))
+	if (!push_value(p, s, "address"))
 		return;
 	const char *text = lua_tostring(L, -1), *slash = strchr(text, '/');
 	if (peer && slash) {
@@ -314,7 +313,7 @@ static void show_prefix(struct print *p, const struct span *s)
 		lua_replace(L, -2);
 	}
 	print_value(p, "");
-	say(p, s, "peer", "peer");
+	show_value(p, s, "peer", "peer");
 }
 
 static void show_addr(struct print *p, const struct span *s)
@@ -322,10 +321,10 @@ static void show_addr(struct print *p, const struct span *s)
 	print_text(p, s->family == AF_INET6 ? "    inet6" : "    inet");
 	show_prefix(p, s);
 	for (const struct field *f = s->schema->fields; f->type != FIELD_NONE; f++)
-		show_addr_row(p, s, f);
+		show_addr_field(p, s, f);
 	if (!find_attr(s, IFA_CACHEINFO))
 		return;
-	line(p, "      ");
+	begin_line(p, "      ");
 	show_lifetime(p, s, "valid_lft");
 	show_lifetime(p, s, "preferred_lft");
 }
@@ -338,11 +337,11 @@ static void show_mark(struct print *p, const struct span *s)
 	lua_Integer mark = 0, mask = UINT32_MAX;
 	if (!find_attr(s, FRA_FWMARK) && !find_attr(s, FRA_FWMASK))
 		return;
-	if (push(p, s, "fwmark")) {
+	if (push_value(p, s, "fwmark")) {
 		mark = lua_tointeger(p->L, -1);
 		lua_pop(p->L, 1);
 	}
-	if (push(p, s, "fwmask")) {
+	if (push_value(p, s, "fwmask")) {
 		mask = lua_tointeger(p->L, -1);
 		lua_pop(p->L, 1);
 	}
@@ -354,28 +353,27 @@ static void show_mark(struct print *p, const struct span *s)
 	print_hex_number(p, mask);
 }
 
-/* Where it leads: a table, or what is done instead. */
+/* The table, or another action. */
 static void show_action(struct print *p, const struct span *s)
 {
 	const struct fib_rule_hdr *r = (const struct fib_rule_hdr *)(const void *)s->data;
 	if (push_named(p, s, "table", WORDS_TABLE)) {
 		print_word(p, "lookup");
 		print_value(p, "");
-		show_row(p, s, "suppress_prefixlength");
-		show_row(p, s, "suppress_ifgroup");
+		show_field(p, s, "suppress_prefixlength");
+		show_field(p, s, "suppress_ifgroup");
 	}
-	show_row(p, s, "realm");
+	show_field(p, s, "realm");
 	if (r->action == FR_ACT_GOTO) {
-		say(p, s, "goto", "goto");
+		show_value(p, s, "goto", "goto");
 		if (r->flags & FIB_RULE_UNRESOLVED)
 			print_word(p, "[unresolved]");
 	} else if (r->action != FR_ACT_TO_TBL) {
-		say(p, s, NULL, "action");
+		show_value(p, s, NULL, "action");
 	}
 }
 
-/* Rules of the kernel's own do not say so, nor those of which it is not known; in details both do.
- */
+/* The protocol: "kernel" and "unspec" in details only. */
 static void show_origin(struct print *p, const struct span *s)
 {
 	const struct nlattr *a = find_attr(s, FRA_PROTOCOL);
@@ -383,14 +381,14 @@ static void show_origin(struct print *p, const struct span *s)
 	if (proto == RTPROT_UNSPEC && a && p->details)
 		print_word(p, "proto unspec");
 	else if (proto != RTPROT_KERNEL || p->details)
-		show_row(p, s, "proto");
+		show_field(p, s, "proto");
 }
 
 static void show_interface(struct print *p, const struct span *s, const char *key,
 			   uint32_t detached)
 {
 	const struct fib_rule_hdr *r = (const struct fib_rule_hdr *)(const void *)s->data;
-	say(p, s, key, key);
+	show_value(p, s, key, key);
 	if (r->flags & detached)
 		print_word(p, "[detached]");
 }
@@ -398,28 +396,28 @@ static void show_interface(struct print *p, const struct span *s, const char *ke
 static void show_rule(struct print *p, const struct span *s)
 {
 	const struct fib_rule_hdr *r = (const struct fib_rule_hdr *)(const void *)s->data;
-	say(p, s, NULL, "priority");
+	show_value(p, s, NULL, "priority");
 	print_text(p, ":\t");
 	if (r->flags & FIB_RULE_INVERT)
 		print_word(p, "not");
 	if (find_attr(s, FRA_SRC))
-		say(p, s, "from", "from");
+		show_value(p, s, "from", "from");
 	else
 		print_word(p, "from all");
-	say(p, s, "to", "to");
-	show_row(p, s, "tos");
+	show_value(p, s, "to", "to");
+	show_field(p, s, "tos");
 	show_mark(p, s);
 	show_interface(p, s, "iif", FIB_RULE_IIF_DETACHED);
 	show_interface(p, s, "oif", FIB_RULE_OIF_DETACHED);
-	if (push(p, s, "l3mdev")) {
+	if (push_value(p, s, "l3mdev")) {
 		lua_pop(p->L, 1);
 		print_word(p, "lookup [l3mdev-table]");
 	}
-	show_row(p, s, "uidrange");
-	show_row(p, s, "ipproto");
-	show_row(p, s, "sport");
-	show_row(p, s, "dport");
-	show_row(p, s, "tun_id");
+	show_field(p, s, "uidrange");
+	show_field(p, s, "ipproto");
+	show_field(p, s, "sport");
+	show_field(p, s, "dport");
+	show_field(p, s, "tun_id");
 	show_action(p, s);
 	show_origin(p, s);
 }

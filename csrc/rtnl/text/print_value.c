@@ -1,5 +1,5 @@
 /*
- * The kinds that hold one value as text: numbers, words, switches, times.
+ * Prints fields of one value: numbers, words, flags, times.
  */
 #include "rtnl/text/print.h"
 
@@ -26,7 +26,7 @@ void print_hex(struct print *p, const struct span *s, const struct field *f)
 	char text[24];
 	if (!push_field(p->L, s, f, p->names))
 		return;
-	print_word(p, shown_as(f));
+	print_word(p, field_word(f));
 	if (f->words == WORDS_DSFIELD)
 		rt_name_swap(p->L, f->words);
 	if (lua_isinteger(p->L, -1)) {
@@ -39,7 +39,7 @@ void print_hex(struct print *p, const struct span *s, const struct field *f)
 	print_value(p, "");
 }
 
-void print_plain(struct print *p, const struct span *s, const struct field *f)
+void print_single(struct print *p, const struct span *s, const struct field *f)
 {
 	if (!push_field(p->L, s, f, p->names)) {
 		if (p->details && s->schema == &schema_nexthop && f->words == WORDS_PROTO)
@@ -47,7 +47,7 @@ void print_plain(struct print *p, const struct span *s, const struct field *f)
 		return;
 	}
 	if (!(f->flags & F_POSITIONAL))
-		print_word(p, shown_as(f));
+		print_word(p, field_word(f));
 	if (locked(s, f))
 		print_word(p, "lock");
 	if (lua_isinteger(p->L, -1))
@@ -60,14 +60,14 @@ void print_time(struct print *p, const struct span *s, const struct field *f)
 {
 	char text[32];
 	if (!*f->unit || strcmp(f->unit, "ms") != 0) {
-		print_plain(p, s, f);
+		print_single(p, s, f);
 		return;
 	}
 	if (!push_field(p->L, s, f, p->names))
 		return;
 	unsigned long ms = (unsigned long)lua_tonumber(p->L, -1);
 	lua_pop(p->L, 1);
-	print_word(p, shown_as(f));
+	print_word(p, field_word(f));
 	if (locked(s, f))
 		print_word(p, "lock");
 	snprintf(text, sizeof(text), ms >= 1000 ? "%gs" : "%gms",
@@ -75,7 +75,7 @@ void print_time(struct print *p, const struct span *s, const struct field *f)
 	print_word(p, text);
 }
 
-/* realm 5, realms 7/5, each by its name where the site has one */
+/* realm 5, realms 7/5, by the names of /etc/iproute2 */
 void print_realm(struct print *p, const struct span *s, const struct field *f)
 {
 	lua_State *L = p->L;
@@ -84,7 +84,7 @@ void print_realm(struct print *p, const struct span *s, const struct field *f)
 		return;
 	uint32_t value = (uint32_t)read_uint(payload(a), 4, false), from = value >> 16;
 	lua_pop(L, 1);
-	print_word(p, from ? "realms" : shown_as(f));
+	print_word(p, from ? "realms" : field_word(f));
 	if (from) {
 		lua_pushinteger(L, from);
 		rt_name_swap(L, f->words);
@@ -96,14 +96,14 @@ void print_realm(struct print *p, const struct span *s, const struct field *f)
 	print_value(p, "");
 }
 
-/* "learning", "nolearning"; in details, where all is told, not what goes without saying */
-static void print_alone(struct print *p, const struct field *f, bool on)
+/* "learning", "nolearning"; in details not the default */
+static void print_flag_word(struct print *p, const struct field *f, bool on)
 {
 	if (p->details && f->mask == (on ? SHOW_OFF : SHOW_ON))
 		return;
-	print_word(p, on ? shown_as(f) : "no");
+	print_word(p, on ? field_word(f) : "no");
 	if (!on)
-		print_text(p, shown_as(f));
+		print_text(p, field_word(f));
 }
 
 void print_switch(struct print *p, const struct span *s, const struct field *f)
@@ -113,16 +113,16 @@ void print_switch(struct print *p, const struct span *s, const struct field *f)
 	bool on = lua_toboolean(p->L, -1);
 	lua_pop(p->L, 1);
 	if (f->flags & F_FLAG) {
-		print_alone(p, f, on);
+		print_flag_word(p, f, on);
 		return;
 	}
 	if (f->type == FIELD_BOOL || on)
-		print_word(p, shown_as(f));
+		print_word(p, field_word(f));
 	if (f->type == FIELD_BOOL)
 		print_word(p, on ? "on" : "off");
 }
 
-/* Seconds, to the right */
+/* Seconds, right-aligned */
 void print_timer(struct print *p, const struct span *s, const struct field *f)
 {
 	char text[32];
@@ -130,7 +130,7 @@ void print_timer(struct print *p, const struct span *s, const struct field *f)
 		return;
 	snprintf(text, sizeof(text), "%7.2f", (double)lua_tonumber(p->L, -1));
 	lua_pop(p->L, 1);
-	print_word(p, shown_as(f));
+	print_word(p, field_word(f));
 	print_word(p, text);
 }
 
@@ -138,12 +138,12 @@ void print_timer(struct print *p, const struct span *s, const struct field *f)
 void print_range(struct print *p, const struct span *s, const struct field *f)
 {
 	if (!*f->unit) {
-		print_plain(p, s, f);
+		print_single(p, s, f);
 		return;
 	}
 	if (!push_field(p->L, s, f, p->names))
 		return;
-	print_word(p, shown_as(f));
+	print_word(p, field_word(f));
 	luaL_gsub(p->L, lua_tostring(p->L, -1), "-", f->unit);
 	print_value(p, "");
 	lua_pop(p->L, 1);
@@ -153,7 +153,7 @@ void print_bits(struct print *p, const struct span *s, const struct field *f)
 {
 	if (!push_field(p->L, s, f, p->names))
 		return;
-	print_word(p, shown_as(f));
+	print_word(p, field_word(f));
 	if (lua_rawlen(p->L, -1) == 0)
 		print_word(p, "0x0");
 	print_list(p, ",");
@@ -170,6 +170,6 @@ void print_names(struct print *p, const struct span *s, const struct field *f)
 {
 	if (!push_field(p->L, s, f, p->names))
 		return;
-	print_word(p, shown_as(f));
+	print_word(p, field_word(f));
 	print_list(p, " ");
 }

@@ -12,15 +12,14 @@
 struct print {
 	lua_State *L;
 	struct buffer *out;
-	int names;	/* absolute stack index */
-	bool details;	/* as `ip -d` */
-	bool one_line;	/* hops behind each other instead of on lines of their own */
-	bool any_table; /* name the table when it is not main */
-	bool request;	/* only what was given: defaults are left out */
-	bool brief;	/* a link as `ip addr` heads its addresses */
-	int family; /* of these addresses, 4 or 6, or 0 for both: then the hardware address stands
-		       there too */
-	bool lower_down; /* the link below this one is not up (M-DOWN) */
+	int names;	 /* absolute stack index */
+	bool details;	 /* as `ip -d` */
+	bool one_line;	 /* next hops on the same line */
+	bool any_table;	 /* name the table when it is not main */
+	bool request;	 /* as a request: defaults are left out */
+	bool brief;	 /* a link as the heading of `ip addr` */
+	int family;	 /* of these addresses, 4 or 6; 0 for both, with the hardware address */
+	bool lower_down; /* the lower device is down (M-DOWN) */
 	int nexthops;	 /* stack index of the texts of next-hop objects by id, or 0 */
 };
 
@@ -28,7 +27,7 @@ void print_object(struct print *p, const struct span *s); /* as `ip OBJECT show`
 void print_span(struct print *p, const struct span *s);	  /* field by field */
 void print_field(struct print *p, const struct span *s, const struct field *f);
 
-/* print_buffer: what text is made of */
+/* print_buffer: appends words and numbers */
 void print_chars(struct print *p, const char *text, size_t length);
 void print_word(struct print *p, const char *text);
 void print_text(struct print *p, const char *text);

@@ -1,5 +1,6 @@
 /*
- * What is told of a request that was refused: the request in the words of ip(8), and why.
+ * Formats the error of a failed request: the request in the syntax of ip(8), and the kernel's
+ * reason.
  */
 #define _GNU_SOURCE
 #include "rtnl/view/error_message.h"
@@ -12,7 +13,7 @@
 
 #include "common/export.h"
 
-/* "route add 10.9.0.0/16 via 10.0.0.1": the request in the words of ip(8). [] -> [text] */
+/* "route add 10.9.0.0/16 via 10.0.0.1": the request in the syntax of ip(8). [] -> [text] */
 const char *push_request(lua_State *L, const struct object *object, const char *verb,
 			 const uint8_t *data, size_t length, int names)
 {
@@ -25,10 +26,9 @@ const char *push_request(lua_State *L, const struct object *object, const char *
 	return lua_tostring(L, -1);
 }
 
-/* The kernel's refusal of what was sent, at `data`, told of the request in these words. -> nil,
- * message, code */
-int push_refused_request(lua_State *L, const char *request, const struct extack *x, int error,
-			 const struct object *object, const uint8_t *data, size_t length)
+/* The kernel's error for the request at `data`, whose text is `request`. -> nil, message, code */
+int push_request_error(lua_State *L, const char *request, const struct extack *x, int error,
+		       const struct object *object, const uint8_t *data, size_t length)
 {
 	const char *text = NULL;
 	if (x && x->text)
@@ -47,27 +47,26 @@ int push_refused_request(lua_State *L, const char *request, const struct extack 
 	return push_errno(L, request, text, error);
 }
 
-int push_refused(lua_State *L, const struct extack *x, int error, const struct object *object,
-		 const char *verb, const uint8_t *data, size_t length, int names)
+int push_kernel_error(lua_State *L, const struct extack *x, int error, const struct object *object,
+		      const char *verb, const uint8_t *data, size_t length, int names)
 {
 	const char *request = push_request(L, object, verb, data, length, names);
-	return push_refused_request(L, request, x, error, object, data, length);
+	return push_request_error(L, request, x, error, object, data, length);
 }
 
-/* What the world lacked while the message was built: a device, a namespace. -> nil, message, code
- */
+/* What was missing while the message was encoded: a device, a namespace. -> nil, message, code */
 int push_missing(lua_State *L, struct encoder *e, const struct object *object, const char *verb)
 {
-	const char *unfit = e->refused == EMSGSIZE ? push_over_limit(e) : NULL;
+	const char *over_limit = e->missing_errno == EMSGSIZE ? push_over_limit(e) : NULL;
 	const uint8_t *data = e->out->base + e->start;
 	const char *request =
 		push_request(L, object, verb, data, e->out->length - e->start, e->names);
-	const char *text = e->refused == ENODEV ? "Cannot find device" : unfit;
-	if (e->refused == EINVAL)
+	const char *text = e->missing_errno == ENODEV ? "Cannot find device" : over_limit;
+	if (e->missing_errno == EINVAL)
 		text = lua_pushfstring(L, "IPv6 does not compare %s; nl.route:del does",
 				       e->missing);
 	if (strcmp(e->missing, "namespace") == 0)
-		text = lua_pushfstring(L, "cannot open the namespace '%s': %s", e->ref,
-				       strerror(e->refused));
-	return push_errno(L, request, text, e->refused);
+		text = lua_pushfstring(L, "cannot open the namespace '%s': %s", e->missing_netns,
+				       strerror(e->missing_errno));
+	return push_errno(L, request, text, e->missing_errno);
 }

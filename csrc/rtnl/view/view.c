@@ -1,6 +1,5 @@
 /*
- * A view is one kernel message, read-only. A private copy of the bytes is cheaper than any table
- * made of them.
+ * Makes views: userdata with the bytes of one message, which is cheaper than a table of its fields.
  */
 #include "rtnl/view/view.h"
 
@@ -9,16 +8,13 @@
 
 #include "common/export.h"
 
-/*
- * The views of one operation share a metatable, which holds the names of that operation, so that a
- * view is its bytes and nothing the collector has to walk through. The mark tells these metatables
- * from all others.
- */
+/* The views of one operation share a metatable with the ifname cache of that operation, so a view
+ * has no user value that the collector would traverse. The mark identifies these metatables. */
 const char view_mark;
 
-/* [] -> [view], of the kind (a metatable) at stack index `kind` */
+/* [] -> [view], with the metatable at stack index `metatable` */
 void view_new(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
-	      const uint8_t *data, size_t length, int kind)
+	      const uint8_t *data, size_t length, int metatable)
 {
 	struct view *v = lua_newuserdatauv(L, sizeof(*v) + length, 0);
 	v->object = object;
@@ -26,7 +22,7 @@ void view_new(lua_State *L, const struct object *object, uint16_t type, uint16_t
 	v->type = type;
 	v->flags = flags;
 	memcpy(v->data, data, length);
-	lua_pushvalue(L, kind);
+	lua_pushvalue(L, metatable);
 	lua_setmetatable(L, -2);
 }
 

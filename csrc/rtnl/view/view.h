@@ -1,5 +1,5 @@
 /*
- * Views: one kernel message each, read-only, decoded when asked.
+ * Views: read-only userdata with one message of the kernel, decoded field by field on access.
  */
 #ifndef ECMP_RTNL_VIEW_VIEW_H
 #define ECMP_RTNL_VIEW_VIEW_H
@@ -12,7 +12,7 @@
 #define RTNL_VIEW    "ecmp.rtnl.view"
 #define ROUTE_FIELDS "ecmp.RouteFields"
 
-/* What a route that is wanted does not say, whatever its header holds; among a view's flags. */
+/* Fields that a desired route leaves open although its header has a value; in a view's flags. */
 enum {
 	ANY_PROTO = 1 << 14,
 	ANY_SCOPE = 1 << 15
@@ -32,20 +32,20 @@ static inline struct span view_span(const struct view *v)
 			     NULL};
 }
 
-extern const char view_mark; /* key of a metatable of views */
+extern const char view_mark; /* key in every metatable of views */
 
 enum {
-	VIEW_NAMES = 1 /* index of the interface names in such a metatable */
+	VIEW_NAMES = 1 /* index of the ifname cache in such a metatable */
 };
 
 void view_new(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
-	      const uint8_t *data, size_t length, int kind);
+	      const uint8_t *data, size_t length, int metatable);
 struct view *view_test(lua_State *L, int index);
 struct view *check_view(lua_State *L);	    /* the first argument */
 void view_ifnames(lua_State *L, int index); /* [] -> [names] of a view */
 
 /* view_methods */
-void view_kind(lua_State *L, const struct object *object, int names); /* [] -> [metatable] */
+void view_metatable(lua_State *L, const struct object *object, int names); /* [] -> [metatable] */
 void view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
 	       const uint8_t *data, size_t length, int names);
 void view_register(lua_State *L);

@@ -1,6 +1,6 @@
 /*
- * Whether two messages of one kind say the same, by fields: what changes by itself is left out.
- * Links have their numbers in one namespace: between two, their names are compared.
+ * Compares two messages of one object field by field, except volatile fields. Interfaces are
+ * compared by index within one handle, else by name.
  */
 #include "rtnl/view/view.h"
 
@@ -13,14 +13,14 @@
 struct sides {
 	lua_State *L;
 	int names[2]; /* stack indices */
-	bool apart;   /* two kernels were asked, or one over two handles */
+	bool two_handles;
 };
 
-static bool same_stretch(const struct sides *s, const struct span *a, const struct span *b);
+static bool same_span(const struct sides *s, const struct span *a, const struct span *b);
 
 static bool same_link(const struct sides *s, uint32_t a, uint32_t b)
 {
-	if (a == 0 || b == 0 || (!s->apart && a < INVENTED && b < INVENTED))
+	if (a == 0 || b == 0 || (!s->two_handles && a < INVENTED && b < INVENTED))
 		return a == b;
 	const char *one = ifnames_name(s->L, s->names[0], a);
 	const char *other = ifnames_name(s->L, s->names[1], b);
@@ -53,7 +53,7 @@ static bool same_hops(const struct sides *s, const struct span *a, const struct 
 	struct hop_cursor x = hops_of(a, f), y = hops_of(b, f);
 	struct span hop, other;
 	while (next_hop(&x, &hop))
-		if (!next_hop(&y, &other) || !same_stretch(s, &hop, &other))
+		if (!next_hop(&y, &other) || !same_span(s, &hop, &other))
 			return false;
 	return !next_hop(&y, &other);
 }
@@ -77,7 +77,7 @@ static bool same_nest(const struct sides *s, const struct span *a, const struct 
 	bool in_a = span_of_nest(a, f, &x), in_b = span_of_nest(b, f, &y);
 	if (!in_a || !in_b)
 		return in_a == in_b;
-	return same_stretch(s, &x, &y);
+	return same_span(s, &x, &y);
 }
 
 static bool same_field(const struct sides *s, const struct span *a, const struct span *b,
@@ -105,7 +105,7 @@ static bool same_field(const struct sides *s, const struct span *a, const struct
 	}
 }
 
-static bool same_stretch(const struct sides *s, const struct span *a, const struct span *b)
+static bool same_span(const struct sides *s, const struct span *a, const struct span *b)
 {
 	if (a->schema != b->schema)
 		return false;
@@ -125,7 +125,7 @@ bool same_views(lua_State *L, const struct view *a, const struct view *b)
 	bool kernels = lua_rawgeti(L, top + 1, 0) == LUA_TUSERDATA &&
 		       lua_rawgeti(L, top + 2, 0) == LUA_TUSERDATA;
 	struct sides s = {L, {top + 1, top + 2}, kernels && !lua_rawequal(L, -1, -2)};
-	bool same = same_stretch(&s, &x, &y);
+	bool same = same_span(&s, &x, &y);
 	lua_settop(L, top);
 	return same;
 }

@@ -1,6 +1,5 @@
 /*
- * What views do in Lua: fields decoded when asked, copies, text. Reading a field scans the
- * attributes of this one message only.
+ * The methods of views in Lua. Reading a field scans the attributes of this one message.
  */
 #include "rtnl/view/view.h"
 
@@ -13,16 +12,16 @@
 
 #include "common/export.h"
 
-/* [] -> [view], with the names at stack index `names` */
+/* [] -> [view], with the ifname cache at stack index `names` */
 void view_push(lua_State *L, const struct object *object, uint16_t type, uint16_t flags,
 	       const uint8_t *data, size_t length, int names)
 {
-	view_kind(L, object, names);
+	view_metatable(L, object, names);
 	view_new(L, object, type, flags, data, length, lua_gettop(L));
 	lua_remove(L, -2);
 }
 
-/* view:raw(n): the payload of attribute n as bytes, also of those no field names */
+/* view:raw(n): the payload of attribute n as bytes, with or without a field */
 static int view_raw(lua_State *L)
 {
 	struct view *v = check_view(L);
@@ -41,7 +40,7 @@ static int view_bytes(lua_State *L)
 	return 1;
 }
 
-/* view:verb(): "add", "change" or "del", as the notification said; and whether it was appended */
+/* view:verb(): "add", "change" or "del" of a notification; and whether it was appended */
 static int view_verb(lua_State *L)
 {
 	struct view *v = check_view(L);
@@ -60,7 +59,7 @@ static int view_object(lua_State *L)
 
 static int view_next(lua_State *L);
 
-/* view:copy{ metric = 50 }: a plain table of what can be given back, with changes */
+/* view:copy{ metric = 50 }: a table of the fields that a request may have, with changes */
 static int view_copy(lua_State *L);
 
 static const luaL_Reg methods[] = {
@@ -71,21 +70,21 @@ static const luaL_Reg methods[] = {
 /* Upvalues of __index. */
 enum {
 	METHODS = 1,
-	NAMED,
-	ROWS,
-	OWN,
+	NAMES,
+	FIELDS,
+	METATABLE,
 	KEYS
 };
 
-/* The field of the key at index 2, -1 where there is none; the next time it is known. */
+/* The field of the key at index 2, -1 where there is none; adds it to the key cache. */
 static int find_field(lua_State *L, const struct schema *schema, const void *key)
 {
 	lua_pushvalue(L, 2);
-	if (lua_rawget(L, lua_upvalueindex(ROWS)) == LUA_TNIL)
+	if (lua_rawget(L, lua_upvalueindex(FIELDS)) == LUA_TNIL)
 		return -1;
 	int field = (int)lua_tointeger(L, -1);
 	struct key_cache *keys = lua_touserdata(L, lua_upvalueindex(KEYS));
-	*known_slot(keys, schema, key) = (struct known_key){key, schema, field};
+	*cached_key_at(keys, schema, key) = (struct cached_key){key, schema, field};
 	return field;
 }
 
@@ -95,7 +94,7 @@ static bool push_named(lua_State *L, int index, const char *key)
 	return lua_getfield(L, index, key) != LUA_TNIL;
 }
 
-static bool leads_nowhere(lua_State *L, int index)
+static bool is_blackhole_type(lua_State *L, int index)
 {
 	static const char *const types[] = {"blackhole", "unreachable", "prohibit", "throw"};
 	bool found = false;
@@ -118,7 +117,7 @@ static int push_hops(lua_State *L, int index)
 		return 1;
 	lua_settop(L, index);
 	lua_newtable(L);
-	if (leads_nowhere(L, index))
+	if (is_blackhole_type(L, index))
 		return 1;
 	lua_createtable(L, 0, 5);
 	bool any = false;
@@ -161,7 +160,7 @@ bool view_is_fields(lua_State *L, int index)
 	return same;
 }
 
-/* What is no field: a method, or a mistake. */
+/* A key without a field: a method, or an error. */
 static int no_field(lua_State *L, const struct schema *schema)
 {
 	lua_pushvalue(L, 2);
@@ -172,8 +171,7 @@ static int no_field(lua_State *L, const struct schema *schema)
 		lua_settop(L, 1);
 		return push_hops(L, 1);
 	}
-	/* a number: ipairs and the like ask whether it is a list; a string: of another kind of link
-	 */
+	/* a number: ipairs tries 1; a string: the field of another type of link */
 	if (lua_type(L, 2) == LUA_TNUMBER ||
 	    (lua_type(L, 2) == LUA_TSTRING && schema == &schema_link)) {
 		lua_pushnil(L);
@@ -198,19 +196,19 @@ static int no_field(lua_State *L, const struct schema *schema)
 static int view_index(lua_State *L)
 {
 	const struct view *v = lua_touserdata(L, 1);
-	if (!v || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(OWN)))
+	if (!v || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(METATABLE)))
 		return luaL_typeerror(L, 1, RTNL_VIEW);
 	struct span s = view_span(v);
 	const void *key = lua_topointer(L, 2);
-	const struct known_key *known =
-		known_slot(lua_touserdata(L, lua_upvalueindex(KEYS)), s.schema, key);
-	int field = known->field;
+	const struct cached_key *cached =
+		cached_key_at(lua_touserdata(L, lua_upvalueindex(KEYS)), s.schema, key);
+	int field = cached->field;
 	bool any;
-	if (known->key != key || known->schema != s.schema)
+	if (cached->key != key || cached->schema != s.schema)
 		field = find_field(L, s.schema, key);
 	if (field < 0 && (s.schema != &schema_link || lua_type(L, 2) != LUA_TSTRING))
 		return no_field(L, s.schema);
-	if (push_known_field(L, &s, field, 2, lua_upvalueindex(NAMED), &any))
+	if (push_known_field(L, &s, field, 2, lua_upvalueindex(NAMES), &any))
 		return 1;
 	if (!any)
 		return no_field(L, s.schema);
@@ -233,8 +231,8 @@ static int view_eq(lua_State *L)
 	return 1;
 }
 
-/* The fields of the kind that a table is of, or none. */
-static const struct field *rows_of_kind(lua_State *L, const struct field *f, int table)
+/* The fields that the table's `type` or `port` selects, or none. */
+static const struct field *fields_of_type(lua_State *L, const struct field *f, int table)
 {
 	static const struct field none = {.type = FIELD_NONE};
 	const struct variant *v = NULL;
@@ -244,17 +242,17 @@ static const struct field *rows_of_kind(lua_State *L, const struct field *f, int
 	return v ? v->schema->fields : &none;
 }
 
-/* The fields of a view in field order: the state is a list of keys and the table of values. */
-static void list_rows(lua_State *L, const struct field *fields, int table, int keys, int *n)
+/* Lists the keys that the table of values has, in the order of the fields. */
+static void list_keys(lua_State *L, const struct field *fields, int table, int keys, int *n)
 {
 	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
 		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
-			list_rows(L, sub_schema(f)->fields, table, keys, n);
+			list_keys(L, sub_schema(f)->fields, table, keys, n);
 		if (f->type == FIELD_UNION) {
-			list_rows(L, rows_of_kind(L, f, table), table, keys, n);
+			list_keys(L, fields_of_type(L, f, table), table, keys, n);
 			continue;
 		}
-		if (!*f->key || (f > fields && *f[-1].key && strcmp(f[-1].key, f->key) == 0))
+		if (!*f->key || repeats_key(fields, f))
 			continue;
 		if (lua_getfield(L, table, f->key) != LUA_TNIL) {
 			lua_pushstring(L, f->key);
@@ -294,7 +292,7 @@ static int view_pairs(lua_State *L)
 	lua_settop(L, 1);
 	lua_newtable(L);
 	push_all(L, 1);
-	list_rows(L, v->object->schema->fields, 3, 2, &n);
+	list_keys(L, v->object->schema->fields, 3, 2, &n);
 	lua_pushinteger(L, 0);
 	lua_pushcclosure(L, view_next, 3);
 	lua_pushvalue(L, 1);
@@ -302,27 +300,26 @@ static int view_pairs(lua_State *L)
 	return 3;
 }
 
-static void drop_readonly(lua_State *L, const struct field *fields, int table)
+static void remove_readonly(lua_State *L, const struct field *fields, int table)
 {
 	for (const struct field *f = fields; f->type != FIELD_NONE; f++) {
 		if (f->type == FIELD_UNION)
-			drop_readonly(L, rows_of_kind(L, f, table), table);
+			remove_readonly(L, fields_of_type(L, f, table), table);
 		if (f->type == FIELD_NEST && (f->flags & F_FLATTEN))
-			drop_readonly(L, sub_schema(f)->fields, table);
-		bool twin =
-			*f->key && ((f > fields && *f[-1].key && strcmp(f[-1].key, f->key) == 0) ||
-				    (*f[1].key && strcmp(f[1].key, f->key) == 0));
-		if (!*f->key || !(f->flags & (F_READONLY | F_APART | F_QUERY)) ||
-		    f->type == FIELD_SEGMENTS || twin)
+			remove_readonly(L, sub_schema(f)->fields, table);
+		/* of two fields with one key the other is writable */
+		bool shared = repeats_key(fields, f) || repeats_key(f, f + 1);
+		if (!*f->key || !(f->flags & (F_READONLY | F_CHANGE_ONLY | F_QUERY)) ||
+		    f->type == FIELD_SEGMENTS || shared)
 			continue;
 		lua_pushnil(L);
 		lua_setfield(L, table, f->key);
 	}
 }
 
-/* The kernel takes a next-hop object or hops, not both, and tells both: the object is
- * kept. */
-static void drop_hops_of_object(lua_State *L, const struct view *v, int table)
+/* The kernel reports both a next-hop object and its hops, and takes only one: the object is kept.
+ */
+static void remove_object_hops(lua_State *L, const struct view *v, int table)
 {
 	static const char *const hops[] = {"nexthops", "via", "dev", "encap", "onlink"};
 	struct span s = view_span(v);
@@ -341,11 +338,11 @@ static int view_copy(lua_State *L)
 	if (!lua_isnil(L, 2))
 		luaL_checktype(L, 2, LUA_TTABLE);
 	push_all(L, 1);
-	drop_readonly(L, v->object->schema->fields, 3);
-	drop_hops_of_object(L, v, 3);
+	remove_readonly(L, v->object->schema->fields, 3);
+	remove_object_hops(L, v, 3);
 	if (lua_getfield(L, 3, "nexthops") == LUA_TTABLE)
 		for (lua_Integer i = 1; lua_rawgeti(L, 4, i) == LUA_TTABLE; i++) {
-			drop_readonly(L, schema_hop.fields, 5);
+			remove_readonly(L, schema_hop.fields, 5);
 			lua_pop(L, 1);
 		}
 	lua_settop(L, 3);
@@ -380,12 +377,12 @@ static void set_index(lua_State *L, const struct object *object, int names)
 	lua_setfield(L, -2, "__index");
 }
 
-/* [] -> [metatable] for views with the names at stack index `names`, which keep it where no
- * interface has its number */
-void view_kind(lua_State *L, const struct object *object, int names)
+/* [] -> [metatable] of views with the ifname cache at stack index `names`, where it is stored under
+ * a negative index */
+void view_metatable(lua_State *L, const struct object *object, int names)
 {
-	lua_Integer place = -1 - (object - rtnl_objects);
-	if (lua_rawgeti(L, names, place) == LUA_TTABLE)
+	lua_Integer key = -1 - (object - rtnl_objects);
+	if (lua_rawgeti(L, names, key) == LUA_TTABLE)
 		return;
 	lua_pop(L, 1);
 	luaL_checkstack(L, 8, "too many values");
@@ -399,7 +396,7 @@ void view_kind(lua_State *L, const struct object *object, int names)
 	lua_pushboolean(L, 1);
 	lua_rawsetp(L, -2, &view_mark);
 	lua_pushvalue(L, -1);
-	lua_rawseti(L, names, place);
+	lua_rawseti(L, names, key);
 }
 
 /* rtnl.method(name, f): view:name(...) calls f, which is in Lua */

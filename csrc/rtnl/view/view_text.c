@@ -1,5 +1,5 @@
 /*
- * Views as text: one, or the lines of a list, as `ip OBJECT show` prints them.
+ * Prints a view, or a list of views, as `ip OBJECT show` does.
  */
 #include "rtnl/view/view.h"
 
@@ -29,10 +29,10 @@ static bool option(lua_State *L, int index, const char *key)
 }
 
 /*
- * The options at stack index 2: { details =, table =, line =, request = }: as `ip -d`, naming the
- * table, in one line, as what is typed behind a verb; links also { lower_down = } and, as the head
- * of their addresses, { brief =, ipv4 =, ipv6 = }; routes also { nexthops = texts by id } of the
- * objects they refer to, which is left at index 3.
+ * The options at stack index 2: { details =, table =, line =, request = }: as `ip -d`, with the
+ * table, on one line, as a request; of links { lower_down = } and, as the heading of `ip addr`,
+ * { brief =, ipv4 =, ipv6 = }; of routes { nexthops = texts of next-hop objects by id }, which is
+ * left at index 3.
  */
 static struct print read_options(lua_State *L)
 {
@@ -77,7 +77,7 @@ static struct view *take_view(lua_State *L, lua_Integer i)
 	return v;
 }
 
-/* Tables that several routes of a list are in have to be named in its text. */
+/* Whether routes of several tables are listed, so that the text names the table. */
 static bool several_tables(lua_State *L, lua_Integer n)
 {
 	uint32_t first = 0;
@@ -118,8 +118,7 @@ int views_text(lua_State *L)
 	return 1;
 }
 
-/* rtnl.beyond(view) -> number of next hops of a route that no dump can list, as the kernel tells
- * it; 0 where one can */
+/* rtnl.beyond(view) -> number of next hops of a route that exceeds a dump message, else 0 */
 int route_over_limit(lua_State *L)
 {
 	const struct view *v = check_view(L);

@@ -549,11 +549,11 @@ function Socket:subscribe(object) end
 ---Waits for the next notifications.
 ---@param timeout? number seconds; absent: for ever
 ---@param names? ecmp.rtnl.Socket over which names of interfaces are asked
----@param heard? table<integer, string> names of interfaces that may be gone, by number
+---@param gone? table<integer, string> names of interfaces that may be gone, by number
 ---@return ecmp.View[]|nil
 ---@return string? message
 ---@return string? code # "EAGAIN": nothing in time; "ENOBUFS": some were lost
-function Socket:receive(timeout, names, heard) end
+function Socket:receive(timeout, names, gone) end
 
 ---Sets the room for notifications.
 ---@param bytes integer

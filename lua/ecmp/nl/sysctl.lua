@@ -12,6 +12,9 @@ local mt = { __name = "ecmp.Sysctl", __index = methods }
 
 local M = {}
 
+-- Bytes that a value has at most, but for lists of ports.
+local USUAL_SIZE <const> = 1000
+
 ---The sysctls of a handle's namespace: `nl.sysctl`.
 ---@param nl ecmp.Handle
 ---@return ecmp.Sysctl
@@ -40,7 +43,9 @@ end
 ---@return string? message
 ---@return string? code
 function methods:get(key)
-  local text, message, code = sys.netns_read(namespace(self.nl), path_of(key))
+  local from <const>, path <const> = namespace(self.nl), path_of(key)
+  local text, message, code = sys.netns_read(from, path, USUAL_SIZE)
+  if code == "EFBIG" then text, message, code = sys.netns_read(from, path) end
   if not text then
     return nil, ("sysctl %s: %s"):format(key, message), code
   end

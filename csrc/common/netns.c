@@ -1,12 +1,14 @@
 /*
- * Finding a network namespace and running something in it.
+ * Opens network namespaces and calls functions in them.
  *
- * setns(2) moves one thread. A program that hosts a Lua state must find its own namespace unchanged
- * whatever happens in between: what runs inside is C that cannot throw, no signal is taken there,
- * and who could not come back sends a thread that ends with the job.
+ * setns(2) moves one thread, and the host program must find it in its own namespace afterwards: the
+ * function is C that raises no Lua error, signals are blocked meanwhile, and a process that may not
+ * return to its namespace uses another thread.
  */
 #define _GNU_SOURCE
 #include "common/netns.h"
+
+#include "common/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +41,7 @@ struct job {
 	int error;
 };
 
-/* Writes the path that `ref` means. A name that would leave /run/netns is refused. */
+/* Writes the path of `ref`. A name that would leave /run/netns is an error. */
 static int netns_path(const char *ref, char *path, size_t size)
 {
 	const char *form = "/run/netns/%s";
@@ -65,7 +67,7 @@ static int netns_path(const char *ref, char *path, size_t size)
 	return 0;
 }
 
-/* Any file opens, but only a namespace may be entered: say so before a thread is started. */
+/* Whether the file is a network namespace, checked before a thread is started. */
 static int netns_check(int fd)
 {
 	struct statfs fs;
@@ -87,7 +89,7 @@ static int netns_check(int fd)
 int netns_open(const char *ref)
 {
 	char path[NETNS_PATH_SIZE];
-	int fd, error;
+	int fd;
 
 	if (netns_path(ref, path, sizeof(path)) < 0)
 		return -1;
@@ -96,10 +98,7 @@ int netns_open(const char *ref)
 	if (fd < 0)
 		return -1;
 	if (netns_check(fd) < 0) {
-		error = errno;
-		close(fd);
-		errno = error;
-		return -1;
+		return close_keeping_errno(fd, -1);
 	}
 	return fd;
 }
@@ -118,7 +117,7 @@ static void *job_run(void *arg)
 	return NULL;
 }
 
-/* The thread takes no signals: handlers belong to the threads of the host program. */
+/* Blocks signals in the thread: handlers run in the threads of the host program. */
 static int job_start(pthread_t *thread, struct job *job)
 {
 	sigset_t all, before;
@@ -159,13 +158,13 @@ static int send_thread(int nsfd, int (*fn)(void *), void *arg)
 	return job.result;
 }
 
-/* Who may enter the namespace in which it is may come back to it. */
-static bool comes_back(int here)
+/* Whether the process may return: it may if it may enter the namespace it is in. */
+static bool may_return(int here)
 {
 	return here >= 0 && setns(here, CLONE_NEWNET) == 0;
 }
 
-/* The kernel denies the way back to nobody whom comes_back() has asked. */
+/* Only after may_return(), so that the way back cannot fail. */
 static int go_and_return(int here, int nsfd, int (*fn)(void *), void *arg)
 {
 	struct job job = {.nsfd = nsfd, .fn = fn, .arg = arg, .result = -1};
@@ -181,24 +180,20 @@ static int go_and_return(int here, int nsfd, int (*fn)(void *), void *arg)
 	return job.result;
 }
 
-/* A thread costs as much as ten system calls, and on a busy machine has to wait for its turn. */
+/* Without a thread where possible: it costs as much as ten system calls. */
 static int visit(int nsfd, int (*fn)(void *), void *arg)
 {
 	int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	int result, error;
+	int result;
 
-	if (comes_back(here))
+	if (may_return(here))
 		result = go_and_return(here, nsfd, fn, arg);
 	else
 		result = send_thread(nsfd, fn, arg);
-	error = errno;
-	if (here >= 0)
-		close(here);
-	errno = error;
-	return result;
+	return close_keeping_errno(here, result);
 }
 
-/* Where one is already, one needs no leave to be. */
+/* In the current namespace without setns(2), which needs a privilege. */
 int netns_call(int nsfd, int (*fn)(void *), void *arg)
 {
 	return is_here(nsfd) ? fn(arg) : visit(nsfd, fn, arg);
@@ -215,13 +210,6 @@ static int leave_for_new(void *arg)
 int netns_new(void)
 {
 	int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	int fd, error;
 
-	if (here < 0)
-		return -1;
-	fd = visit(here, leave_for_new, NULL);
-	error = errno;
-	close(here);
-	errno = error;
-	return fd;
+	return here < 0 ? -1 : close_keeping_errno(here, visit(here, leave_for_new, NULL));
 }

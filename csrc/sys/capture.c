@@ -1,5 +1,5 @@
 /*
- * What a child writes, kept until it ends or its time is up.
+ * Collects the output of a child until its end or deadline.
  */
 #define _GNU_SOURCE
 #include "sys/child.h"
@@ -14,8 +14,8 @@
 #include "common/export.h"
 
 /*
- * What a stream has given so far. It lives in a userdata that is replaced by a bigger one: two of
- * luaL_Buffer cannot grow side by side on one stack.
+ * The output of one stream, in a userdata that is replaced by a larger one: two luaL_Buffers cannot
+ * grow at the same time on one stack.
  */
 struct capture {
 	size_t len, size;
@@ -45,7 +45,7 @@ static struct capture *capture_room(lua_State *L, int at)
 	return wide;
 }
 
-/* Takes what is there now. Closes the pipe at its end. Returns -1 when it is more than `limit`. */
+/* Reads what is available; closes the pipe at its end. -1 when that is more than `limit`. */
 static int capture_drain(lua_State *L, int at, int *fd, size_t limit)
 {
 	while (*fd >= 0) {
@@ -73,8 +73,8 @@ enum outcome {
 };
 
 /*
- * Until the child itself ends: a grandchild that keeps the pipes open is not waited for. What was
- * in the pipes by then is read.
+ * Until the child itself ends, not a grandchild that keeps the pipes open. What is in the pipes by
+ * then is read.
  */
 static enum outcome child_follow(lua_State *L, struct child *child, int captures, size_t limit,
 				 double deadline)
@@ -85,7 +85,7 @@ static enum outcome child_follow(lua_State *L, struct child *child, int captures
 			{.fd = child->pipe[OUT], .events = POLLIN},
 			{.fd = child->pipe[ERR], .events = POLLIN},
 		};
-		int n = poll(items, 3, sys_remaining(deadline));
+		int n = poll(items, 3, clock_remaining(deadline));
 
 		if (n < 0 && (errno != EINTR || sys_stopped()))
 			return FAILED;
@@ -94,7 +94,7 @@ static enum outcome child_follow(lua_State *L, struct child *child, int captures
 				return TOO_MUCH;
 		if (n > 0 && items[0].revents)
 			return ENDED;
-		if (sys_remaining(deadline) == 0)
+		if (clock_remaining(deadline) == 0)
 			return TIMED_OUT;
 	}
 }

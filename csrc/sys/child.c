@@ -1,8 +1,6 @@
 /*
- * A child process: what it gets, how it starts, how it is left alone, how it ends.
- *
- * It is owned by a userdata from its first moment, so an error raised anywhere in between (memory,
- * mostly) kills and reaps it and closes the pipes.
+ * Starts and ends child processes. A child is owned by a userdata from the start, so an error of
+ * Lua kills and reaps it and closes its pipes.
  */
 #define _GNU_SOURCE
 #include "sys/child.h"
@@ -50,7 +48,7 @@ int child_reap(struct child *child)
 	return pid < 0 ? -1 : status;
 }
 
-/* [child] -> []; a child that is still there did not get to its end: it goes */
+/* [child] -> []; kills a child that is still running */
 static int child_close(lua_State *L)
 {
 	struct child *child = luaL_checkudata(L, 1, CHILD);
@@ -97,24 +95,15 @@ struct child *child_new(lua_State *L)
 /* Moves a descriptor out of 0..2, where dup2 in the child would overwrite it. */
 static int above_stdio(int fd)
 {
-	int moved, error;
-
 	if (fd < 0 || fd > STDERR_FILENO)
 		return fd;
-	moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	error = errno;
-	close(fd);
-	errno = error;
-	return moved;
+	return close_keeping_errno(fd, fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 }
 
-/*
- * Standard input from memory, as a file: nothing to feed, nothing that can block or break when the
- * child does not read it.
- */
+/* Standard input as a file in memory, so that a child that does not read it blocks nothing. */
 static int open_input(const char *text, size_t len)
 {
-	int fd, error;
+	int fd;
 
 	if (!text)
 		return above_stdio(open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -123,13 +112,10 @@ static int open_input(const char *text, size_t len)
 		return -1;
 	if (sys_write_whole(fd, text, len) == 0 && lseek(fd, 0, SEEK_SET) == 0)
 		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
-	return -1;
+	return close_keeping_errno(fd, -1);
 }
 
-/* A pipe from the child: only our end is non-blocking, the child finds an ordinary one. */
+/* A pipe from the child, non-blocking at our end alone. */
 static int open_pipe(int *ours, int *theirs)
 {
 	int ends[2];
@@ -143,7 +129,7 @@ static int open_pipe(int *ours, int *theirs)
 	return fcntl(*ours, F_SETFL, O_NONBLOCK);
 }
 
-/* A detached child writes nowhere unless its stderr is passed on. */
+/* A detached child writes to /dev/null, except stderr where it is passed on. */
 static int open_outputs(const struct order *order, struct child *child, bool capture)
 {
 	if (order->detach) {
@@ -180,7 +166,7 @@ static int spawn_actions(const struct child *child, posix_spawn_file_actions_t *
 		if (error)
 			return error;
 	}
-	/* what the host program opened without O_CLOEXEC, as Lua's io.open does, is not for it */
+	/* the host program may have descriptors without O_CLOEXEC, as of io.open */
 	return posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
 }
 
@@ -209,42 +195,42 @@ static int spawn(const struct order *order, const posix_spawn_file_actions_t *ac
 			    order->envp);
 }
 
-/* What the process in between says of the one it started. */
-struct birth {
+/* The message of the intermediate process about the child it started. */
+struct started {
 	int error;
 	pid_t pid;
 };
 
 /*
- * A process in between starts the one that is left alone and ends at once, so that init gets to
- * reap it: a caller that lives on would keep each as a zombie. Returns 0 or an errno.
+ * An intermediate process starts the detached child and exits, so that init reaps the child: a
+ * long-lived caller would keep zombies. Returns 0 or an errno.
  */
 static int spawn_orphan(const struct order *order, const posix_spawn_file_actions_t *actions,
 			const posix_spawnattr_t *attr)
 {
-	struct birth birth = {.error = EAGAIN};
-	struct child between = {.pid = 0};
+	struct started started = {.error = EAGAIN};
+	struct child intermediate = {.pid = 0};
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return errno;
-	between.pid = fork();
-	if (between.pid == 0) {
-		birth.error = spawn(order, actions, attr);
-		birth.pid = order->child->pid;
-		_exit(sys_write_whole(ends[1], (const char *)&birth, sizeof(birth)) < 0);
+	intermediate.pid = fork();
+	if (intermediate.pid == 0) {
+		started.error = spawn(order, actions, attr);
+		started.pid = order->child->pid;
+		_exit(sys_write_whole(ends[1], (const char *)&started, sizeof(started)) < 0);
 	}
-	if (between.pid < 0)
-		birth.error = errno;
+	if (intermediate.pid < 0)
+		started.error = errno;
 	close(ends[1]);
-	if (between.pid > 0) {
-		if (sys_read_once(ends[0], &birth, sizeof(birth)) != sizeof(birth))
-			birth.error = EAGAIN;
-		child_reap(&between);
+	if (intermediate.pid > 0) {
+		if (!read_whole(ends[0], &started, sizeof(started)))
+			started.error = EAGAIN;
+		child_reap(&intermediate);
 	}
 	close(ends[0]);
-	order->child->pid = birth.pid;
-	return birth.error;
+	order->child->pid = started.pid;
+	return started.error;
 }
 
 /* The child inherits the namespace in which this runs. */
@@ -274,13 +260,13 @@ static int spawn_once(void *arg)
 	return -1;
 }
 
-/* A file that is being written cannot be run: whoever installs it is done in a moment. */
+/* Retries ETXTBSY: the program is being installed and still open for writing. */
 int child_start(struct order *order)
 {
-	double distance = 0.05;
+	double interval = 0.05;
 	int result;
 
-	for (int i = 0;; i++, distance *= 2) {
+	for (int i = 0;; i++, interval *= 2) {
 		if (order->nsfd >= 0)
 			result = netns_call(order->nsfd, spawn_once, order);
 		else
@@ -289,11 +275,11 @@ int child_start(struct order *order)
 			break;
 		if (errno != ETXTBSY || i == BUSY_RETRIES)
 			return -1;
-		if (order->deadline >= 0 && sys_monotonic() + distance >= order->deadline) {
+		if (order->deadline >= 0 && clock_seconds() + interval >= order->deadline) {
 			errno = ETXTBSY;
 			return -1;
 		}
-		sys_pause(distance);
+		sys_pause(interval);
 	}
 	for (int i = 0; i < 3; i++)
 		close_one(&order->child->stdio[i]);

@@ -1,7 +1,6 @@
 /*
- * Moves the process into a network namespace where nothing can be harmed. A library never does
- * this; `ecmp repl` does, as its first act, so that whatever is typed there, `os.execute` too, is
- * confined.
+ * Moves the process into another network namespace for good. `ecmp repl` does so at its start, so
+ * that everything typed there, os.execute as well, stays in that namespace.
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"
@@ -22,23 +21,16 @@
 static int write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int result, error;
 
-	if (fd < 0)
-		return -1;
-	result = sys_write_whole(fd, text, strlen(text));
-	error = errno;
-	close(fd);
-	errno = error;
-	return result;
+	return fd < 0 ? -1 : close_keeping_errno(fd, sys_write_whole(fd, text, strlen(text)));
 }
 
-/* Root inside is the user outside: the only mapping that takes no rights. */
+/* Maps root to the user, the only mapping that needs no privilege. */
 static int map_user(uid_t uid, gid_t gid)
 {
 	char line[32];
 
-	/* an old kernel has no setgroups file, and wants none */
+	/* old kernels have no setgroups file */
 	if (write_file("/proc/self/setgroups", "deny") < 0 && errno != ENOENT)
 		return -1;
 	snprintf(line, sizeof(line), "0 %u 1", (unsigned)uid);
@@ -51,10 +43,10 @@ static int map_user(uid_t uid, gid_t gid)
 #define NAMES "/run/netns"
 
 /*
- * Names for namespaces are mounts, and would outlive a process that is killed: here they are the
- * process's own. A machine that lets nobody mount keeps them; that is no reason to refuse.
+ * Names of namespaces are mounts, which would outlive the process: a tmpfs in its own mount
+ * namespace takes their place. Failing to mount is not an error.
  */
-static void hide_names(void)
+static void hide_netns_names(void)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return;
@@ -63,9 +55,8 @@ static void hide_names(void)
 }
 
 /*
- * leave_network() -> true: the process moves into a fresh network namespace with no named ones
- * beside it, and where it lacks the right to, into a user namespace in which it has it. Only while
- * it has one thread.
+ * leave_network() -> true: moves the process into a new network namespace without names of others;
+ * without the privilege into a new user namespace as well. Only for single-threaded processes.
  */
 static int sys_leave_network(lua_State *L)
 {
@@ -79,11 +70,11 @@ static int sys_leave_network(lua_State *L)
 			result = map_user(uid, gid);
 	}
 	if (result == 0)
-		hide_names();
-	return sys_done(L, result, "unshare", "the network namespace");
+		hide_netns_names();
+	return sys_done(L, result, "unshare %s", "the network namespace");
 }
 
-/* enter_network(ref) -> true: the process moves into a namespace that is there */
+/* enter_network(ref) -> true: moves the process into an existing namespace */
 static int sys_enter_network(lua_State *L)
 {
 	const char *ref = sys_checkref(L, 1);
@@ -91,8 +82,8 @@ static int sys_enter_network(lua_State *L)
 
 	*fd = netns_open(ref);
 	if (*fd < 0)
-		return sys_done(L, -1, "open network namespace", ref);
-	return sys_done(L, setns(*fd, CLONE_NEWNET), "enter network namespace", ref);
+		return sys_done(L, -1, "open network namespace %s", ref);
+	return sys_done(L, setns(*fd, CLONE_NEWNET), "enter network namespace %s", ref);
 }
 
 const luaL_Reg sys_confine_functions[] = {

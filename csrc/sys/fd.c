@@ -1,5 +1,5 @@
 /*
- * Descriptors: owners that close them, reading and writing whole, waiting.
+ * Owns, reads, writes and polls descriptors.
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"
@@ -21,7 +21,7 @@ enum {
 	LARGEST_READ = 1024 * 1024
 };
 
-/* The methods of each kind of handle carry its name, so that none can be called on another. */
+/* The methods of a handle have its name as upvalue, so that none works on another type. */
 static int *check_handle(lua_State *L)
 {
 	return luaL_checkudata(L, 1, lua_tostring(L, lua_upvalueindex(1)));
@@ -109,9 +109,9 @@ ssize_t sys_read_once(int fd, void *buffer, size_t size)
 	return n;
 }
 
-/* Waits until a descriptor that somebody else made non-blocking is ready; false where an interrupt
- * ends the wait, with errno set. */
-static bool await(int fd, short events)
+/* Waits for a descriptor that another program made non-blocking; false where an interrupt ends the
+ * wait, with errno set. */
+static bool wait_ready(int fd, short events)
 {
 	struct pollfd item = {.fd = fd, .events = events};
 
@@ -127,7 +127,7 @@ static int write_loop(int fd, const char *text, size_t len)
 			text += n;
 			len -= (size_t)n;
 		} else if (errno == EAGAIN) {
-			if (!await(fd, POLLOUT))
+			if (!wait_ready(fd, POLLOUT))
 				return -1;
 		} else if (errno != EINTR || sys_stopped()) {
 			return -1;
@@ -137,8 +137,8 @@ static int write_loop(int fd, const char *text, size_t len)
 }
 
 /*
- * The signal that EPIPE comes with is held back and taken out of the queue, so that the program's
- * own disposition stays as it is. One that was pending before is left alone.
+ * SIGPIPE is blocked and removed from the queue, so that the program's own disposition stays as it
+ * is. One that was pending before is left.
  */
 int sys_write_whole(int fd, const char *text, size_t len)
 {
@@ -171,7 +171,7 @@ int sys_slurp(lua_State *L, int fd, size_t limit, const char *what)
 		int error = errno;
 
 		if (n < 0 &&
-		    (error == EAGAIN ? await(fd, POLLIN) : error == EINTR && !sys_stopped()))
+		    (error == EAGAIN ? wait_ready(fd, POLLIN) : error == EINTR && !sys_stopped()))
 			continue;
 		if (n < 0)
 			return sys_fail(L, error, "%s", what);
@@ -197,7 +197,7 @@ static int check_fd(lua_State *L, int arg)
 	return (int)fd;
 }
 
-static size_t opt_limit(lua_State *L, int arg)
+size_t sys_optlimit(lua_State *L, int arg)
 {
 	lua_Integer limit = luaL_optinteger(L, arg, SYS_LIMIT);
 
@@ -209,7 +209,7 @@ static size_t opt_limit(lua_State *L, int arg)
 static int sys_read_fd(lua_State *L)
 {
 	int fd = check_fd(L, 1);
-	size_t limit = opt_limit(L, 2);
+	size_t limit = sys_optlimit(L, 2);
 
 	return sys_slurp(L, fd, limit, lua_pushfstring(L, "read descriptor %d", fd));
 }
@@ -217,7 +217,7 @@ static int sys_read_fd(lua_State *L)
 /* read_some(fd [, limit]) -> what one read(2) gives, "" at the end of input */
 static int sys_read_some(lua_State *L)
 {
-	int fd = check_fd(L, 1), error;
+	int fd = check_fd(L, 1);
 	lua_Integer limit = luaL_optinteger(L, 2, 65536);
 	luaL_Buffer text;
 	ssize_t n;
@@ -227,9 +227,8 @@ static int sys_read_some(lua_State *L)
 	do
 		n = read(fd, luaL_buffaddr(&text), (size_t)limit);
 	while (n < 0 && errno == EINTR && !sys_stopped());
-	error = errno;
 	if (n < 0)
-		return sys_fail(L, error, "read descriptor %d", fd);
+		return sys_fail(L, errno, "read descriptor %d", fd);
 	luaL_pushresultsize(&text, (size_t)n);
 	return 1;
 }
@@ -240,13 +239,8 @@ static int sys_write_fd(lua_State *L)
 	int fd = check_fd(L, 1);
 	size_t len;
 	const char *text = luaL_checklstring(L, 2, &len);
-	int result = sys_write_whole(fd, text, len);
-	int error = errno;
 
-	if (result < 0)
-		return sys_fail(L, error, "write descriptor %d", fd);
-	lua_pushboolean(L, true);
-	return 1;
+	return sys_done(L, sys_write_whole(fd, text, len), "write descriptor %d", fd);
 }
 
 /* [..., item] -> []; a number, or anything with a method fd */
@@ -273,22 +267,22 @@ static int poll_until(struct pollfd *items, size_t count, double deadline)
 	int n;
 
 	do
-		n = poll(items, count, sys_remaining(deadline));
+		n = poll(items, count, clock_remaining(deadline));
 	while ((n < 0 && errno == EINTR && !sys_stopped()) ||
-	       (n == 0 && sys_remaining(deadline) != 0));
+	       (n == 0 && clock_remaining(deadline) != 0));
 	return n;
 }
 
 /*
- * poll(items [, seconds]) -> the items that can be read or have ended, in their order; none of
- * them when the time is up.
+ * poll(items [, seconds]) -> the items that are readable or at their end, in order; none at the
+ * deadline.
  */
 static int sys_poll(lua_State *L)
 {
 	lua_Number seconds = luaL_optnumber(L, 2, -1);
 	struct pollfd *items;
 	lua_Integer count;
-	int n, error;
+	int n;
 
 	luaL_checktype(L, 1, LUA_TTABLE);
 	count = luaL_len(L, 1);
@@ -298,9 +292,8 @@ static int sys_poll(lua_State *L)
 		items[i] = (struct pollfd){.fd = item_fd(L, i + 1), .events = POLLIN};
 	}
 	n = poll_until(items, (size_t)count, sys_deadline(seconds));
-	error = errno;
 	if (n < 0)
-		return sys_fail(L, error, "poll");
+		return sys_fail(L, errno, "poll");
 	lua_createtable(L, n, 0);
 	for (lua_Integer i = 0, ready = 0; i < count; i++) {
 		if (!items[i].revents)
@@ -323,11 +316,9 @@ static int sys_winsize(lua_State *L)
 {
 	struct winsize size;
 	int fd = lua_isnoneornil(L, 1) ? STDOUT_FILENO : check_fd(L, 1);
-	int result = ioctl(fd, TIOCGWINSZ, &size);
-	int error = errno;
 
-	if (result < 0)
-		return sys_fail(L, error, "window size of descriptor %d", fd);
+	if (ioctl(fd, TIOCGWINSZ, &size) < 0)
+		return sys_fail(L, errno, "window size of descriptor %d", fd);
 	lua_pushinteger(L, size.ws_col);
 	lua_pushinteger(L, size.ws_row);
 	return 2;

@@ -1,6 +1,5 @@
 /*
- * Files as a whole: read, written, created and replaced so that nobody ever sees half of one;
- * and the lock that goes with them.
+ * Reads, writes, creates and replaces files atomically, and locks them.
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"
@@ -23,16 +22,15 @@ enum {
 	TEMPORARY_TRIES = 16
 };
 
-/* Whether it gives what it has at once: a file, or /dev/null in the place of one. */
+/* Whether reading does not block: a file, or /dev/null in its place. */
 static bool is_file(const struct stat *st)
 {
 	return S_ISREG(st->st_mode) || (S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3));
 }
 
 /*
- * Opens a file; of a directory too where `or_directory`. Where something else has its name nobody
- * waits for whoever may be at a pipe's other end. -1 with errno set: EISDIR, EOPNOTSUPP for the
- * rest.
+ * Opens a file, with `or_directory` a directory as well. Opening a fifo does not wait. -1 with
+ * errno set: EISDIR, and EOPNOTSUPP for anything that is no file.
  */
 static int open_file(const char *path, int flags, mode_t mode, bool or_directory)
 {
@@ -41,7 +39,7 @@ static int open_file(const char *path, int flags, mode_t mode, bool or_directory
 	int error = 0;
 
 	if (fd < 0) {
-		if (errno == ENXIO) /* a pipe that nobody reads, a socket */
+		if (errno == ENXIO) /* a fifo without a reader, a socket */
 			errno = EOPNOTSUPP;
 		return -1;
 	}
@@ -58,7 +56,7 @@ static int open_file(const char *path, int flags, mode_t mode, bool or_directory
 	return -1;
 }
 
-/* [] -> [nil, message, code] for what open_file said of a path; returns 3 */
+/* [] -> [nil, message, code]: the error of open_file; returns 3 */
 static int no_file(lua_State *L, const char *verb, const char *path)
 {
 	int error = errno;
@@ -68,19 +66,11 @@ static int no_file(lua_State *L, const char *verb, const char *path)
 	return sys_fail(L, error, "%s %s", verb, path);
 }
 
-static size_t read_limit(lua_State *L)
-{
-	lua_Integer limit = luaL_optinteger(L, 2, SYS_LIMIT);
-
-	luaL_argcheck(L, limit >= 0, 2, "limit must not be negative");
-	return (size_t)limit;
-}
-
-/* read(path [, limit]) -> text; longer than limit bytes is refused, and what is no file */
+/* read(path [, limit]) -> text; an error for more than limit bytes, and for anything but a file */
 static int sys_read(lua_State *L)
 {
 	const char *path = sys_checkpath(L, 1);
-	size_t limit = read_limit(L);
+	size_t limit = sys_optlimit(L, 2);
 	int *fd = sys_fd_scoped(L);
 
 	*fd = open_file(path, O_RDONLY, 0, false);
@@ -89,12 +79,11 @@ static int sys_read(lua_State *L)
 	return sys_slurp(L, *fd, limit, lua_pushfstring(L, "read %s", path));
 }
 
-/* read_stream(path [, limit]) -> text; of what a person named, which may be a pipe or a terminal,
- * to its end */
+/* read_stream(path [, limit]) -> text to its end; of a fifo or a terminal as well */
 static int sys_read_stream(lua_State *L)
 {
 	const char *path = sys_checkpath(L, 1);
-	size_t limit = read_limit(L);
+	size_t limit = sys_optlimit(L, 2);
 	int *fd = sys_fd_scoped(L);
 
 	do
@@ -105,7 +94,7 @@ static int sys_read_stream(lua_State *L)
 	return sys_slurp(L, *fd, limit, lua_pushfstring(L, "read %s", path));
 }
 
-/* write(path, text) -> true; into a file that is there, in one write(2), as sysctls want it */
+/* write(path, text) -> true; to an existing file in one write(2), as sysctls need it */
 static int sys_write(lua_State *L)
 {
 	const char *path = sys_checkpath(L, 1);
@@ -121,7 +110,7 @@ static int sys_write(lua_State *L)
 	if (n >= 0 && (size_t)n < len)
 		return sys_fail(L, EIO, "write %s: %d of %d bytes were taken", path, (int)n,
 				(int)len);
-	return sys_done(L, n < 0 ? -1 : 0, "write", path);
+	return sys_done(L, n < 0 ? -1 : 0, "write %s", path);
 }
 
 /*
@@ -144,7 +133,7 @@ static int sys_append(lua_State *L)
 	if (n >= 0 && (size_t)n < len)
 		return sys_fail(L, ENOSPC, "append to %s: %d of %d bytes were taken", path, (int)n,
 				(int)len);
-	return sys_done(L, n < 0 ? -1 : 0, "append to", path);
+	return sys_done(L, n < 0 ? -1 : 0, "append to %s", path);
 }
 
 /* The length of the directory part of `path`, its last slash included; 0 for a bare name. */
@@ -170,16 +159,16 @@ static int open_directory(const char *path)
 	return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Creates a file with a name nobody else has in directory `at`; writes the name. */
+/* Creates a file with a random name in directory `at`; stores the name. */
 static int open_temporary(int at, mode_t mode, char name[TEMPORARY_NAME])
 {
 	for (int i = 0; i < TEMPORARY_TRIES; i++) {
-		uint64_t lot;
+		uint64_t number;
 		int fd;
 
-		if (getrandom(&lot, sizeof(lot), 0) != sizeof(lot))
+		if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 			return -1;
-		snprintf(name, TEMPORARY_NAME, ".ecmp-%016" PRIx64, lot);
+		snprintf(name, TEMPORARY_NAME, ".ecmp-%016" PRIx64, number);
 		fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 		if (fd >= 0 || errno != EEXIST)
 			return fd;
@@ -192,7 +181,7 @@ static int name_file(int fd, int at, const char *name)
 {
 	char self[64];
 
-	/* by descriptor needs a capability (before Linux 6.10), by procfs needs procfs */
+	/* AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH before Linux 6.10, the other way needs procfs */
 	if (linkat(fd, "", at, name, AT_EMPTY_PATH) == 0)
 		return 0;
 	if (errno != ENOENT && errno != EPERM)
@@ -201,7 +190,7 @@ static int name_file(int fd, int at, const char *name)
 	return linkat(AT_FDCWD, self, at, name, AT_SYMLINK_FOLLOW);
 }
 
-/* The way for file systems without O_TMPFILE: for a moment there is a second name. */
+/* For file systems without O_TMPFILE: a temporary name is visible for a moment. */
 static int create_by_link(int *fd, int at, const char *name, mode_t mode, const char *text,
 			  size_t len)
 {
@@ -224,7 +213,7 @@ static int create_whole(int *fd, int at, const char *name, mode_t mode, const ch
 			size_t len)
 {
 	*fd = openat(at, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
-	/* EISDIR comes from kernels, EOPNOTSUPP and EINVAL from file systems that lack it */
+	/* without support kernels return EISDIR, file systems EOPNOTSUPP or EINVAL */
 	if (*fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
 		return create_by_link(fd, at, name, mode, text, len);
 	if (*fd < 0 || sys_write_whole(*fd, text, len) < 0)
@@ -233,13 +222,13 @@ static int create_whole(int *fd, int at, const char *name, mode_t mode, const ch
 		return 0;
 	if (errno != ENOENT)
 		return -1;
-	close(*fd); /* no procfs here, and not the capability */
+	close(*fd); /* neither procfs nor the capability */
 	return create_by_link(fd, at, name, mode, text, len);
 }
 
 /*
- * create(path, text [, mode]) -> true; EEXIST when the name is taken. Nobody sees the name before
- * the text is all there. It is not synced: what it says is to outlive the process, not the power.
+ * create(path, text [, mode]) -> true; EEXIST when the name is taken. The name appears with the
+ * whole text. Not synced: it survives the process, not a power failure.
  */
 static int sys_create(lua_State *L)
 {
@@ -253,10 +242,10 @@ static int sys_create(lua_State *L)
 	*at = open_directory(path);
 	if (*at >= 0)
 		result = create_whole(fd, *at, path + directory_length(path), mode, text, len);
-	return sys_done(L, result, "create", path);
+	return sys_done(L, result, "create %s", path);
 }
 
-/* A text, or what a function returns again and again until it returns nil. [content] -> [..] */
+/* A text, or the results of a function until it returns nil. [content] -> [..] */
 static int write_all(lua_State *L, int fd)
 {
 	size_t len;
@@ -301,11 +290,11 @@ static int write_content(lua_State *L, int content, int fd)
 	return error;
 }
 
-/* Content first, then the name, then the directory: in this order a crash leaves old or new. */
+/* Syncs content, renames, syncs the directory: in this order a crash leaves the old or the new. */
 static int give_name(int *fd, int at, const char *temporary, const char *name)
 {
 	int result = fsync(*fd);
-	/* closed before it has its name: a program that is open for writing cannot be executed */
+	/* closed before the rename: a program that is open for writing cannot be executed */
 	if (result == 0) {
 		result = close(*fd);
 		*fd = -1;
@@ -349,7 +338,7 @@ static int sys_replace(lua_State *L)
 	*at = open_directory(path);
 	if (*at >= 0)
 		result = replace_whole(L, fd, *at, path + directory_length(path), mode, 2);
-	return sys_done(L, result, "replace", path);
+	return sys_done(L, result, "replace %s", path);
 }
 
 /* fsync(path) -> true; of a file or a directory */
@@ -359,20 +348,20 @@ static int sys_fsync(lua_State *L)
 	int *fd = sys_fd_scoped(L);
 
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	return sys_done(L, *fd < 0 ? -1 : fsync(*fd), "fsync", path);
+	return sys_done(L, *fd < 0 ? -1 : fsync(*fd), "fsync %s", path);
 }
 
 /*
- * flock(2) knows no time-out, and the signal that would interrupt it belongs to the host program.
- * So it is asked again, at growing distances: short, because others hold the lock for the time of
- * a few system calls, and bounded, because then waiting is fair enough.
+ * flock(2) has no timeout, and signals that would interrupt it belong to the host program. So it is
+ * repeated, at growing intervals: short at first, since locks are held for a few system calls, and
+ * bounded.
  */
 static int flock_until(int fd, double deadline)
 {
-	double distance = 0.0005;
+	double interval = 0.0005;
 
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		int left = sys_remaining(deadline);
+		int left = clock_remaining(deadline);
 
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -1;
@@ -384,9 +373,9 @@ static int flock_until(int fd, double deadline)
 			errno = EAGAIN;
 			return -1;
 		}
-		sys_pause(left > 0 && left < distance * 1e3 ? left / 1e3 : distance);
-		if (distance < 0.01)
-			distance *= 1.5;
+		sys_pause(left > 0 && left < interval * 1e3 ? left / 1e3 : interval);
+		if (interval < 0.01)
+			interval *= 1.5;
 	}
 	return 0;
 }
@@ -418,7 +407,7 @@ static int sys_lock(lua_State *L)
 		return no_file(L, "lock", path);
 	if (flock_until(*fd, sys_deadline(timeout)) == 0)
 		return 1;
-	return sys_done(L, -1, "lock", path);
+	return sys_done(L, -1, "lock %s", path);
 }
 
 const luaL_Reg sys_file_functions[] = {

@@ -1,5 +1,6 @@
 /*
- * Ends what a person at a terminal interrupts. For interactive programs; a library never does this.
+ * Ends Lua code on an interrupt from the terminal (SIGINT). For interactive programs, not
+ * libraries.
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"
@@ -9,9 +10,8 @@
 #include "common/export.h"
 
 /*
- * A handler can know of one Lua state only, and it is the terminal's interrupt, of
- * which a process has one, too: hence the variables here that are not constant. `running` is
- * the thread that an interrupt stops; it is set only while interruptible() runs.
+ * A signal handler has no argument, hence these variables. `running` is the Lua thread that an
+ * interrupt stops; it is set only while interruptible() runs.
  */
 static lua_State *volatile running;
 static volatile sig_atomic_t interrupts, deferrals, received;
@@ -22,8 +22,8 @@ bool sys_stopped(void)
 }
 
 /*
- * Once, so that what a statement has to tidy up still is. Who interrupts again insists: from then
- * on everything raises, whatever catches it.
+ * Raises once, so that to-be-closed variables are closed undisturbed. After a second interrupt
+ * every instruction raises, so that a pcall cannot catch it for good.
  */
 static void stop(lua_State *L, lua_Debug *ar)
 {
@@ -38,7 +38,7 @@ static void ask_to_stop(lua_State *L)
 	lua_sethook(L, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
-/* lua_sethook is the one function of Lua's that a handler may call. */
+/* lua_sethook is the only function of Lua that is safe in a signal handler. */
 static void on_interrupt(int number)
 {
 	lua_State *L = running;
@@ -80,8 +80,8 @@ static int call_interruptible(lua_State *L, const int *signals, size_t count)
 
 /*
  * interruptible(f, ...) -> as pcall: an interrupt from the terminal ends f with an error; before
- * and afterwards it does nothing. Calls of the kernel that wait are cut short, children get the
- * signal. Within another it is that one's interrupts that end it.
+ * and afterwards it does nothing. Waiting system calls return, children get the signal. A nested
+ * call shares the interrupts of the outer one.
  */
 static int sys_interruptible(lua_State *L)
 {
@@ -105,8 +105,8 @@ static int sys_unwinding(lua_State *L)
 }
 
 /*
- * deferred(f, ...) -> what f returns: for what must not be left half done. An interrupt meanwhile
- * counts when it is done, unless f asks for it with interrupted().
+ * deferred(f, ...) -> what f returns. An interrupt during f takes effect when f returns, unless f
+ * reads it by interrupted().
  */
 static int sys_deferred(lua_State *L)
 {
@@ -123,7 +123,7 @@ static int sys_deferred(lua_State *L)
 	return lua_gettop(L);
 }
 
-/* interrupted() -> whether an interrupt was deferred, which is seen to by that */
+/* interrupted() -> whether an interrupt was deferred; clears it */
 static int sys_interrupted(lua_State *L)
 {
 	lua_pushboolean(L, interrupts > 0);
@@ -132,8 +132,8 @@ static int sys_interrupted(lua_State *L)
 }
 
 /*
- * stoppable(thread): the one that an interrupt stops from now on. For what resumes coroutines;
- * nothing happens outside interruptible(). An interrupt that is not answered yet goes along.
+ * stoppable(thread): the Lua thread that an interrupt stops from now on, for callers that resume
+ * coroutines. A pending interrupt moves along. Does nothing outside interruptible().
  */
 static int sys_stoppable(lua_State *L)
 {

@@ -1,5 +1,5 @@
 /*
- * What the driver of an interface says of it, by ethtool's ioctl.
+ * Reads the speed of an interface by ethtool's ioctl.
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"

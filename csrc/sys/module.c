@@ -1,8 +1,8 @@
 /*
- * ecmp.sys: what Lua lacks of the C library. Processes, files that appear whole, locks, namespaces.
+ * The Lua module ecmp.sys: processes, files, locks, network namespaces, sockets.
  *
- * Every function either returns its value, or nil, message, code when the world refuses; a call
- * that no correct program makes throws at the caller's line. All descriptors are close-on-exec.
+ * A function returns its value, or nil, message, code after an error of the system; wrong arguments
+ * raise. All descriptors are close-on-exec.
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"

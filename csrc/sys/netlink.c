@@ -1,6 +1,5 @@
 /*
- * A netlink socket of any family, for what is too seldom asked of the kernel to have a module in C:
- * the script makes the messages. Routes have ecmp.rtnl.
+ * Netlink sockets of any protocol, for messages that are encoded in Lua, such as those of nftables.
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"
@@ -10,7 +9,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/netlink.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -20,42 +18,21 @@ enum {
 	LARGEST = 1 << 17 /* bytes of a datagram */
 };
 
-/* The bytes of the next datagram of the kernel's; -1 with errno set, ETIMEDOUT at the deadline. */
-static ssize_t receive_until(int fd, void *buffer, double deadline)
-{
-	struct pollfd item = {.fd = fd, .events = POLLIN};
-
-	for (;;) {
-		int ready = poll(&item, 1, sys_remaining(deadline));
-		ssize_t n;
-
-		if (ready < 0 && (errno != EINTR || sys_stopped()))
-			return -1;
-		if (ready == 0 && sys_remaining(deadline) == 0) {
-			errno = ETIMEDOUT;
-			return -1;
-		}
-		if (ready <= 0)
-			continue;
-		n = netlink_receive(fd, buffer, LARGEST, MSG_DONTWAIT);
-		if (n >= 0 || errno != EAGAIN)
-			return n;
-	}
-}
-
-/* handle:receive([seconds]) -> the next datagram of the kernel's */
+/* handle:receive([seconds]) -> the next datagram from the kernel; ETIMEDOUT at the deadline */
 static int receive(lua_State *L)
 {
-	int fd = *(int *)luaL_checkudata(L, 1, SYS_NETLINK), error;
+	int fd = *(int *)luaL_checkudata(L, 1, SYS_NETLINK);
 	double deadline = sys_deadline(luaL_optnumber(L, 2, -1));
 	luaL_Buffer text;
 	ssize_t n;
 
 	luaL_argcheck(L, fd >= 0, 1, "handle is closed");
-	n = receive_until(fd, luaL_buffinitsize(L, &text, LARGEST), deadline);
-	error = errno;
+	char *buffer = luaL_buffinitsize(L, &text, LARGEST);
+	do
+		n = netlink_receive_until(fd, buffer, LARGEST, deadline);
+	while (n < 0 && errno == EINTR && !sys_stopped());
 	if (n < 0)
-		return sys_fail(L, error, "receive from the kernel");
+		return sys_fail(L, errno, "receive from the kernel");
 	luaL_pushresultsize(&text, (size_t)n);
 	return 1;
 }
@@ -69,8 +46,8 @@ void sys_netlink_metatable(lua_State *L)
 }
 
 /*
- * netlink(protocol) -> handle with fd, close and receive, in this namespace; a write goes to the
- * kernel
+ * netlink(protocol) -> handle with fd, close and receive, in the current namespace; a write sends
+ * to the kernel
  */
 static int sys_netlink(lua_State *L)
 {
@@ -85,7 +62,7 @@ static int sys_netlink(lua_State *L)
 	return 1;
 }
 
-/* strerror(errno) -> reason, symbol: netlink reports refusals as numbers */
+/* strerror(errno) -> reason, symbol, for the errors in netlink messages */
 static int sys_strerror(lua_State *L)
 {
 	lua_Integer error = luaL_checkinteger(L, 1);

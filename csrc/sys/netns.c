@@ -1,5 +1,5 @@
 /*
- * Network namespaces for scripts: handles, comparison, and files seen from inside one.
+ * Opens, makes and compares network namespaces, and reads and writes files within one.
  */
 #define _GNU_SOURCE
 #include "common/netns.h"
@@ -36,45 +36,44 @@ static int sys_netns_open(lua_State *L)
 
 	*fd = netns_open(ref);
 	if (*fd < 0)
-		return sys_done(L, -1, "open namespace", ref);
+		return sys_done(L, -1, "open namespace %s", ref);
 	return 1;
 }
 
-/* netns_new() -> handle of a fresh namespace without a name; it goes with its last handle */
+/* netns_new() -> handle of a new namespace without a name */
 static int sys_netns_new(lua_State *L)
 {
 	int *fd = sys_fd_handle(L, SYS_NETNS);
-	int error;
 
 	*fd = netns_new();
-	error = errno;
 	if (*fd < 0)
-		return sys_fail(L, error, "unshare");
+		return sys_fail(L, errno, "unshare");
 	return 1;
 }
 
-/* bind(source, target) -> true; what is at source is at target too */
+/* bind(source, target) -> true; a bind mount */
 static int sys_bind(lua_State *L)
 {
 	const char *source = sys_checkpath(L, 1), *target = sys_checkpath(L, 2);
 
-	return sys_done(L, mount(source, target, NULL, MS_BIND, NULL), "mount", target);
+	return sys_done(L, mount(source, target, NULL, MS_BIND, NULL), "mount %s", target);
 }
 
-/* share(path) -> true; mounts below path are seen in the mount namespaces made from this one */
+/* share(path) -> true; shared mount propagation below path */
 static int sys_share(lua_State *L)
 {
 	const char *path = sys_checkpath(L, 1);
 
-	return sys_done(L, mount(NULL, path, NULL, MS_SHARED | MS_REC, NULL), "share mount", path);
+	return sys_done(L, mount(NULL, path, NULL, MS_SHARED | MS_REC, NULL), "share mount %s",
+			path);
 }
 
-/* umount(path) -> true; who still uses it may go on */
+/* umount(path) -> true; lazily */
 static int sys_umount(lua_State *L)
 {
 	const char *path = sys_checkpath(L, 1);
 
-	return sys_done(L, umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW), "umount", path);
+	return sys_done(L, umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW), "umount %s", path);
 }
 
 /* same_netns(a, b) -> boolean */
@@ -88,15 +87,15 @@ static int sys_same_netns(lua_State *L)
 
 		*fd = netns_open(ref);
 		if (*fd < 0 || fstat(*fd, &st[i]) < 0)
-			return sys_done(L, -1, "open namespace", ref);
+			return sys_done(L, -1, "open namespace %s", ref);
 	}
 	lua_pushboolean(L, st[0].st_dev == st[1].st_dev && st[0].st_ino == st[1].st_ino);
 	return 1;
 }
 
 /*
- * The file is opened *and* used by the one that is inside: some handlers of /proc/sys/net ask
- * for the namespace of the one who reads or writes, not of the one who opened.
+ * The file is opened and used in the namespace: some handlers of /proc/sys/net look at the
+ * namespace of the thread that reads or writes, not of the one that opened.
  */
 struct inside {
 	const char *path;
@@ -111,37 +110,22 @@ static int read_inside(void *arg)
 	int fd = open(in->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	size_t total = 0;
 	ssize_t n = -1;
-	int error;
 
 	if (fd < 0)
 		return -1;
 	while (total < in->size && (n = read(fd, in->buffer + total, in->size - total)) > 0)
 		total += (size_t)n;
-	error = errno;
-	close(fd);
-	errno = error;
-	return n < 0 ? -1 : (int)total;
+	return close_keeping_errno(fd, n < 0 ? -1 : (int)total);
 }
 
 static int write_inside(void *arg)
 {
 	struct inside *in = arg;
 	int fd = open(in->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	ssize_t n;
-	int error;
 
 	if (fd < 0)
 		return -1;
-	n = write(fd, in->text, in->size);
-	error = errno;
-	close(fd);
-	errno = error;
-	return n < 0 ? -1 : 0;
-}
-
-static int fail_inside(lua_State *L, int error, const char *verb, const char *path)
-{
-	return sys_fail(L, error, "%s %s in namespace %s", verb, path, lua_tostring(L, 1));
+	return close_keeping_errno(fd, write(fd, in->text, in->size) < 0 ? -1 : 0);
 }
 
 /* netns_read(ref, path [, limit]) -> text; 64 KiB at most when no limit is given */
@@ -151,19 +135,16 @@ static int sys_netns_read(lua_State *L)
 	struct inside in = {.path = sys_checkpath(L, 2)};
 	lua_Integer limit = luaL_optinteger(L, 3, 65536);
 	luaL_Buffer text;
-	int *fd, n, error;
+	int *fd, n;
 
 	luaL_argcheck(L, limit >= 0 && limit <= SYS_LIMIT, 3, "limit out of range");
 	fd = sys_fd_scoped(L);
-	in.size = (size_t)limit + 1; /* one more shows that there is more */
+	in.size = (size_t)limit + 1; /* one more than allowed, to notice a longer file */
 	in.buffer = luaL_buffinitsize(L, &text, in.size);
 	*fd = netns_open(ref);
 	n = *fd < 0 ? -1 : netns_call(*fd, read_inside, &in);
-	error = errno;
-	if (n < 0)
-		return fail_inside(L, error, "read", in.path);
-	if (n > limit)
-		return fail_inside(L, EFBIG, "read", in.path);
+	if (n < 0 || n > limit)
+		return sys_fail(L, n < 0 ? errno : EFBIG, "read %s in namespace %s", in.path, ref);
 	luaL_pushresultsize(&text, (size_t)n);
 	return 1;
 }
@@ -173,17 +154,13 @@ static int sys_netns_write(lua_State *L)
 {
 	const char *ref = sys_checkref(L, 1);
 	struct inside in = {.path = sys_checkpath(L, 2)};
-	int *fd, n, error;
+	int *fd, result;
 
 	in.text = luaL_checklstring(L, 3, &in.size);
 	fd = sys_fd_scoped(L);
 	*fd = netns_open(ref);
-	n = *fd < 0 ? -1 : netns_call(*fd, write_inside, &in);
-	error = errno;
-	if (n < 0)
-		return fail_inside(L, error, "write", in.path);
-	lua_pushboolean(L, true);
-	return 1;
+	result = *fd < 0 ? -1 : netns_call(*fd, write_inside, &in);
+	return sys_done(L, result, "write %s in namespace %s", in.path, ref);
 }
 
 #ifndef SO_NETNS_COOKIE
@@ -191,8 +168,8 @@ static int sys_netns_write(lua_State *L)
 #endif
 
 /*
- * netns_cookie(socket) -> the number of the namespace that a socket is in. Unlike an inode it is
- * not given again when the namespace is gone.
+ * netns_cookie(socket) -> the cookie of the socket's namespace, which unlike an inode number is
+ * never used again.
  */
 static int sys_netns_cookie(lua_State *L)
 {

@@ -1,5 +1,5 @@
 /*
- * Names in the file system: what is there, and making, moving and removing it.
+ * Lists, makes, moves and removes files and directories, and reads their attributes.
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"
@@ -17,12 +17,12 @@
 
 #include "common/export.h"
 
-/* One system call on one path, the rest is the same for all. */
+/* A system call with one path. */
 static int on_path(lua_State *L, int (*call)(const char *), const char *verb)
 {
 	const char *path = sys_checkpath(L, 1);
 
-	return sys_done(L, call(path), verb, path);
+	return sys_done(L, call(path), "%s %s", verb, path);
 }
 
 static int sys_unlink(lua_State *L)
@@ -35,17 +35,12 @@ static int sys_rmdir(lua_State *L)
 	return on_path(L, rmdir, "rmdir");
 }
 
-/* The same for two: the message names both. */
+/* A system call with two paths. */
 static int on_paths(lua_State *L, int (*call)(const char *, const char *), const char *verb)
 {
 	const char *from = sys_checkpath(L, 1), *to = sys_checkpath(L, 2);
-	int result = call(from, to);
-	int error = errno;
 
-	if (result < 0)
-		return sys_fail(L, error, "%s %s %s", verb, from, to);
-	lua_pushboolean(L, true);
-	return 1;
+	return sys_done(L, call(from, to), "%s %s %s", verb, from, to);
 }
 
 static int sys_rename(lua_State *L)
@@ -69,7 +64,7 @@ static int sys_chmod(lua_State *L)
 	const char *path = sys_checkpath(L, 1);
 
 	luaL_checkinteger(L, 2);
-	return sys_done(L, chmod(path, sys_optmode(L, 2, 0)), "chmod", path);
+	return sys_done(L, chmod(path, sys_optmode(L, 2, 0)), "chmod %s", path);
 }
 
 static int sys_readlink(lua_State *L)
@@ -79,7 +74,7 @@ static int sys_readlink(lua_State *L)
 	ssize_t n = readlink(path, target, sizeof(target));
 
 	if (n < 0)
-		return sys_done(L, -1, "readlink", path);
+		return sys_done(L, -1, "readlink %s", path);
 	lua_pushlstring(L, target, (size_t)n);
 	return 1;
 }
@@ -90,7 +85,7 @@ static int sys_realpath(lua_State *L)
 	char resolved[PATH_MAX];
 
 	if (!realpath(path, resolved))
-		return sys_done(L, -1, "realpath", path);
+		return sys_done(L, -1, "realpath %s", path);
 	lua_pushstring(L, resolved);
 	return 1;
 }
@@ -105,12 +100,12 @@ static int sys_mkdtemp(lua_State *L)
 	if (len < 0 || (size_t)len >= sizeof(path))
 		return sys_fail(L, ENAMETOOLONG, "mkdtemp %s", prefix);
 	if (!mkdtemp(path))
-		return sys_done(L, -1, "mkdtemp", prefix);
+		return sys_done(L, -1, "mkdtemp %s", prefix);
 	lua_pushstring(L, path);
 	return 1;
 }
 
-/* A directory that is there already will do; anything else of that name will not. */
+/* An existing directory is fine. */
 static int make_one(const char *path, mode_t mode)
 {
 	struct stat st;
@@ -119,7 +114,7 @@ static int make_one(const char *path, mode_t mode)
 	if (mkdir(path, mode) == 0)
 		return 0;
 	error = errno;
-	/* EROFS and EACCES come before EEXIST on some file systems: look before believing them */
+	/* some file systems return EROFS or EACCES instead of EEXIST */
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return 0;
 	errno = error;
@@ -149,12 +144,12 @@ static int make_all(const char *path, mode_t mode)
 	return make_one(path, mode);
 }
 
-/* mkdir(path [, mode]) -> true; with its parents, and fine when it is there already */
+/* mkdir(path [, mode]) -> true; with its parents, true if it exists */
 static int sys_mkdir(lua_State *L)
 {
 	const char *path = sys_checkpath(L, 1);
 
-	return sys_done(L, make_all(path, sys_optmode(L, 2, 0755)), "mkdir", path);
+	return sys_done(L, make_all(path, sys_optmode(L, 2, 0755)), "mkdir %s", path);
 }
 
 static const char *type_name(mode_t mode)
@@ -216,21 +211,21 @@ static int sys_stat(lua_State *L)
 	struct stat st;
 
 	if (stat(path, &st) < 0 || statfs(path, &fs) < 0)
-		return sys_done(L, -1, "stat", path);
+		return sys_done(L, -1, "stat %s", path);
 	push_stat(L, &st);
 	lua_pushinteger(L, (lua_Integer)(unsigned long)fs.f_type);
 	lua_setfield(L, -2, "fstype");
 	return 1;
 }
 
-/* lstat(path): of a link itself; no fstype, which belongs to what is behind it */
+/* lstat(path): of a symbolic link itself; without fstype */
 static int sys_lstat(lua_State *L)
 {
 	const char *path = sys_checkpath(L, 1);
 	struct stat st;
 
 	if (lstat(path, &st) < 0)
-		return sys_done(L, -1, "lstat", path);
+		return sys_done(L, -1, "lstat %s", path);
 	push_stat(L, &st);
 	return 1;
 }
@@ -255,7 +250,7 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* [table] -> [sorted table]: the old table keeps the strings alive while they are moved */
+/* [table] -> [sorted table]: the old table keeps the strings alive */
 static void sort_names(lua_State *L, lua_Integer count)
 {
 	const char **names = lua_newuserdatauv(L, ((size_t)count + 1) * sizeof(*names), 0);
@@ -284,16 +279,16 @@ static int sys_list(lua_State *L)
 
 	*fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	lua_newtable(L);
-	/* entries are read from the system call: a DIR would be memory that an error jumps over */
+	/* by getdents64, since an error of Lua would leak a DIR */
 	while (*fd >= 0 && (n = getdents64(*fd, block, sizeof(block))) > 0)
 		count = add_names(L, block, n, count);
 	if (n < 0)
-		return sys_done(L, -1, "list", path);
+		return sys_done(L, -1, "list %s", path);
 	sort_names(L, count);
 	return 1;
 }
 
-/* set_mtime(path, nanoseconds) -> true; counted as stat's mtime_ns, the access time stays */
+/* set_mtime(path, nanoseconds) -> true; as stat's mtime_ns, the access time stays */
 static int sys_set_mtime(lua_State *L)
 {
 	const char *path = sys_checkpath(L, 1);
@@ -304,7 +299,7 @@ static int sys_set_mtime(lua_State *L)
 	};
 
 	luaL_argcheck(L, moment >= 0, 2, "time before 1970");
-	return sys_done(L, utimensat(AT_FDCWD, path, times, 0), "set_mtime", path);
+	return sys_done(L, utimensat(AT_FDCWD, path, times, 0), "set_mtime %s", path);
 }
 
 const luaL_Reg sys_path_functions[] = {

@@ -1,5 +1,5 @@
 /*
- * This process: who it is, its environment, the clocks, chance.
+ * The process itself: ids, signals, environment; clocks and random bytes.
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"
@@ -40,10 +40,10 @@ static int sys_kill(lua_State *L)
 	lua_Integer pid = luaL_checkinteger(L, 1);
 	int signal = lua_isnoneornil(L, 2) ? SIGTERM : sys_checksignal(L, 2);
 
-	/* 0, -1: everything in reach. Nobody means that */
+	/* 0 and -1 would signal many processes */
 	luaL_argcheck(L, pid != 0 && pid != -1 && pid >= INT32_MIN && pid <= INT32_MAX, 1,
 		      "pid out of range");
-	return sys_done(L, kill((pid_t)pid, signal), "kill", luaL_tolstring(L, 1, NULL));
+	return sys_done(L, kill((pid_t)pid, signal), "kill %s", luaL_tolstring(L, 1, NULL));
 }
 
 static int push_clock(lua_State *L, clockid_t clock)
@@ -99,7 +99,7 @@ static int sys_random(lua_State *L)
 	return 1;
 }
 
-/* The name of an environment variable: setenv(3) refuses these two itself, less clearly. */
+/* The name of an environment variable, not empty and without "=". */
 static const char *check_name(lua_State *L, int arg)
 {
 	const char *name = luaL_checkstring(L, arg);
@@ -114,13 +114,13 @@ static int sys_getenv(lua_State *L)
 	return 1;
 }
 
-/* setenv(name, value) -> true; nil takes the variable away */
+/* setenv(name, value) -> true; nil removes the variable */
 static int sys_setenv(lua_State *L)
 {
 	const char *name = check_name(L, 1);
 	const char *value = luaL_optstring(L, 2, NULL);
 
-	return sys_done(L, value ? setenv(name, value, true) : unsetenv(name), "setenv", name);
+	return sys_done(L, value ? setenv(name, value, true) : unsetenv(name), "setenv %s", name);
 }
 
 /* environ() -> list of "NAME=value", as sys.spawn takes it */

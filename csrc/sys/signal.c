@@ -1,6 +1,5 @@
 /*
- * Signals as something to read: signalfd(2) instead of handlers, because a handler is state of the
- * whole process and Lua code cannot run in one.
+ * Receives signals by signalfd(2), since Lua code cannot run in a signal handler.
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"
@@ -15,7 +14,7 @@
 
 #define SIGNALS "ecmp.signals"
 
-/* `blocked`: those that this handle found unblocked, and gives back when it is closed. */
+/* `blocked`: the signals that this handle blocked, and unblocks when it is closed. */
 struct signals {
 	int fd;
 	sigset_t blocked;
@@ -47,7 +46,7 @@ int sys_checksignal(lua_State *L, int arg)
 	return signal_number(lua_tostring(L, arg));
 }
 
-/* A signal that came and was not read is delivered when the handle closes, as if it came now. */
+/* A signal that was not read is delivered when the handle is closed. */
 static int signals_close(lua_State *L)
 {
 	struct signals *signals = luaL_checkudata(L, 1, SIGNALS);
@@ -119,14 +118,13 @@ static void check_set(lua_State *L, int arg, sigset_t *set)
 }
 
 /*
- * signals { "INT", "TERM" } -> handle with fd, read, close. While it is open these signals do
- * nothing else; children started by sys.spawn get them as ever.
+ * signals { "INT", "TERM" } -> handle with fd, read, close. While it is open these signals are
+ * blocked; children started by sys.spawn start with none blocked.
  */
 static int sys_signals(lua_State *L)
 {
 	sigset_t wanted, before;
 	struct signals *signals;
-	int error;
 
 	check_set(L, 1, &wanted);
 	signals = lua_newuserdatauv(L, sizeof(*signals), 0);
@@ -134,9 +132,8 @@ static int sys_signals(lua_State *L)
 	sigemptyset(&signals->blocked);
 	luaL_setmetatable(L, SIGNALS);
 	signals->fd = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
-	error = errno;
 	if (signals->fd < 0)
-		return sys_fail(L, error, "signals");
+		return sys_fail(L, errno, "signals");
 	pthread_sigmask(SIG_BLOCK, &wanted, &before);
 	for (int number = 1; number < NSIG; number++)
 		if (sigismember(&wanted, number) == 1 && sigismember(&before, number) == 0)

@@ -1,5 +1,5 @@
 /*
- * Running another program: to its end or to a deadline, with what it wrote, in any namespace.
+ * Runs a program to its end or to a deadline and returns its output; in any network namespace.
  */
 #define _GNU_SOURCE
 #include "common/netns.h"
@@ -30,7 +30,7 @@ static char **check_strings(lua_State *L, const char *key, lua_Integer least)
 		if (lua_rawgeti(L, -2, i + 1) != LUA_TSTRING)
 			luaL_error(L, "%s[%I]: a string expected, got %s", key, i + 1,
 				   luaL_typename(L, -1));
-		list[i] = (char *)lua_tolstring(L, -1, &len); /* exec changes nothing */
+		list[i] = (char *)lua_tolstring(L, -1, &len); /* exec does not write to it */
 		if (strlen(list[i]) != len)
 			luaL_error(L, "%s[%I]: has a NUL byte", key, i + 1);
 		lua_pop(L, 1);
@@ -85,8 +85,8 @@ static const char *open_namespace(lua_State *L, struct order *order)
 	return ref;
 }
 
-/* The child is init's already, and ours to forget. */
-static int child_leave(lua_State *L, struct child *child)
+/* A detached child has init as its parent: nobody waits for it here. */
+static int push_detached(lua_State *L, struct child *child)
 {
 	pid_t pid = child->pid;
 
@@ -115,8 +115,8 @@ static void check_order(lua_State *L, struct order *order)
  *   -> { status | signal, stdout, stderr, timedout }
  *
  * With `inherit` the child stays in the caller's process group, so that it may use the terminal,
- * unless there is a deadline: what is killed then must be a group of its own. With `detach` it gets
- * a session of its own, nobody waits for it, and the result is { pid = }.
+ * unless it has a deadline, at which its own group is killed. With `detach` it gets a session of
+ * its own, nobody waits for it, and the result is { pid = }.
  */
 static int sys_spawn(lua_State *L)
 {
@@ -141,7 +141,7 @@ static int sys_spawn(lua_State *L)
 	child->group = !order.inherit || order.deadline >= 0;
 	if (open_stdio(L, &order) < 0 || child_start(&order) < 0)
 		return sys_fail(L, errno, "spawn %s", order.argv[0]);
-	return order.detach ? child_leave(L, child) : child_finish(L, &order, (size_t)limit);
+	return order.detach ? push_detached(L, child) : child_finish(L, &order, (size_t)limit);
 }
 
 const luaL_Reg sys_spawn_functions[] = {

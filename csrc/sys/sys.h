@@ -1,8 +1,11 @@
 /*
- * What the files of ecmp.sys share: failure, options, deadlines, descriptors that close themselves.
+ * What the files of ecmp.sys share: errors, options, deadlines, descriptors owned by Lua.
  */
 #ifndef ECMP_SYS_H
 #define ECMP_SYS_H
+
+#include "common/clock.h"
+#include "common/io.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -35,14 +38,14 @@ void sys_spawn_metatable(lua_State *L);
 /* [] -> [nil, "WHAT: reason (ESYM)", "ESYM"]; returns 3. `format` takes lua_pushfstring's words. */
 int sys_fail(lua_State *L, int error, const char *format, ...);
 
-/* [] -> [true] when result is 0, else as sys_fail("VERB PATH") with errno. */
-int sys_done(lua_State *L, int result, const char *verb, const char *path);
+/* [] -> [true] where result is not negative, else as sys_fail with errno. */
+int sys_done(lua_State *L, int result, const char *format, ...);
 
 /* A path argument: a string without NUL bytes, not empty. */
 const char *sys_checkpath(lua_State *L, int arg);
 mode_t sys_optmode(lua_State *L, int arg, mode_t preset);
 
-/* Refuses a table at `arg` with a key that is not in `known` (NULL-terminated). */
+/* Raises if the table at `arg` has a key that is not in `known` (NULL-terminated). */
 void sys_checkoptions(lua_State *L, int arg, const char *const known[]);
 
 /* Values of the options table at `arg`; a wrong type is an error naming the key. */
@@ -53,32 +56,28 @@ bool sys_optbool(lua_State *L, int arg, const char *key, bool preset);
 /* [] -> [value]: leaves the string (or nil) on the stack, and returns it (or NULL). */
 const char *sys_optstring(lua_State *L, int arg, const char *key, size_t *len);
 
-/* Seconds of CLOCK_MONOTONIC. A deadline is such a moment; negative means never. */
-double sys_monotonic(void);
+/* The deadline in so many seconds (common/clock.h); negative: never. */
 double sys_deadline(double seconds);
 
-/* What is left until `deadline` as poll(2) takes it: -1 for ever, else rounded up. */
-int sys_remaining(double deadline);
-
-/* Whether what waits is to end: an interrupt came for what interruptible() runs. */
+/* Whether waiting calls are to return: an interrupt came for what interruptible() runs. */
 bool sys_stopped(void);
 
-/* Sleeps, signals other than such an interrupt notwithstanding. */
+/* Sleeps; only such an interrupt ends it early. */
 void sys_pause(double seconds);
 
-/* read(2) until it is no longer interrupted. */
+/* read(2), repeated after signals. */
 ssize_t sys_read_once(int fd, void *buffer, size_t size);
 
 /* Writes all of it; EPIPE without the signal. Returns 0, or -1 with errno set. */
 int sys_write_whole(int fd, const char *text, size_t len);
 
 /*
- * [] -> [fd]: an owner of a descriptor, closed when the calling C function ends, by whatever way.
- * Returns where the descriptor is to be put; it holds -1 until then.
+ * [] -> [fd]: a descriptor that is closed when the calling C function returns or raises. Returns
+ * where to store it; it is -1 until then.
  */
 int *sys_fd_scoped(lua_State *L);
 
-/* [] -> [handle]: the same, for the script to keep; `name` is one of the metatables below. */
+/* [] -> [handle]: the same for a handle that the script closes; `name` is a metatable below. */
 int *sys_fd_handle(lua_State *L, const char *name);
 #define SYS_LOCK    "ecmp.lock"
 #define SYS_NETNS   "ecmp.netns"
@@ -87,13 +86,15 @@ int *sys_fd_handle(lua_State *L, const char *name);
 #define SYS_PROBE   "ecmp.probe"
 
 /*
- * [] -> [text], or as sys_fail: all that `fd` gives until its end, refused with EFBIG when it is
- * more than `limit`.
+ * [] -> [text], or as sys_fail: reads `fd` to its end; EFBIG when that is more than `limit` bytes.
  */
 int sys_slurp(lua_State *L, int fd, size_t limit, const char *what);
 #define SYS_LIMIT ((lua_Integer)64 * 1024 * 1024)
 
-/* A namespace argument (path, name or pid) opened; throws for a wrong type, -1 for a refusal. */
+/* The optional limit of bytes at `arg`; SYS_LIMIT without one. */
+size_t sys_optlimit(lua_State *L, int arg);
+
+/* A namespace argument (path, name or pid) as text. */
 const char *sys_checkref(lua_State *L, int arg);
 
 /* A signal by number or name ("TERM"); 0 is allowed, an unknown one throws. */

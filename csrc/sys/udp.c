@@ -1,6 +1,6 @@
 /*
- * UDP flows: one datagram each, sent from inside a namespace, and a socket that takes them in.
- * Enough to see with real packets which way flows go; no general socket library.
+ * Sends one datagram for each of many UDP flows from a network namespace, and receives them, to see
+ * which path flows take.
  */
 #define _GNU_SOURCE
 #include "common/netns.h"
@@ -16,7 +16,7 @@
 #include "common/export.h"
 
 enum {
-	RECEIVE_BUFFER = 4 * 1024 * 1024 /* the kernel cuts it down to what it allows */
+	RECEIVE_BUFFER = 4 * 1024 * 1024 /* the kernel limits it to net.core.rmem_max */
 };
 
 union address {
@@ -40,7 +40,7 @@ static socklen_t address_size(const union address *address)
 	return address->any.sa_family == AF_INET6 ? sizeof(address->v6) : sizeof(address->v4);
 }
 
-/* Reads an address without a prefix length; family 0 takes what is written. */
+/* Parses an address without a prefix length; family 0: either. */
 static bool address_parse(const char *text, int family, lua_Integer port, union address *address)
 {
 	*address = (union address){0};
@@ -88,7 +88,7 @@ static void check_flow(lua_State *L, lua_Integer index, struct flow *flow)
 	lua_settop(L, table);
 }
 
-/* A connected socket of its own for every flow, so that each is routed as a program's would be. */
+/* A connected socket for every flow, which is routed as a program's would be. */
 static int flow_send(const struct flow *flow)
 {
 	int on = 1;
@@ -162,14 +162,14 @@ static int sys_udp_send(lua_State *L)
 	fd = sys_fd_scoped(L);
 	*fd = netns_open(ref);
 	if (*fd < 0 || netns_call(*fd, flows_send, flows) < 0)
-		return sys_done(L, -1, "send in namespace", ref);
+		return sys_done(L, -1, "send in namespace %s", ref);
 	return push_sent(L, flows);
 }
 
 static int udp_open(void *arg)
 {
 	const union address *address = arg;
-	int room = RECEIVE_BUFFER, on = 1, error;
+	int room = RECEIVE_BUFFER, on = 1;
 	int fd = socket(address->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
@@ -179,10 +179,7 @@ static int udp_open(void *arg)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, &address->any, address_size(address)) == 0)
 		return fd;
-	error = errno;
-	close(fd);
-	errno = error;
-	return -1;
+	return close_keeping_errno(fd, -1);
 }
 
 /* udp_bind(ref, address, port) -> handle with fd and close, bound in the namespace */
@@ -200,15 +197,15 @@ static int sys_udp_bind(lua_State *L)
 	fd = sys_fd_scoped(L);
 	*fd = netns_open(ref);
 	if (*fd < 0)
-		return sys_done(L, -1, "open namespace", ref);
+		return sys_done(L, -1, "open namespace %s", ref);
 	*handle = netns_call(*fd, udp_open, &address);
 	if (*handle < 0)
-		return sys_done(L, -1, "bind", text);
+		return sys_done(L, -1, "bind %s", text);
 	lua_pushvalue(L, -2);
 	return 1;
 }
 
-/* udp_drain(handle) -> the number of datagrams that had arrived; they are gone then */
+/* udp_drain(handle) -> the number of datagrams that had arrived; they are dropped */
 static int sys_udp_drain(lua_State *L)
 {
 	int *handle = luaL_checkudata(L, 1, SYS_UDP);

@@ -1,5 +1,5 @@
 /*
- * One datagram to a socket in the file system, such as that of systemd's journal.
+ * Sends a datagram to a unix socket, such as that of systemd's journal.
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"
@@ -28,7 +28,7 @@ static int sys_unix_send(lua_State *L)
 	if (*fd >= 0 && sendto(*fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL,
 			       (const struct sockaddr *)&to, sizeof(to)) >= 0)
 		result = 0;
-	return sys_done(L, result, "send to", path);
+	return sys_done(L, result, "send to %s", path);
 }
 
 const luaL_Reg sys_unix_functions[] = {

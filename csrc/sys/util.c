@@ -1,45 +1,56 @@
 /*
- * Failure, options and deadlines, as all of ecmp.sys has them.
+ * Returns errors, reads options and waits, for all of ecmp.sys.
  */
 #define _GNU_SOURCE
 #include "sys/sys.h"
 
 #include <errno.h>
-#include <math.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
 #include "common/export.h"
 
-int sys_fail(lua_State *L, int error, const char *format, ...)
+/* [] -> [nil, message, symbol] */
+static int push_failure(lua_State *L, int error, const char *format, va_list words)
 {
 	const char *symbol = strerrorname_np(error);
 	char reason[128];
-	va_list words;
 
 	lua_pushnil(L);
-	va_start(words, format);
 	lua_pushvfstring(L, format, words);
-	va_end(words);
 	if (!symbol)
 		symbol = "EUNKNOWN";
-	/* the GNU strerror_r, safe in threads, returns either its buffer or a constant */
+	/* the GNU strerror_r, safe in threads, returns its buffer or a constant */
 	lua_pushfstring(L, ": %s (%s)", strerror_r(error, reason, sizeof(reason)), symbol);
 	lua_concat(L, 2);
 	lua_pushstring(L, symbol);
 	return 3;
 }
 
-int sys_done(lua_State *L, int result, const char *verb, const char *path)
+int sys_fail(lua_State *L, int error, const char *format, ...)
+{
+	va_list words;
+
+	va_start(words, format);
+	push_failure(L, error, format, words);
+	va_end(words);
+	return 3;
+}
+
+int sys_done(lua_State *L, int result, const char *format, ...)
 {
 	int error = errno;
+	va_list words;
 
-	if (result < 0)
-		return sys_fail(L, error, "%s %s", verb, path);
-	lua_pushboolean(L, true);
-	return 1;
+	if (result >= 0) {
+		lua_pushboolean(L, true);
+		return 1;
+	}
+	va_start(words, format);
+	push_failure(L, error, format, words);
+	va_end(words);
+	return 3;
 }
 
 const char *sys_checkpath(lua_State *L, int arg)
@@ -141,36 +152,17 @@ const char *sys_optstring(lua_State *L, int arg, const char *key, size_t *len)
 	return lua_tolstring(L, -1, len);
 }
 
-double sys_monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 double sys_deadline(double seconds)
 {
-	return seconds < 0 ? -1 : sys_monotonic() + seconds;
-}
-
-int sys_remaining(double deadline)
-{
-	double left;
-
-	if (deadline < 0)
-		return -1;
-	left = ceil((deadline - sys_monotonic()) * 1e3);
-	/* poll counts in int: a caller whose deadline is weeks away asks again */
-	return left <= 0 ? 0 : left > 1e9 ? 1000000000 : (int)left;
+	return seconds < 0 ? -1 : clock_seconds() + seconds;
 }
 
 void sys_pause(double seconds)
 {
-	/* a day at a time: time_t may be narrower than what a script writes as "for ever" */
+	/* a day at a time, since time_t may be narrow */
 	while (seconds > 0) {
-		double part = fmin(seconds, 86400);
-		struct timespec left = {(time_t)part, (long)((part - floor(part)) * 1e9)};
+		double part = seconds < 86400 ? seconds : 86400;
+		struct timespec left = {(time_t)part, (long)((part - (double)(time_t)part) * 1e9)};
 
 		while (nanosleep(&left, &left) < 0 && errno == EINTR)
 			if (sys_stopped())

@@ -98,3 +98,34 @@ describe("loopback #netns", function()
     end)
   end
 end)
+
+describe("a plan of loopback", function()
+  local function plan(text)
+    local argv <const> = { "lua5.4", "-e", helper.paths()
+      .. "os.exit(require('ecmp.command').run(arg), true)", "/dev/null", "plan", "--json", "-" }
+    local outcome <const> = assert(sys.spawn { argv = argv, stdin = text, stderr = "capture",
+      timeout = 60 })
+    assert.same({ 0, "" }, { outcome.status, outcome.stderr })
+    local read <const> = json.decode(outcome.stdout)
+    local addresses <const> = {}
+    for i, entry in ipairs(read.addresses) do
+      addresses[i] = entry.address .. " " .. entry.dev
+    end
+    return addresses, read.routes
+  end
+
+  it("has its addresses, alone and wherever it stands in a list", function()
+    local own <const> = { "127.0.0.1/8 lo", "::1/128 lo" }
+    assert.same({ own, {} }, { plan '{"cniVersion":"1.0.0","name":"lo","type":"loopback"}' })
+    local lo <const> = '{"type":"loopback"}'
+    local ptp <const> = [[{"type":"ecmp-ptp","ipam":{"type":"ecmp-static","addresses":[
+      {"address":"10.0.0.2/24","gateway":"10.0.0.1"}],"routes":[{"dst":"0.0.0.0/0"}]}}]]
+    for _, plugins in ipairs { lo .. "," .. ptp, ptp .. "," .. lo } do
+      local addresses <const>, routes <const> =
+        plan(('{"cniVersion":"1.0.0","name":"n","plugins":[%s]}'):format(plugins))
+      assert.same({ "10.0.0.2/24 eth0", own[1], own[2] }, addresses)
+      assert.equal("10.0.0.1", routes[1].via)
+      assert.equal(1, #routes)
+    end
+  end)
+end)

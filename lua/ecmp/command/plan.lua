@@ -119,11 +119,21 @@ local function preview(module, state)
   end)
 end
 
+local function program_of(conf)
+  local kind <const> = json.get(conf, "type")
+  return type(kind) == "string" and programs.plugin(kind) or nil
+end
+
+-- What a plugin gives a pod whatever the others do.
+local function apart(conf)
+  local program <const> = program_of(conf)
+  return program and require(program.module).planned
+end
+
 ---Plans one plugin of a chain on top of what those before it have planned.
 ---@return table? state, string? message, string|integer? code
 local function plan_one(conf, options, before)
-  local kind <const> = json.get(conf, "type")
-  local program <const> = type(kind) == "string" and programs.plugin(kind)
+  local kind <const>, program <const> = json.get(conf, "type"), program_of(conf)
   local module <const> = program and require(program.module)
   if not module or not module.plugin and not module.preview then
     return nil, ("type: '%s' is no interface plugin of ours"):format(kind)
@@ -140,12 +150,6 @@ local function plan_one(conf, options, before)
   local ok <const>, why <const>, code <const> = preview(module, state)
   if not ok then return nil, ("%s: %s"):format(kind, why), code end
   return state
-end
-
-local function is_foreign(conf)
-  local kind <const> = json.get(conf, "type")
-  local program <const> = type(kind) == "string" and programs.plugin(kind)
-  return not program
 end
 
 ---Takes one plugin's plan into that of the chain.
@@ -175,10 +179,12 @@ function M.plan(list, options)
     addresses = json.array(), routes = json.array(), sysctls = {}, decisions = json.array(),
     notes = json.array(),
   }
-  local before = {}
+  local before, others <const> = {}, {}
   for _, conf in ipairs(list) do
-    local foreign <const> = is_foreign(conf)
-    if foreign and before.wanted then
+    local foreign <const>, own <const> = not program_of(conf), apart(conf)
+    if own then
+      table.move(own, 1, #own, #others + 1, others)
+    elseif foreign and before.wanted then
       -- A plugin that is not ours may do what it likes behind ours: say so.
       io.stderr:write(("ecmp: plan: '%s' is not ours; what it adds is not shown\n")
         :format(tostring(json.get(conf, "type"))))
@@ -190,7 +196,10 @@ function M.plan(list, options)
       add_plan(whole, state)
     end
   end
-  if not before.wanted then return nil, "type: none of the plugins is ours", "EINVAL" end
+  if not before.wanted and #others == 0 then
+    return nil, "type: none of the plugins is ours", "EINVAL"
+  end
+  table.move(others, 1, #others, #whole.addresses + 1, whole.addresses)
   return whole
 end
 

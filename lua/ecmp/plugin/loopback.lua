@@ -69,4 +69,9 @@ end
 
 M.type = "loopback"
 
+---For `ecmp plan`: what a pod has of it, beside what the other plugins of a chain plan.
+M.planned = {
+  { address = "127.0.0.1/8", dev = NAME }, { address = "::1/128", dev = NAME },
+}
+
 return M

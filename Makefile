@@ -349,8 +349,10 @@ compile-commands: ## Writes compile_commands.json for editors.
 install: all ## Installs below PREFIX (/usr/local) and DESTDIR.
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/cni
 	install -m 755 $(B)/bin/ecmp $(DESTDIR)$(PREFIX)/bin/ecmp
-	install -d $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	for section in 1 5 8; do \
+		install -d $(DESTDIR)$(PREFIX)/share/man/man$$section && install -m 644 \
+			man/*.$$section $(DESTDIR)$(PREFIX)/share/man/man$$section || exit 1; \
+	done
 	install -D -m 644 completion/ecmp.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/ecmp
 	install -D -m 644 completion/_ecmp $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_ecmp

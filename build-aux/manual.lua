@@ -1,4 +1,5 @@
---- Writes what can be told from the commands' own parsers: man/*.1 and completion/*.
+--- Writes what can be told from the commands' own parsers, from the checks of the configuration and
+--- from docs/: man/* and completion/*.
 ---
 ---   build/bin/ecmp run build-aux/manual.lua [DIRECTORY]
 ---
@@ -240,7 +241,138 @@ local function main_page(list)
   add_items(out, "EXIT STATUS", STATUS)
   local also <const> = {}
   for i, command in ipairs(list) do also[i] = (".BR ecmp\\-%s (1)"):format(command.name) end
+  table.move({ ".BR ecmp\\-netconf (5)", ".BR ecmp\\-plugins (8)" }, 1, 2, #also + 1, also)
   out[#out + 1] = ".SH SEE ALSO\n" .. table.concat(also, ",\n")
+  return table.concat(out, "\n") .. "\n"
+end
+
+-- Pages of the configuration and of the plugins ---------------------------------------------------
+
+-- Text of a document; what stands between backticks is bold.
+local function from_markdown(text)
+  return (escape(text):gsub("`([^`]+)`", "\\fB%1\\fR"))
+end
+
+-- The rows below a heading of a document, each a list of its columns.
+local function rows_below(path, heading)
+  local text <const> = assert(sys.read(path))
+  local _, from <const> = assert(text:find("\n## " .. heading .. "\n", 1, true))
+  local rows <const> = {}
+  for line in text:sub(from, (text:find("\n## ", from, true))):gmatch "\n(|[^\n]*)" do
+    local row <const> = {}
+    for column in line:sub(2):gmatch " (.-) |" do row[#row + 1] = column end
+    if #row > 0 then rows[#rows + 1] = row end
+  end
+  return table.move(rows, 2, #rows, 1, {}) -- without their head
+end
+
+local function add_section(out, title, text)
+  out[#out + 1] = ".SH " .. title
+  out[#out + 1] = text
+end
+
+local function add_tagged(out, tag, text)
+  out[#out + 1] = (".TP\n%s\n%s"):format(tag, text)
+end
+
+local function head_of(title, section, summary)
+  return {
+    (".TH %s %d %s"):format(title:upper(), section, footer()), ".SH NAME",
+    ("%s \\- %s"):format(escape(title), summary),
+  }
+end
+
+-- A file whose words are typed as they are.
+local function add_example(out, intro, text)
+  out[#out + 1] = escape(intro) .. "\n.PP\n.nf\n.RS 4"
+  for line in text:gmatch "[^\n]+" do out[#out + 1] = escape(line) end
+  out[#out + 1] = ".RE\n.fi"
+end
+
+local ENVIRONMENT <const> = {
+  { "CNI_COMMAND", "ADD, DEL, CHECK, GC, STATUS or VERSION" },
+  { "CNI_CONTAINERID", "the container" }, { "CNI_NETNS", "the path of its namespace" },
+  { "CNI_IFNAME", "the interface in it" },
+  { "CNI_ARGS", "KEY=VALUE;...; K8S_POD_NAMESPACE and K8S_POD_NAME go into the record" },
+  { "CNI_PATH", "where IPAM plugins that are not ours are looked for" },
+}
+
+local EXAMPLE <const> = [==[
+{ "cniVersion": "1.1.0", "name": "pods", "plugins": [ {
+  "type": "ecmp-bridge", "bridge": "br0", "isGateway": false,
+  "multipath": { "hash": "l4" },
+  "ipam": { "type": "ecmp-host-local",
+    "ranges": [ [ { "subnet": "10.0.0.0/24" } ],
+                [ { "subnet": "2001:db8::/64" } ] ],
+    "routes": [ { "dst": "0.0.0.0/0", "gw": "10.0.0.1" },
+                { "dst": "0.0.0.0/0", "gw": "10.0.0.2" },
+                { "dst": "::/0", "gw": "2001:db8::1" },
+                { "dst": "::/0", "gw": "2001:db8::2" } ] } } ] }
+]==]
+
+local function netconf_page()
+  local netconf <const> = dofile "build-aux/netconf.lua"
+  local out <const> = head_of("ecmp-netconf", 5, "network configuration of the ecmp CNI plugins")
+  add_section(out, "DESCRIPTION", escape("A network is a JSON file below /etc/cni/net.d: a list of "
+    .. "plugins where its name ends in .conflist, one plugin where in .conf. Keys match in any "
+    .. "case, and null counts as absent. Keys that are not listed belong to others and are left "
+    .. "alone; ecmp lint tells of those that are near one of these."))
+  for _, one in ipairs(netconf.tables()) do
+    out[#out + 1] = ".SH " .. from_markdown(one[1]):gsub("\\f[BR]", ""):upper()
+    for _, row in ipairs(netconf.rows_of(one[2])) do
+      add_tagged(out, ("\\fB%s\\fR  %s"):format(escape(row[1]), from_markdown(row[2])),
+        from_markdown(row[3]))
+    end
+  end
+  out[#out + 1] = ".SH EXAMPLE"
+  add_example(out, "Two gateways for the default route, in both families:", EXAMPLE)
+  add_section(out, "SEE ALSO", ".BR ecmp\\-plugins (8),\n.BR ecmp\\-lint (1),\n.BR ecmp\\-plan (1)")
+  return table.concat(out, "\n") .. "\n"
+end
+
+-- The plugins in the order of their types, with what each says of itself and the names of reference
+-- plugins that it goes by.
+local function plugins()
+  local programs <const>, list <const>, by_module <const> = require "ecmp.command.programs", {}, {}
+  for _, row in ipairs(programs.types()) do
+    local name <const> = row.type == "ecmp" and "ecmp" or "ecmp-" .. row.type
+    local module <const> = assert(programs.plugin(name)).module
+    if not by_module[module] then
+      by_module[module] = { name = name, about = require(module).about, also = {} }
+      list[#list + 1] = by_module[module]
+    end
+    if row.reference then table.insert(by_module[module].also, row.type) end
+  end
+  return list
+end
+
+local function plugins_page()
+  local out <const> = head_of("ecmp-plugins", 8, "CNI plugins with one meaning of several gateways")
+  add_section(out, "DESCRIPTION", escape("Plugins for the container network interface, versions "
+    .. "0.1.0 to 1.1.0: programs that a container runtime calls with a network configuration on "
+    .. "standard input and CNI_ variables in the environment. All of them are links to one "
+    .. "executable, which is the plugin of the name that it is called by. By a reference plugin's "
+    .. "name it does as that one does, unless the configuration says otherwise."))
+  out[#out + 1] = ".SH PLUGINS"
+  for _, one in ipairs(plugins()) do
+    table.insert(one.also, 1, one.name)
+    local names <const> = ("\\fB%s\\fR"):format(table.concat(one.also, "\\fR, \\fB"))
+    add_tagged(out, names:gsub("%-", "\\-"), escape(one.about))
+  end
+  out[#out + 1] = ".SH ERROR CODES"
+  for _, row in ipairs(rows_below("docs/operations.md", "Numbers")) do
+    add_tagged(out, ("\\fB%s\\fR"):format(row[1]),
+      from_markdown(row[2]) .. ".\n.br\n" .. from_markdown(row[3]))
+  end
+  out[#out + 1] = ".SH FILES"
+  for _, row in ipairs(rows_below("docs/operations.md", "Where things are")) do
+    add_tagged(out, from_markdown(row[1]), from_markdown(row[2]))
+  end
+  out[#out + 1] = ".SH ENVIRONMENT"
+  for _, row in ipairs(ENVIRONMENT) do
+    add_tagged(out, ("\\fB%s\\fR"):format(row[1]), escape(row[2]))
+  end
+  add_section(out, "SEE ALSO", ".BR ecmp\\-netconf (5),\n.BR ecmp (1),\n.BR ecmp\\-install (1)")
   return table.concat(out, "\n") .. "\n"
 end
 
@@ -260,6 +392,8 @@ write("man/ecmp.1", main_page(list))
 for _, command in ipairs(list) do
   write(("man/ecmp-%s.1"):format(command.name), page_of(command))
 end
+write("man/ecmp-netconf.5", netconf_page())
+write("man/ecmp-plugins.8", plugins_page())
 for _, command in ipairs(list) do drop_hidden(command.parser) end
 write("completion/ecmp.bash", bash_completion(parser, list))
 write("completion/_ecmp", zsh_completion(parser))

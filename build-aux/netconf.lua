@@ -380,52 +380,74 @@ local function kind_of(one)
   return items.type == "array" and "list of lists" or ("list of %ss"):format(items.type or "object")
 end
 
-local function write_table(title, one)
-  print(("\n## %s\n\n| key | value | what it is for |\n|---|---|---|"):format(title))
-  local keys <const> = {}
+-- The keys of a part in their order: `{ key, value, what it is for }`.
+local function rows_of(one)
+  local keys <const>, rows <const> = {}, {}
   for key in pairs(one.properties) do keys[#keys + 1] = key end
   table.sort(keys)
-  for _, key in ipairs(keys) do
+  for i, key in ipairs(keys) do
     local value <const> = one.properties[key]
-    print(("| `%s` | %s | %s |"):format(key, kind_of(value), value.description))
+    rows[i] = { key, kind_of(value), value.description }
+  end
+  return rows
+end
+
+local function write_table(title, one)
+  print(("\n## %s\n\n| key | value | what it is for |\n|---|---|---|"):format(title))
+  for _, row in ipairs(rows_of(one)) do
+    print(("| `%s` | %s | %s |"):format(table.unpack(row)))
   end
 end
 
-local function write_markdown()
+-- The tables in their order: a title, and what it describes.
+local function tables()
   local parts <const> = whole().definitions
+  local routes <const> = parts.ecmp.properties.routes.items
+  local all <const> = {
+    { "Every configuration", parts.top }, { "A list of plugins", parts.list },
+    { "Every plugin of ours that programs routes", parts.common },
+    { "`multipath`", parts.common.properties.multipath },
+    { "`health`", parts.common.properties.health }, { "A route", routes },
+    { "A next hop, in `nexthops` of a route", routes.properties.nexthops.items },
+    { "`dns`", parts.common.properties.dns },
+  }
+  local function add(title, part) all[#all + 1] = { title, part } end
+  for _, kind in ipairs { "bridge", "ptp", "macvlan", "ipvlan" } do
+    add("`ecmp-" .. kind .. "`", parts[kind])
+  end
+  add("An element of `vlanTrunk`", parts.bridge.properties.vlanTrunk.items)
+  add("Chained `ecmp`", parts.ecmp)
+  add("`ecmp-lua`", parts.lua)
+  add("`ipam` of `ecmp-static`", parts.ipam_static)
+  add("An address of `ecmp-static`", parts.ipam_static.properties.addresses.items)
+  add("`ipam` of `ecmp-host-local`", parts["ipam_host-local"])
+  add("`ipam` of `ecmp-pool`", parts.ipam_pool)
+  add("`store` of `ecmp-pool`", parts.ipam_pool.properties.store)
+  return all
+end
+
+local function write_markdown()
   print [[
 # The network configuration, key by key
 
 Made by `make netconf` from the checks in the code; `docs/netconf.schema.json` is the same as a JSON
-Schema, for editors and pipelines. Keys match in any case, null counts as absent. Keys that are not
-listed belong to others and are left alone.]]
-  write_table("Every configuration", parts.top)
-  write_table("A list of plugins", parts.list)
-  write_table("Every plugin of ours that programs routes", parts.common)
-  write_table("`multipath`", parts.common.properties.multipath)
-  write_table("`health`", parts.common.properties.health)
-  local routes <const> = parts.ecmp.properties.routes.items
-  write_table("A route", routes)
-  write_table("A next hop, in `nexthops` of a route", routes.properties.nexthops.items)
-  write_table("`dns`", parts.common.properties.dns)
-  for _, kind in ipairs { "bridge", "ptp", "macvlan", "ipvlan" } do
-    write_table("`ecmp-" .. kind .. "`", parts[kind])
-  end
-  write_table("An element of `vlanTrunk`", parts.bridge.properties.vlanTrunk.items)
-  write_table("Chained `ecmp`", parts.ecmp)
-  write_table("`ecmp-lua`", parts.lua)
-  write_table("`ipam` of `ecmp-static`", parts.ipam_static)
-  write_table("An address of `ecmp-static`", parts.ipam_static.properties.addresses.items)
-  write_table("`ipam` of `ecmp-host-local`", parts["ipam_host-local"])
-  write_table("`ipam` of `ecmp-pool`", parts.ipam_pool)
-  write_table("`store` of `ecmp-pool`", parts.ipam_pool.properties.store)
+Schema, for editors and pipelines, `man ecmp-netconf` as a page of the manual. Keys match in any
+case, null counts as absent. Keys that are not listed belong to others and are left alone.]]
+  for _, one in ipairs(tables()) do write_table(table.unpack(one)) end
 end
 
-if arg and arg[1] == "md" then
-  write_markdown()
-elseif arg and arg[1] == "schema" then
-  print(json.encode(whole(), { indent = 2 }))
-else
-  io.stderr:write("usage: lua5.4 build-aux/netconf.lua schema | md\n")
-  os.exit(2)
+local function main(word)
+  if word == "md" then
+    write_markdown()
+  elseif word == "schema" then
+    print(json.encode(whole(), { indent = 2 }))
+  else
+    io.stderr:write("usage: lua5.4 build-aux/netconf.lua schema | md\n")
+    os.exit(2)
+  end
 end
+
+-- For the manual: see there.
+if (arg and arg[0] or ""):find "netconf%.lua$" then main(arg[1]) end
+
+return { tables = tables, rows_of = rows_of }

@@ -68,7 +68,7 @@ describe("the checkpoint of ecmp apply #netns", function()
       cd $HERE
       ecmp apply --confirm 0.5 new </dev/null 2>told & pid=$!
       until grep -q "type yes" told 2>/dev/null; do sleep 0.05; done
-      base=$(ls /run/ecmp/*.guardian | sed 's/\.guardian$//')
+      base=$(ls /run/ecmp/*.watchdog | sed 's/\.watchdog$//')
       kill -STOP $pid; n=0
       while [ -e $base.undo ] && [ $n -lt 200 ]; do sleep 0.1; n=$((n+1)); done
       ip route show 10.50.0.0/16; cat $base.last
@@ -97,7 +97,7 @@ describe("the checkpoint of ecmp apply #netns", function()
       function()
         local result <const> = in_own_directory(
           ("ecmp apply --confirm 3 new </dev/null 2>told & pid=$!; %s"):format(WAIT) .. [[
-          watchdog=$(cat /run/ecmp/*.guardian); rm -rf /run/ecmp/*; sleep 2.5
+          watchdog=$(cat /run/ecmp/*.watchdog); rm -rf /run/ecmp/*; sleep 2.5
           cut -d" " -f14,15 /proc/$watchdog/stat; kill -KILL $pid; wait $pid
           n=0; while kill -0 $watchdog 2>/dev/null && [ $n -lt 200 ]; do sleep 0.1; n=$((n+1)); done]])
         local user <const>, system <const> = result.stdout:match "(%d+) (%d+)\n$"

@@ -243,8 +243,8 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
 
   it("shows and takes back what is left when its watchdog is killed, too", function()
     while_waiting(30, [[
-      guardian=$(cat /run/ecmp/*.guardian)
-      kill -KILL $pid $guardian; while kill -0 $guardian 2>/dev/null; do sleep 0.05; done]])
+      watchdog=$(cat /run/ecmp/*.watchdog)
+      kill -KILL $pid $watchdog; while kill -0 $watchdog 2>/dev/null; do sleep 0.05; done]])
     assert.same(AFTER, made())
     assert.matches("an earlier apply was cut off here and not taken back: ecmp apply %-%-undo",
       shell:try(("ecmp apply %s/wanted"):format(shell.dir)).stderr)
@@ -264,7 +264,7 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
     local late <const> = shell:try [[
       base=$(ls -t /run/ecmp/*.lock | head -1 | sed 's/\.lock$//')
       while [ -e $base.state ]; do sleep 0.01; done
-      ecmp apply --guardian $base; echo $?; ls $base.state $base.guardian]]
+      ecmp apply --watchdog $base; echo $?; ls $base.state $base.watchdog]]
     assert.equal("0\n", late.stdout)
     assert.same(AFTER, made())
     -- and some that have yet to see that theirs has ended when the next begins
@@ -272,7 +272,7 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
       shell:sh(("ecmp apply %s; ecmp apply %s/wanted"):format(shell:file("other",
         ("10.60.%d.0/24 via 10.0.1.1\n"):format(i)), shell.dir))
     end
-    helper.eventually(function() return not shell:sh("ls /run/ecmp"):find "guardian" end)
+    helper.eventually(function() return not shell:sh("ls /run/ecmp"):find "watchdog" end)
     assert.same(AFTER, made())
     assert.matches("nothing is left to be taken back", shell:try("ecmp apply --undo").stderr)
   end)
@@ -289,7 +289,7 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
 
   it("can be confirmed after it was killed", function()
     while_waiting(60, [[
-      watch=$(cat /run/ecmp/*.guardian)
+      watch=$(cat /run/ecmp/*.watchdog)
       kill -KILL $pid; while kill -0 $pid 2>/dev/null; do sleep 0.05; done
       ecmp apply --confirmed; while kill -0 $watch 2>/dev/null; do sleep 0.05; done]])
     assert.same(AFTER, made())
@@ -305,15 +305,15 @@ fd40::/16 via 2001:db8:1::1 pref high hoplimit 9
     local old <const> = table.concat(BEFORE, "\n"):gsub(" nexthop", "\n\tnexthop")
     shell:file("old", old .. "\n")
     -- a watchdog that is killed, too, leaves what --undo brings back
-    for round, victims in ipairs { "-TERM $pid", "-KILL $pid", "-KILL $pid $guardian",
-      "-KILL $pid", "-KILL $pid $guardian" } do
+    for round, victims in ipairs { "-TERM $pid", "-KILL $pid", "-KILL $pid $watchdog",
+      "-KILL $pid", "-KILL $pid $watchdog" } do
       shell:try(([[
-        cd %s; rm -f /run/ecmp/*.guardian
+        cd %s; rm -f /run/ecmp/*.watchdog
         ecmp apply many & pid=$!
-        until grep -qs applying /run/ecmp/*.state && [ -s /run/ecmp/*.guardian ] ||
+        until grep -qs applying /run/ecmp/*.state && [ -s /run/ecmp/*.watchdog ] ||
           ! kill -0 $pid 2>/dev/null; do sleep 0.01; done
-        guardian=$(cat /run/ecmp/*.guardian); sleep 0.$((%d * 7 %% 5)); kill %s; wait
-        case "%s" in *guardian*) ecmp apply --undo ;; esac]]):format(shell.dir, round, victims,
+        watchdog=$(cat /run/ecmp/*.watchdog); sleep 0.$((%d * 7 %% 5)); kill %s; wait
+        case "%s" in *watchdog*) ecmp apply --undo ;; esac]]):format(shell.dir, round, victims,
           victims:gsub("%$", "")))
       local found
       helper.eventually(function()

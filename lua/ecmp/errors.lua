@@ -5,7 +5,7 @@ local M = {}
 ---The code of what a site's script is to blame for, beside those of the kernel and C library.
 M.SCRIPT = "ESCRIPT"
 
----A value as messages show it: an address in memory tells nobody anything.
+---A value as messages show it: an address in memory is of no use to a reader.
 ---@param value any
 ---@return string
 function M.shown(value)

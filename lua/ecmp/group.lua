@@ -15,7 +15,7 @@ local M = {
 
 local MISTAKE <const> = "EINVAL"
 
--- Routes of one group may differ in these: they tell who asked, not where packets go.
+-- Routes of one group may differ in these: they are about who made the route, not where packets go.
 local FREE <const> = { proto = true }
 
 local function refuse(message, ...)

@@ -2,8 +2,8 @@
 --
 -- lua-cjson parses; this module looks at the text first, because cjson alone loses things that
 -- matter here: integers become floats (2^53 loses digits, 0 turns into 0.0), `[]` and `{}` become
--- the same table, `5.0` cannot be told from `5`, and it takes control characters in strings, `1.`
--- and anything after a NUL. Go's decoder, which the reference plugins use, is the model otherwise.
+-- the same table, `5.0` and `5` look alike, and it takes control characters in strings, `1.` and
+-- anything after a NUL. Go's decoder, which the reference plugins use, is the model otherwise.
 --
 -- Values: objects and lists are tables, integers of 64 bits are Lua integers, every other number
 -- is a wrapper around its literal (`json.integer` says why it is none). A key whose value is null
@@ -92,7 +92,7 @@ local function is_literal(text)
   return rest ~= nil and (rest == "" or rest:find("^[eE][-+]?%d+$") ~= nil)
 end
 
--- A value in a message: an address in memory tells nobody anything.
+-- A value in a message: an address in memory is of no use to a reader.
 local function shown(value)
   local kind <const> = type(value)
   return (kind == "table" or kind == "function") and "a " .. kind or tostring(value)
@@ -162,37 +162,37 @@ end
 local plain_escapes <const> = { ['\\"'] = "\\u0022", ["\\\\"] = "\\u005c" }
 
 ---Brings text into the form that the patterns below rely on.
----@return string? text, string? bare, string? why  `bare` is the text without its strings
+---@return string? text, string? unquoted, string? why  `unquoted` is the text without its strings
 local function prepare(text)
   if text:sub(1, 3) == "\u{FEFF}" then return nil, nil, "starts with a byte order mark" end
   if not text:find("[^ \t\r\n]") then return nil, nil, "is empty" end
   if not utf8.len(text) then text = repair_utf8(text) end
   if text:find("\\", 1, true) then text = text:gsub('\\["\\]', plain_escapes) end
-  local bare <const> = text:gsub('"[^"\0-\31]*"', "")
-  if bare:find('"', 1, true) then
+  local unquoted <const> = text:gsub('"[^"\0-\31]*"', "")
+  if unquoted:find('"', 1, true) then
     return nil, nil, "has a string that does not end, or a control character in one"
   end
   -- cjson takes a NUL for the end and never sees what follows.
-  if bare:find("\0", 1, true) then return nil, nil, "has a NUL outside its strings" end
+  if unquoted:find("\0", 1, true) then return nil, nil, "has a NUL outside its strings" end
   if text:find("\\u[dD][89a-fA-F]") then text = repair_surrogates(text) end
-  return text, bare
+  return text, unquoted
 end
 
-local function has_empty_list(bare)
-  local at = bare:find("[", 1, true)
+local function has_empty_list(unquoted)
+  local at = unquoted:find("[", 1, true)
   while at do
-    if bare:find("^[ \t\r\n]*%]", at + 1) then return true end
-    at = bare:find("[", at + 1, true)
+    if unquoted:find("^[ \t\r\n]*%]", at + 1) then return true end
+    at = unquoted:find("[", at + 1, true)
   end
   return false
 end
 
 ---Whether cjson alone would lose something: a fraction, an exponent, a negative zero, an empty
 ---list. Searches for single bytes come first: they cost next to nothing.
-local function is_lossy(bare)
-  return bare:find(".", 1, true) or bare:find("E", 1, true)
-    or bare:find("e", 1, true) and bare:find("%de")
-    or bare:find("-0", 1, true) or has_empty_list(bare)
+local function is_lossy(unquoted)
+  return unquoted:find(".", 1, true) or unquoted:find("E", 1, true)
+    or unquoted:find("e", 1, true) and unquoted:find("%de")
+    or unquoted:find("-0", 1, true) or has_empty_list(unquoted)
 end
 
 -- Up to here a double holds every integer.
@@ -200,12 +200,12 @@ local EXACT <const> = 2 ^ 53
 
 ---Turns a result of cjson into our values, in place: integers, no nulls, folding keys.
 ---@return boolean exact false when a number was too large for cjson
-local function settle(value, nulls)
+local function restore(value, nulls)
   local exact = true
   for key, item in next, value do
     local kind <const> = type(item)
     if kind == "table" then
-      exact = settle(item, nulls) and exact
+      exact = restore(item, nulls) and exact
     elseif kind == "number" then
       exact = exact and item < EXACT and item > -EXACT
       value[key] = math.tointeger(item)
@@ -217,7 +217,7 @@ local function settle(value, nulls)
   return exact
 end
 
--- The careful way: strings, numbers and empty lists are told apart by a first byte that `mark`
+-- The careful way: strings, numbers and empty lists are marked by a first byte that `mark`
 -- puts in front of them, so nothing in the text itself can be taken for a mark.
 local STRING <const>, NUMBER <const>, EMPTY <const> = "s", "n", "e"
 
@@ -297,7 +297,7 @@ local function read_plain(ready, rewritten, nulls)
   local value <const>, why <const> = parse(ready, rewritten)
   if why then return nil, why end
   if type(value) == "table" then
-    if settle(value, nulls) then return value end
+    if restore(value, nulls) then return value end
   elseif type(value) ~= "number" then
     return value
   end
@@ -310,10 +310,10 @@ end
 ---@return any value, string? message  nil and why it is no JSON
 function M.decode(text, nulls)
   if type(text) ~= "string" then error("json.decode: text must be a string", 2) end
-  local ready, bare, why = prepare(text)
+  local ready, unquoted, why = prepare(text)
   local value
   if ready then
-    if is_lossy(bare) then
+    if is_lossy(unquoted) then
       value, why = read_marked(ready, nulls)
     else
       value, why = read_plain(ready, ready ~= text, nulls)

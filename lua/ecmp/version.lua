@@ -1,2 +1,2 @@
----The version of this program; CHANGELOG.md says what it promises.
+---The version of this program; CHANGELOG.md has what it promises.
 return "0.1.0"

@@ -1,7 +1,7 @@
 ---Runs other plugins: any executable on CNI_PATH, with the caller's own input.
 --
--- What a delegate says about its failure is handed on as it is, code included. One that says
--- nothing fails with code 0, "unknown". Its stderr goes to ours in every case.
+-- A delegate's error object is passed on as it is, code included. One that prints nothing
+-- fails with code 0, "unknown". Its stderr goes to ours in every case.
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"
 local log = require "ecmp.log"
@@ -34,14 +34,14 @@ function M.find(name, path)
     codes.internal
 end
 
--- Tells how many of our plugins have called each other, so that a loop of them has an end.
+-- Counts how many of our plugins have called each other, so that a loop of them ends.
 local DEPTH <const>, DEEPEST <const> = "ECMP_DELEGATIONS", 8
 
 local function depth()
   return math.tointeger(tonumber(os.getenv(DEPTH))) or 0
 end
 
--- What the call says goes before what the environment says: a call may have been made by hand.
+-- The call's own values come before the environment's: a call may have been made by hand.
 local function environment(call, command)
   local ours <const> = {
     CNI_COMMAND = command, CNI_CONTAINERID = call.containerid, CNI_NETNS = call.netns,
@@ -71,7 +71,7 @@ local function trimmed(text)
   return (text:gsub("^%s+", ""):gsub("%s+$", ""))
 end
 
----What to say about a delegate that failed and printed no error object.
+---The error of a delegate that failed and printed no error object.
 local function last_words(outcome)
   if outcome.stdout:find("%S") then
     return ("it printed '%s', which is no CNI error"):format(trimmed(outcome.stdout))

@@ -58,7 +58,7 @@ function M.try(value, message, code, details, ...)
   return refuse(code, message or "unknown error", details)
 end
 
----`try` for what a plugin says about itself: a function of its that returns nothing has succeeded.
+---`try` for functions of a plugin, which have succeeded when they return nothing.
 ---@param value any
 ---@param message? string
 ---@param code? integer|string
@@ -85,7 +85,7 @@ function M.need_prev(call)
   return M.refuse(codes.config, "prevResult: required prevResult missing")
 end
 
----A value of `runtimeConfig`, else of `args.cni`: what was said for this pod alone.
+---A value of `runtimeConfig`, else of `args.cni`: a value for this pod alone.
 ---@param call table
 ---@param key string
 ---@return any value, string? path how to call it in messages

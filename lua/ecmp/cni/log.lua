@@ -3,7 +3,7 @@
 --
 -- What is logged is what a verb was asked for, what it decided and how it ended; nothing of the
 -- configuration, of `CNI_ARGS` or of `runtimeConfig`, where secrets may be. A log that cannot be
--- written is told of on stderr, and the verb ends as it would have.
+-- written is a line on stderr, and the verb ends as it would have.
 local json = require "ecmp.json"
 local log = require "ecmp.log"
 local schema = require "ecmp.cni.schema"
@@ -107,11 +107,11 @@ local function line_of(pairs_in_order)
 end
 
 ---Takes what an ADD has decided; a fault in telling it is no reason for the ADD to fail.
----@param tell fun(): table returns `{ routes, addresses, sysctls, notes? }`
-function Log:decided(tell)
+---@param read fun(): table returns `{ routes, addresses, sysctls, notes? }`
+function Log:decided(read)
   if not self:takes "verbose" then return end
-  local told <const>, decided <const> = pcall(tell)
-  if told then self.decisions = decided else log.warn("logFile: " .. tostring(decided)) end
+  local ok <const>, decided <const> = pcall(read)
+  if ok then self.decisions = decided else log.warn("logFile: " .. tostring(decided)) end
 end
 
 local function text_of(self, level, call, err, warned)

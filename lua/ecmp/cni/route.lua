@@ -149,32 +149,32 @@ local UNHEEDED <const> = {
 -- The table of the host's own addresses, which the kernel fills.
 local LOCAL <const> = 255
 
-local function unheeded(route, path, say)
+local function unheeded(route, path, report)
   for _, row in ipairs(UNHEEDED) do
     local key <const>, instead <const> = row[1], row[2]
     local value <const> = json.get(route, key)
     local is_plain <const> = value == nil or value == false
       or key == "type" and value == "unicast"
-    if not is_plain then say(("%s.%s"):format(path, key), "is not heeded here; " .. instead) end
+    if not is_plain then report(("%s.%s"):format(path, key), "is not heeded here; " .. instead) end
   end
 end
 
----What a route of a configuration says that means something else than it seems to. By a reference
+---Finds keys of a route that do not mean what they seem to. By a reference
 ---plugin's name it is taken as that one takes it, by one of ours it is refused.
 ---@param route table a checked route
 ---@param path string "ipam.routes[0]"
 ---@return table[] findings `{ key, message }`
 function M.findings(route, path)
   local findings <const> = {}
-  local function say(key, message) findings[#findings + 1] = { key = key, message = message } end
-  unheeded(route, path, say)
+  local function report(key, message) findings[#findings + 1] = { key = key, message = message } end
+  unheeded(route, path, report)
   for _, entry in ipairs(gateways(route, path)) do
     if NOWHERE[entry[1]] then
-      say(entry[2], entry[1] .. " is no gateway; a route by the device alone has \"scope\": 253")
+      report(entry[2], entry[1] .. " is no gateway; a route by the device alone has \"scope\": 253")
     end
   end
   if route.table == LOCAL then
-    say(path .. ".table", "255 is the kernel's own, of the addresses of this host")
+    report(path .. ".table", "255 is the kernel's own, of the addresses of this host")
   end
   return findings
 end

@@ -13,7 +13,7 @@ local version = require "ecmp.cni.version"
 local codes <const> = errors.codes
 local M = {}
 
-local function settle(called, value, message, code, details)
+local function outcome_of(called, value, message, code, details)
   if not called then return nil, value end
   if value or message == nil then return value or true end
   return nil, errors.new(code, message, details)
@@ -26,7 +26,7 @@ end
 function M.perform(verbs, call)
   local verb <const> = verbs[call.command:lower()]
   if not verb then return true end
-  return settle(xpcall(verb, errors.caught, call))
+  return outcome_of(xpcall(verb, errors.caught, call))
 end
 
 ---Runs a verb of another of our plugins in this process, with the same input.
@@ -67,7 +67,7 @@ function M.wrong_verbs(verbs)
   end
 end
 
--- What is settled before a verb runs, in this order; each may refuse.
+-- Checks before a verb runs, in this order; each may refuse.
 local steps <const> = {
   ADD = { request.check_netns, request.read_form, request.read_previous },
   DEL = { request.check_netns, request.read_previous },

@@ -144,13 +144,12 @@ local function conf_of(step)
 end
 
 local function call_for(was, step, command, prev, document)
-  local conf <const> = conf_of(step)
-  local told <const> = conf_of(step)
-  told.prevResult = document
+  local conf <const>, input <const> = conf_of(step), conf_of(step)
+  input.prevResult = document
   return calls.new {
     command = command, containerid = was.containerid, ifname = was.ifname, netns = was.netns,
     path = was.path or "", args = {}, args_text = "", conf = conf, prev = prev,
-    stdin = json.encode(told), version = json.get(conf, "cniVersion") or version.oldest,
+    stdin = json.encode(input), version = json.get(conf, "cniVersion") or version.oldest,
     plugin = step.plugin, dropin = step.dropin or false,
   }
 end

@@ -93,7 +93,7 @@ function M.read_cache(directory, network)
   return cache
 end
 
--- A torn file tells by its name alone whom it was about: NETWORK-ID-IFNAME.
+-- Of a torn record only the name is left: NETWORK-ID-IFNAME.
 local function add_torn(valid, cache, store, network)
   for _, entry in ipairs(next(cache.torn) and store:entries() or {}) do
     local id <const>, ifname <const> = entry.key:match("^([^/]*)/?(.*)$")

@@ -1,6 +1,6 @@
 ---ecmp rule check: what a rule script makes of configurations, before a pod sees it.
 --
--- The script is loaded into its cage, after the check of who may write it, and the stages are those
+-- The script is loaded into its sandbox, after the check of who may write it; the stages are those
 -- of a real ADD: what passes here passes on a node.
 local errors = require "ecmp.cni.errors"
 local explain = require "ecmp.flow.explain"

@@ -129,11 +129,11 @@ end
 
 ---For CHECK: whether the rules are all there.
 ---@param state table
----@param say fun(sentence: string)
-function M.inspect(state, say)
+---@param report fun(difference: string)
+function M.inspect(state, report)
   local found <const>, message <const> = count(state.call)
-  if not found then return say("macspoofchk: " .. message) end
-  if found < RULES then say(("macspoofchk: %d of %d rules are there"):format(found, RULES)) end
+  if not found then return report("macspoofchk: " .. message) end
+  if found < RULES then report(("macspoofchk: %d of %d rules are there"):format(found, RULES)) end
 end
 
 return M

@@ -105,7 +105,7 @@ function M.lock(base, timeout)
   return lock, message, code
 end
 
--- What is remembered -----------------------------------------------------------------------------
+-- The routes before the change ------------------------------------------------------------------
 
 -- A route on a line, so that reading it gives the same route.
 local function line_of(route)
@@ -115,11 +115,11 @@ end
 
 local PIECE <const> = 1 << 14 -- bytes
 
--- The text that `tell` tells bit by bit, as sys.replace takes it.
-local function pieces_of(tell)
+-- The text that `write` gives line by line, in pieces for sys.replace.
+local function pieces_of(write)
   return coroutine.wrap(function()
     local bits, size = {}, 0
-    tell(function(text)
+    write(function(text)
       bits[#bits + 1], size = text, size + #text
       if size >= PIECE then
         coroutine.yield(table.concat(bits))
@@ -152,7 +152,7 @@ local function tell_added(tell, added)
 end
 
 -- What of a checkpoint is there while it is undecided, and after.
-local PARTS <const> = { ".state", ".undecided", ".keep", ".take-back", ".guardian", ".added.new",
+local PARTS <const> = { ".state", ".undecided", ".keep", ".take-back", ".watchdog", ".added.new",
   ".undo" }
 
 ---Removes a checkpoint. The lock's file stays: who waits for it has it open.
@@ -301,18 +301,18 @@ function M.difference(nl, journal)
   return differ(nl, found)
 end
 
-local MOST_TOLD <const> = 20
+local MOST_SHOWN <const> = 20
 
--- What is still to do, in a line; who wants all of very much can ask for it.
-local function told(changes)
-  if #changes <= MOST_TOLD then return (tostring(changes):gsub("\n", "; ")) end
+-- Changes on one line of a message, or only their count.
+local function summary(changes)
+  if #changes <= MOST_SHOWN then return (tostring(changes):gsub("\n", "; ")) end
   return ("%d changes (ecmp apply --undo --dry-run lists them)"):format(#changes)
 end
 
 local TRIES <const> = 3 -- another may be bringing them back, too
 
----Brings the routes back to what is remembered, and looks whether they are. Does nothing where that
----has been done.
+---Restores the routes of the checkpoint, and reads the tables again to verify it. Does nothing
+---where it has been restored already.
 ---@param nl ecmp.Handle
 ---@param journal ecmp.apply.Journal
 ---@return true|nil
@@ -333,10 +333,10 @@ function M.restore(nl, journal)
   if not changes then return nil, message, code end
   if #changes == 0 then return true end
   return nil, ("not taken back (%s), still to do: %s"):format(why or "it changed meanwhile",
-    told(changes)), code or "EAGAIN"
+    summary(changes)), code or "EAGAIN"
 end
 
--- Who decides, and how far it is -----------------------------------------------------------------
+-- State of the change, and who ends it ------------------------------------------------------------
 
 ---Notes how far it is: "applying", or "waiting", deadline, applier and watchdog.
 ---@param base string

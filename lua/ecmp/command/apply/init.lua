@@ -70,7 +70,7 @@ function M.setup(parser)
   parser:flag("--force", "delete however many; with --family, all of them for a file without "
     .. "routes")
   parser:flag("--json", "print the changes as JSON")
-  parser:option("--guardian", "the process that watches another"):argname("BASE"):hidden(true)
+  parser:option("--watchdog", "the process that watches another"):argname("BASE"):hidden(true)
   parser:epilog("In the tables and families that FILE names, routes of the owned protocols that "
     .. "are not in FILE are deleted, and so are those of other protocols that an earlier apply "
     .. "added. Without --confirm a change is final; with it, it takes a line 'yes' on its "
@@ -241,7 +241,7 @@ local function apply_file(nl, base, args)
 end
 
 -- The first option that a job does not take.
-local function strange_option(args)
+local function unsupported_option(args)
   if args.confirm then return "--confirm" end
   if args.proto[1] then return "--proto" end
   if args.family then return "--family" end
@@ -255,14 +255,14 @@ local function misuse(args)
   local jobs <const> = (args.file and 1 or 0) + (args.confirmed and 1 or 0) + (args.undo and 1 or 0)
   if jobs ~= 1 then return "one of FILE, --confirmed and --undo is needed" end
   local job <const> = args.confirmed and "--confirmed" or args.undo and "--undo"
-  local strange <const> = job and strange_option(args)
-  return strange and ("%s takes no %s"):format(job, strange)
+  local unsupported <const> = job and unsupported_option(args)
+  return unsupported and ("%s takes no %s"):format(job, unsupported)
 end
 
 ---@param args table as `setup` asked for
 ---@return integer? status, string? message
 function M.run(args)
-  if args.guardian then return watchdog.main(args.guardian) end
+  if args.watchdog then return watchdog.main(args.watchdog) end
   local wrong <const> = misuse(args)
   if wrong then
     io.stderr:write(("ecmp: apply: %s (see ecmp apply --help)\n"):format(wrong))

@@ -1,4 +1,4 @@
----Tells what an apply changes, as text or as JSON.
+---Prints what an apply changes, as text or as JSON.
 
 local identity = require "ecmp.fib.route"
 local json = require "ecmp.json"

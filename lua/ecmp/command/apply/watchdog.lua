@@ -16,7 +16,7 @@ local STARTING <const> = 10  -- how long a watchdog may take to begin
 -- This program again: the executable, or the interpreter with the same paths.
 local function command(base)
   local program <const> = assert(sys.readlink "/proc/self/exe"):gsub(" %(deleted%)$", "")
-  if not program:match("[^/]*$"):find "^lua" then return { program, "apply", "--guardian",
+  if not program:match("[^/]*$"):find "^lua" then return { program, "apply", "--watchdog",
     base } end
   local chunk <const> = ("package.path=%q package.cpath=%q "
     .. "require('ecmp.command.apply.watchdog').main(%q)"):format(package.path, package.cpath, base)
@@ -28,11 +28,11 @@ end
 ---@param netns? string
 ---@return integer|nil pid, string? message, string? code
 function M.start(base, netns)
-  sys.unlink(base .. ".guardian")
+  sys.unlink(base .. ".watchdog")
   local child, message, code = sys.spawn { argv = command(base), netns = netns, detach = true }
   if not child then return nil, message, code end
   local deadline <const> = sys.monotonic() + STARTING
-  while not sys.stat(base .. ".guardian") do
+  while not sys.stat(base .. ".watchdog") do
     if sys.monotonic() > deadline then
       sys.kill(child.pid)
       return nil, "the watchdog does not start", "ETIMEDOUT"
@@ -108,7 +108,7 @@ function M.main(base)
   local nl <close> = assert(ecmp.open())
   local journal <const> = checkpoint.open(base)
   if not journal then return 0 end -- where another was faster, nothing is left to be done
-  assert(sys.create(base .. ".guardian", tostring(sys.getpid()), tonumber("600", 8)))
+  assert(sys.create(base .. ".watchdog", tostring(sys.getpid()), tonumber("600", 8)))
   local lock <close>, word <const>, deadline <const> = -- luacheck: ignore 211
     take_over(base, journal)
   if checkpoint.has_ended(journal) then return 0 end

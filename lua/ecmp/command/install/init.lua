@@ -38,13 +38,13 @@ function M.setup(parser)
   parser:flag("--json", "print one JSON object for each file, on a line")
 end
 
----The version of an executable, as it tells it itself.
+---The version that an executable prints of itself.
 ---@param path string
 ---@return string? version nil where it is none of ours, or cannot tell
 function M.version_of(path)
-  local said <const> = sys.spawn { argv = { path, "version" }, env = {}, stdin = "",
+  local outcome <const> = sys.spawn { argv = { path, "version" }, env = {}, stdin = "",
     timeout = VERSION_TIMEOUT, stderr = "capture" }
-  return said and said.status == 0 and said.stdout:match("^ecmp (%d[%w.%-]*)\n") or nil
+  return outcome and outcome.status == 0 and outcome.stdout:match("^ecmp (%d[%w.%-]*)\n") or nil
 end
 
 local function numbers(version)

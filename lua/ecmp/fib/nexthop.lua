@@ -203,12 +203,12 @@ end
 ---@param hop table
 ---@return string
 function M.text(hop)
-  local words <const> = {}
-  if hop.encap then words[#words + 1] = encap_text(hop.encap) end
-  if hop.via then words[#words + 1] = "via " .. hop.via end
-  if hop.dev then words[#words + 1] = "dev " .. hop.dev end
-  if hop.realm then words[#words + 1] = "realm " .. hop.realm end
-  return table.concat(words, " ")
+  local via <const>, dev <const> = hop.via, hop.dev
+  local text = via and (dev and ("via %s dev %s"):format(via, dev) or "via " .. via)
+    or dev and "dev " .. dev or ""
+  if hop.encap then text = encap_text(hop.encap) .. (text ~= "" and " " or "") .. text end
+  if hop.realm then text = ("%s realm %s"):format(text, hop.realm) end
+  return text
 end
 
 -- Values of fields as messages show them, which may be lists and encapsulations.

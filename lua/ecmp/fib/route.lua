@@ -154,16 +154,19 @@ local function says_scope(route)
   return route.table ~= nil and route.type ~= nil
 end
 
+-- The scope that a route of a type has where none is said.
+local function implied_scope(kind, has_gateway)
+  if kind ~= "unicast" then return SCOPE_OF_TYPE[kind] or "global" end
+  return has_gateway and "global" or "link"
+end
+
 ---The scope of a route as a word, given or implied.
 ---@param route table
 ---@return string|integer
 local function scope_word(route)
   local scope <const> = route.scope
   if says_scope(route) then return SCOPE[scope] or SCOPE[tonumber(scope)] or scope end
-  local kind <const> = type_word(route)
-  if kind ~= "unicast" then return SCOPE_OF_TYPE[kind] or "global" end
-  if route.via or route.nexthops or route.nhid then return "global" end
-  return "link"
+  return implied_scope(type_word(route), route.via or route.nexthops or route.nhid)
 end
 
 M.scope = scope_word
@@ -289,9 +292,13 @@ function M.is_held(route)
   return getmetatable(route) == Held
 end
 
+local function is_attribute(key, value)
+  return not REWRITTEN[key] and not OWNED[key] and DEFAULT_ATTRIBUTE[key] ~= value
+end
+
 local function copy_attributes(from, to)
   for k, v in pairs(from) do
-    if not REWRITTEN[k] and not OWNED[k] and DEFAULT_ATTRIBUTE[k] ~= v then to[k] = v end
+    if is_attribute(k, v) then to[k] = v end
   end
   return to
 end
@@ -433,12 +440,10 @@ end
 
 ---The scope of a Route where it is not the one that its plain form implies.
 local function own_scope(route)
-  local scope <const>, hops <const> = route.scope, route.nexthops
+  local scope <const>, hop <const> = route.scope, route.nexthops[1]
   if not scope then return nil end
-  local implied <const> = scope_word {
-    type = route.type, nhid = route.nhid, via = hops[1] and hops[1].via,
-    nexthops = hops[1] and (hops[2] or hops[1].weight ~= 1) and hops or nil,
-  }
+  local listed <const> = hop and (route.nexthops[2] or hop.weight ~= 1)
+  local implied <const> = implied_scope(route.type, hop and hop.via or listed or route.nhid)
   return scope ~= implied and scope or nil
 end
 
@@ -574,11 +579,14 @@ for _, key in ipairs(SHOWN) do IS_SHOWN[key] = true end
 
 -- The other attributes, metrics above all, in iproute2's words; "" where there are none.
 local function others(route)
-  local rest, any = { family = route.family }, false
-  for key, value in pairs(M.attributes(route)) do
-    if not IS_SHOWN[key] and not VOLATILE[key] then rest[key], any = value, true end
+  local rest
+  for key, value in pairs(route) do
+    if is_attribute(key, value) and not IS_SHOWN[key] and not VOLATILE[key] then
+      rest = rest or { family = route.family }
+      rest[key] = value
+    end
   end
-  return any and rtnl.view("route", rest):text { line = true }:match "^%s*default%s+(.*)$" or ""
+  return rest and rtnl.view("route", rest):text { line = true }:match "^%s*default%s+(.*)$" or ""
 end
 
 local function say(words, word, value)

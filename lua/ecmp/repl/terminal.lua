@@ -55,6 +55,7 @@ end
 ---@param colour fun(style: string, text: string): string
 ---@return string
 function M.changes(text, colour)
+  if colour == plain then return text end
   local style <const> = { ["+"] = "add", ["-"] = "del", ["~"] = "change" }
   return (text:gsub("[^\n]+", function(line)
     local kind <const> = style[line:sub(1, 1)]

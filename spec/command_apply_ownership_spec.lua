@@ -176,6 +176,31 @@ describe("what ecmp apply owns #netns", function()
     assert.truthy(shell:sh("ip route"):find("10.0.1.0/24 dev eth1 proto kernel", 1, true))
   end)
 
+  it("takes a line that leaves out the device for one that names it", function()
+    for _, lines in ipairs {
+      "10.5.0.0/16 via 10.0.1.1\n10.5.0.0/16 via 10.0.1.1 dev eth1",
+      "10.5.0.0/16 via 10.0.1.1 dev eth1\n10.5.0.0/16 via 10.0.1.1",
+      "2001:db8:5::/48 via 2001:db8:1::1\n2001:db8:5::/48 via 2001:db8:1::1 dev eth1",
+      "10.5.0.0/16 nexthop via 10.0.1.1 nexthop via 10.0.2.1 dev eth2\n"
+        .. "10.5.0.0/16 nexthop via 10.0.1.1 dev eth1 nexthop via 10.0.2.1",
+    } do
+      local path <const> = shell:file("routes", lines .. "\n")
+      for _, how in ipairs { "--dry-run", "" } do
+        local done <const> = shell:try(("ecmp apply %s %s"):format(how, path))
+        assert.equal("ecmp: apply: routes:2: the same route as in routes:1\n", (done.stderr:gsub("%S*/routes", "routes")))
+        assert.equal(0, done.status)
+      end
+      assert.matches("nothing to do", shell:sh("ecmp apply " .. path))
+      shell:sh "ip route flush proto boot; ip -6 route flush proto boot"
+    end
+  end)
+
+  it("keeps a line for another device, or another gateway", function()
+    assert.matches("2 added", shell:sh("ecmp apply "
+      .. shell:file("routes", "10.5.0.0/16 via 10.0.1.1\n10.5.0.0/16 via 10.0.2.1 dev eth2\n")))
+    shell:sh "ip route flush proto boot"
+  end)
+
   it("says which lines say the same", function()
     local result <const> = applied("--dry-run", "10.1.0.0/16 via 10.0.1.1 dev eth1\n"
       .. "2001:db8:5::/48 via 2001:db8:1::1 dev eth1\n10.1.0.0/16 via 10.0.1.1 dev eth1\n"

@@ -99,6 +99,7 @@ default via 2001:db8:1::1
     refused("10.1.0.0/16 via 10.0.1.1\n\n10.2.0.0/16 wia 10.0.1.1\n", "bad:3: 'wia'")
     refused("10.1.0.0/16 via 10.0.1.1\n10.2.0.300 via 10.0.1.1\n", "bad:2: dst")
     refused("10.1.0.0/16 dev eth9\n", "bad:1: dev: there is no device eth9")
+    refused("10.1.0.0/16 dev eth1\n10.2.0.0/16 nhid 77\n", "bad:2: nhid: there is no next%-hop object 77")
     refused("default\n\tnexthop via 10.0.1.1\n\tnexthop via 10.0.2.1 weight 900\n",
       "bad:1: .*weight")
     refused(("x"):rep(100000) .. "\n", "bad:1: 'xxx.*too long for a word")

@@ -55,6 +55,47 @@ describe("spread #netns", function()
     assert.equal(200, total)
   end)
 
+  it("names the route that leads nowhere", function()
+    space:batch [[
+route add blackhole 10.66.0.0/16
+route add blackhole 10.66.1.0/24 table 900
+route add blackhole 10.66.0.0/24
+route add prohibit 10.67.0.0/16
+route add unreachable 2001:db8:77::/64
+]]
+    for dst, expected in pairs {
+      ["10.66.0.1"] = "spread 10.66.0.1: blackhole 10.66.0.0/24 drops what goes there (EINVAL)",
+      ["10.67.0.1"] = "spread 10.67.0.1: prohibit 10.67.0.0/16 refuses what goes there (EACCES)",
+      ["2001:db8:77::1"] = "spread 2001:db8:77::1: unreachable 2001:db8:77::/64 refuses what goes there (EHOSTUNREACH)",
+    } do
+      local hops <const>, message <const> = nl.route:spread { dst = dst, flows = 3 }
+      assert.is_nil(hops)
+      assert.equal(expected, message)
+    end
+  end)
+
+  it("lists the hops of a next-hop object that routes do not spell out", function()
+    space:batch [[
+nexthop add id 5 via 10.0.1.2 dev v1
+nexthop add id 6 via 10.0.1.3 dev v1
+nexthop add id 7 group 5/6,200
+nexthop add id 8 via fd00:0:0:1::2 dev v1
+route add 10.70.0.0/16 nhid 7
+route add 10.71.0.0/16 nhid 5
+route add 10.72.0.0/16 nhid 8
+]]
+    assert(nl.sysctl:set("net.ipv4.nexthop_compat_mode", "0"))
+    local group <const> = assert(nl.route:spread { dst = "10.70.0.1", flows = 10 })
+    assert.same({ "10.0.1.2", "10.0.1.3" }, { group[1].via, group[2].via })
+    assert.same({ 1, 200 }, { group[1].weight, group[2].weight })
+    assert.equal(2, #group)
+    for dst, via in pairs { ["10.71.0.1"] = "10.0.1.2", ["10.72.0.1"] = "fd00:0:0:1::2" } do
+      local alone <const> = assert(nl.route:spread { dst = dst, flows = 10 })
+      assert.equal(1, #alone)
+      assert.same({ via, 10 }, { alone[1].via, alone[1].flows })
+    end
+  end)
+
   it("counts flows that find no way", function()
     assert(nl.route:add { dst = "198.51.100.0/25", via = "10.0.1.2" })
     assert(nl.route:add { dst = "198.51.100.128/25", type = "unreachable" })

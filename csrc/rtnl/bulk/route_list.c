@@ -309,6 +309,23 @@ static int list_tables(lua_State *L)
 	return 1;
 }
 
+/* list:objects() -> the first route by each next-hop object: { [7] = 3 } */
+static int list_objects(lua_State *L)
+{
+	const struct route_list *l = list_check(L, 1);
+	lua_newtable(L);
+	for (size_t i = list_count(l); i > 0; i--) {
+		struct span s = view_span(list_view(l, i));
+		const struct nlattr *a = find_attr(&s, RTA_NH_ID);
+		if (!a || payload_length(a) != sizeof(uint32_t))
+			continue;
+		lua_pushinteger(L, (lua_Integer)i);
+		lua_rawseti(L, -2,
+			    (lua_Integer)read_uint((const uint8_t *)a + NLA_HDRLEN, 4, false));
+	}
+	return 1;
+}
+
 /* list:protocols() -> how many routes there are of each: { [186] = 3 } */
 static int list_protocols(lua_State *L)
 {
@@ -511,14 +528,9 @@ int list_new(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-	{"add", list_add},
-	{"line", list_line},
-	{"lacking", list_lacking},
-	{"tables", list_tables},
-	{"protocols", list_protocols},
-	{"of", list_of},
-	{"remove", list_remove},
-	{NULL, NULL},
+	{"add", list_add},	 {"line", list_line},	    {"lacking", list_lacking},
+	{"tables", list_tables}, {"objects", list_objects}, {"protocols", list_protocols},
+	{"of", list_of},	 {"remove", list_remove},   {NULL, NULL},
 };
 
 void list_register(lua_State *L)

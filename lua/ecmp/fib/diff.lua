@@ -82,7 +82,8 @@ local function compare(lists, i, j, sure)
 end
 
 -- The wanted routes of a key, each once; which are listed again is kept in `lists.repeated`.
----@return table[]? want, string? message, string? code
+---@return table[]? want, integer[]|string places in `numbers`, or message
+---@return string? code
 local function wanted_once(lists, numbers)
   local want <const> = {}
   for n, j in ipairs(numbers) do
@@ -90,11 +91,9 @@ local function wanted_once(lists, numbers)
     if not route then return nil, message, code end
     want[n] = route
   end
-  local once <const>, repeated <const> = transition.distinct(want)
-  for n, first in pairs(repeated or {}) do
-    lists.repeated[numbers[n]] = numbers[first]
-  end
-  return once
+  local once <const>, places <const>, repeated <const> = transition.distinct(want)
+  for n, first in pairs(repeated) do lists.repeated[numbers[n]] = numbers[first] end
+  return once, places
 end
 
 local function index_of(want, route)
@@ -108,17 +107,17 @@ end
 local function compare_several(lists, several)
   local have <const> = {}
   for n, i in ipairs(several.have) do have[n] = route_of.held(lists.current[i]) end
-  local want, message, code = wanted_once(lists, several.want)
-  if not want then return nil, message, code end
+  local want <const>, places <const>, wrong <const> = wanted_once(lists, several.want)
+  if not want then return nil, places, wrong end
   if #have <= 1 and #want <= 1 then
     if have[1] and want[1] and route_of.fits(have[1], want[1], lists.exactly) then return {} end
     return change_alone(have[1], want[1], lists.exactly)
   end
-  local changes, culprit
-  changes, message, code, culprit = transition.between(have, want, { exactly = lists.exactly })
+  local changes <const>, message <const>, code <const>, culprit <const> =
+    transition.between(have, want, { exactly = lists.exactly })
   if changes then return changes end
   local n <const> = code == MISTAKE and index_of(want, culprit)
-  return nil, n and ("wanted[%d].%s"):format(several.want[n], message) or message, code
+  return nil, n and ("wanted[%d].%s"):format(several.want[places[n]], message) or message, code
 end
 
 local function is_sure(step)

@@ -486,28 +486,57 @@ end
 
 -- Both --------------------------------------------------------------------------------------------
 
----A list without routes that are there before, as the kernel tells routes apart.
----@param routes ecmp.RouteValue[] of one key
----@return ecmp.RouteValue[] list the same where there are none
----@return table<integer, integer>? repeated by the place of such a route, that of the first
-function M.distinct(routes)
-  local list, repeated = routes, nil
-  local same <const> = routes[1] and entries.class[routes[1].family].same
-  for i = 2, #routes do
-    for k = 1, i - 1 do
-      if same(routes[k], routes[i]) then
-        repeated = repeated or {}
-        repeated[i] = repeated[k] or k
-        break
-      end
+-- A route with the devices that another names of the same gateways: the kernel finds those that are
+-- left out.
+local function with_devices(route, other)
+  local hops
+  for i, hop in ipairs(#route.nexthops == #other.nexthops and route.nexthops or {}) do
+    local there <const> = other.nexthops[i]
+    if not hop.dev and hop.via and hop.via == there.via and there.dev then
+      hops = hops or table.move(route.nexthops, 1, #route.nexthops, 1, {})
+      hops[i] = { via = hop.via, dev = there.dev, weight = hop.weight, onlink = hop.onlink,
+        encap = hop.encap, realm = hop.realm }
     end
   end
-  if not repeated then return list end
-  list = {}
-  for i, route in ipairs(routes) do
-    if not repeated[i] then list[#list + 1] = route end
+  return hops and route_of.with(route, { nexthops = hops }) or route
+end
+
+-- The one route that two are, as the kernel tells routes apart once it has found their devices.
+local function one_of(first, second)
+  local same <const> = entries.class[first.family].same
+  if same(first, second) then return first end
+  local a <const>, b <const> = with_devices(first, second), with_devices(second, first)
+  local filled <const> = not (rawequal(a, first) and rawequal(b, second))
+  return filled and same(a, b) and a or nil
+end
+
+-- The place of the route in a list that another is, which gets the devices that that one names.
+local function find_same(list, route)
+  for k, other in ipairs(list) do
+    local one <const> = one_of(other, route)
+    if one then
+      list[k] = one
+      return k
+    end
   end
-  return list, repeated
+end
+
+---A list without routes that are there before, as the kernel tells routes apart.
+---@param routes ecmp.RouteValue[] of one key
+---@return ecmp.RouteValue[] list
+---@return integer[] places in `routes` of those in the list
+---@return table<integer, integer> repeated by the place of each other, that of the first
+function M.distinct(routes)
+  local list <const>, places <const>, repeated <const> = {}, {}, {}
+  for i, route in ipairs(routes) do
+    local k <const> = find_same(list, route)
+    if k then
+      repeated[i] = places[k]
+    else
+      list[#list + 1], places[#places + 1] = route, i
+    end
+  end
+  return list, places, repeated
 end
 
 ---Finds the steps for one key.

@@ -687,6 +687,10 @@ function List:lacking() end
 ---@return table<integer, table<integer, true>> # the families, 4 and 6, of each table that routes are in
 function List:tables() end
 
+---The first route by each next-hop object.
+---@return table<integer, integer> # its number in the list by that of the object
+function List:objects() end
+
 ---@return table<integer, integer> counts how many routes there are of each protocol, by its number
 function List:protocols() end
 

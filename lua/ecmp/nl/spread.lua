@@ -1,8 +1,9 @@
 ---Where flows go: the kernel is asked for each of a number of flows which next hop it would take.
 
-local ip_of = require "ecmp.ip"
-local rtnl = require "ecmp.rtnl"
+local ip = require "ecmp.ip"
+local lookup = require "ecmp.nl.lookup"
 local object = require "ecmp.nl.object"
+local rtnl = require "ecmp.rtnl"
 
 rtnl.own()
 
@@ -16,7 +17,6 @@ local known <const> = {
 -- Flows differ in what the hash policy looks at: ports for L4, destinations inside the prefix for
 -- L3.
 local function destinations(dst)
-  local ip = require "ecmp.ip"
   local prefix, message = ip.parse(dst)
   if not prefix then
     rtnl.throw("dst: " .. message)
@@ -32,8 +32,9 @@ local function destinations(dst)
   end
 end
 
-local function hop_key(route)
-  return (route.via or "") .. " " .. (route.dev or "")
+-- A gateway of the other family is written as the kernel answers with it.
+local function hop_key(hop)
+  return (hop.via or ""):gsub("^inet6 ", "") .. " " .. (hop.dev or "")
 end
 
 -- The hops of the route that the first flow finds, so that one no flow takes is listed with zero.
@@ -42,10 +43,12 @@ local function listed(nl, first)
   local query = { fibmatch = true }
   for key, value in pairs(first) do query[key] = value end
   local route = nl.route:get(query)
+  local hops = route and (route.nhid and lookup.hops(nl, route) or route.hops) or {}
   local list, index = {}, {}
-  for _, hop in ipairs(route and (route.nexthops or { route }) or {}) do
-    local weight = route.nexthops and hop.weight or nil -- a route of one hop has none
-    local entry = { via = hop.via, dev = hop.dev, weight = weight, flows = 0 }
+  for _, hop in ipairs(hops) do
+    local weight = #hops > 1 and hop.weight or nil -- a route of one hop has none
+    local via = hop.via and hop.via:gsub("^inet6 ", "")
+    local entry = { via = via, dev = hop.dev, weight = weight, flows = 0 }
     list[#list + 1], index[hop_key(hop)] = entry, entry
   end
   if route and route.family == 6 then
@@ -78,15 +81,25 @@ local function count(nl, flow, query, dst_of, list, index)
   return lost
 end
 
--- What the kernel means by EINVAL where the route of a flow leads nowhere.
-local function leads_nowhere(nl, query)
-  for _, entry in ipairs(nl.route:list { type = "blackhole", table = "all" } or {}) do
-    local prefix = entry.dst == "default" and (entry.family == 4 and "0.0.0.0/0" or "::/0")
-      or entry.dst
-    if ip_of.parse(prefix):contains(query.dst) then
-      return ("spread %s: blackhole %s drops what goes there (EINVAL)"):format(query.dst, entry.dst)
+-- What the kernel answers of routes that lead nowhere, and what these do.
+local NOWHERE <const> = {
+  EINVAL = { type = "blackhole", does = "drops" },
+  EHOSTUNREACH = { type = "unreachable", does = "refuses" },
+  EACCES = { type = "prohibit", does = "refuses" },
+}
+
+-- Names the route of that type with the longest prefix that a destination is in.
+local function leads_nowhere(nl, query, code)
+  local nowhere, found, longest = NOWHERE[code], nil, -1
+  for _, entry in ipairs(nowhere and nl.route:list { type = nowhere.type, table = "all" } or {}) do
+    local prefix = ip.parse(entry.dst == "default" and (entry.family == 4 and "0.0.0.0/0" or "::/0")
+      or entry.dst)
+    if prefix and prefix:contains(query.dst) and prefix:length() > longest then
+      found, longest = entry, prefix:length()
     end
   end
+  return found and ("spread %s: %s %s %s what goes there (%s)"):format(query.dst, nowhere.type,
+    found.dst, nowhere.does, code)
 end
 
 ---Which share of flows takes which next hop, by the kernel's own answer (RTM_GETROUTE with the
@@ -121,7 +134,7 @@ function M.spread(nl, flow)
   local list, index = listed(nl, query)
   local lost = count(nl, whole, query, dst_of, list, index)
   if lost.flows == whole.flows then
-    return nil, lost.name == "EINVAL" and leads_nowhere(nl, query) or lost.message, lost.name
+    return nil, leads_nowhere(nl, query, lost.name) or lost.message, lost.name
   end
   if lost.flows > 0 then
     list[#list + 1] = { name = lost.name, flows = lost.flows }

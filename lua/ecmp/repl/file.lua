@@ -139,6 +139,14 @@ function File:lacking()
   return i and { where = self:where(i), route = self.routes[i] } or nil
 end
 
+---The first route by each next-hop object.
+---@return table<integer, string> where by the object's number
+function File:objects()
+  local where <const> = {}
+  for id, i in pairs(self.routes:objects()) do where[id] = self:where(i) end
+  return where
+end
+
 ---Takes routes out; the numbers of those behind them fall.
 ---@param numbers integer[] that rise
 function File:remove(numbers)

@@ -92,6 +92,17 @@ local function check_devices(nl, lacking)
   return true
 end
 
+---@return true|nil, string? message
+local function check_objects(nl, wanted)
+  if not next(wanted) then return true end
+  local list <const>, message <const> = nl.nexthop:list()
+  if not list then return nil, message end
+  for _, object in ipairs(list) do wanted[object.id] = nil end
+  local id <const>, where <const> = next(wanted)
+  if not id then return true end
+  return nil, ("%s: nhid: there is no next-hop object %d"):format(where, id)
+end
+
 ---@return ecmp.RouteFile|nil file, string? message
 local function read_file(nl, args, owned)
   local file <const>, message <const> = routefile.read(args.file, {
@@ -129,6 +140,7 @@ local function plan_of(nl, base, args)
       added)
   end
   if found then fine, message = check_devices(nl, file:lacking()) end
+  if fine then fine, message = check_objects(nl, file:objects()) end
   if not fine then return nil, message end
   plan, message = ecmp.plan(found.current, file.routes)
   if plan then

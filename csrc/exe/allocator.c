@@ -1,8 +1,7 @@
 /*
- * Memory for the one Lua state of a process, made for plugins, which live for milliseconds: small
- * pieces are cut from blocks and kept by size when they are freed, so that they need no header and
- * no search. Lua says how large a piece was, which is all there is to know. Blocks go back when the
- * process ends.
+ * Allocates the memory of the Lua state, for plugins, which run for milliseconds. Small pieces are
+ * cut from blocks and kept in free lists by size, without headers, since Lua passes the old size.
+ * Blocks are freed when the process exits.
  */
 #define _GNU_SOURCE
 #include "exe/allocator.h"
@@ -25,7 +24,7 @@ static void *cut(struct heap *heap, size_t class)
 	void *piece;
 
 	if (heap->left < size) {
-		/* all of it will be used: filled at once, pages cost no fault each */
+		/* all of it will be used: MAP_POPULATE saves a fault for each page */
 		void *block = mmap(NULL, HEAP_BLOCK, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
@@ -79,7 +78,7 @@ void *heap_alloc(void *ud, void *old, size_t had, size_t wants)
 	struct heap *heap = ud;
 	void *new;
 
-	if (!old) /* had says what it is for, not how large */
+	if (!old) /* `had` is a type here, not a size */
 		return wants ? acquire(heap, wants) : NULL;
 	if (wants == 0) {
 		if (had)

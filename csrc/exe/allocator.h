@@ -1,5 +1,5 @@
 /*
- * Memory for the one Lua state of a short-lived process.
+ * The allocator of the Lua state.
  */
 #ifndef ECMP_HEAP_H
 #define ECMP_HEAP_H
@@ -12,14 +12,14 @@ enum {
 	HEAP_BLOCK = 64 * 1024,
 };
 
-/* a freed piece of memory, in a list of those of its size */
+/* a freed piece in the list of its size */
 struct piece {
 	struct piece *next;
 };
 
 struct heap {
 	struct piece *freed[HEAP_SMALL / HEAP_GRAIN];
-	char *next; /* what is left of the newest block */
+	char *next; /* the unused rest of the newest block */
 	size_t left;
 };
 

@@ -1,7 +1,6 @@
 /*
- * Loading of C modules from files, for a static executable, in which there is none: it would need
- * the very C library that is not there. `require` says so; the modules inside are found before.
- * The linker puts these in place of libc's (--wrap).
+ * Replaces dlopen in a static executable (--wrap), which cannot load C modules from files: they
+ * need the shared C library. `require` reports that; embedded modules are found first.
  */
 #include "exe/embed.h"
 

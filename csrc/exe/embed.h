@@ -1,6 +1,6 @@
 /*
- * The Lua modules inside the executable; made at build time. Sorted by name, and without addresses,
- * which would have to be put in when the program starts.
+ * The Lua modules embedded in the executable at build time, sorted by name. By offsets, since
+ * pointers would be relocated at every start.
  */
 #ifndef ECMP_EMBED_H
 #define ECMP_EMBED_H
@@ -16,7 +16,7 @@ struct embedded {
 extern const unsigned char embedded_code[];
 extern const struct embedded embedded[];
 extern const size_t embedded_count;
-extern const char embedded_commit[]; /* what was built; empty where nobody knows */
+extern const char embedded_commit[]; /* the commit that was built; may be empty */
 
 extern const bool is_static; /* whether the executable has the C library inside */
 

@@ -1,6 +1,6 @@
 /*
- * Addresses as text, for a static executable with pools: resolving names would need the very C
- * library that is not there. The linker puts these in place of libc's (--wrap).
+ * Replaces getaddrinfo in a static executable with pools (--wrap): it accepts addresses alone,
+ * since resolving names needs the shared C library.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

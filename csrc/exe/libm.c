@@ -1,7 +1,7 @@
 /*
- * What Lua and its library take from libm, for the executable on shared libraries: libm is loaded
- * when the first of these is called, or a C module is loaded from a file. No plugin calculates, and
- * to load it would be a twelfth of the time and a sixth of the memory that it takes to start one.
+ * Loads libm on the first call of a function that Lua uses of it, or with the first C module from a
+ * file. Plugins use none; loading libm costs a twelfth of the time and a sixth of the memory of
+ * their start.
  */
 #define _GNU_SOURCE
 #include "exe/embed.h"
@@ -15,14 +15,14 @@
 
 const bool is_static = false;
 
-/* As the dynamic linker ends a program that lacks a library. */
+/* Exits as the dynamic linker does for a missing library. */
 _Noreturn static void miss(const char *name)
 {
 	fprintf(stderr, "ecmp: %s: libm.so.6 is missing\n", name);
 	_exit(127);
 }
 
-/* It may be there already, or a part of the C library where that is not glibc. */
+/* It may be loaded already, or be part of a C library other than glibc. */
 static void *find(const char *name)
 {
 	void *found = dlsym(RTLD_NEXT, name);
@@ -38,8 +38,8 @@ static void *find(const char *name)
 __attribute__((visibility("default"))) void *__real_dlopen(const char *path, int mode);
 void *__wrap_dlopen(const char *path, int mode);
 
-/* In place of libc's (--wrap), for Lua, which loads C modules by it: some take functions of libm
- * without naming it, as the interpreter they are written for has it. */
+/* Replaces dlopen (--wrap), by which Lua loads C modules: some use libm without linking it, since
+ * the lua interpreter does. */
 void *__wrap_dlopen(const char *path, int mode)
 {
 	static bool loaded;

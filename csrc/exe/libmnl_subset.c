@@ -1,6 +1,6 @@
 /*
- * What we use of libmnl, for the executable: one more library to load would be a twentieth of the
- * time that it takes to start a plugin, and Debian has no archive of it. The modules take libmnl.
+ * The functions of libmnl that ecmp.rtnl uses, for the executable: loading the library costs a
+ * twentieth of a plugin's start, and Debian has no static one. The Lua modules link libmnl.
  */
 #include <libmnl/libmnl.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ struct nlmsghdr *mnl_nlmsg_put_header(void *buf)
 	return h;
 }
 
-/* Room at the end of a message, zero up to the next boundary; the caller's buffer has it. */
+/* Extends a message by zeroed bytes, padded; the caller's buffer has the room. */
 static void *grow(struct nlmsghdr *h, size_t size)
 {
 	char *tail = (char *)h + h->nlmsg_len;
@@ -73,7 +73,7 @@ bool mnl_nlmsg_ok(const struct nlmsghdr *h, int len)
 	return len >= (int)sizeof(*h) && h->nlmsg_len >= sizeof(*h) && (int)h->nlmsg_len <= len;
 }
 
-/* The rest may be shorter than the padding of the last message, hence the signed length. */
+/* `len` is signed: the last message may lack its padding. */
 struct nlmsghdr *mnl_nlmsg_next(const struct nlmsghdr *h, int *len)
 {
 	size_t size = MNL_ALIGN(h->nlmsg_len);

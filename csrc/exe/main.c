@@ -1,6 +1,6 @@
 /*
- * The executable: Lua, our modules, lua-cjson and the Lua sources in one file, for machines that
- * have none of them. It knows nothing of commands or plugins; ecmp.command.main does.
+ * The main program: starts Lua with the embedded modules and calls ecmp.command.main, which knows
+ * commands and plugins.
  */
 #define _GNU_SOURCE
 #include "exe/allocator.h"
@@ -24,14 +24,14 @@
 
 #include "common/export.h"
 
-/* the address sanitizer takes for a leak what the end of the process would free */
+/* the address sanitizer reports as leaks what the exit of the process would free */
 #ifdef __SANITIZE_ADDRESS__
 enum {
-	TELLS_LEAKS = true
+	FINDS_LEAKS = true
 };
 #else
 enum {
-	TELLS_LEAKS = false
+	FINDS_LEAKS = false
 };
 #endif
 
@@ -40,10 +40,10 @@ int luaopen_ecmp_ip(lua_State *L);
 int luaopen_ecmp_rtnl(lua_State *L);
 int luaopen_ecmp_sandbox_process(lua_State *L);
 int luaopen_ecmp_sys(lua_State *L);
-/* linked in by `make STATIC=1 POOLS=1` alone; elsewhere it is a file of its own */
+/* only in executables of `make STATIC=1 POOLS=1`; elsewhere a file */
 __attribute__((weak)) int luaopen_ecmp_pool(lua_State *L);
 
-/* ecmp.build: what `ecmp version` tells of this executable */
+/* ecmp.build: how this executable was built, for `ecmp version` */
 static int open_build(lua_State *L)
 {
 	lua_newtable(L);
@@ -78,8 +78,8 @@ static int by_name(const void *name, const void *module)
 }
 
 /*
- * A searcher of `require`: [name] -> [loader, where] or [why not]. It comes before the files, so
- * that an ecmp module lying about on the machine is never mixed with those in here.
+ * A searcher of `require`: [name] -> [loader, source] or [message]. It comes before the search for
+ * files, so that installed ecmp modules are never mixed with the embedded ones.
  */
 static int search_embedded(lua_State *L)
 {
@@ -128,7 +128,7 @@ static void push_arguments(lua_State *L, int argc, char **argv)
 	}
 }
 
-/* What `warn` does, as in Lua's own program: off until it is told "@on". */
+/* `warn` as in the lua interpreter: off until warn("@on"). */
 struct warnings {
 	bool on, continued;
 };
@@ -149,16 +149,15 @@ static void warn(void *ud, const char *message, int more)
 }
 
 /*
- * [argc, argv] -> [exit status, whether nothing is left to be closed]; in a protected call, as
- * everything here may run out of memory
+ * [argc, argv] -> [exit status, whether lua_close can be skipped]; called protected, as memory may
+ * run out
  */
 static int run(lua_State *L)
 {
 	int argc = (int)lua_tointeger(L, 1);
 	char **argv = lua_touserdata(L, 2);
 
-	/* libraries are there to stay; ecmp.command.main starts it when there is something to
-	 * collect */
+	/* libraries are never collected; ecmp.command.main restarts the collector */
 	lua_gc(L, LUA_GCSTOP);
 	luaL_openlibs(L);
 	add_modules(L);
@@ -171,7 +170,7 @@ static int run(lua_State *L)
 	return 2;
 }
 
-/* One line on standard error, whatever was thrown: [message] -> [message] */
+/* Prints the error on one line of standard error: [message] -> [message] */
 static int report(lua_State *L)
 {
 	const char *message = luaL_tolstring(L, -1, NULL);
@@ -185,11 +184,11 @@ static int report(lua_State *L)
 }
 
 /*
- * Descriptors 0 to 2 exist, or else a netlink socket would take the place of standard output. A
- * reader that goes away is an error where we write, not the end in the middle of an ADD. And
- * children can be waited for, even if our parent ignored its own.
+ * Opens descriptors 0 to 2 where they are closed, so that no socket becomes standard output;
+ * ignores SIGPIPE, which would kill an ADD half way; and restores SIGCHLD, without which children
+ * cannot be waited for.
  */
-static void settle(void)
+static void prepare_process(void)
 {
 	int fd;
 
@@ -202,19 +201,19 @@ static void settle(void)
 	signal(SIGCHLD, SIG_DFL);
 }
 
-/* What print left in the buffer may still fail to get out; a reader that left wants no comment. */
+/* Flushes standard output; an error is printed unless the reader closed the pipe. */
 static int flush(int status)
 {
 	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
 	int error = errno;
-	if (poll(&out, 1, 0) != 1 || !(out.revents & POLLERR)) /* the reader is there */
+	if (poll(&out, 1, 0) != 1 || !(out.revents & POLLERR)) /* there is a reader */
 		fprintf(stderr, "ecmp: standard output: %s\n", strerror(error));
 	return status ? status : EXIT_FAILURE;
 }
 
-/* The first of what `run` leaves: an exit status, or whether it went well. */
+/* The first result of `run`: an exit status, or success as a boolean. */
 static int exit_status(lua_State *L)
 {
 	if (lua_isinteger(L, 1))
@@ -229,7 +228,7 @@ int main(int argc, char **argv)
 	lua_State *L;
 	int status;
 
-	settle();
+	prepare_process();
 	L = lua_newstate(heap_alloc, &heap);
 	if (!L) {
 		fputs("ecmp: not enough memory\n", stderr);
@@ -240,7 +239,7 @@ int main(int argc, char **argv)
 	lua_pushinteger(L, argc);
 	lua_pushlightuserdata(L, argv);
 	status = lua_pcall(L, 2, 2, 0) == LUA_OK ? exit_status(L) : report(L);
-	if (!lua_toboolean(L, 2) || TELLS_LEAKS)
+	if (!lua_toboolean(L, 2) || FINDS_LEAKS)
 		lua_close(L);
 	return flush(status);
 }

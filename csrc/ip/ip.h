@@ -1,5 +1,5 @@
 /*
- * An address with a prefix length, as 128-bit arithmetic and as text. No Lua in here.
+ * An IP address with a prefix length: 128-bit arithmetic, parsing and printing, without Lua.
  */
 #ifndef ECMP_IP_H
 #define ECMP_IP_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Two words instead of __int128, which 32-bit machines lack. IPv4 lives in the low 32 bits. */
+/* Two words instead of __int128, which 32-bit machines lack. IPv4 has the low 32 bits. */
 struct u128 {
 	uint64_t hi, lo;
 };
@@ -17,7 +17,7 @@ struct ip {
 	struct u128 bits;
 	uint8_t family; /* 4 or 6 */
 	uint8_t length; /* of the prefix */
-	bool bare;	/* written without a length, and printed without */
+	bool no_length; /* parsed without a length, and printed without */
 };
 
 enum {
@@ -30,7 +30,8 @@ enum {
  */
 const char *ip_read(struct ip *ip, const char *text, size_t len);
 
-/* Writes canonical text (RFC 5952), with the length unless bare; returns its length. */
+/* Writes canonical text (RFC 5952), with the prefix length if it has one; returns the length of
+ * the text. */
 size_t ip_write(const struct ip *ip, char text[IP_TEXT_SIZE]);
 
 static inline unsigned ip_width(const struct ip *ip)
@@ -48,8 +49,8 @@ struct u128 u128_power(unsigned n);
 /* The ones of the host part: all bits behind the first `length` of `width`. */
 struct u128 u128_hosts(unsigned width, unsigned length);
 
-struct ip ip_first(const struct ip *ip); /* all host bits zero, bare */
-struct ip ip_last(const struct ip *ip);	 /* all host bits one, bare */
+struct ip ip_first(const struct ip *ip); /* all host bits zero, without length */
+struct ip ip_last(const struct ip *ip);	 /* all host bits one, without length */
 struct ip ip_network(const struct ip *ip);
 
 bool ip_contains(const struct ip *outer, const struct ip *inner);

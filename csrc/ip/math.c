@@ -1,5 +1,5 @@
 /*
- * Arithmetic on addresses: both families in 128 bits.
+ * Adds, compares and masks addresses of both families in 128 bits.
  */
 #include "ip/ip.h"
 
@@ -58,20 +58,20 @@ struct ip ip_network(const struct ip *ip)
 
 	network.bits.hi &= ~hosts.hi;
 	network.bits.lo &= ~hosts.lo;
-	network.bare = false;
+	network.no_length = false;
 	return network;
 }
 
-static struct ip alone(struct ip ip)
+static struct ip without_length(struct ip ip)
 {
 	ip.length = (uint8_t)ip_width(&ip);
-	ip.bare = true;
+	ip.no_length = true;
 	return ip;
 }
 
 struct ip ip_first(const struct ip *ip)
 {
-	return alone(ip_network(ip));
+	return without_length(ip_network(ip));
 }
 
 struct ip ip_last(const struct ip *ip)
@@ -81,7 +81,7 @@ struct ip ip_last(const struct ip *ip)
 
 	last.bits.hi |= hosts.hi;
 	last.bits.lo |= hosts.lo;
-	return alone(last);
+	return without_length(last);
 }
 
 bool ip_contains(const struct ip *outer, const struct ip *inner)

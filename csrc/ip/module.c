@@ -1,6 +1,6 @@
 /*
- * ecmp.ip: addresses and prefixes as values. Text that is no address is an answer (nil, message)
- * where text is what is being read, and a wrong call everywhere else.
+ * The Lua module ecmp.ip: IP addresses and prefixes as values. Text that is no address is nil,
+ * message where it is parsed, and raises as an argument of other functions.
  */
 #include "ip/ip.h"
 
@@ -29,8 +29,8 @@ static const struct ip *check_ip(lua_State *L, int arg)
 	return luaL_checkudata(L, arg, IP);
 }
 
-/* [] -> [nil, message]; quotes what was read, shortened when somebody feeds a book */
-static int refuse(lua_State *L, const char *text, size_t len, const char *wrong)
+/* [] -> [nil, message]; quotes the text unless it is long */
+static int push_error(lua_State *L, const char *text, size_t len, const char *wrong)
 {
 	lua_pushnil(L);
 	if (len > IP_TEXT_SIZE || strlen(text) != len)
@@ -40,7 +40,7 @@ static int refuse(lua_State *L, const char *text, size_t len, const char *wrong)
 	return 2;
 }
 
-/* Text or a value, for arguments where bad text is the caller's mistake. */
+/* Text or a value, as an argument; raises for other text. */
 static struct ip to_ip(lua_State *L, int arg)
 {
 	const struct ip *ip = luaL_testudata(L, arg, IP);
@@ -54,13 +54,13 @@ static struct ip to_ip(lua_State *L, int arg)
 	text = lua_tolstring(L, arg, &len);
 	wrong = ip_read(&value, text, len);
 	if (wrong) {
-		refuse(L, text, len, wrong);
+		push_error(L, text, len, wrong);
 		luaL_argerror(L, arg, lua_tostring(L, -1));
 	}
 	return value;
 }
 
-/* Text at 1 that may be anything: true and the value, or false with [nil, message] pushed. */
+/* The text at 1: true and the value, or false and [] -> [nil, message]. */
 static bool read_text(lua_State *L, struct ip *value)
 {
 	const char *text, *wrong;
@@ -70,7 +70,7 @@ static bool read_text(lua_State *L, struct ip *value)
 	text = lua_tolstring(L, 1, &len);
 	wrong = ip_read(value, text, len);
 	if (wrong)
-		refuse(L, text, len, wrong);
+		push_error(L, text, len, wrong);
 	return !wrong;
 }
 
@@ -139,7 +139,7 @@ static int ip_length(lua_State *L)
 /* is_address() -> whether it was written without a length */
 static int ip_is_address(lua_State *L)
 {
-	lua_pushboolean(L, check_ip(L, 1)->bare);
+	lua_pushboolean(L, check_ip(L, 1)->no_length);
 	return 1;
 }
 
@@ -158,7 +158,7 @@ static int ip_address(lua_State *L)
 	struct ip ip = *check_ip(L, 1);
 
 	ip.length = (uint8_t)ip_width(&ip);
-	ip.bare = true;
+	ip.no_length = true;
 	return push_ip(L, ip);
 }
 
@@ -235,7 +235,7 @@ static int ip_le(lua_State *L)
 	return 1;
 }
 
-/* [] -> [ip moved by `count`]; the length stays. Leaving the family's range throws. */
+/* [] -> [ip + count or ip - count]; keeps the length; raises beyond the family's range. */
 static int push_moved(lua_State *L, const struct ip *ip, uint64_t count, bool down)
 {
 	const struct u128 step = {0, count};
@@ -287,7 +287,7 @@ static int ip_sub(lua_State *L)
 	return 1;
 }
 
-/* Where an iterator stands: `next` up to `last`, each `step` further. */
+/* The state of an iterator from `next` to `last` by `step`. */
 struct walk {
 	struct ip next;
 	struct u128 last, step;
@@ -347,7 +347,7 @@ static int ip_subnets(lua_State *L)
 	walk.next.length = (uint8_t)length;
 	last.length = (uint8_t)length;
 	walk.last = ip_network(&last).bits;
-	/* one subnet of length 0 is everything: there is no step, and none is made */
+	/* there is one subnet of length 0, so no step is made */
 	if (length > 0)
 		walk.step = u128_power(ip_width(&ip) - (unsigned)length);
 	return push_walk(L, walk);

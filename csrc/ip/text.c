@@ -1,5 +1,5 @@
 /*
- * Addresses with their prefix length as text: what common/addr.c reads and writes, in 128 bits.
+ * Parses and prints addresses with prefix length, by common/addr.c.
  */
 #include "ip/ip.h"
 
@@ -24,8 +24,8 @@ static void write_word(uint64_t word, uint8_t *bytes, size_t size)
 		bytes[i] = (uint8_t)word;
 }
 
-/* What is wrong with what is no address. */
-static const char *mistake_in(const char *text, size_t len)
+/* Why a text is no address. */
+static const char *reason_of(const char *text, size_t len)
 {
 	if (memchr(text, '%', len))
 		return "zone not allowed";
@@ -60,8 +60,8 @@ const char *ip_read(struct ip *ip, const char *text, size_t len)
 	int family = text_to_ip(text, n, bytes), length;
 
 	if (!family)
-		return mistake_in(text, n);
-	*ip = (struct ip){.family = family == AF_INET6 ? 6 : 4, .bare = !slash};
+		return reason_of(text, n);
+	*ip = (struct ip){.family = family == AF_INET6 ? 6 : 4, .no_length = !slash};
 	length = (int)ip_width(ip);
 	if (slash)
 		length = text_to_length(slash + 1, len - n - 1, length);
@@ -88,5 +88,5 @@ size_t ip_write(const struct ip *ip, char text[IP_TEXT_SIZE])
 		write_word(ip->bits.lo, bytes + 8, 8);
 	}
 	size_t n = ip_to_groups(family, bytes, text);
-	return ip->bare ? n : n + length_to_text(ip->length, text + n);
+	return ip->no_length ? n : n + length_to_text(ip->length, text + n);
 }

@@ -1,15 +1,13 @@
 /*
- * What the layers of a connection share: bytes that grow, failures in words, time.
+ * Growing buffers and error messages of connections.
  */
 #define _GNU_SOURCE
 #include "pool/pool.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/export.h"
 
@@ -55,19 +53,4 @@ bool pool_fail(struct connection *c, int error, const char *format, ...)
 	va_end(words);
 	c->error = error;
 	return false;
-}
-
-double pool_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-int pool_remaining(const struct connection *c)
-{
-	double left = ceil((c->deadline - pool_now()) * 1e3);
-
-	return left <= 0 ? 0 : left > 1e9 ? 1000000000 : (int)left;
 }

@@ -1,6 +1,5 @@
 /*
- * HTTP/2 by nghttp2: one request at a time, its answer gathered until the stream ends. Flow
- * control, settings, pings and GOAWAY are the library's.
+ * Sends an HTTP/2 request by nghttp2 and collects its answer until the stream ends.
  */
 #define _GNU_SOURCE
 #include "pool/pool.h"
@@ -12,7 +11,7 @@
 #include "common/export.h"
 
 enum {
-	WINDOW = 4 * 1024 * 1024 /* how much the server may send before it hears of us */
+	WINDOW = 4 * 1024 * 1024 /* flow control: what the server may send without an update */
 };
 
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
@@ -30,7 +29,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 		c->exchange.too_large = true;
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	}
-	/* nghttp2 ends both with a NUL byte, and lets none be within */
+	/* nghttp2 terminates both by NUL and rejects NUL within */
 	if (!pool_bytes_add(headers, name, name_len + 1) ||
 	    !pool_bytes_add(headers, value, value_len + 1))
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -128,7 +127,7 @@ bool pool_http2_start(struct connection *c)
 	return !error || fail_http2(c, error);
 }
 
-/* Hands on what the session has to say, and lets the socket take what it can. */
+/* Sends the frames of the session as far as the socket accepts them. */
 static bool send_frames(struct connection *c)
 {
 	const uint8_t *data;
@@ -146,19 +145,19 @@ static bool send_frames(struct connection *c)
 	return pool_socket_flush(c);
 }
 
-/* What came before a failure still counts: an answer may be whole before the connection ends. */
+/* Frames before a failure are used: the answer may be complete before the connection ends. */
 static bool feed(struct connection *c, const void *data, size_t len)
 {
 	ssize_t n;
 	bool readable = true;
 
 	if (c->tls) {
-		readable = pool_tls_read(c, data, len, &c->said);
-		data = c->said.data;
-		len = c->said.len;
+		readable = pool_tls_read(c, data, len, &c->decrypted);
+		data = c->decrypted.data;
+		len = c->decrypted.len;
 	}
 	n = len > 0 ? nghttp2_session_mem_recv(c->session, data, len) : 0;
-	c->said.len = 0;
+	c->decrypted.len = 0;
 	if (n < 0)
 		return fail_http2(c, (int)n);
 	return readable;
@@ -178,8 +177,8 @@ static bool receive_frames(struct connection *c)
 	return true;
 }
 
-/* The server may have closed a connection that was idle: seen before something is sent on it. */
-static bool look_first(struct connection *c)
+/* Reads first, since the server may have closed the idle connection. */
+static bool check_idle(struct connection *c)
 {
 	if (!receive_frames(c) || c->goaway) {
 		c->ended = true;
@@ -193,7 +192,7 @@ bool pool_http2_request(struct connection *c, const nghttp2_nv *headers, size_t 
 	nghttp2_data_provider provider = {.read_callback = read_body};
 	int32_t stream;
 
-	if (!look_first(c))
+	if (!check_idle(c))
 		return false;
 	stream = nghttp2_submit_request(c->session, NULL, headers, count, &provider, NULL);
 	if (stream < 0)
@@ -202,12 +201,12 @@ bool pool_http2_request(struct connection *c, const nghttp2_nv *headers, size_t 
 	return true;
 }
 
-/* A stream that ended otherwise than with an answer. */
+/* The error of a stream that ended without an answer. */
 static bool fail_stream(struct connection *c)
 {
 	uint32_t error = c->exchange.error;
 
-	/* the server says that it has not looked at the request */
+	/* the server has not processed the request */
 	if (error == NGHTTP2_REFUSED_STREAM)
 		c->exchange.sent = false;
 	return pool_fail(c, error == NGHTTP2_REFUSED_STREAM ? EAGAIN : EPROTO,
@@ -228,7 +227,7 @@ bool pool_http2_run(struct connection *c)
 		if (!pool_wait(c, events) || !receive_frames(c))
 			return x->done && x->error == NGHTTP2_NO_ERROR;
 	}
-	/* an answer may come before the request has been taken whole: that is no failure */
+	/* an answer before the whole request was read is no error */
 	if (x->error != NGHTTP2_NO_ERROR)
 		return fail_stream(c);
 	return true;

@@ -1,9 +1,8 @@
 /*
- * ecmp_pool: HTTP/2 requests with a deadline, over TCP, TLS or a unix socket. What gRPC needs, and
- * nothing of gRPC itself.
+ * The Lua module ecmp_pool: HTTP/2 requests with a deadline, over TCP, TLS or a unix socket, for
+ * gRPC in Lua.
  *
- * A refusal by the world returns nil, message, code and, from a request, whether the server may
- * have seen it.
+ * An error returns nil, message, code and, from a request, whether the server may have received it.
  */
 #define _GNU_SOURCE
 #include "pool/pool.h"
@@ -44,7 +43,7 @@ static void connection_end(struct connection *c)
 	c->fd = -1;
 	c->ended = true;
 	pool_bytes_free(&c->out);
-	pool_bytes_free(&c->said);
+	pool_bytes_free(&c->decrypted);
 	pool_bytes_free(&c->exchange.headers);
 	pool_bytes_free(&c->exchange.answer);
 }
@@ -84,10 +83,10 @@ static double option_timeout(lua_State *L, int arg)
 			   luaL_typename(L, -1));
 	seconds = lua_tonumber(L, -1);
 	lua_pop(L, 1);
-	return seconds;
+	return seconds > 0 ? seconds : 0;
 }
 
-/* [options at 1] -> [options, strings...]: what the strings are owned by stays on the stack */
+/* [options at 1] -> [options, strings...], which stay on the stack while they are used */
 static void read_endpoint(lua_State *L, struct endpoint *to)
 {
 	to->host = option(L, 1, "host", NULL);
@@ -110,7 +109,7 @@ static void read_endpoint(lua_State *L, struct endpoint *to)
 /*
  * connect{ host =, port =, path =, tls = { ca =, cert =, key = }, timeout = } -> connection
  *
- * `port` is text; `path` names a unix socket instead. Without `ca` the system's authorities count.
+ * `port` is text; `path` is a unix socket instead. Without `ca` the system's certificates are used.
  */
 static int pool_connect(lua_State *L)
 {
@@ -125,7 +124,7 @@ static int pool_connect(lua_State *L)
 	c = lua_newuserdatauv(L, sizeof(*c), 0);
 	*c = (struct connection){.fd = -1};
 	luaL_setmetatable(L, CONNECTION);
-	c->deadline = pool_now() + timeout;
+	c->deadline = clock_seconds() + timeout;
 	if (pool_socket_connect(c, &to) && (!to.tls || pool_tls_start(c, &to)) &&
 	    pool_http2_start(c))
 		return 1;
@@ -229,14 +228,14 @@ static int connection_request(lua_State *L)
 	pool_bytes_free(&x->answer);
 	*x = (struct exchange){0};
 	x->body = option(L, 2, "body", &x->body_len);
-	c->deadline = pool_now() + option_timeout(L, 2);
+	c->deadline = clock_seconds() + option_timeout(L, 2);
 	answered = pool_http2_request(c, headers.list, headers.count) && pool_http2_run(c);
-	/* it lies in a Lua string, which is not ours any longer */
+	/* it is part of a Lua string, which may be collected */
 	x->body = NULL;
 	x->body_len = x->body_at = 0;
 	if (answered)
 		return push_answer(L, x);
-	/* a stream that is still open would be mistaken for that of the next request */
+	/* an open stream would be mixed up with the next request */
 	connection_end(c);
 	return push_failure(L, c);
 }

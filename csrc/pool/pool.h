@@ -1,9 +1,11 @@
 /*
- * What the files of ecmp_pool share: one HTTP/2 connection, with or without TLS, on which one
- * request after the other is made, each within a deadline.
+ * What the files of ecmp_pool share: an HTTP/2 connection, with or without TLS, for one request at
+ * a time, each with a deadline.
  */
 #ifndef ECMP_POOL_H
 #define ECMP_POOL_H
+
+#include "common/clock.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -27,7 +29,7 @@ struct bytes {
 
 /* base.c: appends; false without memory. */
 bool pool_bytes_add(struct bytes *bytes, const void *data, size_t len);
-/* Takes away the first `len`. */
+/* Removes the first `len`. */
 void pool_bytes_drop(struct bytes *bytes, size_t len);
 void pool_bytes_free(struct bytes *bytes);
 
@@ -35,25 +37,25 @@ void pool_bytes_free(struct bytes *bytes);
 struct exchange {
 	int32_t stream;
 	bool done;
-	bool sent;	/* some of it may have reached the server */
+	bool sent;	/* a part may have reached the server */
 	uint32_t error; /* HTTP/2 error code that the stream was closed with */
 	const char *body;
 	size_t body_len, body_at;
-	struct bytes headers; /* name NUL value NUL ..., trailers behind */
+	struct bytes headers; /* name NUL value NUL ..., then trailers */
 	struct bytes answer;
 	bool too_large;
 };
 
 struct connection {
 	int fd;
-	bool ended;  /* the other side has closed, or nothing more may be sent */
-	bool goaway; /* the other side takes no more requests */
+	bool ended;  /* closed by the server, or unusable */
+	bool goaway; /* the server accepts no more requests */
 	double deadline;
 	SSL_CTX *tls_context;
 	SSL *tls;
 	nghttp2_session *session;
-	struct bytes out;  /* bytes for the socket */
-	struct bytes said; /* what TLS has deciphered, for the session */
+	struct bytes out;	/* bytes for the socket */
+	struct bytes decrypted; /* by TLS, for the session */
 	struct exchange exchange;
 	int error; /* errno of the failure that `problem` describes */
 	char problem[PROBLEM_SIZE];
@@ -67,13 +69,9 @@ struct endpoint {
 	const char *ca, *cert, *key; /* files in PEM; NULL where there is none */
 };
 
-/* Notes a failure in words; returns false. */
+/* Stores an error and its message; returns false. */
 __attribute__((format(printf, 3, 4))) bool pool_fail(struct connection *c, int error,
 						     const char *format, ...);
-
-/* Seconds of CLOCK_MONOTONIC, and what is left until the deadline as poll(2) takes it. */
-double pool_now(void);
-int pool_remaining(const struct connection *c);
 
 /* Waits for the socket; false at the deadline. */
 bool pool_wait(struct connection *c, short events);
@@ -92,8 +90,8 @@ int pool_resolve(struct connection *c, const char *host, const char *port, struc
 /* tls.c: handshake and certificates; then bytes in and out. */
 bool pool_tls_start(struct connection *c, const struct endpoint *to);
 bool pool_tls_write(struct connection *c, const void *data, size_t len);
-/* Takes what the socket gave, and appends what it says. */
-bool pool_tls_read(struct connection *c, const void *data, size_t len, struct bytes *said);
+/* Decrypts bytes of the socket and appends the result. */
+bool pool_tls_read(struct connection *c, const void *data, size_t len, struct bytes *decrypted);
 void pool_tls_free(struct connection *c);
 
 /* http2.c: the session. */

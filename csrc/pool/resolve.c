@@ -1,6 +1,6 @@
 /*
- * Names to addresses within a deadline. The C library's resolver knows none, so it works in a
- * thread of its own, which is left to itself when the time is up.
+ * Resolves names with a deadline. getaddrinfo has none, so it runs in a thread, which is abandoned
+ * at the deadline.
  */
 #define _GNU_SOURCE
 #include "pool/pool.h"
@@ -18,7 +18,7 @@
 
 #include "common/export.h"
 
-/* Belongs to both sides; who lets go last frees it. */
+/* Shared by both threads; the last to release it frees it. */
 struct job {
 	atomic_int owners;
 	int done; /* an eventfd */
@@ -68,7 +68,7 @@ static struct job *job_new(const char *host, const char *port)
 	return NULL;
 }
 
-/* Signals are the host program's business, and its threads'. */
+/* With all signals blocked in the thread: they are the host program's. */
 static int job_start(struct job *job)
 {
 	sigset_t all, before;
@@ -87,14 +87,14 @@ static int job_start(struct job *job)
 	return error;
 }
 
-/* EAI_AGAIN when the time is up. */
+/* EAI_AGAIN at the deadline. */
 static int job_wait(struct connection *c, struct job *job, struct addrinfo **found)
 {
 	struct pollfd item = {.fd = job->done, .events = POLLIN};
 	int n, left;
 
 	do {
-		left = pool_remaining(c);
+		left = clock_remaining(c->deadline);
 		n = left > 0 ? poll(&item, 1, left) : 0;
 	} while ((n < 0 && errno == EINTR) || (n == 0 && left > 0));
 	if (n <= 0)

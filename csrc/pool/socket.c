@@ -1,5 +1,5 @@
 /*
- * The socket below a connection: never blocking, every wait within the deadline.
+ * Connects, sends and receives on a non-blocking socket, within the deadline.
  */
 #define _GNU_SOURCE
 #include "pool/pool.h"
@@ -16,7 +16,7 @@
 
 #include "common/export.h"
 
-/* A failure that errno explains. */
+/* An error by errno. */
 static bool fail_errno(struct connection *c, int error, const char *what)
 {
 	char reason[128];
@@ -30,7 +30,7 @@ bool pool_wait(struct connection *c, short events)
 	int left, n;
 
 	do {
-		left = pool_remaining(c);
+		left = clock_remaining(c->deadline);
 		n = left > 0 ? poll(&item, 1, left) : 0;
 	} while ((n < 0 && errno == EINTR) || (n == 0 && left > 0));
 	if (n < 0)
@@ -47,7 +47,7 @@ static bool connect_one(struct connection *c, const struct sockaddr *to, socklen
 	c->fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd < 0)
 		return fail_errno(c, errno, "socket");
-	/* requests are smaller than a segment, and somebody waits for each */
+	/* requests are smaller than a segment, and each is awaited */
 	if (to->sa_family != AF_UNIX)
 		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(c->fd, to, size) < 0)
@@ -75,7 +75,7 @@ static bool connect_unix(struct connection *c, const char *path)
 	return connect_one(c, (const struct sockaddr *)&to, sizeof(to));
 }
 
-/* Each address of the name gets an equal part of the time that is left. */
+/* Each address gets an equal part of the remaining time. */
 static bool connect_each(struct connection *c, const struct addrinfo *list)
 {
 	double deadline = c->deadline;
@@ -84,7 +84,7 @@ static bool connect_each(struct connection *c, const struct addrinfo *list)
 	for (const struct addrinfo *at = list; at; at = at->ai_next)
 		count++;
 	for (const struct addrinfo *at = list; at; at = at->ai_next, count--) {
-		double now = pool_now();
+		double now = clock_seconds();
 		bool connected;
 
 		c->deadline = now + (deadline - now) / count;
@@ -105,7 +105,7 @@ bool pool_socket_connect(struct connection *c, const struct endpoint *to)
 	if (to->path)
 		return connect_unix(c, to->path);
 	error = pool_resolve(c, to->host, to->port, &list);
-	if (error == EAI_AGAIN && pool_remaining(c) == 0)
+	if (error == EAI_AGAIN && clock_remaining(c->deadline) == 0)
 		return pool_fail(c, ETIMEDOUT, "the name is not resolved in time");
 	if (error)
 		return pool_fail(c, EHOSTUNREACH, "%s", gai_strerror(error));

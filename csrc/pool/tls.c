@@ -1,6 +1,6 @@
 /*
- * TLS by OpenSSL on memory buffers: the socket, its deadlines and SIGPIPE stay ours. The server's
- * certificate is always verified against the name or address that was asked for.
+ * Encrypts and decrypts by OpenSSL on memory buffers, so that socket.c handles deadlines and
+ * SIGPIPE. The server's certificate is always verified against the name or address of the endpoint.
  */
 #define _GNU_SOURCE
 #include "pool/pool.h"
@@ -14,13 +14,13 @@
 
 #include "common/export.h"
 
-/* The protocols that we offer by ALPN, with their lengths in front. */
+/* The protocols offered by ALPN, with their lengths in front. */
 static const unsigned char protocols[] = {2, 'h', '2'};
 
-/* A failure that OpenSSL explains; its queue of errors is empty afterwards. */
+/* An error of OpenSSL; clears its error queue. */
 static bool fail_tls(struct connection *c, const char *what)
 {
-	/* of a file that cannot be opened the first has the errno; else the last says most */
+	/* for a file that cannot be opened the first error has the errno; else the last is used */
 	unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
 	int error = first && ERR_SYSTEM_ERROR(first) ? ERR_GET_REASON(first) : EPROTO;
 	const char *reason = last ? ERR_reason_error_string(last) : NULL;
@@ -32,7 +32,7 @@ static bool fail_tls(struct connection *c, const char *what)
 	return false;
 }
 
-/* A key that wants a passphrase is refused: nobody is there to type it. */
+/* A key with a passphrase is an error: nobody can type it. */
 static int no_passphrase(char *buffer, int size, int writing, void *data)
 {
 	(void)buffer;
@@ -59,7 +59,8 @@ static bool load_files(struct connection *c, const struct endpoint *to)
 	return true;
 }
 
-/* Whom the certificate has to name; a name is also said to the server (SNI), an address is not. */
+/* The name or address that the certificate must have; a name is sent to the server as well (SNI).
+ */
 static bool expect_peer(struct connection *c, const char *host)
 {
 	struct in6_addr address;
@@ -97,13 +98,13 @@ static bool tls_make(struct connection *c, const struct endpoint *to)
 		BIO_free(out);
 		return fail_tls(c, "start");
 	}
-	/* an empty buffer means "not yet", not the end */
+	/* an empty buffer is not the end of input */
 	BIO_set_mem_eof_return(in, -1);
 	SSL_set_bio(c->tls, in, out);
 	return expect_peer(c, to->host);
 }
 
-/* Moves what TLS wants to say to the bytes for the socket. */
+/* Moves encrypted bytes to the buffer for the socket. */
 static bool drain(struct connection *c)
 {
 	char *data;
@@ -117,19 +118,19 @@ static bool drain(struct connection *c)
 	return true;
 }
 
-/* What the handshake failed for: a certificate says it better than the protocol. */
+/* The error of a handshake: that of the certificate, if it has one. */
 static bool fail_handshake(struct connection *c)
 {
-	long verdict = SSL_get_verify_result(c->tls);
+	long result = SSL_get_verify_result(c->tls);
 
-	if (verdict == X509_V_OK)
+	if (result == X509_V_OK)
 		return fail_tls(c, "handshake");
 	ERR_clear_error();
 	return pool_fail(c, EPROTO, "TLS: the server's certificate: %s",
-			 X509_verify_cert_error_string(verdict));
+			 X509_verify_cert_error_string(result));
 }
 
-/* Sends what there is and takes in what comes; false when the connection cannot go on. */
+/* Sends and receives handshake bytes; false where the connection fails. */
 static bool exchange_bytes(struct connection *c)
 {
 	char buffer[16384];
@@ -154,7 +155,7 @@ static bool handshake(struct connection *c)
 		if (result == 1)
 			return drain(c);
 		if (SSL_get_error(c->tls, result) != SSL_ERROR_WANT_READ) {
-			/* the server may want to know why */
+			/* send the alert to the server */
 			if (drain(c))
 				pool_socket_flush(c);
 			return fail_handshake(c);
@@ -187,7 +188,7 @@ bool pool_tls_write(struct connection *c, const void *data, size_t len)
 	return drain(c);
 }
 
-bool pool_tls_read(struct connection *c, const void *data, size_t len, struct bytes *said)
+bool pool_tls_read(struct connection *c, const void *data, size_t len, struct bytes *decrypted)
 {
 	char buffer[16384];
 	size_t n;
@@ -196,7 +197,7 @@ bool pool_tls_read(struct connection *c, const void *data, size_t len, struct by
 	if (BIO_write(SSL_get_rbio(c->tls), data, (int)len) != (int)len)
 		return pool_fail(c, ENOMEM, "not enough memory");
 	while (SSL_read_ex(c->tls, buffer, sizeof(buffer), &n) == 1)
-		if (!pool_bytes_add(said, buffer, n))
+		if (!pool_bytes_add(decrypted, buffer, n))
 			return pool_fail(c, ENOMEM, "not enough memory");
 	switch (SSL_get_error(c->tls, 0)) {
 	case SSL_ERROR_WANT_READ:

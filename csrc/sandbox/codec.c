@@ -1,7 +1,6 @@
 /*
- * Lua values as bytes, for the way between a process and the one in its cage. What comes out of a
- * cage is not to be trusted: decoding reads no byte it was not given, and makes no table larger
- * than its bytes.
+ * Encodes Lua values as bytes and decodes them, for messages between parent and sandbox process.
+ * The bytes are not trusted: decoding checks every length and limits the memory.
  */
 #include "sandbox/sandbox.h"
 
@@ -14,14 +13,13 @@
 enum {
 	DEPTH = 100, /* a table that contains itself ends here */
 	FIRST_SIZE = 1024,
-	/* About what Lua and the allocator take for each. */
+	/* Approximate memory of each. */
 	TABLE_COST = 80,
 	ENTRY_COST = 48,
 	STRING_COST = 48,
 };
 
-/* The buffer is a userdata in a stack slot of its own: an error on the way leaves nothing behind.
- */
+/* The buffer is a userdata at stack index `slot`, so that an error leaks nothing. */
 struct out {
 	lua_State *L;
 	int slot;
@@ -69,7 +67,7 @@ static void put_tag(struct out *out, char tag)
 static void pay(struct out *out, size_t cost)
 {
 	if (!spend(&out->room, cost))
-		luaL_error(out->L, "more than the %d MiB that a value may take", CAGE_ANSWER >> 20);
+		luaL_error(out->L, "more than the %d MiB that a value may take", ANSWER_MAX >> 20);
 }
 
 static void put_number(struct out *out, int index)
@@ -101,8 +99,7 @@ static void put_string(struct out *out, int index)
 	put(out, text, length);
 }
 
-/* ecmp.json wraps numbers that are no plain integers around their literal; a script sees a number.
- */
+/* ecmp.json keeps the literal of a number that is no integer in a table; a script gets a number. */
 static bool put_json_number(struct out *out, int index)
 {
 	lua_State *L = out->L;
@@ -148,7 +145,8 @@ static void put_table(struct out *out, int index, int depth)
 	put_tag(out, '}');
 }
 
-/* [..] -> [..]: only lua_tolstring's conversion could disturb lua_next, and it sees strings only */
+/* [..] -> [..]; lua_tolstring is called for strings alone, since converting a key breaks lua_next
+ */
 static void put_value(struct out *out, int index, int depth)
 {
 	switch (lua_type(out->L, index)) {
@@ -172,9 +170,9 @@ static void put_value(struct out *out, int index, int depth)
 	}
 }
 
-void cage_encode(lua_State *L, int index, size_t room)
+void sandbox_encode(lua_State *L, int index, size_t room)
 {
-	struct out out = {.L = L, .size = FIRST_SIZE, .used = CAGE_LENGTH, .room = room};
+	struct out out = {.L = L, .size = FIRST_SIZE, .used = MESSAGE_LENGTH, .room = room};
 	uint64_t length;
 
 	index = lua_absindex(L, index);
@@ -182,7 +180,7 @@ void cage_encode(lua_State *L, int index, size_t room)
 	out.slot = lua_gettop(L);
 	put_tag(&out, 'R');
 	put_value(&out, index, 0);
-	length = out.used - CAGE_LENGTH;
+	length = out.used - MESSAGE_LENGTH;
 	memcpy(out.data, &length, sizeof(length));
 	lua_pushlstring(L, out.data, out.used);
 	lua_replace(L, out.slot);
@@ -231,7 +229,7 @@ static bool take_string(struct in *in)
 	return true;
 }
 
-/* Lua refuses nil and NaN as keys by an error; here they only show that the bytes are not ours. */
+/* nil and NaN, for which lua_rawset would raise, are malformed. */
 static bool is_key(lua_State *L, int index)
 {
 	if (lua_isnil(L, index))
@@ -262,7 +260,7 @@ static bool take_table(struct in *in, int depth)
 	return true;
 }
 
-/* [] -> [value], or false and whatever was begun */
+/* [] -> [value], or false with partial values on the stack */
 static bool take_value(struct in *in, int depth)
 {
 	char tag;
@@ -293,7 +291,7 @@ static bool take_value(struct in *in, int depth)
 	}
 }
 
-bool cage_decode(lua_State *L, const char *bytes, size_t length, size_t room)
+bool sandbox_decode(lua_State *L, const char *bytes, size_t length, size_t room)
 {
 	struct in in = {.L = L, .at = bytes, .end = bytes + length, .room = room};
 	int top = lua_gettop(L);

@@ -1,12 +1,14 @@
 /*
- * Running a Lua function in a process of its own, so that nothing it does can hurt: neither the
- * caller's state, nor the machine, nor the caller's patience.
+ * The Lua module ecmp.sandbox.process: starts a sandbox process for a Lua function, sends it
+ * requests and receives its answers.
  *
- * The child is owned by a userdata from its first moment. Its deadline is kept here, by the parent:
- * that holds inside one long C call and in finalizers, where no hook of Lua's would fire.
+ * The process is owned by a userdata from the start. The parent enforces the deadline, since a hook
+ * in the child would not run within a long C call or a finalizer.
  */
 #define _GNU_SOURCE
 #include "sandbox/sandbox.h"
+
+#include "common/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +24,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/export.h"
 
-#define CAGE "ecmp.sandbox.process"
+#define PROCESS "ecmp.sandbox.process"
 
 EXPORT int luaopen_ecmp_sandbox_process(lua_State *L);
 
@@ -35,14 +36,14 @@ enum {
 	CHILD_FD = 3,
 };
 
-struct cage {
-	pid_t pid; /* 0 when there is none, or it has been waited for */
-	int fd;	   /* -1 when nothing more is asked of it */
+struct process {
+	pid_t pid; /* 0: none, or already waited for */
+	int fd;	   /* of the socket to it; -1: it was killed */
 };
 
 /* -- the child -- */
 
-/* For a script that may start programs: they are to find the signals as they usually are. */
+/* For a trusted script, which may start programs: signals have their defaults. */
 static void reset_signals(void)
 {
 	struct sigaction by_default = {.sa_handler = SIG_DFL};
@@ -56,7 +57,7 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* No handler of the caller's is to run in here. */
+/* Keeps the caller's signal handlers from running in the child. */
 static void block_signals(void)
 {
 	sigset_t all;
@@ -72,7 +73,7 @@ static void close_range_of(int first, int last)
 			close(i);
 }
 
-/* What a trusted script prints goes to standard error: standard output is the result's. */
+/* Redirects what a trusted script prints to standard error: the plugin's result is on stdout. */
 static bool open_stdio(void)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -82,7 +83,7 @@ static bool open_stdio(void)
 	       dup2(STDERR_FILENO, STDOUT_FILENO) >= 0;
 }
 
-/* No lock or socket of the caller's is to outlive the caller in here. */
+/* Closes the caller's descriptors, so that none of its locks or sockets outlives it. */
 static bool keep_descriptors(int fd, bool quiet)
 {
 	if (fd == CHILD_FD ? fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 : dup3(fd, CHILD_FD, O_CLOEXEC) < 0)
@@ -109,33 +110,33 @@ _Noreturn static void child(lua_State *L, struct budget *budget, pid_t parent)
 	limit(RLIMIT_CORE, 0);
 	if (budget->quiet) {
 		block_signals();
-		budget->bare = !cage_filter();
+		budget->unfiltered = !seccomp_install();
 	} else {
 		reset_signals();
 	}
-	cage_serve(L, budget);
+	sandbox_serve(L, budget);
 }
 
 /* -- the parent -- */
 
-/* Ends the process; the kernel may take its time to clear it away. */
-static void cage_kill(struct cage *cage)
+/* Kills the process without waiting for it. */
+static void process_kill(struct process *process)
 {
-	if (cage->fd < 0)
+	if (process->fd < 0)
 		return;
-	close(cage->fd);
-	cage->fd = -1;
-	/* A trusted script may have children of its own; the group goes with it. */
-	kill(-cage->pid, SIGKILL);
-	kill(cage->pid, SIGKILL);
+	close(process->fd);
+	process->fd = -1;
+	/* A trusted script may have started programs: kill its process group. */
+	kill(-process->pid, SIGKILL);
+	kill(process->pid, SIGKILL);
 }
 
-static void cage_end(struct cage *cage)
+static void process_end(struct process *process)
 {
-	pid_t pid = cage->pid;
+	pid_t pid = process->pid;
 
-	cage_kill(cage);
-	cage->pid = 0;
+	process_kill(process);
+	process->pid = 0;
 	while (pid && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }
@@ -147,7 +148,7 @@ static int fail(lua_State *L, const char *what, int error)
 	return 2;
 }
 
-/* [function, options] -> what the options say; throws where they say too little */
+/* [function, options] -> [.., values]: reads the options; raises where one is missing */
 static void read_budget(lua_State *L, struct budget *budget)
 {
 	luaL_checktype(L, 1, LUA_TFUNCTION);
@@ -163,76 +164,62 @@ static void read_budget(lua_State *L, struct budget *budget)
 }
 
 /*
- * start(function, { path, memory, instructions, quiet }) -> cage | nil, message
+ * start(function, { path, memory, instructions, quiet }) -> process | nil, message
  *
- * The function runs once for each request that is told, in one process that stays. `path` is the
- * script to which faults are put down; `quiet` leaves the process no system call but those that its
- * memory and its answers need.
+ * The function is called once for each request, all in one process. `path` is the script, for error
+ * messages; `quiet` installs the seccomp filter.
  */
-static int cage_start(lua_State *L)
+static int process_start(lua_State *L)
 {
 	struct budget budget = {.used = 0};
-	struct cage *cage;
+	struct process *process;
 	pid_t parent = getpid();
 	int pair[2];
 
 	read_budget(L, &budget);
-	cage = lua_newuserdatauv(L, sizeof(*cage), 0);
-	*cage = (struct cage){.fd = -1};
-	luaL_setmetatable(L, CAGE);
+	process = lua_newuserdatauv(L, sizeof(*process), 0);
+	*process = (struct process){.fd = -1};
+	luaL_setmetatable(L, PROCESS);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail(L, "socketpair", errno);
-	/* What is still in the buffer must come out once, and from here. */
+	/* Buffered output must not be written by the child as well. */
 	fflush(stdout);
-	cage->pid = fork();
-	if (cage->pid == 0) {
+	process->pid = fork();
+	if (process->pid == 0) {
 		budget.fd = pair[1];
 		lua_settop(L, 2);
 		child(L, &budget, parent);
 	}
 	close(pair[1]);
-	if (cage->pid < 0) {
+	if (process->pid < 0) {
 		int error = errno;
 
-		cage->pid = 0;
+		process->pid = 0;
 		close(pair[0]);
 		return fail(L, "fork", error);
 	}
-	cage->fd = pair[0];
-	setpgid(cage->pid, cage->pid);
+	process->fd = pair[0];
+	setpgid(process->pid, process->pid);
 	return 1;
 }
 
-static double now(void)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
-}
-
-/* Waits until the other end is ready; false at the deadline. */
+/* Waits until the socket is ready; false at the deadline. */
 static bool wait_for(int fd, short events, double deadline)
 {
-	for (;;) {
-		struct pollfd poll_fd = {.fd = fd, .events = events};
-		double left = deadline - now();
-		int n;
+	struct pollfd item = {.fd = fd, .events = events};
+	int left, n;
 
-		if (left <= 0)
-			return false;
-		n = poll(&poll_fd, 1, (int)(left * 1000) + 1);
-		if (n > 0)
-			return true;
-		if (n < 0 && errno != EINTR)
-			return false;
-	}
+	do {
+		left = clock_remaining(deadline);
+		n = left > 0 ? poll(&item, 1, left) : 0;
+	} while ((n < 0 && errno == EINTR) || (n == 0 && left > 0));
+	return n > 0;
 }
 
 enum outcome {
 	DONE,
-	LATE,
-	GONE
+	TIMED_OUT,
+	EXITED
 };
 
 static enum outcome exchange(int fd, bool is_write, char *bytes, size_t length, double deadline)
@@ -243,9 +230,10 @@ static enum outcome exchange(int fd, bool is_write, char *bytes, size_t length, 
 		bool waits = n < 0 && errno == EAGAIN;
 
 		if (n == 0 || (n < 0 && !waits && errno != EINTR))
-			return GONE;
-		if (waits ? !wait_for(fd, is_write ? POLLOUT : POLLIN, deadline) : now() > deadline)
-			return LATE;
+			return EXITED;
+		if (waits ? !wait_for(fd, is_write ? POLLOUT : POLLIN, deadline)
+			  : clock_seconds() > deadline)
+			return TIMED_OUT;
 		if (n > 0) {
 			bytes += n;
 			length -= (size_t)n;
@@ -254,24 +242,25 @@ static enum outcome exchange(int fd, bool is_write, char *bytes, size_t length, 
 	return DONE;
 }
 
-/* [] -> [bytes of the answer from its tag on]; a finalizer may close the cage meanwhile */
-static enum outcome receive(lua_State *L, struct cage *cage, double deadline, size_t *size)
+/* [] -> [bytes of the answer from its tag on]; a finalizer may close the process meanwhile */
+static enum outcome receive(lua_State *L, struct process *process, double deadline, size_t *size)
 {
 	uint64_t length;
-	enum outcome outcome = exchange(cage->fd, false, (char *)&length, sizeof(length), deadline);
+	enum outcome outcome =
+		exchange(process->fd, false, (char *)&length, sizeof(length), deadline);
 	char *bytes;
 
 	if (outcome != DONE)
 		return outcome;
-	if (length < 1 || length > CAGE_ANSWER)
-		return GONE;
+	if (length < 1 || length > ANSWER_MAX)
+		return EXITED;
 	*size = (size_t)length;
 	bytes = lua_newuserdatauv(L, *size, 0);
-	return exchange(cage->fd, false, bytes, *size, deadline);
+	return exchange(process->fd, false, bytes, *size, deadline);
 }
 
-/* [..] -> [nil, message or nil, what] */
-static int refuse(lua_State *L, const char *message, size_t length, const char *what)
+/* [..] -> [nil, message or nil, reason] */
+static int push_failure(lua_State *L, const char *message, size_t length, const char *what)
 {
 	lua_pushnil(L);
 	if (message)
@@ -282,102 +271,104 @@ static int refuse(lua_State *L, const char *message, size_t length, const char *
 	return 3;
 }
 
-/* A cage that was late, or whose process is gone, is at its end. */
-static int ended(lua_State *L, struct cage *cage, enum outcome outcome)
+/* Closes a process that exceeded its deadline or has exited. */
+static int ended(lua_State *L, struct process *process, enum outcome outcome)
 {
-	cage_end(cage);
-	return refuse(L, NULL, 0, outcome == LATE ? "late" : "gone");
+	process_end(process);
+	return push_failure(L, NULL, 0, outcome == TIMED_OUT ? "timeout" : "exited");
 }
 
 /*
- * cage:tell(request, seconds) -> true | nil, nil, "late" | nil, nil, "gone"
+ * process:send(request, seconds) -> true | nil, nil, "timeout" | nil, nil, "exited"
  *
- * Each request is answered once; the caller may do something else before it asks for the answer.
+ * Each request has one answer, which the caller may receive later.
  */
-static int cage_tell(lua_State *L)
+static int process_send(lua_State *L)
 {
-	struct cage *cage = luaL_checkudata(L, 1, CAGE);
-	double deadline = now() + luaL_checknumber(L, 3);
+	struct process *process = luaL_checkudata(L, 1, PROCESS);
+	double deadline = clock_seconds() + luaL_checknumber(L, 3);
 	size_t length = 0;
 	const char *bytes;
 
 	lua_settop(L, 2);
-	if (cage->fd < 0)
-		return ended(L, cage, GONE);
-	cage_encode(L, 2, SIZE_MAX);
+	if (process->fd < 0)
+		return ended(L, process, EXITED);
+	sandbox_encode(L, 2, SIZE_MAX);
 	bytes = lua_tolstring(L, -1, &length);
-	/* A process that is gone may have left word of why. */
-	if (exchange(cage->fd, true, (char *)bytes, length, deadline) == LATE)
-		return ended(L, cage, LATE);
+	/* A process that has exited may have sent an error message before. */
+	if (exchange(process->fd, true, (char *)bytes, length, deadline) == TIMED_OUT)
+		return ended(L, process, TIMED_OUT);
 	lua_pushboolean(L, true);
 	return 1;
 }
 
 /*
- * cage:hear(seconds) -> answer, nil, nil or "unfiltered" | nil, message, "fault"
- *	| nil, nil, "late" | nil, nil, "gone"
+ * process:receive(seconds) -> answer, nil, nil or "unfiltered" | nil, message, "fault"
+ *	| nil, nil, "timeout" | nil, nil, "exited"
  *
- * "unfiltered": the process was to be left hardly a system call, and this kernel took none away.
+ * "unfiltered": `quiet` was set, and the kernel has no seccomp filters.
  */
-static int cage_hear(lua_State *L)
+static int process_receive(lua_State *L)
 {
-	struct cage *cage = luaL_checkudata(L, 1, CAGE);
-	double deadline = now() + luaL_checknumber(L, 2);
-	enum outcome outcome = GONE;
+	struct process *process = luaL_checkudata(L, 1, PROCESS);
+	double deadline = clock_seconds() + luaL_checknumber(L, 2);
+	enum outcome outcome = EXITED;
 	size_t length = 0;
 	const char *bytes;
-	bool bare;
+	bool unfiltered;
 
-	if (cage->fd >= 0)
-		outcome = receive(L, cage, deadline, &length);
+	if (process->fd >= 0)
+		outcome = receive(L, process, deadline, &length);
 	if (outcome != DONE)
-		return ended(L, cage, outcome);
+		return ended(L, process, outcome);
 	bytes = lua_touserdata(L, -1);
 	if (bytes[0] == 'F')
-		return refuse(L, bytes + 1, length - 1, "fault");
-	bare = bytes[0] == 'U';
-	if ((bytes[0] == 'R' || bare) && cage_decode(L, bytes + 1, length - 1, CAGE_ANSWER)) {
+		return push_failure(L, bytes + 1, length - 1, "fault");
+	unfiltered = bytes[0] == 'U';
+	if ((bytes[0] == 'R' || unfiltered) &&
+	    sandbox_decode(L, bytes + 1, length - 1, ANSWER_MAX)) {
 		lua_pushnil(L);
-		lua_pushstring(L, bare ? "unfiltered" : NULL);
+		lua_pushstring(L, unfiltered ? "unfiltered" : NULL);
 		return 3;
 	}
-	return ended(L, cage, GONE);
+	return ended(L, process, EXITED);
 }
 
-/* cage:kill(): ends the process; it is waited for when the cage is closed or collected */
-static int cage_stop(lua_State *L)
+/* process:kill(); it is waited for when it is closed or collected */
+static int process_stop(lua_State *L)
 {
-	cage_kill(luaL_checkudata(L, 1, CAGE));
+	process_kill(luaL_checkudata(L, 1, PROCESS));
 	return 0;
 }
 
-static int cage_close(lua_State *L)
+static int process_close(lua_State *L)
 {
-	cage_end(luaL_checkudata(L, 1, CAGE));
+	process_end(luaL_checkudata(L, 1, PROCESS));
 	return 0;
 }
 
-static const luaL_Reg cage_methods[] = {
-	{"tell", cage_tell},   {"hear", cage_hear}, {"kill", cage_stop},
-	{"close", cage_close}, {NULL, NULL},
+static const luaL_Reg process_methods[] = {
+	{"send", process_send}, {"receive", process_receive},
+	{"kill", process_stop}, {"close", process_close},
+	{NULL, NULL},
 };
 
-static const luaL_Reg cage_meta[] = {
-	{"__gc", cage_close},
-	{"__close", cage_close},
+static const luaL_Reg process_meta[] = {
+	{"__gc", process_close},
+	{"__close", process_close},
 	{NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
-	{"start", cage_start},
+	{"start", process_start},
 	{NULL, NULL},
 };
 
 int luaopen_ecmp_sandbox_process(lua_State *L)
 {
-	luaL_newmetatable(L, CAGE);
-	luaL_setfuncs(L, cage_meta, 0);
-	luaL_newlib(L, cage_methods);
+	luaL_newmetatable(L, PROCESS);
+	luaL_setfuncs(L, process_meta, 0);
+	luaL_newlib(L, process_methods);
 	lua_setfield(L, -2, "__index");
 	lua_pop(L, 1);
 	luaL_newlib(L, functions);

@@ -1,8 +1,8 @@
 /*
- * A Lua function in a process of its own, under budgets: what its parts share.
+ * What the files share that run a Lua function in a sandbox process: messages, values, budgets.
  */
-#ifndef ECMP_CAGE_H
-#define ECMP_CAGE_H
+#ifndef ECMP_SANDBOX_H
+#define ECMP_SANDBOX_H
 
 #include <lua.h>
 #include <stdbool.h>
@@ -10,49 +10,47 @@
 #include <stdint.h>
 
 /*
- * A message: eight bytes that say how many follow, a tag ('R' a value, 'U' one of a process whose
- * system calls nobody filters, 'F' what went wrong in words), and the value or the words. It is
- * written at once, because each write wakes the other end.
+ * A message: eight bytes of length, a tag ('R' a value, 'U' a value from a process without a
+ * seccomp filter, 'F' an error message), and the value or the text. It is sent by one write,
+ * because each write wakes the receiver.
  */
 enum {
-	CAGE_LENGTH = sizeof(uint64_t),
-	CAGE_HEAD = CAGE_LENGTH + 1,
-	/* What a value may take where it is decoded: it may hold one table many times, and shrinks
-	 * the more it nests. */
-	CAGE_ANSWER = 16 << 20,
+	MESSAGE_LENGTH = sizeof(uint64_t),
+	MESSAGE_HEAD = MESSAGE_LENGTH + 1,
+	/* Memory of a decoded value, which can be far larger than its bytes. */
+	ANSWER_MAX = 16 << 20,
 };
 
 /*
- * Values as bytes. Tables travel by their raw contents, without metatables; functions, userdata and
- * threads become an opaque value that no check mistakes for anything else.
+ * Values as bytes. Tables are copied by their raw contents, without metatables; functions, userdata
+ * and threads become a light userdata.
  */
 
-/* [.. value at index] -> [.. message]; throws where the value nests too deeply, or would take more
- * than `room` bytes */
-void cage_encode(lua_State *L, int index, size_t room);
+/* [.. value at index] -> [.. message]; raises where the value nests too deeply or exceeds `room`
+ * bytes */
+void sandbox_encode(lua_State *L, int index, size_t room);
 
-/* [] -> [value], or false and [] where the bytes behind the tag are none of ours */
-bool cage_decode(lua_State *L, const char *bytes, size_t length, size_t room);
+/* [] -> [value], or false and [] where the bytes behind the tag are malformed */
+bool sandbox_decode(lua_State *L, const char *bytes, size_t length, size_t room);
 
-/* Leaves the calling process nothing of the system but memory, its open descriptors and its end;
- * false where the kernel cannot. */
-bool cage_filter(void);
+/* Installs the seccomp filter; false where the kernel has none. */
+bool seccomp_install(void);
 
-/* What a process in a cage may use. It belongs to the child; hooks find it by the allocator. */
+/* The budget of a sandbox process. Hooks find it by the allocator. */
 struct budget {
-	lua_Alloc alloc; /* the state's own allocator, and what it wants to be given */
+	lua_Alloc alloc; /* the state's own allocator, with its argument */
 	void *alloc_ud;
 	size_t used, memory; /* bytes */
-	size_t collect_at;   /* used, when it is time to look for garbage */
-	bool refused;	     /* so that Lua looks for it */
+	size_t collect_at;   /* `used` at which the next collection is forced */
+	bool refused;	     /* the last allocation, to force it */
 	lua_Integer left;    /* instructions */
-	const char *path;    /* of the script: where a fault is to be found */
+	const char *path;    /* of the script, for error messages */
 	int fd;
-	bool bare;  /* the kernel took no system call away, and ought to have */
-	bool quiet; /* nothing is printed: there is no library that could */
+	bool unfiltered; /* the kernel has no seccomp filters */
+	bool quiet;	 /* the script cannot print */
 };
 
-/* Serves requests at budget->fd until the other end is closed; L: [function, options] */
-_Noreturn void cage_serve(lua_State *L, struct budget *budget);
+/* Serves requests on budget->fd until the parent closes it; L: [function, options] */
+_Noreturn void sandbox_serve(lua_State *L, struct budget *budget);
 
 #endif

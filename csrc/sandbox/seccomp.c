@@ -1,6 +1,6 @@
 /*
- * The second wall around a script: even one that found its way out of Lua reaches no file, process
- * or socket. The first wall is that its environment has no function that would.
+ * Installs a seccomp filter, so that even a script that breaks out of Lua reaches no file, process
+ * or socket. Its Lua environment has no function for that either.
  */
 #define _GNU_SOURCE
 #include "sandbox/sandbox.h"
@@ -27,7 +27,7 @@
 #define RETURN(what)  BPF_STMT(BPF_RET | BPF_K, what)
 #define ALLOW(number) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), RETURN(SECCOMP_RET_ALLOW)
 
-/* What the allocator, the two ends of the answer, and leaving need; the rest says EPERM. */
+/* System calls of the allocator, of messages, and of exit; all others fail with EPERM. */
 static const struct sock_filter rules[] = {
 	LOAD(arch),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, THIS_ARCH, 1, 0),
@@ -49,9 +49,8 @@ static const struct sock_filter rules[] = {
 	RETURN(SECCOMP_RET_ERRNO | EPERM),
 };
 
-/* A kernel without filters leaves the first wall; that is no reason to refuse a site its rule, and
- * one to say so. */
-bool cage_filter(void)
+/* A kernel without filters is no error: the caller reports it. */
+bool seccomp_install(void)
 {
 	struct sock_fprog program = {
 		.len = sizeof(rules) / sizeof(rules[0]),
@@ -64,7 +63,7 @@ bool cage_filter(void)
 
 #else
 
-bool cage_filter(void)
+bool seccomp_install(void)
 {
 	return false;
 }

@@ -1,16 +1,18 @@
 /*
- * Inside the cage: a child that answers requests by calling a Lua function, within its budgets.
+ * The sandbox child: answers requests by calling a Lua function, within its budgets.
  *
- * The child goes on in a copy of its parent's Lua state: nothing has to be loaded again, which is
- * what keeps a cage cheap. Two things follow. Finalizers of the parent's objects (sockets, locks,
- * transactions) must not run here, so the collector runs only in an emergency, when Lua calls none:
- * that is, when an object is refused its memory. And the state is never closed.
+ * The child uses the copy of its parent's Lua state that fork(2) made, so that nothing is loaded
+ * again. Finalizers of the parent's objects (sockets, locks, transactions) must not run here:
+ * therefore the collector runs only in emergencies, when an allocation fails, in which Lua calls no
+ * finalizers; and the state is never closed.
  *
- * Whoever exceeds the instruction budget is not sent an error, which a script could catch, but
- * ends, saying where.
+ * A script that exceeds its instructions ends the process with an error message, since it could
+ * catch an error of Lua.
  */
 #define _GNU_SOURCE
 #include "sandbox/sandbox.h"
+
+#include "common/io.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -23,29 +25,13 @@
 #include "common/export.h"
 
 enum {
-	GRAIN = 1000, /* instructions between two looks at the budget; also the price of a coroutine
-		       */
+	GRAIN = 1000, /* instructions between two checks; also the cost of a coroutine */
 	MOST_WORDS = 4096,
 	LEAST_GARBAGE = 8 << 20,
-	HEAP_WORD = 16, /* the allocator rounds up to this, and keeps half of it for itself */
+	HEAP_WORD = 16, /* malloc rounds up to this, and uses half of it itself */
 };
 
-/* -- talking -- */
-
-static bool read_all(int fd, void *bytes, size_t length)
-{
-	for (char *at = bytes; length;) {
-		ssize_t n = read(fd, at, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		at += n;
-		length -= (size_t)n;
-	}
-	return true;
-}
+/* -- messages -- */
 
 static bool write_all(int fd, const void *bytes, size_t length)
 {
@@ -62,32 +48,32 @@ static bool write_all(int fd, const void *bytes, size_t length)
 	return true;
 }
 
-/* What went wrong, in as many words as anybody reads. */
+/* Sends an error message, shortened. */
 static void answer_fault(int fd, const char *text, size_t length)
 {
-	char message[CAGE_HEAD + MOST_WORDS] = {[CAGE_LENGTH] = 'F'};
+	char message[MESSAGE_HEAD + MOST_WORDS] = {[MESSAGE_LENGTH] = 'F'};
 	uint64_t size;
 
 	if (length > MOST_WORDS)
 		length = MOST_WORDS;
 	size = length + 1;
 	memcpy(message, &size, sizeof(size));
-	memcpy(message + CAGE_HEAD, text, length);
-	if (!write_all(fd, message, CAGE_HEAD + length))
+	memcpy(message + MESSAGE_HEAD, text, length);
+	if (!write_all(fd, message, MESSAGE_HEAD + length))
 		_exit(EXIT_FAILURE);
 }
 
 static void answer_value(const struct budget *budget, const char *message, size_t length)
 {
-	char head[CAGE_HEAD];
+	char head[MESSAGE_HEAD];
 
-	if (budget->bare) {
-		memcpy(head, message, CAGE_LENGTH);
-		head[CAGE_LENGTH] = 'U';
-		if (!write_all(budget->fd, head, CAGE_HEAD))
+	if (budget->unfiltered) {
+		memcpy(head, message, MESSAGE_LENGTH);
+		head[MESSAGE_LENGTH] = 'U';
+		if (!write_all(budget->fd, head, MESSAGE_HEAD))
 			_exit(EXIT_FAILURE);
-		message += CAGE_HEAD;
-		length -= CAGE_HEAD;
+		message += MESSAGE_HEAD;
+		length -= MESSAGE_HEAD;
 	}
 	if (!write_all(budget->fd, message, length))
 		_exit(EXIT_FAILURE);
@@ -103,16 +89,15 @@ static struct budget *budget_of(lua_State *L)
 	return budget;
 }
 
-/* What a block takes of the machine's memory: many small ones take half as much again as they hold.
- */
-static size_t price(size_t size)
+/* The memory that malloc takes for a block. */
+static size_t block_cost(size_t size)
 {
 	return size ? (size + HEAP_WORD / 2 + HEAP_WORD - 1) / HEAP_WORD * HEAP_WORD : 0;
 }
 
 /*
- * When there is as much again, in any case before half of what is left is used up; but where little
- * is left, each collection would cost more time than it brings memory.
+ * When as much again is used, and before half of the rest is used; but not so often, where little
+ * is left, that collections take all the time.
  */
 static size_t next_collection(const struct budget *budget)
 {
@@ -124,14 +109,14 @@ static size_t next_collection(const struct budget *budget)
 }
 
 /*
- * Whether to refuse a new object this once, so that Lua collects garbage and asks again. Buffers of
- * C functions, which have no kind, would take a refusal for the end.
+ * Whether to fail the allocation of a new object once, so that Lua collects garbage and retries.
+ * Buffers of C functions, which have no type, would not be retried.
  */
-static bool wants_collection(struct budget *budget, const void *block, size_t kind)
+static bool wants_collection(struct budget *budget, const void *block, size_t type)
 {
-	if (block || !kind)
+	if (block || !type)
 		return false;
-	if (budget->refused) /* and this is the second time */
+	if (budget->refused) /* this is the retry */
 		budget->collect_at = next_collection(budget);
 	budget->refused = budget->used >= budget->collect_at;
 	return budget->refused;
@@ -140,8 +125,8 @@ static bool wants_collection(struct budget *budget, const void *block, size_t ki
 static void *budget_alloc(void *ud, void *block, size_t old_size, size_t new_size)
 {
 	struct budget *budget = ud;
-	size_t held = block ? price(old_size) : 0;
-	size_t wanted = price(new_size);
+	size_t held = block ? block_cost(old_size) : 0;
+	size_t wanted = block_cost(new_size);
 	void *fresh;
 
 	if (new_size > budget->memory ||
@@ -150,7 +135,7 @@ static void *budget_alloc(void *ud, void *block, size_t old_size, size_t new_siz
 	if (new_size && wants_collection(budget, block, old_size))
 		return NULL;
 	fresh = budget->alloc(budget->alloc_ud, block, old_size, new_size);
-	/* What the parent allocated was never counted here, so less may be used than is freed. */
+	/* The parent's allocations were not counted, so more may be freed than was used. */
 	if (fresh && wanted > held)
 		budget->used += wanted - held;
 	else if (fresh || !new_size)
@@ -158,7 +143,7 @@ static void *budget_alloc(void *ud, void *block, size_t old_size, size_t new_siz
 	return fresh;
 }
 
-/* The line of the script that is being run, 0 where only other code is. */
+/* The current line of the script, 0 where no function of it is active. */
 static int script_line(lua_State *L, const struct budget *budget)
 {
 	lua_Debug ar;
@@ -202,8 +187,8 @@ static void on_count(lua_State *L, lua_Debug *ar)
 }
 
 /*
- * [arguments] -> [results] of the original in the upvalue. Each coroutine counts its instructions
- * anew, so many short ones would otherwise never be noticed.
+ * [arguments] -> [results] of the function in the upvalue. Each coroutine starts counting at 0, so
+ * many short ones would cost nothing otherwise.
  */
 static int charged(lua_State *L)
 {
@@ -214,7 +199,7 @@ static int charged(lua_State *L)
 	return lua_gettop(L);
 }
 
-/* [] -> []: coroutine.create and wrap of this copy of the state have their price */
+/* [] -> []: makes coroutine.create and wrap cost instructions */
 static void charge_coroutines(lua_State *L)
 {
 	static const char *const names[] = {"create", "wrap"};
@@ -230,16 +215,16 @@ static void charge_coroutines(lua_State *L)
 
 /* -- serving -- */
 
-/* Whether the text begins with "place:LINE:". */
-static bool starts_with_place(const char *text, const char *place)
+/* Whether the text begins with "NAME:LINE:". */
+static bool starts_with_line(const char *text, const char *name)
 {
-	size_t length = strlen(place);
+	size_t length = strlen(name);
 
-	return strncmp(text, place, length) == 0 && text[length] == ':' &&
+	return strncmp(text, name, length) == 0 && text[length] == ':' &&
 	       strspn(text + length + 1, "0123456789") > 0;
 }
 
-/* What Lua writes of a path before a message: it shortens long ones. */
+/* The path as Lua puts it before a message: shortened. */
 static void short_name(lua_State *L, const char *path, char *name)
 {
 	lua_Debug ar;
@@ -259,11 +244,11 @@ static int locate(lua_State *L)
 	const struct budget *budget = budget_of(L);
 	int line = script_line(L, budget);
 	const char *text = luaL_tolstring(L, 1, NULL);
-	char place[LUA_IDSIZE];
+	char name[LUA_IDSIZE];
 
-	short_name(L, budget->path, place);
-	if (place[0] && starts_with_place(text, place))
-		lua_pushfstring(L, "%s%s", budget->path, text + strlen(place));
+	short_name(L, budget->path, name);
+	if (name[0] && starts_with_line(text, name))
+		lua_pushfstring(L, "%s%s", budget->path, text + strlen(name));
 	else if (line)
 		lua_pushfstring(L, "%s:%d: %s", budget->path, line, text);
 	else
@@ -271,22 +256,22 @@ static int locate(lua_State *L)
 	return 1;
 }
 
-/* [function, bytes, length] -> [answer as text]; all of it protected, as memory may run out */
+/* [function, bytes, length] -> [answer as text]; called protected, as memory may run out */
 static int serve_one(lua_State *L)
 {
 	const char *bytes = lua_touserdata(L, 2);
 	size_t length = *(const size_t *)lua_touserdata(L, 3);
 
 	lua_settop(L, 1);
-	if (!cage_decode(L, bytes + 1, length - 1, SIZE_MAX))
+	if (!sandbox_decode(L, bytes + 1, length - 1, SIZE_MAX))
 		return luaL_error(L, "the request is garbled");
 	lua_call(L, 1, 1);
-	cage_encode(L, -1, CAGE_ANSWER);
+	sandbox_encode(L, -1, ANSWER_MAX);
 	return 1;
 }
 
-/* What no handler could put into words: memory ran out, or an error came of another one. */
-static void speechless(const struct budget *budget, int status)
+/* Errors without a message: memory ran out, or the message handler failed. */
+static void answer_without_message(const struct budget *budget, int status)
 {
 	char text[MOST_WORDS];
 
@@ -316,11 +301,11 @@ static void serve(lua_State *L, const struct budget *budget, char *bytes, size_t
 	else if (text && status == LUA_ERRRUN)
 		answer_fault(budget->fd, text, size);
 	else
-		speechless(budget, status);
+		answer_without_message(budget, status);
 	lua_settop(L, 3);
 }
 
-_Noreturn void cage_serve(lua_State *L, struct budget *budget)
+_Noreturn void sandbox_serve(lua_State *L, struct budget *budget)
 {
 	uint64_t length;
 
@@ -332,10 +317,10 @@ _Noreturn void cage_serve(lua_State *L, struct budget *budget)
 	budget->alloc = lua_getallocf(L, &budget->alloc_ud);
 	lua_setallocf(L, budget_alloc, budget);
 	lua_sethook(L, on_count, LUA_MASKCOUNT, GRAIN);
-	while (read_all(budget->fd, &length, sizeof(length))) {
+	while (read_whole(budget->fd, &length, sizeof(length))) {
 		char *bytes = malloc(length);
 
-		if (!bytes || !read_all(budget->fd, bytes, length))
+		if (!bytes || !read_whole(budget->fd, bytes, length))
 			break;
 		serve(L, budget, bytes, length);
 		free(bytes);

@@ -9,8 +9,8 @@
 --       end)
 --     end)
 --
--- The script runs in its cage, with its budget, after the check of who may write it: what passes
--- here passes on a node.
+-- The script runs in its sandbox process, with its budget, after the check of its owner: what
+-- passes here passes on a node.
 local group = require "ecmp.group"
 local route_of = require "ecmp.fib.route"
 local rule = require "ecmp.rule"

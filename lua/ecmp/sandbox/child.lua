@@ -146,7 +146,7 @@ function verbs.on_change(inmate, request)
   return { value = value, message = message, code = code, line = line_of(inmate, "on_change") }
 end
 
----Makes the function that a cage serves for a script.
+---Makes the function that a sandbox process calls for a script.
 ---@param path string what faults are put down to
 ---@param text string its source
 ---@param trusted boolean

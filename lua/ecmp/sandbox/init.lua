@@ -27,7 +27,7 @@ M.BUDGET = { instructions = 10 * 1000 * 1000, memory = 64 << 20, seconds = 0.5 }
 local Script <const> = { __name = "ecmp.script" }
 Script.__index = Script
 
----A view as the plain table it reads like: only values leave for the cage.
+---A view as a plain table with the same fields: only values can be sent to the sandbox process.
 local function plain(value)
   if type(value) ~= "userdata" and type(value) ~= "table" then return value end
   local copy <const> = {}
@@ -60,16 +60,16 @@ local function failed(script, message, what)
     if ours then message = ("%s: %s"):format(script.path, message:sub(ours)) end
     return nil, in_words(message), FAULT
   end
-  local why <const> = what == "late" and ("took longer than %g s"):format(script.allowed)
+  local why <const> = what == "timeout" and ("took longer than %g s"):format(script.allowed)
     or "its process ended without an answer"
   return nil, ("%s: %s"):format(script.path, why), FAULT
 end
 
-local function tell(script, request)
+local function send(script, request)
   local started <const> = sys.monotonic()
-  local told <const>, message <const>, what <const> = script.cage:tell(request, script.seconds)
+  local sent <const>, message <const>, what <const> = script.child:send(request, script.seconds)
   script.seconds = script.seconds - (sys.monotonic() - started)
-  if not told then return failed(script, message, what) end
+  if not sent then return failed(script, message, what) end
   return true
 end
 
@@ -80,9 +80,9 @@ local function take_notes(script, list)
 end
 
 ---@return table? answer, string? message, string? code
-local function hear(script)
+local function receive(script)
   local started <const> = sys.monotonic()
-  local answer <const>, message <const>, what <const> = script.cage:hear(script.seconds)
+  local answer <const>, message <const>, what <const> = script.child:receive(script.seconds)
   script.seconds = script.seconds - (sys.monotonic() - started)
   if type(answer) ~= "table" then return failed(script, message, what) end
   take_notes(script, answer.notes)
@@ -96,9 +96,9 @@ end
 ---@return table? answer, string? message, string? code
 local function ask(script, request)
   local ok, message, code = script:ready()
-  if ok then ok, message, code = tell(script, request) end
+  if ok then ok, message, code = send(script, request) end
   if not ok then return nil, message, code end
-  return hear(script)
+  return receive(script)
 end
 
 ---A code that a script gave: CNI's numbers and the system's symbols pass, anything else is EINVAL.
@@ -151,12 +151,12 @@ function M.start(path, options)
   })
   if not child then return nil, ("%s: %s"):format(path, message), FAULT end
   local script <const> = setmetatable({
-    path = path, cage = child, allowed = M.BUDGET.seconds, seconds = M.BUDGET.seconds,
+    path = path, child = child, allowed = M.BUDGET.seconds, seconds = M.BUDGET.seconds,
     notes = {},
   }, Script)
-  local told
-  told, message, code = tell(script, { verb = "load" })
-  if not told then return nil, message, code end
+  local sent
+  sent, message, code = send(script, { verb = "load" })
+  if not sent then return nil, message, code end
   return script
 end
 
@@ -176,7 +176,7 @@ end
 ---and line, "ESCRIPT"
 function Script:ready()
   if self.hooks then return self end
-  local answer <const>, message <const>, code <const> = hear(self)
+  local answer <const>, message <const>, code <const> = receive(self)
   if not answer then return nil, message, code end
   self.hooks = type(answer.hooks) == "table" and answer.hooks or {}
   return self
@@ -196,7 +196,7 @@ function Script:run(routes, ctx, with_trace)
   local merged
   merged, message, code = value_of(self, answer, "merge")
   if not merged then return nil, message, code end
-  -- The cage has checked this, but it is the script's house.
+  -- The sandbox process has checked this, but a hostile script may control it.
   merged, message = validate.answer(merged, "merge", ctx and ctx.links)
   if not merged then return fault(self, answer, message) end
   return merged, nil, nil, answer.trace
@@ -247,12 +247,12 @@ end
 
 ---Ends the script's process without waiting until the system has cleared it away.
 function Script:finish()
-  self.cage:kill()
+  self.child:kill()
 end
 
 ---Ends the script's process; twice is fine.
 function Script:close()
-  self.cage:close()
+  self.child:close()
 end
 
 Script.__close = Script.close

@@ -57,7 +57,7 @@ C_HEADERS := $(sort $(wildcard csrc/*/*.h csrc/*/*/*.h))
 SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard debian/tests/*)) \
 	$(wildcard deploy/*/*.sh) $(wildcard spec/client/*.sh) .ci/run
 
-.PHONY: all lua-modules needs deps demo pool-demo shell test test-long uml-test spec lint lint-tools lint-lua lint-shell lint-rock \
+.PHONY: all lua-modules needs deps demo pool-demo shell test test-long uml-test peer-suites spec lint lint-tools lint-lua lint-shell lint-rock \
 	peers test-clients lint-c format docs bench asan soak fuzz install dist \
 	netconf manual compile-commands deb deb-test fresh-test rock rockspec env clean help
 all: ## Builds everything into build/.
@@ -217,7 +217,7 @@ test-long: needs ## Runs all specs with LONG=10 times the repetitions.
 	@ECMP_BUILD=$(B) LUA=$(LUA) ROUNDS=$(LONG) LIMIT=$(or $(LIMIT),1200) sh build-aux/test.sh
 
 # another kernel, on which the specs run that this machine's has no part of, and those of the core
-UML_CORE := $(foreach name,nl_* fib_* plan_* flow_* rtnl_* plugin_* differential requests,$(wildcard spec/$(name)_spec.lua))
+UML_CORE := $(foreach name,nl_* fib_* plan_* flow_* rtnl_* plugin_* differential requests peer_suites,$(wildcard spec/$(name)_spec.lua))
 uml-test: needs ## Runs what this machine's kernel lacks, and the core, on user-mode-linux; adds both up.
 	@sh build-aux/deps.sh $(UML_PACKAGES)
 	@$(MAKE) --no-print-directory -s all
@@ -226,6 +226,10 @@ uml-test: needs ## Runs what this machine's kernel lacks, and the core, on user-
 		$$($(LUA) build-aux/count.lua --lacking $(B)/results/machine) $(UML_CORE) || true
 	@echo "On both kernels:"
 	@$(LUA) build-aux/count.lua $(B)/results/machine $(B)/results/uml
+
+peer-suites: needs ## Runs what the suites of iproute2, pyroute2 and vishvananda/netlink ask, by ip and by us.
+	@$(MAKE) --no-print-directory -s all
+	@ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh spec/peer_suites_spec.lua
 
 FILE := spec
 RUN_FILE = ECMP_BUILD=$(B) LUA=$(LUA) sh build-aux/test.sh $(FILE)

@@ -152,8 +152,8 @@ local NOT_IN_JSON <const> = {
 
 -- What lists cannot be asked for: beside keys and what people look for, filters are views' own matter.
 local NOT_FILTERED <const> = {
-  route = "from encap tos dead onlink pervasive offload trap linkdown unresolved rt_offload rt_trap cloned "
-    .. "mark realm uid expires error lock mtu window rtt rttvar ssthresh cwnd advmss reordering hoplimit "
+  route = "from encap dead onlink pervasive offload trap linkdown unresolved rt_offload rt_trap cloned "
+    .. "mark uid expires error lock mtu window rtt rttvar ssthresh cwnd advmss reordering "
     .. "initcwnd features rto_min initrwnd quickack congctl fastopen_no_cookie iif pref ttl_propagate nexthops",
   nexthop = "group type buckets idle_timer unbalanced_timer unbalanced_time encap scope blackhole dead "
     .. "onlink pervasive offload trap linkdown unresolved fdb hw_stats hw_stats_used group_stats stats stats_hw",
@@ -164,7 +164,7 @@ local NOT_FILTERED <const> = {
     .. "addrgenmode numtxqueues numrxqueues gso_max_size gso_max_segs tso_max_size tso_max_segs gro_max_size",
   addr = "peer metric broadcast anycast secondary nodad optimistic dadfailed home deprecated tentative "
     .. "permanent mngtmpaddr noprefixroute autojoin stable_privacy valid_lft preferred_lft",
-  rule = "invert from to tos fwmask l3mdev uidrange ipproto sport dport tun_id goto suppress_prefixlength "
+  rule = "invert l3mdev uidrange ipproto sport dport tun_id goto suppress_prefixlength "
     .. "suppress_ifgroup realm proto",
   neigh = "router extern_learn use managed probes proto",
   vlan = "vlans self",

@@ -269,6 +269,16 @@ static void neigh_defaults(struct encoder *e, const struct collected *g)
 		n->ndm_state = by_kernel ? 0 : NUD_PERMANENT;
 }
 
+/* IPv4 names the main table unless asked for the table that was looked up; IPv6 refuses the flag.
+ */
+static void flow_defaults(struct encoder *e, const struct collected *g)
+{
+	struct rtmsg *r = (struct rtmsg *)(void *)header_of(e, e->start);
+	(void)g;
+	if (r->rtm_family == AF_INET)
+		r->rtm_flags |= RTM_F_LOOKUP_TABLE;
+}
+
 /* A next-hop object without a gateway needs a family; a group must have none. */
 static void nexthop_defaults(struct encoder *e, const struct collected *g)
 {
@@ -319,7 +329,7 @@ void fill_defaults(struct encoder *e, const struct schema *schema, const struct 
 		{&schema_route, route_defaults},     {&schema_addr, addr_defaults},
 		{&schema_rule, rule_defaults},	     {&schema_neigh, neigh_defaults},
 		{&schema_nexthop, nexthop_defaults}, {&schema_portvlan, vlan_defaults},
-		{&schema_link, check_link},
+		{&schema_link, check_link},	     {&schema_flow, flow_defaults},
 	};
 	if (e->verb == VERB_DEL)
 		check_named(e, schema, g);

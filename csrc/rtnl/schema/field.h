@@ -207,8 +207,8 @@ static inline const char *article(const struct schema *schema)
 }
 
 extern const struct object rtnl_objects[];
-extern const struct schema schema_route, schema_addr, schema_nexthop, schema_rule, schema_neigh,
-	schema_portvlan;
+extern const struct schema schema_route, schema_flow, schema_addr, schema_nexthop, schema_rule,
+	schema_neigh, schema_portvlan;
 SUB_SCHEMAS(SUB_DECLARATION)
 
 /* Compares two words; most differ in their first letter. */

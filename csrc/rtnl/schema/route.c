@@ -162,7 +162,7 @@ static const struct field flow_fields[] = {
 	       .flags = F_HEADER),
 	END,
 };
-static const struct schema schema_flow = {"flow", sizeof(struct rtmsg), flow_fields};
+const struct schema schema_flow = {"flow", sizeof(struct rtmsg), flow_fields};
 
 /* --- next-hop objects ------------------------------------------------------------------------ */
 

@@ -47,8 +47,8 @@ static const struct alias of_next_hop[] = {
 	{NULL, NULL, 0},
 };
 static const struct alias of_flow[] = {
-	{"to", "dst", 0},  {"dev", "dev", 0},  {"dsfield", "tos", 0},
-	{"oif", "dev", 0}, {"from", "src", 0}, {NULL, NULL, 0},
+	{"to", "dst", 0},  {"dev", "dev", 0},  {"dsfield", "tos", 0}, {"oif", "dev", 0},
+	{"vrf", "dev", 0}, {"from", "src", 0}, {NULL, NULL, 0},
 };
 static const struct alias of_nexthop[] = {
 	{"protocol", "proto", 1},

@@ -28,13 +28,13 @@ local by_kernel <const> = {
 local known <const> = {
   route = { family = true, table = true, dst = true, dev = true, via = true, proto = true,
             type = true, metric = true,
-            scope = true, nhid = true, src = true },
+            scope = true, nhid = true, src = true, tos = true, realm = true, hoplimit = true },
   nexthop = { family = true, id = true, dev = true, via = true, proto = true },
   bucket = { id = true, nhid = true, index = true },
   link = { dev = true, name = true, type = true, master = true, up = true, link = true },
   addr = { family = true, dev = true, address = true, scope = true, label = true },
   rule = { family = true, priority = true, table = true, action = true, iif = true, oif = true,
-           fwmark = true },
+           fwmark = true, fwmask = true, from = true, to = true, tos = true },
   neigh = { family = true, dev = true, dst = true, state = true, lladdr = true, proxy = true },
   vlan = { dev = true },
 }
@@ -71,7 +71,8 @@ M.given = check
 local by_family <const> = { route = true, addr = true, rule = true, neigh = true }
 
 -- Fields that tell of which family the rest is.
-local addresses <const> = { dst = true, via = true, src = true, address = true }
+local addresses <const> = { dst = true, via = true, src = true, address = true, from = true,
+                            to = true }
 
 -- Fields that are links, which may be given by number.
 local links <const> = { dev = true, master = true, link = true }
@@ -133,7 +134,10 @@ local function any_hop(view, key, value)
   return false
 end
 
----Whether a view has what is wanted; `dev` and `via` of a route look into its next hops.
+-- What a route says of its next hops, too.
+local of_hops <const> = { dev = true, via = true, realm = true }
+
+---Whether a view has what is wanted; `dev`, `via` and `realm` of a route look into its next hops.
 ---@param view ecmp.View
 ---@param wanted table as of `read`
 ---@return boolean
@@ -148,9 +152,9 @@ function M.matches(view, wanted)
     if key == "address" and has and not value:find("/", 1, true) then
       has = has:match "^[^/]*" -- of any length
     end
-    local of_hops = (key == "dev" or key == "via") and view:object() == "route"
-    if has ~= value and not (of_hops and any_hop(view, key, value))
-      and not (value == false and has == nil) then
+    local in_hops = of_hops[key] and view:object() == "route" and any_hop(view, key, value)
+    local is_unset = has == nil and (value == false or value == 0)
+    if has ~= value and not in_hops and not is_unset then
       return false
     end
   end

@@ -29,13 +29,25 @@ static uint8_t *read_all(const char *path, size_t *length)
 	return all;
 }
 
-/* A deletion names the destination and leaves open what kind of route is there, as `ip route del` does. */
-static void make_deletion(uint8_t *payload)
+/* Makes a deletion of a route: it names destination, table and metric, and leaves open what kind of route is there,
+ * as `ip route del DESTINATION` does. Returns its bytes. */
+static size_t make_deletion(uint8_t *payload, size_t length)
 {
 	struct rtmsg *r = (struct rtmsg *)(void *)payload;
+	size_t kept = NLMSG_ALIGN(sizeof(*r));
 	r->rtm_protocol = 0;
 	r->rtm_type = 0;
 	r->rtm_scope = RT_SCOPE_NOWHERE;
+	for (size_t at = kept, size; at + NLA_HDRLEN <= length; at += size) {
+		struct nlattr a;
+		memcpy(&a, payload + at, sizeof(a));
+		size = NLA_ALIGN(a.nla_len);
+		if (a.nla_type != RTA_DST && a.nla_type != RTA_TABLE && a.nla_type != RTA_PRIORITY)
+			continue;
+		memmove(payload + kept, payload + at, size);
+		kept += size;
+	}
+	return kept;
 }
 
 static struct list read_list(const char *path, uint16_t type, uint16_t flags)
@@ -48,13 +60,13 @@ static struct list read_list(const char *path, uint16_t type, uint16_t flags)
 	for (size_t from = 0; from + 4 <= length;) {
 		uint32_t n;
 		memcpy(&n, file + from, 4);
-		struct nlmsghdr h = {.nlmsg_len = NLMSG_HDRLEN + n, .nlmsg_type = type, .nlmsg_flags = flags,
-				     .nlmsg_seq = (uint32_t)l.count + 1};
+		uint8_t *payload = l.bytes + l.length + NLMSG_HDRLEN;
+		memcpy(payload, file + from + 4, n);
+		size_t size = type == RTM_DELROUTE ? make_deletion(payload, n) : n;
+		struct nlmsghdr h = {.nlmsg_len = (uint32_t)(NLMSG_HDRLEN + size), .nlmsg_type = type,
+				     .nlmsg_flags = flags, .nlmsg_seq = (uint32_t)l.count + 1};
 		l.at[l.count++] = l.length;
 		memcpy(l.bytes + l.length, &h, sizeof(h));
-		memcpy(l.bytes + l.length + NLMSG_HDRLEN, file + from + 4, n);
-		if (type == RTM_DELROUTE)
-			make_deletion(l.bytes + l.length + NLMSG_HDRLEN);
 		l.length += NLMSG_ALIGN(h.nlmsg_len);
 		from += 4 + n;
 	}

@@ -55,6 +55,20 @@ function M.changes(shape, verb)
   return list
 end
 
+---The same, read from text: nothing of one route is part of another.
+function M.parsed(shape, verb)
+  local list <const> = {}
+  for i = 0, shape.count - 1 do
+    local route <const> = M.route(shape, i)
+    local words <const> = { route.dst, verb ~= "route del" and route.via and "via " .. route.via or nil }
+    for _, hop in ipairs(verb ~= "route del" and route.nexthops or {}) do
+      words[#words + 1] = "nexthop via " .. hop.via
+    end
+    list[i + 1] = { verb, assert(rtnl.parse("route", table.concat(words, " "))) }
+  end
+  return list
+end
+
 function M.group_id(set) return 1 << 20 | set + 1 end
 
 ---Makes the next-hop objects that `nhid` shapes refer to, or takes them away.

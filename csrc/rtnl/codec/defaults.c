@@ -27,7 +27,7 @@ static bool has(const struct schema *schema, const struct collected *g, const ch
 }
 
 /* The same for routes, of which there may be a million: the position of a key is cached. */
-enum route_key {
+enum asked_key {
 	VIA,
 	DEV,
 	NEXTHOPS,
@@ -36,14 +36,20 @@ enum route_key {
 	SCOPE
 };
 
-static bool route_has(struct encoder *e, const struct collected *g, enum route_key key)
+static void cache_position(struct encoder *e, enum asked_key key)
 {
 	static const char *const names[] = {"via", "dev", "nexthops", "nhid", "table", "scope"};
-	uint64_t *field = &e->route_fields[key];
-	for (int i = 0; !*field; i++) /* a schema has its fields */
-		if (same_text(schema_route.fields[i].key, names[key]))
-			*field = (uint64_t)1 << i;
-	return g->fields & *field;
+	int i = 0;
+	while (!same_text(schema_route.fields[i].key, names[key]))
+		i++; /* a schema has its fields */
+	e->route_fields[key] = (uint64_t)1 << i;
+}
+
+static inline bool route_has(struct encoder *e, const struct collected *g, enum asked_key key)
+{
+	if (!e->route_fields[key])
+		cache_position(e, key);
+	return g->fields & e->route_fields[key];
 }
 
 uint8_t scope_of_type(uint8_t type, bool has_hops)
@@ -152,8 +158,8 @@ static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct 
 		list_one_hop(e);
 }
 
-/* IPv6 does not compare these in a deletion, so it could delete another route. */
-static void check_compared(struct encoder *e, const struct span *s)
+/* IPv6 deletes without a look at these: where they are all that tells a route, another would go. */
+static void check_compared(struct encoder *e)
 {
 	static const struct {
 		uint16_t attr;
@@ -162,8 +168,8 @@ static void check_compared(struct encoder *e, const struct span *s)
 		       {RTA_PREFSRC, "src"},
 		       {RTA_PREF, "pref"},
 		       {RTA_ENCAP, "encap"}};
-	for (size_t i = 0; s->family == AF_INET6 && i < sizeof(ignored) / sizeof(*ignored); i++) {
-		if (!find_attr(s, ignored[i].attr))
+	for (size_t i = 0; e->family == AF_INET6 && i < sizeof(ignored) / sizeof(*ignored); i++) {
+		if (!written(e, e->start + sizeof(struct rtmsg), ignored[i].attr))
 			continue;
 		e->missing_errno = EINVAL;
 		e->missing = ignored[i].name;
@@ -182,12 +188,9 @@ static void route_defaults(struct encoder *e, const struct collected *g)
 		r->rtm_scope = RT_SCOPE_NOWHERE;
 	if (e->verb == VERB_DEL && !route_has(e, g, NEXTHOPS) && !route_has(e, g, NHID))
 		pin_deletion(e, r, g);
-	struct span s = {&schema_route, (const void *)r, e->out->length - e->start, r->rtm_family,
-			 NULL};
-	bool has_hop = route_has(e, g, VIA) || route_has(e, g, DEV) || route_has(e, g, NEXTHOPS) ||
-		       route_has(e, g, NHID);
-	if (e->verb == VERB_DEL && !has_hop)
-		check_compared(e, &s);
+	bool has_hops = route_has(e, g, VIA) || route_has(e, g, NEXTHOPS) || route_has(e, g, NHID);
+	if (e->verb == VERB_DEL && !has_hops && !route_has(e, g, DEV))
+		check_compared(e);
 	if (e->verb != VERB_ADD)
 		return;
 	check_hops(e, r, g);
@@ -195,8 +198,8 @@ static void route_defaults(struct encoder *e, const struct collected *g)
 		r->rtm_type = RTN_UNICAST;
 	if (r->rtm_protocol == RTPROT_UNSPEC)
 		r->rtm_protocol = RTPROT_BOOT;
-	if (!route_has(e, g, SCOPE))
-		r->rtm_scope = default_scope(&s);
+	if (!route_has(e, g, SCOPE) && r->rtm_family == AF_INET)
+		r->rtm_scope = scope_of_type(r->rtm_type, has_hops);
 }
 
 /* Removes a broadcast of "+" or "-", which make_broadcast replaces. */

@@ -290,6 +290,9 @@ docs: lint-tools ## Makes the API reference, build/docs/index.html.
 	@find $(B)/docs -name '*.html' -exec sed -i 's/&amp;#45;/-/g; s/&#45;/-/g' {} +
 	@echo $(B)/docs/index.html
 
+transcripts: all ## Runs the experiments, and brings docs/experiments with its pictures up to date.
+	@sh build-aux/sandbox.sh $(B)/bin/ecmp run build-aux/transcripts.lua
+
 # one source: the checks that the code itself uses. A spec fails when the files are out of date
 netconf: lua-modules ## Brings the reference of the network configuration in docs/ up to date.
 	@LUA_PATH="lua/?.lua;lua/?/init.lua;;" LUA_CPATH="$(B)/lua/5.4/?.so;;" sh -c '\

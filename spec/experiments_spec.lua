@@ -14,7 +14,7 @@ end
 
 -- The session of a transcript: what stands between the fences, and the prose.
 local function lines_of(page)
-  return normalize(page:gsub("^# ([^\n]*)\n\n`[^\n]*`\n", "%1\n"):gsub("```", "")
+  return normalize(page:gsub("^# ([^\n]*)\n\n`[^\n]*`\n\n!%b[]%b()\n", "%1\n"):gsub("```", "")
     :gsub("\n%s*\n+", "\n"))
 end
 
@@ -43,12 +43,21 @@ describe("experiment #netns", function()
     end
   end
 
-  it("has a transcript for each script, listed", function()
+  it("has a transcript and a picture for each script, listed", function()
     local index <const> = assert(sys.read(TRANSCRIPTS .. "/README.md"))
     local count = 0
     for _, file in ipairs(assert(sys.list(SCRIPTS))) do
       count = count + 1
-      assert.truthy(index:find(("(%s.md)"):format(file:match "^(.*)%.lua$"), 1, true))
+      local name <const> = file:match "^(.*)%.lua$"
+      assert.truthy(index:find(("(%s.md)"):format(name), 1, true))
+      assert.truthy(index:find(("(%s.svg)"):format(name), 1, true))
+      local page <const> = assert(sys.read(("%s/%s.md"):format(TRANSCRIPTS, name)))
+      local picture <const> = assert(sys.read(("%s/%s.svg"):format(TRANSCRIPTS, name)))
+      assert.truthy(page:find(("(%s.svg)"):format(name), 1, true))
+      assert.truthy(picture:find "^<svg " and picture:find "</svg>\n$")
+      local hops <const> = select(2, picture:gsub('class="share"', ""))
+      assert.is_true(hops >= 1, name .. ": its picture shows no share")
+      assert.truthy(picture:find("prefers-color-scheme: dark", 1, true))
     end
     assert.equal(10, count)
   end)

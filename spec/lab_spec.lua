@@ -100,7 +100,7 @@ describe("a lab #netns", function()
     assert.truthy(text:find "no carrier")
     local svg <const> = lab:draw "svg"
     assert.truthy(svg:find "^<svg " and svg:find "</svg>\n$")
-    local _, boxes <const> = svg:gsub("<rect ", "")
+    local _, boxes <const> = svg:gsub('<rect class="box ', "")
     local _, cut <const> = svg:gsub('class="wire cut"', "")
     assert.equal(5, boxes)
     assert.equal(1, cut)

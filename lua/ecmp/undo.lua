@@ -151,6 +151,11 @@ function Stack:__close(problem)
   if type(problem) == "string" then error(("%s; undo: %s"):format(problem, message), 0) end
 end
 
+function Stack:__tostring()
+  local where <const> = self.nl and (" on %s"):format(self.nl.where or "this namespace") or ""
+  return ("transaction%s%s"):format(where, self.done and ", ended" or "")
+end
+
 function Stack:__gc()
   if not self.done then self:rollback() end
 end

@@ -22,8 +22,7 @@ local function run(args, label)
       session:fail(why)
     end
   end
-  if not args.batch then session:interact() end
-  return 0
+  return (args.batch or session:interact()) and 0 or 1
 end
 
 ---@param args table as `setup` asked for

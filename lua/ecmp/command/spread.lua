@@ -41,7 +41,7 @@ function M.setup(parser)
   parser:flag("--measured", "packets that next hops took, where the route uses a group of "
     .. "next-hop objects and the kernel counts (Linux 6.9), in place of what flows would take")
   parser:flag("--json", "print JSON")
-  parser:epilog("Flows differ in their source ports, and in their destinations where DST is a "
+  parser:epilog("Behind a weight stands the share that it asks for. Flows differ in their source ports, and in their destinations where DST is a "
     .. "prefix. Whether ports count is net.ipv4.fib_multipath_hash_policy (1: yes), and the same "
     .. "for ipv6.")
 end
@@ -51,13 +51,15 @@ local function width()
   return math.max(NARROWEST, math.min(columns - BESIDE_BAR, 60))
 end
 
+local function percent_of(share) return share and math.floor(share * 1000 + 0.5) / 10 end
+
 -- ip's words for a hop, and ours for its share.
 local function objects(hops)
   local list <const> = json.array {}
   for i, hop in ipairs(hops) do
     list[i] = { gateway = hop.via, dev = hop.dev, weight = hop.weight, error = hop.name,
-                flows = hop.flows, packets = hop.packets,
-                percent = math.floor(hop.share * 1000 + 0.5) / 10 }
+                flows = hop.flows, packets = hop.packets, percent = percent_of(hop.share),
+                asked = percent_of(hop.asked) }
   end
   return list
 end

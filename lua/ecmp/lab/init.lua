@@ -233,7 +233,8 @@ function methods:path(where)
   return require "ecmp.netns".path(space)
 end
 
----Draws the lab as it is now, with what is cut.
+---Draws the lab as it is now, with what is cut; as SVG, with the shares that the pod's route to the
+---server asks for, too, or where there is none the first by a gateway.
 ---@param form? string "text" or "svg"
 ---@return string
 function methods:draw(form)

@@ -14,9 +14,16 @@ function M.bar(share, width)
   return FULL:rep(eighths // 8) .. (EIGHTHS[eighths % 8] or "")
 end
 
+-- A weight, and the share that it asks for.
+local function weight_of(hop)
+  if not hop.weight then return "" end
+  local asked <const> = hop.asked and (" = %.1f%%"):format(hop.asked * 100) or ""
+  return ("weight %d%s"):format(hop.weight, asked)
+end
+
 local function columns_of(hop)
   return {
-    hop.name or "", hop.via or "", hop.dev or "", hop.weight and "weight " .. hop.weight or "",
+    hop.name or "", hop.via or "", hop.dev or "", weight_of(hop),
     ("%d"):format(hop.flows or hop.packets), ("%5.1f%%"):format(hop.share * 100),
   }
 end
@@ -30,8 +37,8 @@ local function pad(text, width, right)
 end
 
 ---Lines up hops; columns in which nothing stands are left out.
----@param hops { name: string?, via: string?, dev: string?, weight: integer?, flows: integer?,
---- packets: integer?, share: number }[] flows or packets
+---@param hops { name: string?, via: string?, dev: string?, weight: integer?, asked: number?,
+--- flows: integer?, packets: integer?, share: number }[] flows or packets
 ---@param options? { width: integer, colour: fun(word: string, text: string): string }
 ---@return string
 function M.text(hops, options)

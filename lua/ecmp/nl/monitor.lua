@@ -47,6 +47,11 @@ end
 
 local event_mt = { __name = "ecmp.Event" }
 
+function mt:__tostring()
+  return ("monitor of %s on %s"):format(table.concat(self.objects, ", "),
+    self.nl.where or "this namespace")
+end
+
 -- As `ip monitor` prints it.
 function event_mt:__tostring()
   if self.verb == "overrun" then

@@ -44,12 +44,21 @@ local function listed(nl, first)
   for key, value in pairs(first) do query[key] = value end
   local route = nl.route:get(query)
   local hops = route and (route.nhid and lookup.hops(nl, route) or route.hops) or {}
-  local list, index = {}, {}
+  local list, index, sum = {}, {}, 0
   for _, hop in ipairs(hops) do
     local weight = #hops > 1 and hop.weight or nil -- a route of one hop has none
     local via = hop.via and hop.via:gsub("^inet6 ", "")
-    local entry = { via = via, dev = hop.dev, weight = weight, flows = 0 }
-    list[#list + 1], index[hop_key(hop)] = entry, entry
+    local entry = index[hop_key(hop)]
+    if entry then -- one hop that stands in for another
+      entry.weight = entry.weight + weight
+    else
+      entry = { via = via, dev = hop.dev, weight = weight, flows = 0 }
+      list[#list + 1], index[hop_key(hop)] = entry, entry
+    end
+    sum = sum + (weight or 0)
+  end
+  for _, entry in ipairs(list) do
+    entry.asked = entry.weight and entry.weight / sum
   end
   if route and route.family == 6 then
     table.sort(list, function(a, b) return hop_key(a) < hop_key(b) end)
@@ -109,8 +118,8 @@ end
 ---integer, mark: integer, uid: integer, iif: string, dev: string, tos: integer, family: 4|6,
 ---progress: fun(done: integer, total: integer) } `dst` an address, or a prefix or "default" whose
 ---addresses are varied; source ports are varied unless `sport` is given
----@return { via: string, dev: string, weight: integer, flows: integer, share: number }[]|nil hops #
----share in 0..1; prints as bars; flows that find no way make one more, with the refusal's code as
+---@return { via: string, dev: string, weight: integer, asked: number, flows: integer, share:
+---number }[]|nil hops # share in 0..1, asked what it is by the weights; prints as bars; flows that find no way make one more, with the refusal's code as
 ---`name`
 ---@return string? message
 ---@return string? code # "ENETUNREACH" and the like when no flow finds a way

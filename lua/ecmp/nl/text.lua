@@ -118,14 +118,19 @@ local printers <const> = {
 
 ---The text of a list: what `ip OBJECT show` prints, line for line.
 ---@param list table[] views
----@param options? { details: boolean, table: boolean } as `ip -d`; name the table of each route, as
----is done where they are of several
+---@param options? { details: boolean, table: boolean, most: integer } as `ip -d`; name the table of
+---each route, as is done where they are of several; so many and a line that says how many more
 ---@return string
 function M.text(list, options)
+  options = options or {}
   local print_as = printers[list[1] and list[1]:object()] or rtnl.text
-  return print_as(list, {
-    details = options and options.details, table = options and options.table,
-  })
+  local first, more = list, #list - (options.most or #list)
+  if more > 0 then
+    first = table.move(list, 1, options.most, 1, {})
+    origins[first] = origins[list]
+  end
+  local text = print_as(first, { details = options.details, table = options.table })
+  return more > 0 and ("%s\n... and %d more"):format(text, more) or text
 end
 
 list_mt.__tostring = function(list) return M.text(list) end

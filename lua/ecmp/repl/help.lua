@@ -1,4 +1,4 @@
----What `help()` prints.
+---What `help` prints.
 
 local shown = require("ecmp.errors").shown
 
@@ -16,6 +16,7 @@ Everything typed here is Lua; a bare expression prints its value. The place is i
 
   lab = ecmp.lab { gateways = 3 }    a pod, routers and a server, with real wires
   use(lab.pod)   use()               nl is the pod's now; and that of this place again
+  ip route show   sh "ping gw1"      commands, in the namespace that nl is of
   nl.route:add { dst = "default", nexthops = lab:hops(4) }
   lab:send { flows = 1000 }          real packets, counted at the gateways
   lab:fail "gw2"   lab:cut("gw2", "packets")   lab:heal()   lab:draw()
@@ -25,7 +26,7 @@ Everything typed here is Lua; a bare expression prints its value. The place is i
   undo()   redo()   journal                           the statements that changed something
   source "file.lua"                                   run a script, statement by statement
 
-help "route", help "lab", help "plan", ... say more.]]
+help "route", help "lab", help "plan", ... say more; so do ? and ? route.]]
 
 M.topics = {
   route = [[
@@ -69,6 +70,9 @@ undo(n), redo(n): take back, or do again, the last n statements (1) that changed
 with what the kernel took away because of it (routes with an address, say).
 What changed in other ways (os.execute, a lab's other handles) is not in the journal. A deleted
 link cannot be taken back.]],
+  sh = [[
+sh "ip route | head": a command of the shell, in the namespace that nl is of; so is os.execute.
+A line that begins with `ip ` is one, too. What commands change is not in the journal.]],
   snapshot = [[
 snapshot(): all routes, next hops, links, addresses and rules now.
 diff(a, b), diff(a): what b, or now, has otherwise.]],

@@ -7,6 +7,7 @@ local interrupt = require "ecmp.repl.interrupt"
 local printer = require "ecmp.repl.printer"
 local reader = require "ecmp.repl.reader"
 local scope = require "ecmp.repl.scope"
+local shell = require "ecmp.repl.shell"
 local sys = require "ecmp.sys"
 local terminal = require "ecmp.repl.terminal"
 
@@ -59,6 +60,14 @@ function Session:prompt(more)
   return self.colour("prompt", more and (" "):rep(#place - 1) .. ">> " or place .. "> ")
 end
 
+-- What is typed next is not to fail because the lab is gone whose handle is used.
+function Session:leave_closed()
+  if self.nl == self.home or pcall(self.nl.fd, self.nl) then return end
+  self:use()
+  io.stdout:write(self.colour("note", ("the handle is closed; nl is that of %s again")
+    :format(self.label)), "\n")
+end
+
 -- Statements -------------------------------------------------------------------------------------
 
 -- Every statement is a chunk of its own, in which a local would live no longer than the statement.
@@ -76,7 +85,7 @@ end
 ---@return string? message
 ---@return boolean? incomplete # more lines may make it whole
 local function compile(text, env)
-  local source <const> = globalize(text)
+  local source <const> = shell.translate(text) or globalize(text)
   local chunk = load("return " .. source, "=prompt", "t", env)
   if chunk then return chunk end
   local message
@@ -126,6 +135,7 @@ function Session:run(text)
   local printed <const>, why <const> = sys.interruptible(show, self,
     table.pack(table.unpack(results, 2, results.n)))
   if not printed then self:fail(why) end
+  self:leave_closed()
   return printed
 end
 
@@ -186,6 +196,7 @@ function Session:source(path)
 end
 
 ---Prompts until the end of input.
+---@return boolean well whether no statement ended in an error; a person at a terminal has seen them
 function Session:interact()
   local input <const> = reader.new(function(line, from, to)
     local ok <const>, found <const> = pcall(complete.candidates, self.env, line, from, to)
@@ -194,14 +205,20 @@ function Session:interact()
   sys.interruptible(function() end) -- from now on an interrupt ends statements only
   if input.terminal then
     local version <const> = require "ecmp.version"
-    io.stdout:write(("ecmp %s. help() shows what there is; Ctrl-D leaves.\n"):format(version))
+    io.stdout:write(("ecmp %s. help shows what there is; Ctrl-D leaves.\n"):format(version))
   end
+  local well = true
   self:feed(function(prompt) return input:line(prompt) end, function(text)
     if not input.terminal then self:say(text) end
-    if not self:run(text) then input:forget() end
+    input:remember(text)
+    if not self:run(text) then
+      well = input.terminal
+      input:forget()
+    end
     return self.over
   end)
   input:close()
+  return well
 end
 
 ---Ends the session: handles that were made here are closed, and with them what they held.

@@ -19,21 +19,29 @@ local function sorted_keys(value)
   return keys
 end
 
+local function more(count) return ("... and %d more"):format(count) end
+
 local literal
 
 local function literal_table(value, depth)
   if depth > DEEPEST then return "{...}" end
-  local parts <const>, listed = {}, 0
+  local parts <const>, listed, cut = {}, 0, 0
   for i, item in ipairs(value) do
-    parts[i], listed = literal(item, depth + 1), i
+    if i <= MOST_ROWS then parts[i] = literal(item, depth + 1) else cut = cut + 1 end
+    listed = i
   end
+  if cut > 0 then parts[#parts + 1] = more(cut) end
+  local named = 0
   for _, key in ipairs(sorted_keys(value)) do
-    if not (math.type(key) == "integer" and key >= 1 and key <= listed) then
+    local is_named <const> = not (math.type(key) == "integer" and key >= 1 and key <= listed)
+    named = named + (is_named and 1 or 0)
+    if is_named and named <= MOST_ROWS then
       local is_word <const> = type(key) == "string" and key:find "^[%a_][%w_]*$"
       local name <const> = is_word and key or ("[%s]"):format(literal(key, depth + 1))
       parts[#parts + 1] = ("%s = %s"):format(name, literal(value[key], depth + 1))
     end
   end
+  if named > MOST_ROWS then parts[#parts + 1] = more(named - MOST_ROWS) end
   return #parts == 0 and "{}" or ("{ %s }"):format(table.concat(parts, ", "))
 end
 
@@ -98,7 +106,7 @@ local function as_columns(list)
       return value == nil and "" or tostring(value)
     end)
   end
-  if #list > MOST_ROWS then lines[#lines + 1] = ("... and %d more"):format(#list - MOST_ROWS) end
+  if #list > MOST_ROWS then lines[#lines + 1] = more(#list - MOST_ROWS) end
   return table.concat(lines, "\n")
 end
 
@@ -109,17 +117,46 @@ end
 -- One field a line, for a table that is a record of several.
 local function as_record(value)
   local lines <const> = {}
-  for _, key in ipairs(sorted_keys(value)) do
-    lines[#lines + 1] = ("%s = %s"):format(tostring(key), literal(value[key], 1))
+  local keys <const> = sorted_keys(value)
+  for i = 1, math.min(#keys, MOST_ROWS) do
+    lines[i] = ("%s = %s"):format(tostring(keys[i]), literal(value[keys[i]], 1))
   end
+  if #keys > MOST_ROWS then lines[#lines + 1] = more(#keys - MOST_ROWS) end
   return table.concat(lines, "\n")
+end
+
+-- What has a text of its own: events, handles.
+local function is_printable(item)
+  local mt <const> = type(item) == "table" and getmetatable(item)
+  return mt and mt.__tostring ~= nil
+end
+
+-- The first lines of a text, and how many more there are.
+local function first_lines(text)
+  local last, count = 0, 0
+  for at in text:gmatch "()\n" do
+    count = count + 1
+    if count == MOST_ROWS then last = at end
+  end
+  if count <= MOST_ROWS then return text end
+  return text:sub(1, last) .. more(count - MOST_ROWS + 1)
+end
+
+local function texts_of(list)
+  local lines <const> = {}
+  for i = 1, math.min(#list, MOST_ROWS) do lines[i] = tostring(list[i]) end
+  if #list > MOST_ROWS then lines[#lines + 1] = more(#list - MOST_ROWS) end
+  return table.concat(lines, "\n")
+end
+
+local function views_text(list, colour)
+  return terminal.routes(require "ecmp.nl.text".text(list, { most = MOST_ROWS }), colour)
 end
 
 local function table_text(value, colour)
   if all(value, is_share) then return bars.text(value, { colour = colour }) end
-  if all(value, rtnl.is_view) then
-    return terminal.routes(require "ecmp.nl.text".text(value), colour)
-  end
+  if all(value, rtnl.is_view) then return views_text(value, colour) end
+  if all(value, is_printable) then return texts_of(value) end
   if all(value, is_flat_record) then return as_columns(value) end
   local text <const> = literal(value, 0)
   return #text > 100 and #value == 0 and as_record(value) or text
@@ -135,12 +172,11 @@ local OF_CHANGES <const> = { ["ecmp.plan"] = true, ["ecmp.Difference"] = true }
 function M.text(value, colour)
   local mt <const> = getmetatable(value)
   if type(value) == "table" and not (mt and mt.__tostring) then return table_text(value, colour) end
+  if mt and mt.__name == "ecmp.List" then return views_text(value, colour) end
   local text <const> = tostring(value)
-  if mt and OF_CHANGES[mt.__name] then return terminal.changes(text, colour) end
-  if mt and (mt.__name == "ecmp.List" or rtnl.is_view(value)) then
-    return terminal.routes(text, colour)
-  end
-  return text
+  if type(value) == "string" then return text end
+  if mt and OF_CHANGES[mt.__name] then return terminal.changes(first_lines(text), colour) end
+  return mt and rtnl.is_view(value) and terminal.routes(text, colour) or first_lines(text)
 end
 
 -- A refusal by the world: nil, message, code.

@@ -107,12 +107,24 @@ function Reader:unpaste(text)
 end
 
 function Reader:next_pasted()
-  local line <const> = table.remove(self.pasted, 1)
-  if line and line:find "%S" and line ~= self.last then
-    self.readline.add_history(line)
-    self.last = line
-  end
-  return line
+  return table.remove(self.pasted, 1)
+end
+
+-- A statement on one line, as it comes back from the file of the history; nil where a line end in it
+-- has a meaning.
+local function on_one_line(text)
+  if not text:find "\n" then return text end
+  if text:find "%-%-" or text:find "%[=*%[" or text:find "\\\n" then return nil end
+  return (text:gsub("%s*\n%s*", " "))
+end
+
+---Takes a statement into the history, whole.
+---@param text string
+function Reader:remember(text)
+  local entry <const> = on_one_line(text) or text
+  if not self.readline or entry == self.last then return end
+  self.readline.add_history(entry)
+  self.last = entry
 end
 
 ---Forgets what is pasted and not run yet.

@@ -5,6 +5,7 @@ local help = require "ecmp.repl.help"
 local identity = require "ecmp.fib.route"
 local routefile = require "ecmp.repl.file"
 local rtnl = require "ecmp.rtnl"
+local shell = require "ecmp.repl.shell"
 local shown = require("ecmp.errors").shown
 local snapshot = require "ecmp.repl.snapshot"
 local terminal = require "ecmp.repl.terminal"
@@ -122,18 +123,22 @@ local function is_handle(value)
   return type(value) == "table" and type(mt) == "table" and mt.__name == "ecmp.Handle"
 end
 
--- The word alone says what to do, as newcomers type it.
-local function leave(session)
+-- A word that answers by itself, as newcomers type it, and can be called.
+local function word(text, call)
   return setmetatable({}, {
-    __name = "ecmp.Leave", __tostring = function() return "exit() leaves, and so does Ctrl-D" end,
-    __call = function() session.over = true end,
+    __name = "ecmp.Word", __tostring = function() return text end,
+    __call = function(_, ...) return call(...) end,
   })
 end
 
 -- What can be typed, each a closure over the session.
 local function words(session)
   return {
-    help = function(topic) return help.text(topic) end,
+    help = word(help.overview, help.text),
+    sh = function(command)
+      if type(command) ~= "string" then error("sh: a command expected, as text", 2) end
+      return shell.run(command, session.nl.where)
+    end,
     snapshot = function() return snapshot.take(session.nl) end,
     diff = function(a, b)
       if not snapshot.is(a) or b ~= nil and not snapshot.is(b) then
@@ -180,9 +185,10 @@ end
 function M.new(session)
   local env <const> = words(session)
   env._G = env
-  env.exit = leave(session)
+  env.exit = word("exit() leaves, and so does Ctrl-D", function() session.over = true end)
   env.quit = env.exit
   for _, name in ipairs(libraries) do env[name] = copy_of(_G[name]) end
+  env.os.execute = function(command) return shell.execute(command, session.nl.where) end
   env.ecmp = require "ecmp"
   env.ip, env.journal = env.ecmp.ip, session.journal
   env.nl = changes.handle(session.journal, session.nl)

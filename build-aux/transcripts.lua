@@ -77,8 +77,8 @@ for _, file in ipairs(assert(sys.list(SOURCES))) do
   if name then
     local page <const>, title <const> = markdown(run(name), name)
     write(name, page)
-    index[#index + 1] = ("## [%s](%s.md)\n\n[![%s](%s.svg)](%s.md)\n"):format(title, name, ALT, name,
-      name)
+    index[#index + 1] = ("## [%s](%s.md)\n\n[![%s](%s.svg)](%s.md)\n"):format(title, name, ALT,
+      name, name)
   end
 end
 write("README", table.concat(index, "\n"))

@@ -461,7 +461,7 @@ describe("the prompt in a terminal #netns", function()
 
   it("remembers a statement of several lines as one", function()
     if not pcall(require, "readline") then pending "lua-readline is not installed" return end
-    keys("for i = 1, 2 do", "Enter", "  print(i * 21)", "Enter", "end", "Enter")
+    keys("for i = 1, 2 do", "Enter", "  print(i * 21)", "Enter", "end ", "Enter")
     wait "\n42\nscratch> *$"
     keys "Up"
     wait "scratch> for i = 1, 2 do print%(i %* 21%) end$"

@@ -41,8 +41,8 @@ function M.setup(parser)
   parser:flag("--measured", "packets that next hops took, where the route uses a group of "
     .. "next-hop objects and the kernel counts (Linux 6.9), in place of what flows would take")
   parser:flag("--json", "print JSON")
-  parser:epilog("Behind a weight stands the share that it asks for. Flows differ in their source ports, and in their destinations where DST is a "
-    .. "prefix. Whether ports count is net.ipv4.fib_multipath_hash_policy (1: yes), and the same "
+  parser:epilog("Behind a weight stands the share that it asks for. Flows differ in their source "
+    .. "ports, and in their destinations where DST is a prefix. Whether ports count is net.ipv4.fib_multipath_hash_policy (1: yes), and the same "
     .. "for ipv6.")
 end
 

@@ -51,7 +51,7 @@ function M.text(lab)
   return table.concat(lines, "\n")
 end
 
--- What the pod's routes ask for --------------------------------------------------------------------
+-- What the pod's routes ask for -------------------------------------------------------------------
 
 local function gateway_of(lab, hop, family)
   for _, gateway in ipairs(lab.gateways) do

@@ -119,8 +119,8 @@ end
 ---progress: fun(done: integer, total: integer) } `dst` an address, or a prefix or "default" whose
 ---addresses are varied; source ports are varied unless `sport` is given
 ---@return { via: string, dev: string, weight: integer, asked: number, flows: integer, share:
----number }[]|nil hops # share in 0..1, asked what it is by the weights; prints as bars; flows that find no way make one more, with the refusal's code as
----`name`
+---number }[]|nil hops # share in 0..1, asked what it is by the weights; prints as bars; flows that
+---find no way make one more, with the refusal's code as `name`
 ---@return string? message
 ---@return string? code # "ENETUNREACH" and the like when no flow finds a way
 function M.spread(nl, flow)

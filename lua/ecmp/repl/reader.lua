@@ -110,8 +110,8 @@ function Reader:next_pasted()
   return table.remove(self.pasted, 1)
 end
 
--- A statement on one line, as it comes back from the file of the history; nil where a line end in it
--- has a meaning.
+-- A statement on one line, as it comes back from the file of the history; nil where a line end in
+-- it has a meaning.
 local function on_one_line(text)
   if not text:find "\n" then return text end
   if text:find "%-%-" or text:find "%[=*%[" or text:find "\\\n" then return nil end

@@ -42,8 +42,8 @@ function M.setup(parser)
     .. "next-hop objects and the kernel counts (Linux 6.9), in place of what flows would take")
   parser:flag("--json", "print JSON")
   parser:epilog("Behind a weight stands the share that it asks for. Flows differ in their source "
-    .. "ports, and in their destinations where DST is a prefix. Whether ports count is net.ipv4.fib_multipath_hash_policy (1: yes), and the same "
-    .. "for ipv6.")
+    .. "ports, and in their destinations where DST is a prefix. Whether ports count is "
+    .. "net.ipv4.fib_multipath_hash_policy (1: yes), and the same for ipv6.")
 end
 
 local function width()

@@ -80,6 +80,26 @@ describe("an encapsulation", function()
     assert.is_true(matches(told, nil))
   end)
 
+  it("tells hops of one gateway apart in any order, for views too", function()
+    local function list(...)
+      local hops <const> = {}
+      for i, segment in ipairs { ... } do
+        hops[i] = { via = "fd00::2", dev = "lo",
+          encap = segment ~= "" and { type = "seg6", mode = "encap", segs = { segment } } or nil }
+      end
+      hops[#hops + 1] = { via = "fd00::9", dev = "lo" }
+      return { dst = "fd60::/32", table = "main", type = "unicast", proto = "boot", nexthops = hops }
+    end
+    local two <const>, other <const> = list("", "fc00::1"), list("fc00::1", "")
+    assert.is_true(identity.same(two, other))
+    assert.is_false((identity.same(two, list("fc00::2", ""))))
+    for _, pair in ipairs { { two, other, 0 }, { list "fc00::1", list "", 1 },
+      { list "", list "fc00::1", 1 } } do
+      local have <const>, want <const> = rtnl.view("route", pair[1]), rtnl.view("route", pair[2])
+      assert.equal(pair[3], #ecmp.plan({ have }, { want }, { exactly = true }))
+    end
+  end)
+
   it("is another where something was said or is there", function()
     assert.is_false(matches(told, { type = "ip", dst = "10.1.1.1" }))
     assert.is_false(matches(told, { type = "ip", id = 7, dst = "10.1.1.1", ttl = 9 }))

@@ -47,6 +47,15 @@ static bool hops_match(const struct route *have, const struct route *want)
 	       pair(have, want, false, &taken);
 }
 
+/* An encapsulation or a realm, which are not compared here. */
+static bool says_more(const struct route *have)
+{
+	for (int i = 0; i < have->count; i++)
+		if (have->hops[i].says_more)
+			return true;
+	return false;
+}
+
 static bool names_device(const struct route *want)
 {
 	for (int i = 0; i < want->count; i++)
@@ -120,7 +129,7 @@ static enum verdict compare_hops(struct route_reader *r, struct route *have,
 		return DIFFERENT;
 	if (is_blackhole_type(want->key.type) || is_by_object(want))
 		return SAME;
-	if (!read_held_hops(r, have, names_device(want)))
+	if (!read_held_hops(r, have, names_device(want)) || says_more(have))
 		return UNSURE;
 	/* The kernel does not always tell the hops of an object. */
 	if (have->count == 0 && want->attr[RTA_NH_ID])

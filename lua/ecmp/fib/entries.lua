@@ -81,6 +81,11 @@ end
 
 -- A route with other hops, those of its own object left.
 local function with_hops(entry, hops)
+  if #hops == 1 and hops[1].weight ~= 1 then
+    -- No dump would show it, and beside the same route without it stood two that look alike.
+    hops = { nexthop.plain(hops[1]) }
+    hops[1].weight = 1
+  end
   local narrow <const> = entry.scope == "link" or entry.scope == "host"
   local gateway = false
   for _, hop in ipairs(hops) do gateway = gateway or hop.via ~= nil end
@@ -146,8 +151,9 @@ function M.deletion(entry, by_hops)
   entry = assert(route_of.held(entry))
   local hops <const> = entry.nexthops
   if entry.family == 4 then
-    if not entry.nhid and not (hops[1] and entry.type == "unicast") then return named(entry) end
+    if not entry.nhid and hops[1] and entry.type ~= "unicast" then return named(entry) end
     local request <const> = in_full(entry)
+    if not entry.nhid and not hops[1] then return request end -- no metrics would be any
     if entry.nhid then
       request.type = nil -- is the object's
     else

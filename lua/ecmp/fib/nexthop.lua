@@ -450,14 +450,21 @@ local function hop_matches(have, want)
     and (want.realm == nil or have.realm == want.realm)
 end
 
+-- How much a wanted hop leaves out: device, encapsulation, which then may be any. Who says more
+-- chooses first.
+local function left_out(hop)
+  return (hop.dev == nil and 1 or 0) + (hop.encap == nil and 1 or 0)
+end
+
+local MOST_LEFT_OUT <const> = 2
+
 ---Finds for each wanted hop one of its own among a few, without making a table: which are taken is
 ---kept in the bits of a number.
 local function pair_few(have, want)
   local taken = 0
-  -- A hop that names no device takes any, so it chooses last.
-  for pass = 1, 2 do
+  for pass = 0, MOST_LEFT_OUT do
     for _, hop in ipairs(want) do
-      local found = (hop.dev ~= nil) ~= (pass == 1)
+      local found = left_out(hop) ~= pass
       for i = 1, found and 0 or #have do
         if taken & (1 << i) == 0 and hop_matches(have[i], hop) then
           taken, found = taken | (1 << i), true
@@ -484,9 +491,9 @@ local function pair_many(have, want)
       if hop_matches(list[i], hop) then return table.remove(list, i) end
     end
   end
-  for pass = 1, 2 do
+  for pass = 0, MOST_LEFT_OUT do
     for _, hop in ipairs(want) do
-      if (hop.dev ~= nil) == (pass == 1) and not take(hop) then return false end
+      if left_out(hop) == pass and not take(hop) then return false end
     end
   end
   return true

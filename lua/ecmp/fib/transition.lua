@@ -313,8 +313,15 @@ local function join_hops(work, i, added)
   if #hops == 1 then hops[1] = { via = hops[1].via, dev = hops[1].dev, weight = 1,
     onlink = hops[1].onlink, encap = hops[1].encap } end
   table.move(added, 1, #added, #hops + 1, hops)
+  local route <const> = route_of.with(old, { nexthops = hops })
+  -- An only hop may have a weight that no dump shows, and would have it again, which no plan says.
+  -- It is the first of the new ones, so that the prefix does not miss it; what the kernel looks
+  -- after itself stays as it is.
+  if #old.nexthops == 1 and not work.how.all and old.proto ~= "ra" and not old.expires then
+    return work:replace(i, route)
+  end
   local request <const> = entries.request_with_hops(old, added)
-  work:replace(i, route_of.with(old, { nexthops = hops }), { { { "route append", request } } })
+  work:replace(i, route, { { { "route append", request } } })
 end
 
 -- Joins hops to the route at `i`, or takes some out, where that is all there is to do.
@@ -359,16 +366,31 @@ local function delete_entry(work, i)
   return move_behind(work, i) and work:del(index_of(work.state, entry))
 end
 
+-- Deletes entries that the kernel can be told of, the last first; one may have to go before another
+-- can be.
+---@return boolean whether all are gone
+local function delete_those(work, routes)
+  local left <const> = table.move(routes, 1, #routes, 1, {})
+  local function delete_some()
+    local count <const> = #left
+    for k = count, 1, -1 do
+      if work:del(index_of(work.state, left[k])) then table.remove(left, k) end
+    end
+    return #left < count
+  end
+  while delete_some() do end
+  return #left == 0
+end
+
 -- Takes away what stands behind the route at `i`: what is to stay comes back behind its further
 -- hops.
 ---@return table[]? taken nil where the kernel cannot be told which is meant
 local function take_behind(work, superfluous, i)
-  local taken <const> = {}
-  for k = #work.state, i + 1, -1 do
-    local route <const> = work.state[k]
+  local behind <const>, taken <const> = table.move(work.state, i + 1, #work.state, 1, {}), {}
+  if not delete_those(work, behind) then return nil end
+  for _, route in ipairs(behind) do
     local at <const> = index_of(superfluous, route)
-    if not work:del(k) then return nil end
-    if at then table.remove(superfluous, at) else table.insert(taken, 1, route) end
+    if at then table.remove(superfluous, at) else taken[#taken + 1] = route end
   end
   return taken
 end
@@ -457,6 +479,48 @@ local function delete_first(have, superfluous, missing, how)
   return delete_all(work, superfluous) and bring_in_all(work, {}, missing) and work
 end
 
+-- Whether one of some routes can come only once the entry at `i` is gone.
+local function is_waited_for(state, i, waiting)
+  local rest <const> = state:without(i)
+  for _, route in ipairs(waiting) do
+    if not rest:takes(route) then return true end
+  end
+  return false
+end
+
+-- Deletes one entry while another stays: of several one that others wait for.
+---@return boolean? done
+local function delete_one(work, left, waiting)
+  for _, is_choosy in ipairs { true, false } do
+    for k = #left, 1, -1 do
+      local i <const> = index_of(work.state, left[k])
+      local can_go <const> = #work.state > 1
+        and not (is_choosy and waiting[1] and not is_waited_for(work.state, i, waiting))
+      if can_go and work:del(i) then return table.remove(left, k) ~= nil end
+    end
+  end
+end
+
+-- The same where new ones have to wait for some that go, and these for some that come: gateways
+-- first, then by turns what can come and what can go while another stays.
+local function take_turns(have, superfluous, missing, how)
+  local work <const>, left <const>, waiting <const> = work_on(have, 6, how), {}, {}
+  table.move(superfluous, 1, #superfluous, 1, left)
+  for _, route in ipairs(missing) do
+    if not joins(route) then
+      waiting[#waiting + 1] = route
+    elseif not bring_in(work, left, route) then
+      return nil
+    end
+  end
+  repeat
+    for k = #waiting, 1, -1 do
+      if work:put("create", waiting[k]) then table.remove(waiting, k) end
+    end
+  until not delete_one(work, left, waiting)
+  return not (left[1] or waiting[1]) and work
+end
+
 local function settle6(work, want)
   if #work.state == 0 then return work:fill(want, "create") end
   if #want == 0 then return work:clear() end
@@ -473,6 +537,7 @@ local function settle6(work, want)
   end
   local done <const> = keep_one(work.state, superfluous, missing, work.how)
     or delete_first(work.state, superfluous, missing, work.how)
+    or take_turns(work.state, superfluous, missing, work.how)
   if done then
     work.state, work.steps = done.state, done.steps
     if work.exactly then put_in_order(work, want) end

@@ -27,6 +27,9 @@ local PURE <const> = {
   parse = [[assert(rtnl.parse("route", "10.0.0.0/8 via 10.0.0.1 mtu lock 1400 nexthop via 10.0.0.2 "
     .. "encap seg6 mode encap segs fc00::1,fc00::2 weight 3"))
     assert(not rtnl.parse("route", "10.0.0.0/8 nonsense"))]],
+  fields = [[local fields <const> = { dst = "10.0.0.0/8" }
+    assert(rtnl.fields(fields) == fields)]],
+  method = [[rtnl.method("nothing", function() end)]],
   beyond = [[assert(rtnl.beyond(rtnl.view("route", { dst = "10.0.0.0/8", dev = "a" })) == 0)]],
   view = [[local view = rtnl.view("route", { dst = "10.0.0.0/8", mtu = 1400, lock = { "mtu" },
     nexthops = { { via = "10.0.0.1", dev = "a" }, { dev = "b", encap = { type = "mpls",

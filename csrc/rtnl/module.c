@@ -1,5 +1,5 @@
 /*
- * ecmp.rtnl: rtnetlink by fields of messages. This file is its surface.
+ * The Lua module ecmp.rtnl: registers its functions and the methods of sockets.
  */
 #include "rtnl/base/error.h"
 
@@ -19,18 +19,10 @@
 
 #include "common/export.h"
 
-static const struct object *check_object_name(lua_State *L, int index)
-{
-	const struct object *o = object_by_name(luaL_checkstring(L, index));
-	if (!o)
-		luaL_argerror(L, index, "unknown kind of object");
-	return o;
-}
-
-/* rtnl.parse(object, text) -> table | nil, message: the words typed after `ip OBJECT add` */
+/* rtnl.parse(object, text) -> table | nil, message: parses the arguments of `ip OBJECT add` */
 static int parse(lua_State *L)
 {
-	const struct object *o = check_object_name(L, 1);
+	const struct object *o = check_object(L, 1);
 	size_t length;
 	const char *text = luaL_checklstring(L, 2, &length);
 	struct buffer *bytes = buffer_new(L);
@@ -47,42 +39,39 @@ static int parse(lua_State *L)
 	return 2;
 }
 
-/* rtnl.view(object, table) -> view: the message a table encodes to, without a kernel; raises on
- * wrong fields */
-static int view(lua_State *L)
+/* [object, table, ...] -> [object, table, ifname cache, buffer with the encoded table] */
+static struct buffer *encode_table(lua_State *L, const struct object *o, enum verb verb)
 {
-	const struct object *o = check_object_name(L, 1);
 	luaL_checktype(L, 2, LUA_TTABLE);
-	bool request = lua_toboolean(L, 3);
 	lua_settop(L, 2);
 	ifnames_new(L, 0);
-	struct buffer *a = buffer_new(L);
-	struct encoder e = {.L = L, .out = a, .names = 3, .verb = request ? VERB_ADD : VERB_PRINT};
+	struct encoder e = {.L = L, .out = buffer_new(L), .names = 3, .verb = verb};
 	encode_message(&e, o->schema, 2);
+	return e.out;
+}
+
+/* rtnl.view(object, table, request?) -> view: of the table's message, without a kernel; raises on
+ * wrong fields, with `request` on those as well that only the kernel sets */
+static int view(lua_State *L)
+{
+	const struct object *o = check_object(L, 1);
+	struct buffer *a = encode_table(L, o, lua_toboolean(L, 3) ? VERB_ADD : VERB_PRINT);
 	view_push(L, o, o->add, 0, a->base, a->length, 3);
 	buffer_free(a);
 	return 1;
 }
 
-/* rtnl.check(object, table): raises where rtnl.view(object, table, true) would, and makes nothing
- */
+/* rtnl.check(object, table): raises where rtnl.view(object, table, true) would */
 static int check(lua_State *L)
 {
-	const struct object *o = check_object_name(L, 1);
-	luaL_checktype(L, 2, LUA_TTABLE);
-	lua_settop(L, 2);
-	ifnames_new(L, 0);
-	struct buffer *a = buffer_new(L);
-	struct encoder e = {.L = L, .out = a, .names = 3, .verb = VERB_ADD};
-	encode_message(&e, o->schema, 2);
-	buffer_free(a);
+	buffer_free(encode_table(L, check_object(L, 1), VERB_ADD));
 	return 0;
 }
 
-/* rtnl.decode(object, bytes) -> view | nil, message: fixed header and attributes as they came */
+/* rtnl.decode(object, bytes) -> view | nil, message: of a family header and attributes */
 static int decode(lua_State *L)
 {
-	const struct object *o = check_object_name(L, 1);
+	const struct object *o = check_object(L, 1);
 	size_t length;
 	const char *bytes = luaL_checklstring(L, 2, &length);
 	if (length < o->schema->header_size) {
@@ -97,12 +86,11 @@ static int decode(lua_State *L)
 	return 1;
 }
 
-/* rtnl.explain(object, request, reply) -> nil, message, code: a refusal read from bytes: the
- * request's from its fixed header on, the reply's with its netlink header. For captured traffic,
- * and for answers no kernel gives on demand. */
+/* rtnl.explain(object, request, reply) -> nil, message, code: the error of a captured answer. The
+ * request is its bytes from the family header on, the reply with its netlink header. */
 static int explain(lua_State *L)
 {
-	const struct object *o = check_object_name(L, 1);
+	const struct object *o = check_object(L, 1);
 	size_t request_length, length;
 	const char *request = luaL_checklstring(L, 2, &request_length),
 		   *reply = luaL_checklstring(L, 3, &length);
@@ -124,8 +112,8 @@ static int explain(lua_State *L)
 				 4);
 }
 
-/* rtnl.own(): the chunk of the calling function belongs to the library; errors are reported at its
- * callers */
+/* rtnl.own(): the chunk of the calling function belongs to the library; errors are raised at the
+ * line of its caller */
 static int own(lua_State *L)
 {
 	lua_Debug ar;
@@ -152,15 +140,15 @@ static int is_view(lua_State *L)
 	return 1;
 }
 
-/* rtnl.nearest(known, key) -> the word that may have been meant, or nil; `known` is a kind of
- * object for its fields, or a table whose keys are the words there are */
+/* rtnl.nearest(known, key) -> the nearest word, or nil; `known` is the name of an object for its
+ * fields, or a table whose keys are the words */
 static int nearest(lua_State *L)
 {
 	const char *key = luaL_checkstring(L, 2), *near;
 	if (lua_istable(L, 1))
 		near = nearest_word(L, 1, key);
 	else
-		near = nearest_key(L, check_object_name(L, 1)->schema, key);
+		near = nearest_key(L, check_object(L, 1)->schema, key);
 	lua_pushstring(L, near);
 	return 1;
 }

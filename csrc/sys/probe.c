@@ -1,6 +1,6 @@
 /*
- * Sockets that ask whether a gateway is there: echo requests, ARP and neighbour solicitations, BFD.
- * Each is opened inside a namespace and stays there; nothing waits here, the script's loop does.
+ * Sockets that probe gateways: ICMP echo, ARP, neighbour solicitations, BFD. Each is opened in a
+ * network namespace and never blocks; the script polls.
  */
 #define _GNU_SOURCE
 #include "common/addr.h"
@@ -26,31 +26,31 @@
 #define ICMP_FILTER 1 /* of linux/icmp.h, which does not go with the C library's headers */
 #endif
 
-enum kind {
+enum probe_type {
 	ECHO4,
 	ECHO6,
 	ARP,
 	ND,
-	ROUTED, /* sends IP packets to a hardware address; their answers come to echo sockets */
+	ROUTED, /* sends IP packets to a hardware address; echo sockets receive the answers */
 	BFD_IN,
 	BFD_OUT,
 };
 
-static const char *const kinds[] = {"echo4",  "echo6",	"arp",	   "nd",
+static const char *const types[] = {"echo4",  "echo6",	"arp",	   "nd",
 				    "routed", "bfd-in", "bfd-out", NULL};
 
 enum {
 	LARGEST = 1500,
 	BFD_PORT = 3784,
-	BFD_FIRST_PORT = 49152, /* of those that a session may send from */
+	BFD_FIRST_PORT = 49152, /* of the source ports of sessions (RFC 5881) */
 	BFD_PORTS = 65536 - BFD_FIRST_PORT,
 	BFD_TTL = 255,
 };
 
-/* `fd` first: the methods of every handle find it there */
+/* `fd` first, as in every handle */
 struct probe {
 	int fd;
-	enum kind kind;
+	enum probe_type type;
 	int family;
 	int index; /* of the device, 0 for none */
 	uint8_t mac[PROBE_MAC];
@@ -72,7 +72,7 @@ static int set_int(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-/* The number and the hardware address of the device. */
+/* The index and the hardware address of the device. */
 static int look_up_device(struct probe *p, int fd)
 {
 	struct ifreq request = {0};
@@ -87,21 +87,21 @@ static int look_up_device(struct probe *p, int fd)
 	return 0;
 }
 
-/* A raw socket gets a copy of all that comes in, so what is of no use is filtered by the kernel. */
+/* A raw socket receives all ICMP, so the kernel filters it. */
 static int set_up_icmp(struct probe *p, int fd)
 {
 	struct icmp6_filter wanted;
 	uint32_t others = ~(1U << ICMP_ECHOREPLY);
 
-	if (p->kind == ECHO4)
+	if (p->type == ECHO4)
 		return setsockopt(fd, SOL_RAW, ICMP_FILTER, &others, sizeof(others));
 	ICMP6_FILTER_SETBLOCKALL(&wanted);
-	ICMP6_FILTER_SETPASS(p->kind == ECHO6 ? ICMP6_ECHO_REPLY : ND_NEIGHBOR_ADVERT, &wanted);
+	ICMP6_FILTER_SETPASS(p->type == ECHO6 ? ICMP6_ECHO_REPLY : ND_NEIGHBOR_ADVERT, &wanted);
 	if (setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &wanted, sizeof(wanted)) < 0)
 		return -1;
-	if (p->kind == ECHO6)
+	if (p->type == ECHO6)
 		return 0;
-	/* neighbour discovery takes no packet that a router has passed on */
+	/* neighbour discovery accepts hop limit 255 alone */
 	if (set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, BFD_TTL) < 0 ||
 	    set_int(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, BFD_TTL) < 0)
 		return -1;
@@ -123,10 +123,10 @@ static int open_icmp(struct probe *p)
 	return set_up_icmp(p, fd);
 }
 
-/* Of no protocol where nothing is to be received. */
+/* Protocol 0 receives nothing. */
 static int open_packet(struct probe *p)
 {
-	uint16_t protocol = p->kind == ARP ? htons(ETH_P_ARP) : 0;
+	uint16_t protocol = p->type == ARP ? htons(ETH_P_ARP) : 0;
 	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	struct sockaddr_ll self = {.sll_family = AF_PACKET, .sll_protocol = protocol};
 
@@ -154,7 +154,7 @@ static socklen_t bind_address(const struct probe *p, uint16_t port, union addres
 	return sizeof(self->v6);
 }
 
-/* A port of its own for each session: the first that is free, from a place that differs. */
+/* A source port for each session: the first free one, from a varying start. */
 static int bind_any(const struct probe *p, int fd)
 {
 	unsigned int first = (unsigned int)fd * 7919U + (unsigned int)getpid();
@@ -179,7 +179,7 @@ static int set_up_bfd(struct probe *p, int fd)
 	union address self;
 	socklen_t size = bind_address(p, BFD_PORT, &self);
 
-	if (p->kind == BFD_IN)
+	if (p->type == BFD_IN)
 		return set_int(fd, level, four ? IP_RECVTTL : IPV6_RECVHOPLIMIT, 1) < 0
 			       ? -1
 			       : bind(fd, &self.any, size);
@@ -205,7 +205,7 @@ static int open_probe(void *arg)
 {
 	struct probe *p = arg;
 
-	switch (p->kind) {
+	switch (p->type) {
 	case ARP:
 	case ROUTED:
 		return open_packet(p);
@@ -219,7 +219,7 @@ static int open_probe(void *arg)
 
 /* --- arguments ------------------------------------------------------------------------------- */
 
-/* An address of `family`, or of any for 0; returns which. */
+/* An address of `family`, of either for 0; returns its family. */
 static int check_address(lua_State *L, int arg, int family, uint8_t out[16])
 {
 	size_t length;
@@ -235,7 +235,7 @@ static struct probe *check_probe(lua_State *L, unsigned int allowed)
 	struct probe *p = luaL_checkudata(L, 1, SYS_PROBE);
 
 	luaL_argcheck(L, p->fd >= 0, 1, "handle is closed");
-	luaL_argcheck(L, allowed >> p->kind & 1, 1, "not for a socket of this kind");
+	luaL_argcheck(L, allowed >> p->type & 1, 1, "not for a socket of this type");
 	return p;
 }
 
@@ -248,18 +248,18 @@ static struct probe_echo check_echo(lua_State *L, int arg)
 }
 
 /*
- * probe(ref, kind [, { dev =, source = }]) -> handle with fd, close and what its kind can: "echo4"
- * and "echo6" send echo requests and take their answers; "arp" and "nd" ask for a neighbour on
- * `dev`; "routed" sends echo requests through a neighbour; "bfd-in" takes what comes to `source`,
- * "bfd-out" sends for one session.
+ * probe(ref, type [, { dev =, source = }]) -> handle with fd, close and the methods of its type:
+ * "echo4" and "echo6" send echo requests and receive the answers; "arp" and "nd" solicit a
+ * neighbour on `dev`; "routed" sends echo requests through a neighbour; "bfd-in" receives at
+ * `source`, "bfd-out" sends for one session.
  */
 static int sys_probe(lua_State *L)
 {
 	static const char *const options[] = {"dev", "source", NULL};
 	const char *ref = sys_checkref(L, 1), *dev = NULL, *source = NULL;
-	enum kind kind = (enum kind)luaL_checkoption(L, 2, NULL, kinds);
+	enum probe_type type = (enum probe_type)luaL_checkoption(L, 2, NULL, types);
 	struct probe *p;
-	int *fd, result, error;
+	int *fd, result;
 
 	lua_settop(L, 3);
 	if (!lua_isnil(L, 3)) {
@@ -268,13 +268,13 @@ static int sys_probe(lua_State *L)
 		source = sys_optstring(L, 3, "source", NULL);
 	}
 	p = lua_newuserdatauv(L, sizeof(*p), 0);
-	*p = (struct probe){.fd = -1, .kind = kind};
+	*p = (struct probe){.fd = -1, .type = type};
 	luaL_setmetatable(L, SYS_PROBE);
-	p->family = kind == ECHO6 || kind == ND ? AF_INET6 : AF_INET;
-	if (kind == BFD_IN || kind == BFD_OUT)
+	p->family = type == ECHO6 || type == ND ? AF_INET6 : AF_INET;
+	if (type == BFD_IN || type == BFD_OUT)
 		p->family = source ? text_to_ip(source, strlen(source), p->source) : 0;
 	luaL_argcheck(L, p->family != 0, 3, "source: an address is due here");
-	luaL_argcheck(L, dev || (kind != ARP && kind != ND && kind != ROUTED), 3,
+	luaL_argcheck(L, dev || (type != ARP && type != ND && type != ROUTED), 3,
 		      "dev: must be given");
 	luaL_argcheck(L, !dev || strlen(dev) < sizeof(p->dev), 3, "dev: too long");
 	if (dev)
@@ -282,26 +282,22 @@ static int sys_probe(lua_State *L)
 	fd = sys_fd_scoped(L);
 	*fd = netns_open(ref);
 	result = *fd < 0 ? -1 : netns_call(*fd, open_probe, p);
-	error = errno;
 	if (result < 0)
-		return sys_fail(L, error, "open a %s socket in namespace %s", kinds[kind], ref);
+		return sys_fail(L, errno, "open a %s socket in namespace %s", types[type], ref);
 	lua_pushvalue(L, -2);
 	return 1;
 }
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-/* -> true | nil, message, code; a full queue counts as sent, as a lost packet does */
+/* -> true | nil, message, code; a full queue counts as sent, like a lost packet */
 static int send_to(lua_State *L, const struct probe *p, const void *data, size_t size,
 		   const union address *to, socklen_t length)
 {
 	ssize_t n = sendto(p->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT, &to->any, length);
-	int error = errno;
+	bool lost = n < 0 && (errno == EAGAIN || errno == ENOBUFS);
 
-	if (n < 0 && error != EAGAIN && error != ENOBUFS)
-		return sys_fail(L, error, "send a probe");
-	lua_pushboolean(L, true);
-	return 1;
+	return sys_done(L, n < 0 && !lost ? -1 : 0, "send a probe");
 }
 
 static socklen_t destination(const struct probe *p, const uint8_t *bytes, uint16_t port,
@@ -348,20 +344,20 @@ static void link_destination(const struct probe *p, uint16_t protocol, const uin
 
 static int ask_arp(lua_State *L, const struct probe *p, const uint8_t *target)
 {
-	static const uint8_t everybody[PROBE_MAC] = {255, 255, 255, 255, 255, 255};
+	static const uint8_t broadcast[PROBE_MAC] = {255, 255, 255, 255, 255, 255};
 	uint8_t source[16] = {0}, out[PROBE_ARP_SIZE];
 	union address to;
 
 	if (!lua_isnoneornil(L, 3))
 		check_address(L, 3, AF_INET, source);
 	probe_write_arp(out, p->mac, source, target);
-	link_destination(p, ETH_P_ARP, everybody, &to);
+	link_destination(p, ETH_P_ARP, broadcast, &to);
 	return send_to(L, p, out, sizeof(out), &to, sizeof(to.link));
 }
 
 static int ask_nd(lua_State *L, const struct probe *p, const uint8_t *target)
 {
-	/* the multicast address of those whose addresses end alike */
+	/* the solicited-node multicast address */
 	uint8_t group[16] = {0xff, 2, [11] = 1, [12] = 0xff};
 	uint8_t out[PROBE_NS_SIZE];
 	union address to;
@@ -373,14 +369,14 @@ static int ask_nd(lua_State *L, const struct probe *p, const uint8_t *target)
 	return send_to(L, p, out, sizeof(out), &to, size);
 }
 
-/* handle:ask(address [, source]) -> true; source: the IPv4 address that asks */
+/* handle:ask(address [, source]) -> true; source: the sender's IPv4 address */
 static int probe_ask(lua_State *L)
 {
 	struct probe *p = check_probe(L, 1U << ARP | 1U << ND);
 	uint8_t bytes[16];
 
 	check_address(L, 2, p->family, bytes);
-	return p->kind == ARP ? ask_arp(L, p, bytes) : ask_nd(L, p, bytes);
+	return p->type == ARP ? ask_arp(L, p, bytes) : ask_nd(L, p, bytes);
 }
 
 /* handle:through(hardware address, source, target, id, seq) -> true */
@@ -443,7 +439,7 @@ struct arrival {
 	uint8_t data[LARGEST];
 	size_t size;
 	union address from;
-	int ttl; /* -1: not told */
+	int ttl; /* -1: unknown */
 };
 
 static ssize_t receive_one(const struct probe *p, struct arrival *a)
@@ -527,7 +523,7 @@ static void set_number(lua_State *L, const char *key, lua_Integer value)
 	lua_setfield(L, -2, key);
 }
 
-/* What has passed a router on its way is nobody's on the link (RFC 5881 section 5). */
+/* Packets with a lower TTL passed a router and are dropped (RFC 5881 section 5). */
 static int push_bfd(lua_State *L, const struct arrival *a)
 {
 	struct probe_bfd packet;
@@ -554,7 +550,7 @@ static int push_bfd(lua_State *L, const struct arrival *a)
 
 static int push_arrival(lua_State *L, const struct probe *p, const struct arrival *a)
 {
-	switch (p->kind) {
+	switch (p->type) {
 	case ARP:
 		return push_arp(L, a);
 	case ND:
@@ -567,8 +563,8 @@ static int push_arrival(lua_State *L, const struct probe *p, const struct arriva
 }
 
 /*
- * handle:receive() -> the next answer that has arrived, nil when there is none: sender, id, seq of
- * an echo; the address of a neighbour; sender and packet of BFD. What is no answer is dropped.
+ * handle:receive() -> the next answer, nil when there is none: sender, id, seq of an echo; the
+ * address of a neighbour; sender and packet of BFD. Other packets are dropped.
  */
 static int probe_receive(lua_State *L)
 {
@@ -578,7 +574,7 @@ static int probe_receive(lua_State *L)
 	for (;;) {
 		int pushed;
 
-		/* an ICMP error about what was sent is told once, in place of a packet */
+		/* an ICMP error about a sent packet is reported once, instead of a packet */
 		if (receive_one(p, &a) < 0) {
 			if (errno == EAGAIN || errno == ENETDOWN)
 				return 0;

@@ -1,6 +1,6 @@
 /*
- * Packets of ICMP, ICMPv6, ARP and BFD, written and read. No sockets and no Lua: fuzz/probe.c feeds
- * the readers with rubbish.
+ * Encodes and decodes packets of ICMP, ICMPv6, ARP and BFD, without sockets and Lua, for
+ * fuzz/probe.c.
  */
 #include "sys/probe_packet.h"
 
@@ -49,7 +49,7 @@ static uint32_t get32(const uint8_t *from)
 
 /* --- checksums ------------------------------------------------------------------------------- */
 
-/* `size` is even: so are all that are summed here. */
+/* `size` is even. */
 static uint32_t sum(const uint8_t *data, size_t size, uint32_t total)
 {
 	for (size_t i = 0; i < size; i += 2)
@@ -102,7 +102,7 @@ static size_t write_ip4(uint8_t *out, const uint8_t *source, const uint8_t *targ
 	memset(out, 0, 20);
 	out[0] = 0x45;
 	put16(out + 2, 20 + PROBE_ECHO_SIZE);
-	put16(out + 6, 0x4000); /* not to be fragmented */
+	put16(out + 6, 0x4000); /* don't fragment */
 	out[8] = HOPS;
 	out[9] = IPPROTO_ICMP;
 	memcpy(out + 12, source, 4);

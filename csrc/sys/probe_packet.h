@@ -1,6 +1,6 @@
 /*
- * The packets that ask whether a gateway is there, and their answers. What comes in is anybody's:
- * every length is checked, and nothing is kept that was not looked at.
+ * Encodes the packets that probe gateways and decodes their answers, which anybody may send: every
+ * length is checked.
  */
 #ifndef ECMP_SYS_PROBE_PACKET_H
 #define ECMP_SYS_PROBE_PACKET_H
@@ -33,10 +33,10 @@ struct probe_bfd {
 /* An echo request; the kernel adds the checksum of ICMPv6 by itself. */
 void probe_write_echo(uint8_t out[PROBE_ECHO_SIZE], int family, struct probe_echo echo);
 
-/* An answer to one: of IPv4 with its IP header, as a raw socket gives it. */
+/* An echo reply; of IPv4 with the IP header, as raw sockets receive it. */
 bool probe_read_echo(const uint8_t *data, size_t size, int family, struct probe_echo *echo);
 
-/* An IP packet with an echo request, for a link that takes it as it is. Returns its bytes. */
+/* An IP packet with an echo request, for a packet socket. Returns its size. */
 size_t probe_write_routed(uint8_t out[PROBE_ROUTED_SIZE], int family, const uint8_t *source,
 			  const uint8_t *target, struct probe_echo echo);
 
@@ -44,7 +44,7 @@ void probe_write_arp(uint8_t out[PROBE_ARP_SIZE], const uint8_t mac[PROBE_MAC],
 		     const uint8_t source[4], const uint8_t target[4]);
 bool probe_read_arp(const uint8_t *data, size_t size, uint8_t address[4], uint8_t mac[PROBE_MAC]);
 
-/* A neighbour solicitation with our hardware address, and what an advertisement is about. */
+/* A neighbour solicitation with our hardware address, and the target of an advertisement. */
 void probe_write_ns(uint8_t out[PROBE_NS_SIZE], const uint8_t mac[PROBE_MAC],
 		    const uint8_t target[16]);
 bool probe_read_na(const uint8_t *data, size_t size, uint8_t address[16]);

@@ -1,7 +1,7 @@
 /*
- * The memory messages are built in. It comes from the state's allocator and hangs on a userdata, so
- * a Lua error in the middle of a message leaks nothing and a memory limit on the state holds for
- * messages too.
+ * Allocates the buffers that messages are encoded in: by the allocator of the Lua state, whose
+ * limit then holds for messages as well, and owned by a userdata, so that a Lua error leaks
+ * nothing.
  */
 #include "rtnl/base/buffer.h"
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct buffer {
-	lua_Alloc alloc; /* the state's own allocator: its limits hold here too */
+	lua_Alloc alloc; /* of the Lua state */
 	void *ud;
 	uint8_t *base;
 	size_t length, capacity;
@@ -21,7 +21,7 @@ void buffer_grow(lua_State *L, struct buffer *a, size_t need);
 void buffer_free(struct buffer *a);
 void buffer_register(lua_State *L);
 
-/* Room at the end, counted in, to be filled by the caller. */
+/* Extends the buffer by room that the caller fills. */
 static inline uint8_t *buffer_room(lua_State *L, struct buffer *a, size_t more)
 {
 	if (a->capacity - a->length < more)

@@ -1,5 +1,5 @@
 /*
- * Raises errors at the line of the caller, and returns refusals as nil, message, code.
+ * Raises errors at the line of the caller, and returns errors of the system as nil, message, code.
  */
 #define _GNU_SOURCE
 #include "rtnl/base/error.h"
@@ -10,9 +10,8 @@
 #include "common/export.h"
 
 /*
- * A wrong call is reported at the line that made it: the nearest frame that is a Lua function
- * outside this library. Library chunks register their source once (`rtnl.own()`). [message] ->
- * raises
+ * Raises at the line of the nearest Lua function outside this library, whose chunks register their
+ * source by rtnl.own(). [message] -> raises
  */
 __attribute__((noreturn)) void throw_at_caller(lua_State *L)
 {

@@ -1,5 +1,5 @@
 /*
- * Keeps finalizers and metamethods away from an object that is being worked on.
+ * Guards a userdata against re-entry by finalizers and metamethods.
  */
 #include "rtnl/base/guard.h"
 

@@ -1,7 +1,7 @@
 /*
- * One call at a time on a userdata that owns bytes. Whatever allocates may run finalizers, and what
- * reads a table its metamethods: one that came back to the object would move the bytes that are
- * being read, or take the answers that are waited for.
+ * One call at a time on a userdata that owns a buffer or a socket. Allocations run finalizers, and
+ * reading a table its metamethods: such a function could move a buffer in use, or receive the
+ * answers that a call waits for.
  */
 #ifndef ECMP_RTNL_BASE_GUARD_H
 #define ECMP_RTNL_BASE_GUARD_H
@@ -18,9 +18,9 @@ struct guard {
 void guard_check(lua_State *L, const struct guard *g);
 
 /*
- * Calls the function with the arguments of the calling function while the object is taken; what it
- * raises is raised. The first argument is the object, which stays that long. Returns the number of
- * its results.
+ * Calls the function with the arguments of the calling function while the object is guarded; passes
+ * its errors on. The first argument is the object, which stays alive. Returns the number of
+ * results.
  */
 int guard_call(lua_State *L, struct guard *g, lua_CFunction function);
 

@@ -1,7 +1,6 @@
 /*
- * From keys to fields. Each schema has one Lua table (key -> field number) in the registry: Lua's
- * interned strings are the hash, and two Lua states share nothing. Also here: what to say about a
- * key that no field has.
+ * Finds fields by key: each schema has a Lua table (key -> field number) in the registry. Also
+ * finds the nearest key for an unknown one.
  */
 #define _GNU_SOURCE
 #include "rtnl/base/key_index.h"
@@ -61,7 +60,7 @@ int index_lookup(lua_State *L, const struct schema *schema, int key)
 	return field;
 }
 
-/* Words people bring from elsewhere, and ours. */
+/* Common names of other tools, and our keys. */
 static const struct {
 	const char *theirs, *ours;
 } synonyms[] = {
@@ -113,7 +112,7 @@ static size_t distance(const char *a, const char *b)
 	return line[n % 3][m];
 }
 
-/* The best so far: of two as near, the first in the alphabet, in whatever order they come. */
+/* The nearest word so far; of two as near the alphabetically first. */
 struct nearest {
 	const char *key, *best;
 	size_t least;
@@ -158,7 +157,7 @@ const char *nearest_key(lua_State *L, const struct schema *schema, const char *k
 	return n.best;
 }
 
-/* The same among the keys of the table at `words`, which keeps what is returned. */
+/* The same among the keys of the table at `words`, which owns the result. */
 const char *nearest_word(lua_State *L, int words, const char *key)
 {
 	const char *word;

@@ -1,5 +1,5 @@
 /*
- * Fields by key. Each schema has one Lua table (key -> field number) in the registry.
+ * Finds fields by key.
  */
 #ifndef ECMP_RTNL_BASE_KEY_INDEX_H
 #define ECMP_RTNL_BASE_KEY_INDEX_H
@@ -40,8 +40,7 @@ void index_register(lua_State *L);			    /* makes the tables of all schemas */
 void push_index(lua_State *L, const struct schema *schema); /* [] -> [key -> field] */
 int index_lookup(lua_State *L, const struct schema *schema, int key); /* field number, or -1 */
 
-/* The key, or the key of the table at `words`, that may have been meant; NULL where none is near.
- */
+/* The nearest key of the schema, or of the table at `words`; NULL where none is near. */
 const char *nearest_key(lua_State *L, const struct schema *schema, const char *key);
 const char *nearest_word(lua_State *L, int words, const char *key);
 

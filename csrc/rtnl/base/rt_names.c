@@ -1,8 +1,6 @@
 /*
- * Names that a site gives to numbers in /etc/iproute2 and /etc/protocols. They are for text alone,
- * in and out: in tables and views a number that has no word of its own stays a number, so that two
- * hosts do not mean different things by one script. Lua reads the files, when a name is first
- * looked for.
+ * Translates names of /etc/iproute2 and /etc/protocols in text. Lua tables and views have numbers
+ * instead, so that a script means the same on every host. The files are read by Lua on first use.
  */
 #include "rtnl/base/rt_names.h"
 
@@ -13,7 +11,7 @@
 
 static const char registry_key[] = "ecmp.site";
 
-/* The file that names what a list of words names, or NULL. */
+/* The file with names for a list of words, or NULL. */
 static const char *file_of(enum word_list words)
 {
 	static const struct {
@@ -60,8 +58,8 @@ static void push_rt_names(lua_State *L, const char *file)
 	lua_remove(L, -2);
 }
 
-/* Replaces what is on top of the stack, a name or a number, by the other where the site has it.
- * [value] -> [value] */
+/* Replaces a name by its number, or a number by its name, where the file has it. [value] -> [value]
+ */
 void rt_name_swap(lua_State *L, enum word_list words)
 {
 	const char *file = file_of(words);

@@ -104,4 +104,21 @@ describe("routes behind each other #netns", function()
       end)
     end
   end
+
+  -- Gateways are found when a route is made: one that leaves its device out had better not be found by the old.
+  for family, words in pairs {
+    [4] = { "172.31.9.0/24 dev v%d", "10.60.0.0/16 via 172.31.9.1" },
+    [6] = { "fd99::/64 dev v%d", "fd60::/32 via fd99::1" },
+  } do
+    it(("are found by the device that leads to them from now on, IPv%d"):format(family), function()
+      make({ words[1]:format(1) }, "the old")
+      local new <const> = { words[2], words[1]:format(2) }
+      for _, wanted in ipairs { new, reversed(new) } do
+        go_and_come_back(wanted, "moved")
+        local tx <const> = assert(ecmp.plan(held(), wanted):begin(nl))
+        for _, route in ipairs(held()) do assert.equal("v2", route.dev) end
+        assert(tx:rollback())
+      end
+    end)
+  end
 end)

@@ -3,6 +3,7 @@
 -- Most of a large table stays, and most of what changes is plain. So the lists are first matched in
 -- C as messages, key by key; what that is not sure of is compared here as
 -- Routes. What it is sure of stays a number until somebody looks at the change.
+local entries = require "ecmp.fib.entries"
 local nexthop = require "ecmp.fib.nexthop"
 local route_of = require "ecmp.fib.route"
 local rtnl = require "ecmp.rtnl"
@@ -259,14 +260,23 @@ local function may_stay(route, gateways)
   return false
 end
 
----Writes out a replace of an IPv6 route where a hop of the old one may stay: which requests it
----takes, and in which order its hops had better come, is found out by that. Another is sent as it
----is listed.
+---Writes out a replace that is not sent as the wanted route is listed: in IPv6 where a hop of the
+---old one may stay, as which requests it takes, and in which order its hops had better come, is
+---found out by that; in IPv4 always, as the new one is appended and then the old one deleted.
 ---@param lists table
 ---@param k integer
 function M.settle_replace(lists, k)
-  if type(lists.found[k]) ~= "number" then return end
+  local change = lists.found[k]
+  if type(change) ~= "number" and change.route.family == 6 then return end
   local new <const>, old <const> = M.routes(lists, k)
+  if old.family == 4 then
+    change = M.change(lists, k)
+    change.sends = { { { "route append", route_of.request(change.route) } },
+      { { "route del", entries.deletion(old) } } }
+    change.back = { "route del", entries.deletion(change.route) }
+    lists.found[k] = change
+    return
+  end
   local gateways <const> = {}
   for _, hop in ipairs(old.nexthops or { old }) do
     if hop.via then gateways[hop.via] = true end

@@ -3,7 +3,8 @@
 -- What leads to gateways comes before what stands behind these, and goes after it; taken back in
 -- the opposite order, so do the old routes. What builds comes before what destroys. A route of IPv4
 -- alone in its key is replaced in two halves: the new one is appended in the first part, the old
--- one deleted in the second.
+-- one deleted in the second; but one that leads to gateways before and after goes over at once, as
+-- gateways are found by the first entry.
 --
 -- In IPv6 a route by a gateway that covers gateways of others would be found in place of what leads
 -- to them, so that it comes behind these and goes before them.
@@ -53,6 +54,12 @@ local function any_leads(list, met)
   return false
 end
 
+-- What leads to gateways by another device than before comes before new routes behind it, which may
+-- leave their devices to be found.
+local function rank_of_change(before, after)
+  return after and GAINING or before and LOSING or OTHERS
+end
+
 -- Of several changes to one key all come together: by what the key held and is to hold.
 local function rank_of_several(found, k, met)
   local last = k
@@ -60,14 +67,7 @@ local function rank_of_several(found, k, met)
     and found[last + 1].before == found[last].after do
     last = last + 1
   end
-  local before <const>, after <const> = any_leads(found[k].before, met),
-    any_leads(found[last].after, met)
-  return before == after and OTHERS or after and GAINING or LOSING, last
-end
-
-local function rank_of_replace(new, old, met)
-  local before <const>, after <const> = leads(old, met), leads(new, met)
-  return before == after and OTHERS or after and GAINING or LOSING
+  return rank_of_change(any_leads(found[k].before, met), any_leads(found[last].after, met)), last
 end
 
 local function rank_to_build(route, met)
@@ -190,12 +190,12 @@ local function sort_alone(lists, k, new, old, met, buckets)
     put(rank_to_build(new, met), M.WHOLE)
   elseif not new then
     put(rank_to_go(old, met), M.WHOLE)
-  elseif old.family == 4 then
+  elseif old.family == 4 and not (leads(old, met) and leads(new, met)) then
     put(rank_to_build(new, met), M.APPEND)
     put(rank_to_go(old, met), M.DELETE)
   else
     diff.settle_replace(lists, k)
-    put(rank_of_replace(new, old, met), M.WHOLE)
+    put(rank_of_change(leads(old, met), leads(new, met)), M.WHOLE)
   end
 end
 

@@ -290,6 +290,9 @@ docs: lint-tools ## Makes the API reference, build/docs/index.html.
 	@find $(B)/docs -name '*.html' -exec sed -i 's/&amp;#45;/-/g; s/&#45;/-/g' {} +
 	@echo $(B)/docs/index.html
 
+api: ## Brings docs/api.md up to date with the comments of the sources.
+	@$(LUA) build-aux/reference.lua --markdown >docs/api.md
+
 transcripts: all ## Runs the experiments, and brings docs/experiments with its pictures up to date.
 	@sh build-aux/sandbox.sh $(B)/bin/ecmp run build-aux/transcripts.lua
 

@@ -1,18 +1,27 @@
---- Rewrites the LuaCATS comments of the sources as what ldoc reads, for `make docs`.
+--- Rewrites the LuaCATS comments of the sources: as what ldoc reads, for `make docs`, or as the
+--- page docs/api.md, for `make api`.
 ---
 ---   lua5.4 build-aux/reference.lua OUT-DIR
+---   lua5.4 build-aux/reference.lua --markdown >docs/api.md
 ---
---- OUT-DIR gets one file a module, and config.ld. A function of a public module without a comment,
+--- OUT-DIR gets one file a module, and config.ld; the page has the public modules
+--- alone. A function of a public module without a comment,
 --- or whose comment names other parameters than it has, is an error.
 
 -- What CHANGELOG.md promises, in the order of the reference; the other modules are parts of these.
 local PUBLIC <const> = { "ecmp", "ecmp.nl", "ecmp.nl.object", "ecmp.nl.route",
   "ecmp.undo", "ecmp.nl.monitor", "ecmp.nl.sysctl", "ecmp.plan", "ecmp.group",
   "ecmp.rule", "ecmp.rule.spec", "ecmp.ip", "ecmp.netns", "ecmp.lab", "ecmp.cni",
-  "ecmp.cni.delegate", "ecmp.flow", "ecmp.flow.interface", "ecmp.json", "ecmp.sys", "ecmp.rtnl" }
+  "ecmp.cni.call", "ecmp.cni.delegate", "ecmp.cni.spec", "ecmp.flow",
+  "ecmp.flow.state", "ecmp.flow.interface", "ecmp.json", "ecmp.sys", "ecmp.rtnl" }
 
 local is_public <const> = {}
 for _, name in ipairs(PUBLIC) do is_public[name] = true end
+
+-- What values look like that functions take and give, and modules whose functions are not all
+-- written as such.
+local OF_VALUES <const> = { ["ecmp.shapes"] = true, ["ecmp.objects"] = true, ["ecmp.undo"] = true,
+  ["ecmp.rule.merge"] = true, ["ecmp.cni.schema"] = true }
 
 local complaints <const> = {}
 
@@ -142,7 +151,9 @@ local function put_tags(out, comment, wanted)
   end
 end
 
-local function put_function(out, comment, name)
+local function put_function(module, comment, name, parameters)
+  local out <const> = module.out
+  module.items[#module.items + 1] = { name = name, parameters = parameters, comment = comment }
   put_text(out, comment.text)
   out[#out + 1] = "-- @function " .. name
   put_tags(out, comment, { param = true, ["return"] = true })
@@ -150,7 +161,10 @@ local function put_function(out, comment, name)
 end
 
 --- A class or an alias, as a table of fields.
-local function put_class(out, comment)
+local function put_class(module, comment)
+  local out <const> = module.out
+  module.items[#module.items + 1] = { comment = comment,
+    class = first_tag(comment, "class") or first_tag(comment, "alias") }
   local class <const>, words = (first_tag(comment, "class") or first_tag(comment, "alias"))
     :match "^([%w_.]+)[:%s]*(.*)$"
   local text <const> = table.move(comment.text, 1, #comment.text, 1, {})
@@ -190,12 +204,12 @@ local function put_code(module, comment, line, number)
     name = name:gsub("^([%w_]+)", function(of)
       return module.classes[of] or of ~= "M" and of or module.name:match "[^.]+$"
     end)
-    if comment then put_function(module.out, comment, name) end
+    if comment then put_function(module, comment, name, parameters) end
   elseif comment and (first_tag(comment, "class") or first_tag(comment, "alias")) then
     local variable <const> = line:match "^local ([%w_]+)"
     local class <const> = first_tag(comment, "class")
     if variable and class then module.classes[variable] = class:match "^[%w_.]+":match "[^.]+$" end
-    put_class(module.out, comment)
+    put_class(module, comment)
   end
 end
 
@@ -216,7 +230,8 @@ local function read_module(path, name)
   local lines <const> = {}
   for line in io.lines(path) do lines[#lines + 1] = line end
   local text <const>, start <const> = header(lines)
-  local module <const> = { name = name, path = path, out = {}, classes = {} }
+  local module <const> = { name = name, path = path, out = {}, classes = {}, items = {},
+    text = text }
   put_text(module.out, text)
   table.move({ ("-- @%s %s"):format(is_public[name] and "module" or "part", name), "" }, 1, 2,
     #module.out + 1, module.out)
@@ -231,7 +246,92 @@ local function read_module(path, name)
       comment = {}
     end
   end
-  return table.concat(module.out, "\n")
+  return module
+end
+
+-- Markdown ---------------------------------------------------------------------------------------
+
+-- Of ldoc's entities, as text.
+local function plain(text)
+  return (text:gsub("&#45;", "-"))
+end
+
+-- A type, and the text behind it.
+local function typed(text)
+  local length <const> = type_length(text)
+  local words <const> = plain(text:sub(length + 1)):gsub("^%s*#?%s*", "")
+  return text:sub(1, length), (words:gsub(" # ", ": ", 1))
+end
+
+local function listed(what, kind, words)
+  return ("- %s`%s`%s"):format(what, kind, words ~= "" and " " .. words or "")
+end
+
+local function parameter(rest)
+  local name <const>, optional <const>, after <const> = rest:match "^([%w_.]+)(%??)%s+(.*)$"
+  if not name then return "- " .. plain(rest) end
+  local kind <const>, words <const> = typed(after)
+  return listed(("`%s`%s: "):format(name, optional == "?" and ", optional" or ""), kind, words)
+end
+
+-- One line may tell of several.
+local function put_returned(out, rest)
+  while rest do
+    local kind <const>, words <const> = typed(rest)
+    local name <const>, more <const> = words:match "^([%w_.]+), (.*)$"
+    out[#out + 1] = listed("returns ", kind, name or words)
+    rest = more
+  end
+end
+
+local function put_prose(out, text)
+  for _, line in ipairs(paragraphs(text)) do out[#out + 1] = plain(line) end
+end
+
+local function put_item(out, item)
+  out[#out + 1] = ("\n### %s\n"):format(item.name
+    and ("`%s%s`"):format(item.name, item.parameters) or item.class:match "^[%w_.]+")
+  put_prose(out, item.comment.text)
+  local listing <const>, row = {}, false
+  for _, tag in ipairs(item.comment.tags) do
+    if tag[1] == "param" then
+      listing[#listing + 1] = parameter(tag[2])
+    elseif tag[1] == "return" then
+      put_returned(listing, tag[2])
+    elseif tag[1] == "field" then
+      if not row then listing[#listing + 1] = "| field | type | what |\n|---|---|---|" end
+      row = true
+      local name <const>, after <const> = tag[2]:match "^(%S+)%s+(.*)$"
+      local kind <const>, words <const> = typed(after)
+      listing[#listing + 1] = ("| `%s` | `%s` | %s |"):format(name, kind:gsub("|", "\\|"),
+        (words:gsub("|", "\\|")))
+    end
+  end
+  local about <const> = item.class and item.class:match "^[%w_.]+[:%s]+(.*)$"
+  if about then out[#out + 1] = plain(about) end
+  if #listing > 0 then out[#out + 1] = "\n" .. table.concat(listing, "\n") end
+end
+
+local HEAD <const> = [[
+# API
+
+Made from the comments of the sources by `make api`; `make docs` makes pages of it, with the parts
+that are not public. A refusal by the world is `nil, message, code`; a wrong call raises at the
+caller's line ([errors](architecture.md#failure-everywhere)). Types are those of
+[LuaLS](luals.md): `T?` may be nil.
+]]
+
+local function print_markdown(modules)
+  local out <const> = { HEAD }
+  for _, module in ipairs(modules) do
+    out[#out + 1] = ("- [%s](#%s)"):format(module.name, module.name:gsub("%.", ""))
+  end
+  for _, module in ipairs(modules) do
+    out[#out + 1] = ("\n## %s\n"):format(module.name)
+    put_prose(out, module.text)
+    for _, item in ipairs(module.items) do put_item(out, item) end
+  end
+  print((table.concat(out, "\n"):gsub("\n\n\n+", "\n\n")))
 end
 
 local function write(path, text)
@@ -259,6 +359,7 @@ new_type("part", "Parts", true)
 ]]
 
 local out <const> = arg[1]
+local as_markdown <const> = out == "--markdown"
 local order <const>, rest <const> = {}, {}
 local paths <close> = assert(io.popen "find lua -name '*.lua' | LC_ALL=C sort")
 local by_name <const> = {}
@@ -269,11 +370,19 @@ for path in paths:lines() do
 end
 table.move(PUBLIC, 1, #PUBLIC, 1, order)
 table.move(rest, 1, #rest, #order + 1, order)
-local files <const> = {}
+local files <const>, public <const> = {}, {}
 for i, name in ipairs(order) do
   assert(by_name[name], name .. ": no such module")
+  local module <const> = read_module(by_name[name], name)
+  if is_public[name] or OF_VALUES[name] then public[#public + 1] = module end
   files[i] = ("%03d-%s.lua"):format(i, name)
-  write(out .. "/" .. files[i], read_module(by_name[name], name))
+  if not as_markdown then
+    write(out .. "/" .. files[i], table.concat(module.out, "\n"))
+  end
+end
+if as_markdown then
+  print_markdown(public)
+  os.exit(true)
 end
 write(out .. "/config.ld", CONFIG .. ('file = { "%s" }'):format(table.concat(files, '", "')))
 for _, line in ipairs(complaints) do io.stderr:write(line, "\n") end

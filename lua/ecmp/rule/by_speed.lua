@@ -3,7 +3,7 @@
 -- An interface whose driver knows no speed, or that has no carrier, counts as the slowest of the
 -- others, and a note says so. Where no speed is known at all, hops keep the weights they have.
 local group = require "ecmp.group"
-local note = require("ecmp.rule.note").note
+local note = require("ecmp.rule.note").add
 local weighted = require "ecmp.rule.weighted"
 local weights = require "ecmp.fib.weights"
 

@@ -53,12 +53,27 @@ local DEAD <const> = { ["function"] = true, due = "a test of next hops must be g
 
 local M = {
   merge = merge,
-  note = note.note,
   ---The words that `merge` knows in a configuration, in the order they are documented.
   words = words.list,
-  ---The rule behind a word: a table as a rule script returns it.
-  word = words.rule,
 }
+
+---The rule behind a word: a table as a rule script returns it.
+---@param word string
+---@return table? rule
+function M.word(word)
+  return words.rule(word)
+end
+
+---Says something to those who read the plan: `ecmp plan`, `ecmp rule check` and the log show it.
+---Where nobody collects notes it is dropped.
+---@param text string
+function M.note(text)
+  if type(text) ~= "string" then
+    error(("rule.note: text is due here, not %s"):format(
+      text == nil and "nothing" or "a " .. type(text)), 2)
+  end
+  note.add(text)
+end
 
 ---One route with all hops.
 ---@param group ecmp.Group

@@ -4,14 +4,9 @@ local M = {}
 -- Of the rule that is running; there is one at a time.
 local list
 
----Says something: `ecmp plan`, `ecmp rule check` and the log show it. Where nobody collects notes
----it is dropped.
+---Adds a note where somebody collects them.
 ---@param text string
-function M.note(text)
-  if type(text) ~= "string" then
-    error(("rule.note: text is due here, not %s"):format(
-      text == nil and "nothing" or "a " .. type(text)), 2)
-  end
+function M.add(text)
   if list then list[#list + 1] = text end
 end
 

@@ -8,7 +8,7 @@
 -- route stays as it is, and a note says that, too.
 local arithmetic = require "ecmp.fib.standin"
 local group = require "ecmp.group"
-local note = require("ecmp.rule.note").note
+local note = require("ecmp.rule.note").add
 
 -- The next hops of stand-ins, where a route of the family can have them.
 local function entries_of(places, family)

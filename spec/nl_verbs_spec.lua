@@ -35,6 +35,32 @@ describe("a verb #netns", function()
     end
   end)
 
+  it("of a batch is held to the same, before anything is sent", function()
+    local first <const> = { "route add", { dst = "10.77.0.0/16", dev = "v1" } }
+    for expected, change in pairs {
+      ["%[2%]: rule replace: there is no such verb; there are add, del"] =
+        { "rule replace", { table = 5 } },
+      ["%[2%]: addr append: there is no such verb"] = { "addr append", "10.9.9.9/32 dev v1" },
+      ["%[2%]: neigh set: there is no such verb"] = { " neigh  set ", "10.0.1.7 dev v1" },
+      ['%[2%]: route replace: dst: missing %%("default" for all destinations%%)'] =
+        { "route replace", { via = "10.0.1.2" } },
+      ["%[2%]: route del: nothing says which; dst: missing"] = { "route del", { via = "10.0.1.2" } },
+    } do
+      local pattern <const> = expected:gsub("%%%%", "%%")
+      refuses(pattern, function() nl:batch { first, change } end)
+      refuses(pattern, function()
+        local tx <close> = nl:begin()
+        tx:batch { first, change }
+      end)
+    end
+    assert.same({}, nl.route:list { dst = "10.77.0.0/16" })
+    assert.same({ true, true }, nl:batch { { "route add", "10.78.0.0/16 via 10.0.1.2" },
+      { "route del", "10.78.0.0/16" } })
+    local results <const>, first_error <const> = nl:batch { first, first }
+    assert.equal(results[2].message, first_error)
+    assert(nl.route:del(first[2]))
+  end)
+
   it("of a route given as a table names its destination", function()
     local missing <const> = {}
     for _, verb in ipairs { "add", "append", "prepend", "change", "replace", "del" } do

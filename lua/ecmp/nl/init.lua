@@ -123,6 +123,7 @@ function methods:batch(changes, options)
   if not ORDERS[order] then
     rtnl.throw(("order: 'keep', 'free' or 'apart' expected, got '%s'"):format(shown(order)))
   end
+  object.check_changes(changes)
   local results
   if options and options.share then
     results = require "ecmp.nl.sharing".batch(self, changes, order ~= "keep" and order)

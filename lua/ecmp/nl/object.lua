@@ -73,9 +73,11 @@ local REQUESTS <const> = {
 ---Raises for a verb that a kind of object does not have, and says which there are.
 ---@param kind string
 ---@param verb string
-function M.check_verb(kind, verb)
+---@param path? string in front of the message
+function M.check_verb(kind, verb, path)
   if VERBS[kind] and not (", " .. VERBS[kind] .. ","):find(", " .. verb .. ",", 1, true) then
-    rtnl.throw(("%s %s: there is no such verb; there are %s"):format(kind, verb, VERBS[kind]))
+    rtnl.throw(("%s%s %s: there is no such verb; there are %s"):format(path or "", kind, verb,
+      VERBS[kind]))
   end
 end
 
@@ -92,10 +94,32 @@ function M.check_rest(kind, verb, count, ...)
 end
 
 -- Routes given as tables say where they lead: a field that is nil would be a default route.
-local function check_dst(value, kind, verb)
+local function check_dst(value, kind, verb, path)
   if kind == "route" and type(value) == "table" and value.dst == nil then
-    rtnl.throw(('route %s: %sdst: missing ("default" for all destinations)'):format(verb,
-      verb == "del" and "nothing says which; " or ""))
+    rtnl.throw(('%sroute %s: %sdst: missing ("default" for all destinations)'):format(path or "",
+      verb, verb == "del" and "nothing says which; " or ""))
+  end
+end
+
+---Raises where a change of a batch has a verb that its kind of object does not have, or is a route
+---that does not say where it leads, as verbs do.
+---@param changes table[] as of `nl:batch`; what is no change is left to the encoder
+function M.check_changes(changes)
+  if getmetatable(changes) then return end -- one of ours, whose entries are made when they are sent
+  local checked = {}
+  for i, entry in ipairs(changes) do
+    local words = type(entry) == "table" and type(entry[1]) == "string" and entry[1]
+    local known = words and checked[words]
+    if words and not known then
+      known = { words:match "^%s*(%l+)%s+(%l+)%s*$" }
+      checked[words] = known
+      if known[1] and REQUESTS[known[2]] then
+        M.check_verb(known[1], known[2], ("[%d]: "):format(i))
+      end
+    end
+    if known and known[1] == "route" and entry[3] == nil then
+      check_dst(entry[2], "route", known[2], ("[%d]: "):format(i))
+    end
   end
 end
 

@@ -75,7 +75,6 @@ describe("pools of a cluster of one #netns #etcd", function()
   end)
 
   it_etcd("leak nothing of a request that was held up on the way for longer than that", function()
-    if not os.getenv "ROUNDS" then return pending "only at length: make test-long" end
     cluster = etcd.cluster()
     start_proxy(-1)
     local nodes <const> = pool.nodes_of(cluster, dir, 1,

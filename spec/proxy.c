@@ -19,7 +19,7 @@ static struct sockaddr_in loopback(const char *port)
 	return to;
 }
 
-/* Hands on what one side says; 0 at its end. */
+/* Hands on what one side says, though the other may be gone; 0 at its end. */
 static ssize_t hand_on(int from, int to, long most)
 {
 	char buffer[4096];
@@ -27,8 +27,8 @@ static ssize_t hand_on(int from, int to, long most)
 
 	if (n > 0 && most < n)
 		n = most;
-	if (n > 0 && write(to, buffer, (size_t)n) != n)
-		return 0;
+	for (ssize_t done = 0, now = 1; done < n && now > 0; done += now)
+		now = write(to, buffer + done, (size_t)(n - done));
 	return n;
 }
 
@@ -42,8 +42,11 @@ static void serve(int client, const char *target, long limit)
 
 	if (connect(server, (struct sockaddr *)&to, sizeof(to)) < 0)
 		_exit(1);
-	/* a client that has gone may have left a request, which is to be served all the same */
-	while (poll(sides, 2, sides[0].fd < 0 ? 2000 : -1) > 0) {
+	/*
+	 * A client that has gone may have left a request, which is to be served all the same: what the
+	 * server says to it is dropped, since without the connection it would cancel the request.
+	 */
+	while (poll(sides, 2, sides[0].fd < 0 ? 10000 : -1) > 0) {
 		if (sides[0].revents && hand_on(client, server, 4096) <= 0)
 			sides[0].fd = -1;
 		if (!sides[1].revents)

@@ -19,7 +19,7 @@ PACKAGES := gcc libc6-dev lua5.4 liblua5.4-dev libmnl-dev lua-cjson lua-cjson-de
 # what pools on etcd are built with, where they are to be had
 POOL_PACKAGES := libnghttp2-dev libssl-dev
 PEER_PACKAGES := containernetworking-plugins iptables nftables golang-go golang-github-appc-cni-dev \
-	lua-luv lua-cqueues tmux zsh man-db debhelper lintian etcd-server etcd-client openssl
+	lua-luv lua-cqueues tmux zsh man-db debhelper lintian etcd-server etcd-client openssl strace
 # a second kernel, for some machines only
 UML_PACKAGES := user-mode-linux kmod
 DEV_PACKAGES := lua-check clang clang-format clang-tidy cppcheck shellcheck lua-ldoc luarocks lua-yaml \
@@ -58,7 +58,7 @@ SCRIPTS := $(sort $(wildcard build-aux/*.sh)) $(filter-out %/control,$(wildcard 
 	$(wildcard deploy/*/*.sh) $(wildcard spec/client/*.sh) .ci/run
 
 .PHONY: all lua-modules needs deps demo pool-demo shell test test-long uml-test peer-suites spec lint lint-tools lint-lua lint-shell lint-rock \
-	peers test-clients lint-c format docs bench asan soak fuzz install dist \
+	peers test-clients lint-c format docs bench asan soak mutants faults fuzz install dist \
 	netconf manual compile-commands deb deb-test fresh-test rock rockspec env clean help
 all: ## Builds everything into build/.
 
@@ -214,7 +214,8 @@ test: needs ## Runs all specs; the last line is "N passed, N failed".
 LONG := 10
 test-long: needs ## Runs all specs with LONG=10 times the repetitions.
 	@$(MAKE) --no-print-directory -s all
-	@ECMP_BUILD=$(B) LUA=$(LUA) ROUNDS=$(LONG) LIMIT=$(or $(LIMIT),1200) sh build-aux/test.sh
+	@ECMP_BUILD=$(B) LUA=$(LUA) ROUNDS=$(LONG) LIMIT=$(or $(LIMIT),1200) RESULTS=$(B)/results/long \
+		sh build-aux/test.sh
 
 # another kernel, on which the specs run that this machine's has no part of, and those of the core
 UML_CORE := $(foreach name,nl_* fib_* plan_* flow_* rtnl_* plugin_* differential requests peer_suites,$(wildcard spec/$(name)_spec.lua))
@@ -328,10 +329,24 @@ asan: needs ## Runs all specs under the address and undefined-behaviour sanitize
 		LD_PRELOAD="$$($(CC) -print-file-name=libasan.so)" LIMIT=3600 sh build-aux/test.sh
 
 # the specs that draw what they do, or count what is lost
-SOAKED := $(foreach name,differential fib kill nl_churn plan_match plugin_host-local rtnl_memory,spec/$(name)_spec.lua)
-soak: needs ## Repeats 200 times as often: random configurations, kills, plans; every allocation fails once.
+SOAKED := $(foreach name,differential fib kill leaks nl_churn plan_match plugin_host-local rtnl_memory,\
+	spec/$(name)_spec.lua)
+soak: needs ## Repeats 20 times as often, or ROUNDS: random configurations, kills, plans, what may lose bytes.
 	@$(MAKE) --no-print-directory -s all
-	@ECMP_BUILD=$(B) LUA=$(LUA) ROUNDS=$(or $(ROUNDS),200) LIMIT=0 sh build-aux/test.sh $(SOAKED)
+	@ECMP_BUILD=$(B) LUA=$(LUA) ROUNDS=$(or $(ROUNDS),20) LIMIT=0 sh build-aux/test.sh $(SOAKED)
+
+# SAMPLE=N changes every N-th place alone
+MODULE :=
+mutants: lua-modules ## Changes the pure modules (MODULE="group rule/merge") and names what no spec notices.
+	@rm -rf $(B)/mutants && mkdir -p $(B)/mutants
+	@$(LUA) build-aux/mutants.lua make $(B)/mutants $(MODULE)
+	@find $(B)/mutants -mindepth 1 -maxdepth 1 | LC_ALL=C sort | \
+		ECMP_BUILD=$(B) LUA=$(LUA) xargs -P "$${JOBS:-$$(nproc)}" -n 1 $(LUA) build-aux/mutants.lua try
+	@$(LUA) build-aux/mutants.lua sum $(B)/mutants
+
+faults: needs ## Lets each call to the kernel of plugins and commands fail, and be the last.
+	@$(MAKE) --no-print-directory -s all
+	@ECMP_BUILD=$(B) LUA=$(LUA) ROUNDS=100000 LIMIT=0 sh build-aux/test.sh $(wildcard spec/faults_*_spec.lua)
 
 # every fuzz/NAME.c is a libFuzzer entry point and names, on a line `MODULE: ...`, the module it calls
 FUZZ_SECONDS := 10

@@ -327,3 +327,45 @@ describe("two routes", function()
       { via = "10.0.0.1", dev = "eth2" })))
   end)
 end)
+
+describe("grouping, where something is wrong or left out,", function()
+  local A <const>, B <const> = { dst = "10.0.0.0/8", dev = "eth0" }, { dst = "11.0.0.0/8", dev = "eth0" }
+
+  it("says nothing of the fields of no routes", function()
+    assert.is_nil(group.new({}).dst)
+    assert.is_nil(group.new({ A })[2])
+  end)
+
+  it("takes the stock key where a function of the site has none", function()
+    local groups <const> = assert(group.group({ A, B, A }, function() end))
+    assert.same({ 2, 1 }, { #groups[1], #groups[2] })
+  end)
+
+  it("takes no table for a value of a key", function()
+    assert.error_matches(function() group.group({ A }, function() return { 1, {} } end) end,
+      "^key: a list of values is due here; %[2%] is a table$")
+  end)
+
+  it("raises where a route is neither table nor text", function()
+    for _, key in ipairs { false, function() return 1 end } do
+      assert.error_matches(function() group.group({ A, 5 }, key or nil) end,
+        "%[2%]: a route is a table or text, not a number$")
+    end
+  end)
+
+  it("joins nothing that is no route, and names it", function()
+    assert.same({ nil, "[1].dst: 'x' is no prefix", "EINVAL" }, { group.join { { dst = "x" }, A } })
+    assert.same({ nil, "[2].dst: 'x' is no prefix", "EINVAL" }, { group.join { A, { dst = "x" } } })
+  end)
+
+  it("joins nothing that differs in its key", function()
+    for field, other in pairs { table = 7, type = "blackhole", tos = 4, metric = 9 } do
+      local route <const> = { dst = A.dst, dev = A.dev, [field] = other }
+      if field == "type" then route.dev = nil end
+      local joined <const>, message <const> = group.join { A, route }
+      assert.is_nil(joined)
+      assert.matches("^" .. field .. ": the routes to 10.0.0.0/8 differ ", message)
+    end
+    assert.matches("^dst: ", select(2, group.join { A, B }))
+  end)
+end)

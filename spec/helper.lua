@@ -25,6 +25,13 @@ function M.children()
   return sys.read(("/proc/self/task/%d/children"):format(sys.getpid())) or ""
 end
 
+--- Whether a process has ended; one that nobody has waited for yet has.
+---@param pid integer
+---@return boolean
+function M.has_ended(pid)
+  return not (sys.read(("/proc/%d/stat"):format(pid)) or ") Z"):find("%) [^ZX]")
+end
+
 --- Makes an empty directory that `remove` takes away again.
 ---@return string path
 function M.directory()

@@ -1,7 +1,5 @@
--- Plugins that are killed, crowded, or let down by those they ask: nothing may be left behind.
---
--- Half of them at a moment that is drawn, for which ECMP_SEED begins elsewhere, and half at one of their
--- calls to the kernel, once with an error and once for good.
+-- Plugins that are killed, crowded, or let down by those they ask: nothing may be left behind. The moment is
+-- drawn, for which ECMP_SEED begins elsewhere; at each of their calls faults_plugins_spec.lua ends them.
 local crowd = require "spec.crowd"
 local helper = require "spec.helper"
 local json = require "ecmp.json"
@@ -112,95 +110,6 @@ describe("a plugin that is killed #netns", function()
         clean(kind, before)
       end
       assert.equal(wanted, hits)
-    end)
-  end
-
-  -- At calls -----------------------------------------------------------------------------------
-
-  local preloaded <const> = {}
-
-  --- The library that makes calls fail, built where the run may write.
-  local function library()
-    if not preloaded.path then
-      preloaded.path = assert(sys.mkdtemp "/run/ecmp-failing.") .. "/failing_call.so"
-      local built <const> = assert(sys.spawn { stderr = "capture", timeout = 60, argv = {
-        os.getenv "CC" or "cc", "-shared", "-fPIC", "-O1", "-o", preloaded.path,
-        "spec/failing_call.c", "-ldl" } })
-      assert(built.status == 0, built.stderr)
-    end
-    return preloaded.path
-  end
-
-  --- Runs a plugin of which the nth call fails with an error number, or with none, kills it.
-  local function stopped(kind, command, at, number)
-    local libraries <const> = { os.getenv "LD_PRELOAD" or "", library() }
-    return pod:call(kind, command, conf_of(kind), { LD_PRELOAD = table.concat(libraries, " "),
-      FAIL_AT = at, FAIL_WITH = number, FAIL_REPORT = dir .. "/calls" })
-  end
-
-  --- How many calls a verb makes, where it is not the first of its network.
-  local function calls_of(kind, command)
-    pod:must(kind, "ADD", conf_of(kind))
-    if command == "ADD" then pod:must(kind, "DEL", conf_of(kind)) end
-    assert.equal(0, stopped(kind, command, 0, 0).status)
-    if command == "ADD" then pod:must(kind, "DEL", conf_of(kind)) end
-    return tonumber(sys.read(dir .. "/calls"))
-  end
-
-  --- Some of the numbers up to `count`, in random order; all where there are no more.
-  local function some(count, wanted)
-    local random <const>, list <const> = random_config.dice(SEED), {}
-    for i = 1, count do table.insert(list, random(i), i) end
-    return { table.unpack(list, 1, math.min(wanted, count)) }
-  end
-
-  local function works(kind, before)
-    local result <const> = pod:must(kind, "ADD", conf_of(kind))
-    pod:must(kind, "CHECK", pod_of.after(conf_of(kind), result))
-    pod:must(kind, "DEL", pod_of.after(conf_of(kind), result))
-    clean(kind, before)
-  end
-
-  local NO_SPACE <const> = 28 -- ENOSPC
-
-  for _, kind in ipairs { "ecmp-bridge", "ecmp-ptp", "ecmp-macvlan" } do
-    it(kind .. " takes everything back, whichever call fails, and says so", function()
-      local before <const> = pod:snapshot()
-      local count <const> = calls_of(kind, "ADD")
-      for _, at in ipairs(some(count, math.ceil(KILLS / 3))) do
-        local outcome <const> = stopped(kind, "ADD", at, NO_SPACE)
-        local what <const> = ("call %d of %d: %s"):format(at, count, outcome.stdout)
-        if outcome.status == 0 then
-          -- What only makes the next time faster is done without.
-          pod:must(kind, "CHECK", pod_of.after(conf_of(kind), outcome.json))
-          pod:must(kind, "DEL", pod_of.after(conf_of(kind), outcome.json))
-        else
-          -- The last call of all is the one that writes the answer.
-          local answer <const> = outcome.json or { code = 5, msg = outcome.stderr }
-          local codes <const> = { [5] = "write descriptor 1", [8] = "^CNI_NETNS: ", [11] = "",
-            [999] = "" }
-          assert.matches(codes[answer.code] or what, answer.msg)
-          assert.matches("ENOSPC", answer.msg)
-        end
-        assert.message(what).has_no.errors(function() clean(kind, before) end)
-        works(kind, before)
-      end
-    end)
-
-    it(kind .. " is cleaned up after, whichever call was its last", function()
-      local before <const> = pod:snapshot()
-      for _, command in ipairs { "ADD", "DEL" } do
-        local count <const> = calls_of(kind, command)
-        for _, at in ipairs(some(count, math.ceil(KILLS / 6))) do
-          if command == "DEL" then pod:must(kind, "ADD", conf_of(kind)) end
-          local outcome <const> = stopped(kind, command, at, 0)
-          local what <const> = ("%s, call %d of %d"):format(command, at, count)
-          assert.message(what).equal(9, outcome.signal)
-          pod:must(kind, "DEL", conf_of(kind))
-          assert.message(what).has_no.errors(function() clean(kind, before) end)
-          works(kind, before)
-        end
-      end
     end)
   end
 end)

@@ -23,7 +23,7 @@ describe("pools of a cluster of one #netns #etcd", function()
     local program <const> = dir .. "/proxy"
     if proxy then
       sys.kill(proxy.pid, "KILL")
-      helper.eventually(function() return pool.is_over(proxy.pid) end)
+      helper.eventually(function() return helper.has_ended(proxy.pid) end)
     end
     if not sys.lstat(program) then etcd.sh(("${CC:-gcc} -o %s spec/proxy.c"):format(program)) end
     proxy = assert(sys.spawn { detach = true,
@@ -83,7 +83,12 @@ describe("pools of a cluster of one #netns #etcd", function()
     local conf <const> = assert(sys.read(nodes[1].conf))
     assert(sys.create(nodes[1].conf .. "-away", (conf:gsub("2479", "1"))))
     for r = 1, etcd.rounds(3) do
-      late_commit(nodes, "c" .. r, function() sys.kill(proxy.pid, "STOP") end, function()
+      late_commit(nodes, "c" .. r, function()
+        sys.kill(proxy.pid, "STOP")
+        helper.eventually(function() -- it may go on for a moment
+          return assert(sys.read(("/proc/%d/stat"):format(proxy.pid))):find("%) T")
+        end)
+      end, function()
         sys.kill(proxy.pid, "CONT")
         helper.eventually(function() return #pool.taken(cluster) == 1 end)
       end)

@@ -40,15 +40,10 @@ function M.start(node, command, ids)
     table.unpack(ids) }, env = env }).pid
 end
 
---- Whether a process has ended.
-function M.is_over(pid)
-  return not (sys.read(("/proc/%d/stat"):format(pid)) or ") Z"):find("%) [^ZX]")
-end
-
 --- Waits for the processes of nodes.
 function M.wait(nodes)
   for _, node in ipairs(nodes) do
-    helper.eventually(function() return M.is_over(node.pid) end)
+    helper.eventually(function() return helper.has_ended(node.pid) end)
   end
 end
 

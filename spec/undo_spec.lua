@@ -98,4 +98,71 @@ describe("an undo stack", function()
       assert.is_true(undo.done)
     end
   end)
+
+  it("hands what stands to its owner at commit, and nothing where it was taken back", function()
+    for way, count in pairs { commit = 2, rollback = 0 } do
+      local undo <const> = undo_stack.new()
+      local entries
+      function undo.at_end(steps) entries = steps end
+      undo:push("one", step "one")
+      undo:push("two", step "two")
+      undo[way](undo)
+      assert.equal(count, #entries)
+    end
+    assert.same({ "two", "one" }, done)
+  end)
+
+  it("takes back what has been kept, after all", function()
+    local kept
+    local undo <const> = undo_stack.new()
+    function undo.at_end(steps) kept = steps end
+    undo:push("one", step "one")
+    undo:commit()
+    undo_stack.of(kept):rollback()
+    assert.same({ "one" }, done)
+  end)
+
+  it("takes nothing for a failure but nil with a message", function()
+    local undo <const> = undo_stack.new()
+    undo:push("one", function() return nil end)
+    undo:push("two", function() return true, "said" end)
+    undo:push("three", function() return false end)
+    assert.same({ true }, { undo:rollback() })
+  end)
+
+  it("calls nothing again that is refused for good", function()
+    for code, tries in pairs { ENETUNREACH = 2, EHOSTUNREACH = 2, EINVAL = 2, ENOENT = 1 } do
+      assert.equal(tries == 2, undo_stack.is_later(code))
+      local undo <const>, count = undo_stack.new(), 0
+      local is_back = false
+      undo:push("older", function() is_back = true return true end)
+      undo:push("one", function()
+        count = count + 1
+        if is_back and tries == 2 then return true end
+        return nil, "refused", code
+      end)
+      assert.equal(tries == 2 or nil, (undo:rollback()))
+      assert.equal(tries, count, code)
+    end
+    assert.is_false(undo_stack.is_later(nil))
+  end)
+
+  it("lets an error that is no text pass as it is", function()
+    local problem <const> = {}
+    local _, caught <const> = pcall(function()
+      local undo <close> = undo_stack.new()
+      undo:push("one", function() return nil, "no" end)
+      error(problem)
+    end)
+    assert.equal(problem, caught)
+  end)
+
+  it("warns with what it was and why", function()
+    local log <const> = require "ecmp.log"
+    local real <const>, told = log.warn, nil
+    log.warn = function(text) told = text end
+    undo_stack.warn("link eth0", "busy")
+    log.warn = real
+    assert.equal("undo link eth0: busy", told)
+  end)
 end)

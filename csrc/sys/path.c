@@ -115,9 +115,12 @@ static int make_one(const char *path, mode_t mode)
 		return 0;
 	error = errno;
 	/* some file systems return EROFS or EACCES instead of EEXIST */
+	errno = error;
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return 0;
-	errno = error;
+	/* where something is there that cannot be looked at, this is the reason */
+	if (error != EEXIST || errno == ENOENT)
+		errno = error;
 	return -1;
 }
 

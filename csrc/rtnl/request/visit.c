@@ -44,7 +44,8 @@ struct visit {
 	size_t used;
 	uint32_t seq;
 	int error;
-	size_t reply; /* the error message in the buffer */
+	bool replied; /* to the last request, by the error message at `reply` in the buffer */
+	size_t reply;
 };
 
 /* --- in the namespace, where nothing may use Lua -----------------------------------------------
@@ -82,6 +83,7 @@ static int take(struct visit *v, int fd)
 			continue;
 		/* the answer ends before the ACK or NLMSG_DONE */
 		v->reply = (size_t)((const uint8_t *)h - v->buffer);
+		v->replied = true;
 		v->used = v->reply;
 		if (!read_extack(h, &x, &error))
 			error = EBADMSG;
@@ -109,6 +111,7 @@ static int answer(struct visit *v, int fd, struct request *r)
 	size_t from = v->used;
 	int done = 0;
 
+	v->replied = false;
 	/* the request is copied to where its answer will be */
 	if (r->length > REPLIES_SIZE - v->used) {
 		errno = EMSGSIZE;
@@ -207,7 +210,7 @@ static int visit_failed(lua_State *L, const struct visit *v, const char *ref)
 	struct extack x = {.text = NULL};
 	int error = v->error;
 
-	if (v->reply && !read_extack((const void *)(v->buffer + v->reply), &x, &error))
+	if (v->replied && !read_extack((const void *)(v->buffer + v->reply), &x, &error))
 		error = v->error;
 	lua_pushfstring(L, "request %d in namespace %s", (int)v->done + 1, ref);
 	push_errno(L, lua_tostring(L, -1), x.text, error);

@@ -53,7 +53,8 @@ local function adopt(self, found, saved)
   for _, one in ipairs { saved, before } do
     if kernel.same_hops(found.hops, suspension.hops(one))
       or one.twins and found.nhid == one.twins.group then
-      local other <const> = one == saved and before or saved
+      local other = saved
+      if one == saved then other = before end -- where there is none, only another route was changed
       if other and other.twins then kernel.delete_twins(self.netns, other.twins) end
       found.suspension = one
       return
@@ -88,13 +89,16 @@ function Attachment:read()
   self.devices, message = kernel.devices(self.netns)
   if not self.devices then return nil, message end
   self:is_alive()
-  local saved <const> = state.read(self.name) or {}
+  local saved <const>, wrong <const> = state.read(self.name)
+  if wrong then return nil, wrong end
   self.entries = {}
   for i, key in ipairs(self.keys) do
-    local found <const>, why <const> = kernel.read(self.netns, key)
+    local found <const>, why <const>, code <const> = kernel.read(self.netns, key)
+    -- its state file would go with those that were read
+    if code then return nil, ("route %s: %s"):format(key.dst, why) end
     if found then
       local entry <const> = { key = key, number = i, generation = 0, seen = found.seen }
-      for _, one in ipairs(saved) do
+      for _, one in ipairs(saved or {}) do
         if is_key(one, key) then
           entry.generation = one.generation
           adopt(self, found, one)

@@ -111,8 +111,8 @@ end
 
 -- The group that a route refers to, with its hops: dumps of routes need not show them.
 local function group_of(netns, route)
-  local answers <const>, message <const> = rtnl.visit(netns, { OBJECTS })
-  if not answers then return nil, message end
+  local answers <const>, message <const>, code <const> = rtnl.visit(netns, { OBJECTS })
+  if not answers then return nil, message, code end
   local by_id <const>, members <const>, hops <const> = {}, {}, {}
   for _, object in ipairs(views("nexthop", answers[1])) do by_id[object.id] = object end
   local group <const> = by_id[route.nhid]
@@ -135,10 +135,11 @@ end
 ---@return table? found `{ suspension, seen, hops }`: seen is the dump of its table; nil where
 ---there is no such route, or another stands beside it
 ---@return string? message
+---@return string? code where the kernel was not asked: nobody knows what it has then
 function M.read(netns, key)
-  local answers <const>, message <const> =
+  local answers <const>, message <const>, code <const> =
     rtnl.visit(netns, { list_request(key.family, key.table) })
-  if not answers then return nil, message end
+  if not answers then return nil, message, code end
   local found <const> = of_key(answers[1], key)
   if #found ~= 1 then
     return nil, #found == 0 and "no such route" or "another route stands beside it"
@@ -146,8 +147,9 @@ function M.read(netns, key)
   local route <const> = found[1]
   local group, hops = nil, hops_of(route)
   if route.nhid then
-    group, hops = group_of(netns, route)
-    if not group then return nil, hops end
+    local why
+    group, hops, why = group_of(netns, route)
+    if not group then return nil, hops, why end
   end
   return { suspension = suspension.new(key.family, route:copy(), hops, group), seen = answers[1],
     hops = hops, nhid = route.nhid }

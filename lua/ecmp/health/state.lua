@@ -70,8 +70,10 @@ end
 
 ---@param name string
 ---@return table[]? routes nil where nothing is out
+---@return string? message where that cannot be read
 function M.read(name)
-  local text <const> = sys.read(path_of(name))
+  local text <const>, message <const>, code <const> = sys.read(path_of(name))
+  if not text and code ~= "ENOENT" then return nil, message end
   local value <const> = text and json.decode(text)
   if type(value) ~= "table" or value.format ~= 1 then return nil end
   for _, one in ipairs(value.routes) do

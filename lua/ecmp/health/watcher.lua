@@ -420,18 +420,21 @@ end
 ---@return integer count of attachments that had hops out
 function Watcher:restore()
   local count = 0
+  for name in pairs(self.unread) do
+    local routes <const>, wrong <const> = state.read(name)
+    if routes or wrong then self.failed = self.failed + 1 end
+  end
   for _, attachment in pairs(self.attachments) do
-    if next(attachment:out()) then
-      count = count + 1
-      for _, family in ipairs { 4, 6 } do
-        attachment:sync(family, function() return false end, 1, function(entry, ok, message)
-          if not ok then
-            self.failed = self.failed + 1
-            log(self, { event = "error", attachment = attachment.name, route = entry.key.dst,
-              message = message })
-          end
-        end)
-      end
+    if next(attachment:out()) then count = count + 1 end
+    -- also where all are in: one that was killed may have left the state file
+    for _, family in ipairs { 4, 6 } do
+      attachment:sync(family, function() return false end, 1, function(entry, ok, message)
+        if not ok then
+          self.failed = self.failed + 1
+          log(self, { event = "error", attachment = attachment.name, route = entry.key.dst,
+            message = message })
+        end
+      end)
     end
   end
   return count

@@ -42,7 +42,7 @@ local function await_confirmation(change, deadline)
   return "undo", "not confirmed in time"
 end
 
--- Commits or rolls back, as it was decided.
+-- Commits or rolls back, as it was decided. Where that cannot be noted the watchdog ends it.
 ---@return true|nil kept, string? message
 local function finish(nl, change, word, why)
   local base <const>, journal <const> = change.base, change.journal
@@ -51,7 +51,7 @@ local function finish(nl, change, word, why)
   if decided == "keep" then
     if not ended then
       if why then checkpoint.tell(base, "kept: " .. why) end
-      assert(checkpoint.finish(base, "keep", journal))
+      checkpoint.finish(base, "keep", journal)
     end
     return true
   end
@@ -63,7 +63,7 @@ local function finish(nl, change, word, why)
     or ("%s: %s"):format(why, message)
   checkpoint.tell(base, text)
   if ok then
-    assert(checkpoint.finish(base, "undo", journal))
+    checkpoint.finish(base, "undo", journal)
   else
     checkpoint.note(base, "left")
   end
@@ -101,18 +101,22 @@ end
 
 ---@return ecmp.apply.Change|nil change, string? message
 local function begin(base, plan, ownership, netns)
+  local signals <const>, refusal <const> = sys.signals { "INT", "TERM", "HUP", "USR1" }
+  if not signals then return nil, refusal end
   local journal, message = checkpoint.write(base, plan, ownership.all, ownership.added)
-  if not journal then return nil, message end
-  local change <const> = { base = base, journal = journal,
-    signals = assert(sys.signals { "INT", "TERM", "HUP", "USR1" }) }
+  if not journal then
+    signals:close()
+    return nil, message
+  end
+  local change <const> = { base = base, journal = journal, signals = signals }
   local noted
   noted, message = checkpoint.note(base, "applying", 0, sys.getpid())
   if noted then
     change.watchdog, message = watchdog.start(base, netns)
     if change.watchdog then return change end
   end
-  checkpoint.finish(base, "undo", journal)
-  change.signals:close()
+  if not checkpoint.finish(base, "undo", journal) then checkpoint.remove(base) end
+  signals:close()
   return nil, message
 end
 

@@ -74,8 +74,10 @@ end
 -- What tells a namespace from all others since the machine was started; an inode, where the kernel
 -- is too old for more, is given again.
 local function number_of(nl)
-  local cookie <const> = sys.netns_cookie(nl:fd())
+  local cookie <const>, refusal <const>, why <const> = sys.netns_cookie(nl:fd())
   if cookie then return ("%x"):format(cookie) end
+  -- by another name nobody would find the files and the lock
+  if why ~= "ENOPROTOOPT" then return nil, refusal, why end
   local fd <const> = nl.socket:netns()
   local found <const>, message <const>, code <const> =
     sys.stat(fd and ("/proc/self/fd/%d"):format(fd) or "/proc/self/ns/net")
@@ -180,7 +182,9 @@ function M.write(base, changes, routes, added)
       tell_added(tell, added or {})
     end), FILE)
   end
-  if ok then return M.open(base) end
+  local journal
+  if ok then journal, message, code = M.open(base) end
+  if journal then return journal end
   M.remove(base)
   return nil, message, code
 end
@@ -193,13 +197,18 @@ end
 ---Opens the journal, to be kept for `decide`, `restore` and `finish`.
 ---@param base string
 ---@return ecmp.apply.Journal|nil journal, string? message
+---@return string? code  ENOENT: there is none
 function M.open(base)
   local path <const> = base .. ".undo"
-  local lines, message = io.open(path)
-  local ending = lines and nil
-  if lines then ending, message = io.open(path, "r+") end
-  local found <const> = ending and sys.stat(path)
-  if not found then return nil, message or path .. ": gone" end
+  local found <const>, message <const>, code <const> = sys.stat(path)
+  if not found then return nil, message, code end
+  local lines <const>, problem <const> = io.open(path)
+  if not lines then return nil, problem end
+  local ending <const>, why <const> = io.open(path, "r+")
+  if not ending then
+    lines:close()
+    return nil, why
+  end
   ending:setvbuf "no"
   return { lines = lines, ending = ending, inode = found.ino }
 end
@@ -345,12 +354,12 @@ function M.note(base, ...)
   return sys.replace(base .. ".state", table.concat({ ... }, " ") .. "\n", FILE)
 end
 
----How far it is; nothing where no checkpoint is there.
+---How far it is; nothing where no checkpoint is there, and "unknown" where that cannot be read.
 ---@param base string
 ---@return string? word, number? deadline, integer? applier, integer? watchdog
 function M.state(base)
-  local text <const> = sys.read(base .. ".state")
-  if not text then return nil end
+  local text <const>, _, code <const> = sys.read(base .. ".state")
+  if not text then return code ~= "ENOENT" and "unknown" or nil end
   local word <const>, deadline <const>, applier <const>, watchdog <const> =
     text:match "^(%S+) ?(%S*) ?(%S*) ?(%S*)"
   return word, tonumber(deadline), math.tointeger(tonumber(applier)),
@@ -376,13 +385,15 @@ end
 
 local DECISION <const> = { keep = ".keep", undo = ".take-back" }
 
----Whether the files of a checkpoint are where they were, and not those of a later one.
+---Whether the files of a checkpoint are where they were, and not those of a later one. Where that
+---cannot be found out they are taken to be there.
 ---@param base string
 ---@param journal ecmp.apply.Journal
 ---@return boolean
 function M.is_there(base, journal)
-  local found <const> = sys.stat(base .. ".undo")
-  return found ~= nil and found.ino == journal.inode
+  local found <const>, _, code <const> = sys.stat(base .. ".undo")
+  if not found then return code ~= "ENOENT" end
+  return found.ino == journal.inode
 end
 
 ---What was decided, if that was done.
@@ -423,11 +434,12 @@ end
 function M.finish(base, word, journal)
   journal.ending:seek "set"
   local ok <const>, message <const> = journal.ending:write(ENDED[word])
+  if not ok then return nil, message end
   if M.is_there(base, journal) then
     if word == "keep" then sys.rename(base .. ".added.new", base .. ".added") end
     M.remove(base)
   end
-  return ok and true, message
+  return true
 end
 
 return M

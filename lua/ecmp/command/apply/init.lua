@@ -182,7 +182,10 @@ end
 
 local function confirm_other(base, args)
   local word <const>, _, applier <const>, pid <const> = checkpoint.state(base)
-  local journal <const> = word == "waiting" and checkpoint.open(base)
+  if word == "unknown" then return nil, base .. ".state: cannot be read" end
+  local journal, why, code = nil, nil, "ENOENT"
+  if word == "waiting" then journal, why, code = checkpoint.open(base) end
+  if not journal and code ~= "ENOENT" then return nil, why end
   if not journal then
     return nothing(base, "nothing waits to be confirmed in this namespace")
   end
@@ -208,7 +211,8 @@ end
 local function undo_leftover(nl, base, args)
   local lock <close> = take_lock(base)
   if not lock then return nil, "an apply is at work in this namespace" end
-  local journal <const> = checkpoint.open(base)
+  local journal <const>, why <const>, code <const> = checkpoint.open(base)
+  if not journal and code ~= "ENOENT" then return nil, why end
   if not journal or not checkpoint.state(base) then
     return nothing(base, "nothing is left to be taken back in this namespace")
   end
@@ -218,9 +222,10 @@ local function undo_leftover(nl, base, args)
     report.changes(args, left, "left")
     return 0
   end
-  local restored <const>, why <const> = checkpoint.restore(nl, journal)
-  if not restored then return nil, why end
-  checkpoint.finish(base, "undo", journal)
+  local restored <const>, refusal <const> = checkpoint.restore(nl, journal)
+  if not restored then return nil, refusal end
+  local ended <const>, problem <const> = checkpoint.finish(base, "undo", journal)
+  if not ended then return nil, "taken back, but that cannot be noted: " .. problem end
   if args.json then
     report.changes(args, left, "taken back")
   else

@@ -15,7 +15,9 @@ local STARTING <const> = 10  -- how long a watchdog may take to begin
 
 -- This program again: the executable, or the interpreter with the same paths.
 local function command(base)
-  local program <const> = assert(sys.readlink "/proc/self/exe"):gsub(" %(deleted%)$", "")
+  local link <const>, message <const>, code <const> = sys.readlink "/proc/self/exe"
+  if not link then return nil, message, code end
+  local program <const> = link:gsub(" %(deleted%)$", "")
   if not program:match("[^/]*$"):find "^lua" then return { program, "apply", "--watchdog",
     base } end
   local chunk <const> = ("package.path=%q package.cpath=%q "
@@ -29,7 +31,9 @@ end
 ---@return integer|nil pid, string? message, string? code
 function M.start(base, netns)
   sys.unlink(base .. ".watchdog")
-  local child, message, code = sys.spawn { argv = command(base), netns = netns, detach = true }
+  local argv <const>, missing <const>, why <const> = command(base)
+  if not argv then return nil, missing, why end
+  local child, message, code = sys.spawn { argv = argv, netns = netns, detach = true }
   if not child then return nil, message, code end
   local deadline <const> = sys.monotonic() + STARTING
   while not sys.stat(base .. ".watchdog") do

@@ -133,8 +133,8 @@ function M.keep_original(dir, name)
   local temporary <const> = random_name(dir)
   local kept, message = sys.link(path, temporary)
   if kept then kept, message = sys.rename(temporary, path .. ".orig") end
+  sys.unlink(temporary) -- rename leaves it where the other name is this file already
   if kept then return true end
-  sys.unlink(temporary)
   return nil, message
 end
 

@@ -51,23 +51,31 @@ end
 
 -- This machine ------------------------------------------------------------------------------------
 
--- Where no machine id is to be had, one by chance that stays on disk.
+-- Where no machine id is to be had, one by chance that stays on disk. What cannot be read or kept
+-- is not made up: with another id this machine would be a stranger to its own addresses.
 local function own_id(directory)
   local path <const> = directory .. "/machine"
-  local id <const> = sys.read(path, 64)
+  local id, message, code = sys.read(path, 64)
   if id and #id == 32 then return id end
+  if not id and code ~= "ENOENT" then return nil, message end
   local made <const> = (sys.random(16):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
   sys.mkdir(directory, tonumber("700", 8))
-  sys.create(path, made, tonumber("600", 8))
-  return sys.read(path, 64) or made
+  local kept, refusal, why = sys.create(path, made, tonumber("600", 8))
+  if not kept and why ~= "EEXIST" then return nil, refusal end
+  id, message = sys.read(path, 64)
+  return id, message
 end
 
 ---What tells this machine from another: made of its machine id, which itself is nobody's business.
 ---@param directory string where one is kept if the machine has none
----@return string
+---@return string? machine, string? message
 function M.machine(directory)
-  local id <const> = (sys.read("/etc/machine-id", 64) or ""):match("^%x+")
-  return sha512("ecmp-pool:" .. (id or own_id(directory))):sub(1, 32)
+  local text <const>, message <const>, code <const> = sys.read("/etc/machine-id", 64)
+  if not text and code ~= "ENOENT" then return nil, message end
+  local id, why = (text or ""):match "^%x+", nil
+  if not id then id, why = own_id(directory) end
+  if not id then return nil, why end
+  return sha512("ecmp-pool:" .. id):sub(1, 32)
 end
 
 -- Stores ------------------------------------------------------------------------------------------
@@ -102,9 +110,11 @@ function M.store(settings, conf, timeout, passes)
   local transport <const>, message <const>, code <const> = M.transport()
   if not transport then return nil, message, code end
   local directory <const> = config.directory(conf)
+  local machine <const>, problem <const> = M.machine(directory)
+  if not machine then return nil, problem, errors.codes.again end
   return require("ecmp.store.etcd").open {
     transport = transport, endpoints = settings.endpoints, prefix = settings.prefix,
-    network = network, node = settings.node, machine = M.machine(directory),
+    network = network, node = settings.node, machine = machine,
     directory = directory, timeout = math.min(timeout or settings.timeout, settings.timeout),
     block = settings.block, passes = passes,
   }

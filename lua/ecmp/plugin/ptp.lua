@@ -10,6 +10,7 @@ local ipam = require "ecmp.flow.ipam"
 local masquerade = require "ecmp.plugin.masquerade"
 local plan = require "ecmp.flow.plan"
 local schema = require "ecmp.cni.schema"
+local try = require("ecmp.cni").try
 
 local M = {}
 
@@ -57,35 +58,25 @@ function M.remember(state) return { masquerade = masquerade.choose(state) } end
 
 local function enable_forwarding(state, host)
   for _, entry in ipairs(state.plan.addresses) do
-    local family <const> = assert(ip.parse(entry.address)):family()
-    local ok, message, code = interface.enable_forwarding(host, family)
-    if not ok then return nil, message, code end
+    try(interface.enable_forwarding(host, assert(ip.parse(entry.address)):family()))
   end
-  return true
 end
 
 ---@param state table
----@return true? ok, string? message, string|integer? code
 function M.attach(state)
-  local host, message, code = netlink.open()
-  if not host then return nil, message, code end
+  local host <const> = try(netlink.open())
   -- Whatever becomes of the ADD, the handle is closed after the last undo step has used it.
   state.undo:push("host", function() host:close() end, function() host:close() end)
-  local ok, name, ours, theirs
-  ok, message, code = enable_forwarding(state, host)
-  if not ok then return nil, message, code end
+  enable_forwarding(state, host)
   local mtu <const> = state.conf.mtu
-  name, message, code = interface.make_pair(state, host, { mtu = mtu ~= 0 and mtu or nil })
-  if not name then return nil, message, code end
+  local name <const> =
+    try(interface.make_pair(state, host, { mtu = mtu ~= 0 and mtu or nil }))
   host.sysctl:set(("net/ipv6/conf/%s/accept_ra"):format(name), "0")
-  ok, message, code = host.link:set { dev = name, up = true }
-  if not ok then return nil, message, code end
-  ours, message, code = interface.describe(host, name)
-  if not ours then return nil, message, code end
-  theirs, message, code = interface.describe(state.nl, state.call.ifname, state.call.netns)
-  if not theirs then return nil, message, code end
+  try(host.link:set { dev = name, up = true })
+  local ours <const> = try(interface.describe(host, name))
+  local theirs <const> =
+    try(interface.describe(state.nl, state.call.ifname, state.call.netns))
   state.host, state.interfaces, state.interface = host, { ours, theirs }, 1
-  return true
 end
 
 -- Routing by the gateway -----------------------------------------------------------------------
@@ -132,23 +123,17 @@ local function route_pod(state, parts)
   local routes <const>, dev <const> = state.nl.route, state.call.ifname
   -- In IPv6 a route that was listed may stand before the kernel's, by its metric.
   local proto <const> = parts.family == 6 and "kernel" or nil
-  local ok, message, code = routes:del { dst = parts.network, dev = dev, proto = proto }
-  if not ok then return nil, message, code end
-  for _, route in ipairs(pod_routes(parts, dev)) do
-    ok, message, code = routes:add(route)
-    if not ok then return nil, message, code end
-  end
-  return true
+  try(routes:del { dst = parts.network, dev = dev, proto = proto })
+  for _, route in ipairs(pod_routes(parts, dev)) do try(routes:add(route)) end
 end
 
 ---The host's end is the gateway, and the way to the pod.
 local function route_host(state, parts)
   local host <const>, dev <const> = state.host, state.interfaces[1].name
-  local ok, message, code = host.addr:add { address = parts.gateway_host, dev = dev }
-  if not ok then return nil, message, code end
-  ok, message, code = host.route:add { dst = parts.own_host, dev = dev, scope = "host" }
-  if not ok and code ~= "EEXIST" then return nil, message, code end
-  return true
+  try(host.addr:add { address = parts.gateway_host, dev = dev })
+  local ok <const>, message <const>, code <const> =
+    host.route:add { dst = parts.own_host, dev = dev, scope = "host" }
+  try(ok or code == "EEXIST", message, code)
 end
 
 ---What is left to do when the routes are there.
@@ -156,10 +141,7 @@ end
 ---@return true? ok, string? message, string|integer? code
 function M.settle(state)
   for _, step in ipairs { route_pod, route_host } do
-    for _, entry in ipairs(state.plan.addresses) do
-      local ok, message, code = step(state, parts_of(entry))
-      if not ok then return nil, message, code end
-    end
+    for _, entry in ipairs(state.plan.addresses) do step(state, parts_of(entry)) end
   end
   return masquerade.add(state)
 end

@@ -5,6 +5,7 @@
 -- made it and nobody uses it meanwhile. A lock for each bridge keeps those two apart.
 local netlink = require "ecmp.nl"
 local bridge_gateway = require "ecmp.plugin.bridge.gateway"
+local cni = require "ecmp.cni"
 local flow = require "ecmp.flow"
 local interface = require "ecmp.flow.interface"
 local ip = require "ecmp.ip"
@@ -18,6 +19,8 @@ local sys = require "ecmp.sys"
 local vlan = require "ecmp.plugin.bridge.vlan"
 
 local M = {}
+
+local refuse <const>, try <const> = cni.refuse, cni.try
 
 -- Most calls do without it.
 local function spoofcheck() return require "ecmp.netfilter.spoofcheck" end
@@ -129,25 +132,20 @@ end
 
 local function make_bridge(state, host)
   local conf <const>, name <const> = state.conf, state.conf.bridge
-  local ok, message, code = host.link:add {
+  try(host.link:add {
     name = name, type = "bridge", mtu = conf.mtu and conf.mtu > 0 and conf.mtu or nil,
     vlan_filtering = vlan.asked_for(conf) and 1 or nil,
-  }
-  if not ok then return nil, message, code end
+  })
   state.undo:push("bridge " .. name, function() return remove_bridge(host, name) end)
-  return true
 end
 
 ---The bridge, made if it is not there, up and with the switches the configuration asks for.
 local function ensure_bridge(state, host)
   local name <const> = state.conf.bridge
-  local bridge, ok, message, code = get(host, name), true, nil, nil
-  if not bridge then ok, message, code = make_bridge(state, host) end
-  if not ok then return nil, message, code end
-  bridge, message, code = get(host, name)
-  if not bridge then return nil, message, code end
+  if not get(host, name) then make_bridge(state, host) end
+  local bridge <const> = try(get(host, name))
   if bridge.type ~= "bridge" then
-    return nil, ("bridge: an interface %s exists already and is no bridge"):format(name), 999
+    refuse(999, ("bridge: an interface %s exists already and is no bridge"):format(name))
   end
   vlan.warn(state.conf, bridge)
   -- Router advertisements from pods are not for the host.
@@ -161,9 +159,9 @@ local function ensure_bridge(state, host)
   end
   -- A bridge whose hardware address was never set takes the lowest one of its ports, and another
   -- when they change. Setting the address it has keeps it; so the port comes after this.
-  return host.link:set {
+  try(host.link:set {
     dev = name, address = interface.lasting_address(bridge), up = true, promisc = promisc,
-  }
+  })
 end
 
 -- The veth pair --------------------------------------------------------------------------------
@@ -179,14 +177,13 @@ end
 local function set_port(state, host, name)
   host.sysctl:set(("net/ipv6/conf/%s/accept_ra"):format(name), "0")
   local conf <const> = state.conf
-  local ok, message, code = vlan.set(host, name, conf)
-  if ok then ok, message, code = host.link:set { dev = name, up = true } end
-  if not ok then return nil, message, code end
-  if not conf.hairpinMode and not conf.portIsolation then return true end
-  return host.link:set {
+  try(vlan.set(host, name, conf))
+  try(host.link:set { dev = name, up = true })
+  if not conf.hairpinMode and not conf.portIsolation then return end
+  try(host.link:set {
     dev = name, port = "bridge", hairpin = conf.hairpinMode or nil,
     isolated = conf.portIsolation or nil,
-  }
+  })
 end
 
 -- Duplicate address detection on a bridge costs a second and finds what IPAM has ruled out; the
@@ -201,7 +198,6 @@ local function set_pod_switches(state)
     table.insert(switches, { "net/ipv6/conf/%s/accept_dad", "0" })
   end
   for _, switch in ipairs(switches) do state.nl.sysctl:set(switch[1]:format(dev), switch[2]) end
-  return true
 end
 
 local function describe(state, host, port)
@@ -210,12 +206,9 @@ local function describe(state, host, port)
     { host, state.conf.bridge }, { host, port }, { state.nl, state.call.ifname, state.call.netns },
   }
   for i, entry in ipairs(wanted) do
-    local one, message, code = interface.describe(entry[1], entry[2], entry[3])
-    if not one then return nil, message, code end
-    interfaces[i] = one
+    interfaces[i] = try(interface.describe(entry[1], entry[2], entry[3]))
   end
   state.interfaces, state.interface, state.port = interfaces, 2, port
-  return true
 end
 
 ---Makes the interface: bridge and port under the lock, so that nobody removes an empty bridge in
@@ -223,24 +216,16 @@ end
 ---@param state table
 ---@return true? ok, string? message, string|integer? code
 function M.attach(state)
-  local host, message, code = netlink.open()
-  if not host then return nil, message, code end
+  local host <const> = try(netlink.open())
   -- Whatever becomes of the ADD, the handle is closed after the last undo step has used it.
   state.host = host
   state.undo:push("host", function() host:close() end, function() host:close() end)
-  local held <close>, why, number = lock(state.conf.bridge)
-  if not held then return nil, why, number end
-  local ok
-  ok, message, code = ensure_bridge(state, host)
-  if not ok then return nil, message, code end
-  local port
-  port, message, code = make_pair(state, host)
-  if not port then return nil, message, code end
-  ok, message, code = set_port(state, host, port)
-  if not ok then return nil, message, code end
+  local _ <close> = try(lock(state.conf.bridge))
+  ensure_bridge(state, host)
+  local port <const> = try(make_pair(state, host))
+  set_port(state, host, port)
   if #state.plan.addresses > 0 then set_pod_switches(state) end
-  ok, message, code = describe(state, host, port)
-  if not ok then return nil, message, code end
+  describe(state, host, port)
   if not state.conf.macspoofchk then return true end
   return spoofcheck().add(state, port, state.interfaces[3].mac)
 end
@@ -273,9 +258,8 @@ end
 ---@param state table
 ---@return true? ok, string? message, string|integer? code
 function M.settle(state)
-  local ok, message, code = bridge_gateway.serve(state)
-  if ok and not state.conf.disableContainerInterface then ok, message, code = await_port(state) end
-  if not ok then return nil, message, code end
+  try(bridge_gateway.serve(state))
+  if not state.conf.disableContainerInterface then try(await_port(state)) end
   return masquerade.add(state)
 end
 

@@ -87,7 +87,7 @@ bool each_attr(const struct route_reader *r, const struct route *route, attr_fn 
 	uint64_t known = 1 << RTA_DST | 1 << RTA_TABLE | 1 << RTA_PRIORITY | 1 << RTA_OIF |
 			 1 << RTA_GATEWAY | 1 << RTA_VIA | 1 << RTA_MULTIPATH | 1 << RTA_CACHEINFO |
 			 1 << RTA_METRICS | 1 << RTA_PREFSRC | 1 << RTA_NH_ID | 1 << RTA_PREF;
-	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		struct route_attr one = {.f = fields[i],
 					 .value = value_in_route(route, fields[i], false)};
 		bool any = fields[i] == r->proto && !(route->given & r->of_proto);

@@ -140,7 +140,7 @@ describe("every document", function()
     local makefile <const> = assert(sys.read "Makefile")
     for _, path in ipairs(all()) do
       local text <const> = assert(sys.read(path))
-      for _, form in ipairs { "`make ([%a-]+)", "\n    make ([%a-]+)" } do
+      for _, form in ipairs { "`make ([%w-]+)", "\n    make ([%w-]+)" } do
         for target, value in text:gmatch(form .. "(=?)") do
           local known <const> = makefile:find("\n" .. target:gsub("%-", "%%-")
             .. (value == "" and ":" or " :="))

@@ -282,11 +282,11 @@ static void send_window(struct batch *b)
 	for (size_t n = 0; n < b->count; n++) {
 		fetch_ahead(b, order, n);
 		const struct nlmsghdr *m = message_at(b, order[n]);
-		bool told = m->nlmsg_flags & NLM_F_ECHO; /* as long as many other answers */
-		if (told)
+		bool echoed = m->nlmsg_flags & NLM_F_ECHO; /* as long as many other answers */
+		if (echoed)
 			pipe_flush(&b->pipe);
 		pipe_put(&b->pipe, m);
-		if (told)
+		if (echoed)
 			pipe_flush(&b->pipe);
 	}
 	pipe_flush(&b->pipe);

@@ -22,7 +22,7 @@ struct match {
 	struct route_reader reader;
 	struct route_index x;
 	struct buffer *held,
-		*wanted; /* for each of WANTED a struct wish; of HELD the one before it */
+		*wanted; /* for each of WANTED a struct wanted; of HELD the one before it */
 	const struct route_list *list; /* WANTED, where it is one of messages */
 	int names;		       /* of its interfaces: stack index */
 	bool exactly;
@@ -33,14 +33,14 @@ struct match {
 
 /* A wanted route: its entry, the one before it there, and how it compares with what is there.
  */
-struct wish {
+struct wanted {
 	uint32_t entry, before;
 	enum verdict verdict;
 };
 
-static struct wish *wish_at(const struct match *m, size_t j)
+static struct wanted *wanted_at(const struct match *m, size_t j)
 {
-	return (struct wish *)(void *)m->wanted->base + j - 1;
+	return (struct wanted *)(void *)m->wanted->base + j - 1;
 }
 
 static uint32_t *before_held(const struct match *m, size_t i)
@@ -126,7 +126,7 @@ static void find_held(struct match *m, struct wanted_chunk *w, size_t first, siz
 	for (size_t k = 0; k < count; k++) {
 		uint32_t n = entry_of(m->L, &m->x, &w->key[k], w->hash[k]);
 		struct entry *entry = entry_at(&m->x, n);
-		*wish_at(m, first + k) = (struct wish){.entry = n, .before = entry->want};
+		*wanted_at(m, first + k) = (struct wanted){.entry = n, .before = entry->want};
 		entry->want = (uint32_t)(first + k);
 		w->held[k] = 0;
 		if (entry->wants++ == 0 && entry->haves == 1) {
@@ -138,7 +138,7 @@ static void find_held(struct match *m, struct wanted_chunk *w, size_t first, siz
 }
 
 /* Compares the k-th of a chunk with what is there. */
-static enum verdict judge(struct match *m, struct wanted_chunk *w, size_t k)
+static enum verdict compare_wanted(struct match *m, struct wanted_chunk *w, size_t k)
 {
 	struct route have;
 	struct buffer *bytes = m->reader.encoder.out;
@@ -163,12 +163,12 @@ static bool take_chunk(struct match *m, size_t first, size_t total)
 		return false;
 	find_held(m, &w, first, count);
 	for (size_t k = 0; k < count; k++) {
-		struct wish *wish = wish_at(m, first + k);
-		const struct entry *entry = entry_at(&m->x, wish->entry);
+		struct wanted *one = wanted_at(m, first + k);
+		const struct entry *entry = entry_at(&m->x, one->entry);
 		if (entry->wants > 1 || entry->haves > 1)
 			continue;
-		wish->verdict = judge(m, &w, k);
-		m->likely += wish->verdict != SAME;
+		one->verdict = compare_wanted(m, &w, k);
+		m->likely += one->verdict != SAME;
 	}
 	lua_settop(m->L, top);
 	return true;
@@ -185,7 +185,7 @@ static bool index_held(struct match *m, size_t total)
 
 static bool take_wanted(struct match *m, size_t total)
 {
-	buffer_room(m->L, m->wanted, total * sizeof(struct wish));
+	buffer_room(m->L, m->wanted, total * sizeof(struct wanted));
 	luaL_checkstack(m->L, 3 * CHUNK, "too many values");
 	for (size_t first = 1; first <= total; first += CHUNK)
 		if (!take_chunk(m, first, total))
@@ -203,7 +203,7 @@ static void add_step(struct match *m, uint32_t have, uint32_t want, bool sure)
 }
 
 /* A step of several: { have = { numbers }, want = { numbers } } */
-static void add_crowd(struct match *m, const struct entry *entry)
+static void add_several(struct match *m, const struct entry *entry)
 {
 	lua_State *L = m->L;
 	lua_createtable(L, 0, 2);
@@ -214,7 +214,7 @@ static void add_crowd(struct match *m, const struct entry *entry)
 	}
 	lua_setfield(L, -2, "have");
 	lua_createtable(L, (int)entry->wants, 0);
-	for (uint32_t n = entry->wants, j = entry->want; j; j = wish_at(m, j)->before) {
+	for (uint32_t n = entry->wants, j = entry->want; j; j = wanted_at(m, j)->before) {
 		lua_pushinteger(L, j);
 		lua_rawseti(L, -2, n--);
 	}
@@ -226,14 +226,14 @@ static void add_crowd(struct match *m, const struct entry *entry)
 static void add_wanted_steps(struct match *m, size_t total)
 {
 	for (size_t j = 1; j <= total; j++) {
-		const struct wish *wish = wish_at(m, j);
-		const struct entry *entry = entry_at(&m->x, wish->entry);
-		if (wish->before) /* seen to when the first of the key was met */
+		const struct wanted *one = wanted_at(m, j);
+		const struct entry *entry = entry_at(&m->x, one->entry);
+		if (one->before) /* seen to when the first of the key was met */
 			continue;
 		if (entry->wants > 1 || entry->haves > 1)
-			add_crowd(m, entry);
-		else if (wish->verdict != SAME)
-			add_step(m, entry->have, (uint32_t)j, wish->verdict == DIFFERENT);
+			add_several(m, entry);
+		else if (one->verdict != SAME)
+			add_step(m, entry->have, (uint32_t)j, one->verdict == DIFFERENT);
 	}
 }
 
@@ -244,7 +244,7 @@ static void add_other_steps(struct match *m)
 		if (entry->wants == 0 && entry->haves == 1)
 			add_step(m, entry->have, 0, true);
 		else if (entry->wants == 0)
-			add_crowd(m, entry);
+			add_several(m, entry);
 	}
 }
 

@@ -15,7 +15,7 @@ struct route_list {
 	struct buffer *places;	/* user value 3: where each is, and where it comes from */
 	struct buffer *parts;	/* user value 4: of the line in hand */
 	size_t used;		/* of the bytes; what lies behind was never finished */
-	struct encoder encoder; /* these three have learnt which keys there are */
+	struct encoder encoder; /* these three cache which keys there are */
 	struct route_reader reader;
 	struct word_cache words;
 };

@@ -78,7 +78,7 @@ describe("the executable", function()
     if told.commit then assert.matches("^" .. ("%x"):rep(40), told.commit) end
   end)
 
-  it("calculates as any Lua does, in a cage as well #netns", function()
+  it("calculates as any Lua does, in the sandbox as well #netns", function()
     local sum <const> = [[
       local function sum(x)
         local all = { x ^ 0.3, x % 0.7, math.fmod(x, 0.7), x // 0.7, math.atan(x, 2) }

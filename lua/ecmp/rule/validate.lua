@@ -31,7 +31,7 @@ local function hint_for(name, known)
   return near and (" (did you mean '%s'?)"):format(near) or ""
 end
 
----A view of the kernel's route; what comes out of a cage has no metatable.
+---A view of the kernel's route; what comes out of the sandbox has no metatable.
 local function is_view(value)
   return type(value) == "userdata" and getmetatable(value) ~= nil
 end

@@ -100,23 +100,23 @@ end
 ---What the caller asks for, by name. Each takes the request and returns the answer, both plain.
 local verbs <const> = {}
 
-function verbs.load(inmate)
-  local env <const> = inmate.trusted and trusted_environment() or pure_environment()
-  local chunk, message = load(inmate.text, "@" .. inmate.path, "t", env)
+function verbs.load(script)
+  local env <const> = script.trusted and trusted_environment() or pure_environment()
+  local chunk, message = load(script.text, "@" .. script.path, "t", env)
   if not chunk then error(message, 0) end
-  inmate.hooks = read_hooks(chunk())
+  script.hooks = read_hooks(chunk())
   local names <const> = {}
-  for name in pairs(inmate.hooks) do names[name] = true end
+  for name in pairs(script.hooks) do names[name] = true end
   return { hooks = names }
 end
 
 local getinfo <const> = debug.getinfo
 
 ---The line at which a hook begins, which is where to look when what it returned is no good.
-local function line_of(inmate, name)
-  local hook <const> = inmate.hooks[name]
+local function line_of(script, name)
+  local hook <const> = script.hooks[name]
   local found <const> = hook and getinfo(hook, "S")
-  return found and found.source == "@" .. inmate.path and found.linedefined or nil
+  return found and found.source == "@" .. script.path and found.linedefined or nil
 end
 
 -- Routes have `hops` in scripts, too: what came from another process is plain.
@@ -124,26 +124,26 @@ local function with_hops(routes)
   for _, route in ipairs(routes or {}) do rtnl.fields(route) end
 end
 
-function verbs.merge(inmate, request)
+function verbs.merge(script, request)
   with_hops(request.routes)
   with_hops(request.ctx and request.ctx.current)
   local trace <const> = request.trace and {} or nil
-  local routes, message, code = rule.merge(request.routes, inmate.hooks, request.ctx,
-    { trace = trace, nonsense = FAULT, word = inmate.word })
-  local line <const> = code == FAULT and line_of(inmate, message:match "^%a*") or nil
+  local routes, message, code = rule.merge(request.routes, script.hooks, request.ctx,
+    { trace = trace, nonsense = FAULT, word = script.word })
+  local line <const> = code == FAULT and line_of(script, message:match "^%a*") or nil
   return { value = routes, message = message, code = code, line = line, trace = trace }
 end
 
-function verbs.plan(inmate, request)
-  local plan, message, code = inmate.hooks.plan(request.plan, request.ctx)
-  return { value = plan, message = message, code = code, line = line_of(inmate, "plan") }
+function verbs.plan(script, request)
+  local plan, message, code = script.hooks.plan(request.plan, request.ctx)
+  return { value = plan, message = message, code = code, line = line_of(script, "plan") }
 end
 
-function verbs.on_change(inmate, request)
-  local hook <const> = inmate.hooks.on_change
+function verbs.on_change(script, request)
+  local hook <const> = script.hooks.on_change
   if not hook then return { value = "withdraw" } end
   local value, message, code = hook(request.event, request.ctx)
-  return { value = value, message = message, code = code, line = line_of(inmate, "on_change") }
+  return { value = value, message = message, code = code, line = line_of(script, "on_change") }
 end
 
 ---Makes the function that a sandbox process calls for a script.
@@ -153,11 +153,11 @@ end
 ---@param word? string the word for what it leaves out
 ---@return fun(request: table): table
 function M.new(path, text, trusted, word)
-  local inmate <const> = { path = path, text = text, trusted = trusted, word = word }
+  local script <const> = { path = path, text = text, trusted = trusted, word = word }
   return function(request)
     local said <const> = {}
     local _ <close> = notes.collect(said)
-    local answer <const> = verbs[request.verb](inmate, request)
+    local answer <const> = verbs[request.verb](script, request)
     answer.notes = said
     return answer
   end

@@ -6,7 +6,7 @@
 -- One process serves a script from its loading to its last hook, so that the budget is one for all:
 -- that is what a CNI verb may cost, not what a hook may.
 local errors = require "ecmp.errors"
-local inmate = require "ecmp.sandbox.child"
+local sandbox_child = require "ecmp.sandbox.child"
 local log = require "ecmp.log"
 local process = require "ecmp.sandbox.process"
 local sys = require "ecmp.sys"
@@ -145,7 +145,7 @@ function M.start(path, options)
   preload(text)
   local trusted <const> = options.trusted == true
   local child
-  child, message = process.start(inmate.new(path, text, trusted, options.merge), {
+  child, message = process.start(sandbox_child.new(path, text, trusted, options.merge), {
     path = path, memory = M.BUDGET.memory, instructions = M.BUDGET.instructions,
     quiet = not trusted,
   })

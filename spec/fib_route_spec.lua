@@ -67,6 +67,20 @@ describe("what can be no route", function()
   end)
 end)
 
+describe("next hops", function()
+  it("are found a device each where some name none, whatever their order", function()
+    local function route(...)
+      local hops <const> = {}
+      for i, dev in ipairs { ... } do hops[i] = { via = "10.0.0.1", dev = dev ~= "" and dev or nil } end
+      return canonical { dst = "10.0.0.0/8", nexthops = hops }
+    end
+    local have <const> = route("v1", "v2")
+    assert.is_true((identity.matches(have, route("", "v1"))))
+    assert.is_true((identity.matches(have, route("v2", ""))))
+    assert.is_false((identity.matches(have, route("", "v3"))))
+  end)
+end)
+
 describe("an encapsulation", function()
   local function matches(have, want)
     return identity.matches(

@@ -31,6 +31,18 @@ describe("a conflict with another interface", function()
     assert.same(route(wanted), settle("refuse", wanted, { route(wanted) }))
   end)
 
+  it("is one with a route to nowhere, which belongs to no interface and so not to ours", function()
+    local nowhere <const> = { route { dst = "0.0.0.0/0", type = "blackhole" } }
+    local wanted <const> = { dst = "0.0.0.0/0", via = "10.0.0.1", dev = "eth0" }
+    assert.equal(1, settle("yield", wanted, nowhere).metric)
+    local made <const>, message <const>, code <const> = settle("refuse", wanted, nowhere)
+    assert.is_nil(made)
+    assert.equal(7, code, message)
+    local own <const>, foreign <const> = conflict.split(nowhere, "eth0")
+    assert.is_nil(next(own))
+    assert.equal(nowhere[1], foreign[identity.slot(nowhere[1])][1])
+  end)
+
   it("yields the next higher metric that is free", function()
     assert.equal(1, settle("yield", { dst = "0.0.0.0/0", via = "10.0.0.1", dev = "eth0" }).metric)
     assert.equal(1026, settle("yield", { dst = "::/0", via = "2001:db8::1", dev = "eth0" }).metric)

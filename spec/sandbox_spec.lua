@@ -100,6 +100,16 @@ describe("a rule script", function()
     assert.same(routes[2], trace[2].goes[1])
   end)
 
+  it("may refuse with CNI's numbers and the system's symbols; any other code is EINVAL", function()
+    for given, expected in pairs { ["1"] = 1, ["999"] = 999, ["'EBUSY'"] = "EBUSY", ["0"] = "EINVAL",
+      ["1000"] = "EINVAL", ["-7"] = "EINVAL", ["7.5"] = "EINVAL", ["'busy'"] = "EINVAL",
+      ["{}"] = "EINVAL", ["nil"] = "EINVAL" } do
+      local script <close> = assert(load(
+        ("return { merge = function() return nil, 'no', %s end }"):format(given)))
+      assert.equal(expected, (select(3, rule.merge(both, script))), given)
+    end
+  end)
+
   it("may refuse, with a code of its own", function()
     local script <close> = assert(load [[return {
       merge = function(g) return nil, "not here for IPv" .. g.family, 11 end }]])

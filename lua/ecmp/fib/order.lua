@@ -70,13 +70,12 @@ local function rank_of_several(found, k, met)
   return rank_of_change(any_leads(found[k].before, met), any_leads(found[last].after, met)), last
 end
 
-local function rank_to_build(route, met)
-  if HOPLESS[route.type] then return OTHERS end
-  return has_gateway(route, met) and BEHIND or LEADING
+local function rank_to_build(route, leading)
+  return leading and LEADING or HOPLESS[route.type] and OTHERS or BEHIND
 end
 
-local function rank_to_go(route, met)
-  return leads(route, met) and GOES_LEADING or GOES_BEHIND
+local function rank_to_go(leading)
+  return leading and GOES_LEADING or GOES_BEHIND
 end
 
 -- IPv6 gateways of others -------------------------------------------------------------------------
@@ -186,16 +185,17 @@ local function sort_alone(lists, k, new, old, met, buckets)
     local bucket <const> = buckets[rank]
     bucket[#bucket + 1] = k << 2 | half
   end
+  local before <const>, after <const> = old and leads(old, met), new and leads(new, met)
   if not old then
-    put(rank_to_build(new, met), M.WHOLE)
+    put(rank_to_build(new, after), M.WHOLE)
   elseif not new then
-    put(rank_to_go(old, met), M.WHOLE)
-  elseif old.family == 4 and not (leads(old, met) and leads(new, met)) then
-    put(rank_to_build(new, met), M.APPEND)
-    put(rank_to_go(old, met), M.DELETE)
+    put(rank_to_go(before), M.WHOLE)
+  elseif old.family == 4 and not (before and after) then
+    put(rank_to_build(new, after), M.APPEND)
+    put(rank_to_go(before), M.DELETE)
   else
     diff.settle_replace(lists, k)
-    put(rank_of_change(leads(old, met), leads(new, met)), M.WHOLE)
+    put(rank_of_change(before, after), M.WHOLE)
   end
 end
 

@@ -236,7 +236,7 @@ function verbs.make(dir, ...)
 end
 
 -- What loops without end is stopped by the time that it may compute, what fills memory by a limit.
-local RUN <const> = [[ulimit -t 60; ulimit -v 4000000; ulimit -c 0
+local RUN <const> = [[ulimit -t 20; ulimit -v 4000000; ulimit -c 0
   ECMP_MUTANT='%s/lua/?.lua;%s/lua/?/init.lua;' timeout -k 5 300 sh build-aux/sandbox.sh \
     "${LUA:-lua5.4}" build-aux/busted.lua --no-keep-going spec/%s_spec.lua </dev/null >%s/out 2>&1]]
 

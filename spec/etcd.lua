@@ -106,6 +106,7 @@ function Cluster:signal(n, name)
   local member <const> = self.members[n]
   assert(sys.kill(member.pid, name))
   if name == "STOP" then helper.eventually(function() return is_stopped(member.pid) end) end
+  member.is_silent = name == "STOP"
   if name ~= "KILL" then return end
   helper.eventually(function()
     return not (sys.read(("/proc/%d/stat"):format(member.pid)) or ") Z"):find("%) [^ZX]")
@@ -133,8 +134,11 @@ end
 ---@param text string words for a shell
 ---@param name? string of the client's certificate
 function Cluster:ctl(text, name)
-  local store <const> = self:store(name)
-  local flags = "--endpoints=" .. table.concat(store.etcd, ",")
+  local store <const>, answering <const> = self:store(name), {}
+  for i, member in ipairs(self.members) do -- for others etcdctl waits until it gives up
+    if member.pid and not member.is_silent then answering[#answering + 1] = store.etcd[i] end
+  end
+  local flags = "--endpoints=" .. table.concat(answering, ",")
   if self.tls then
     flags = ("%s --cacert=%s --cert=%s --key=%s"):format(flags, store.ca, store.cert, store.key)
   end
@@ -177,7 +181,8 @@ function Cluster:status(url)
 end
 
 --- Cuts a member off from the others and from clients, or brings it back.
-function Cluster.partition(_, n, cut)
+function Cluster:partition(n, cut)
+  self.members[n].is_silent = cut
   sh(("ip link set m%d %s"):format(n, cut and "down" or "up"))
 end
 

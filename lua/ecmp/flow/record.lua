@@ -50,10 +50,11 @@ local function warn(path, message)
   log.warn(("record %s: %s"):format(path, message))
 end
 
--- One file: the record in it; nil where there is none, or none that can be read.
+-- One file: the record in it; nil where there is none that counts, with a message where it is a
+-- later version's or cannot be read now.
 local function parse(path)
-  local text <const> = sys.read(path)
-  if not text then return nil end
+  local text <const>, problem <const>, code <const> = sys.read(path)
+  if not text then return nil, code ~= "ENOENT" and ("record %s"):format(problem) or nil end
   local record <const>, message <const>, newer <const> = format.read(text)
   if record then return record end
   if not newer then warn(path, message .. "; it counts as absent") end
@@ -70,7 +71,7 @@ end
 ---The record of an attachment.
 ---@param call table
 ---@return table? record nil where there is none
----@return string? newer why one that is there cannot be read: it is a later version's
+---@return string? newer why one that is there cannot be read, as a later version's
 function M.read(call)
   local newer
   for _, path in ipairs { M.path(call), old_path(call) } do
@@ -221,9 +222,9 @@ end
 ---@param fields table
 ---@return true? ok, string? message, string? code
 function M.add(call, fields)
-  local record <const> = M.read(call)
+  local record <const>, problem <const> = M.read(call)
   local i <const> = find(record, call)
-  if not i then return nil, ("record %s: is gone"):format(M.path(call)), "ENOENT" end
+  if not i then return nil, problem or ("record %s: is gone"):format(M.path(call)), "ENOENT" end
   for key, value in pairs(fields) do record.steps[i][key] = value end
   return write_record(call, record)
 end

@@ -80,8 +80,8 @@ end
 ---@return string
 function M.state(dir, name, is_copy)
   local path <const> = dir .. "/" .. name
-  local found <const> = sys.lstat(path)
-  if not found then return "missing" end
+  local found <const>, _, code <const> = sys.lstat(path)
+  if not found then return code == "ENOENT" and "missing" or "other" end
   local to <const> = found.type == "link" and sys.readlink(path)
   if to and is_copy then return to == M.PROGRAM and "link" or "other" end
   if to == M.PROGRAM and name ~= M.PROGRAM then return "ours" end
@@ -124,8 +124,8 @@ end
 ---@return true? ok, string? message
 function M.keep_original(dir, name)
   local path <const> = dir .. "/" .. name
-  local there <const> = sys.lstat(path)
-  if not there then return true end
+  local there <const>, problem <const>, code <const> = sys.lstat(path)
+  if not there then return code == "ENOENT" or nil, problem end
   if there.type ~= "file" and there.type ~= "link" then
     return nil, ("%s: neither a file nor a link, left alone"):format(path)
   end

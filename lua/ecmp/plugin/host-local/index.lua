@@ -120,17 +120,25 @@ local function is_reservation(name)
   return name ~= "lock" and not name:find("last_reserved_ip.", 1, true)
 end
 
+-- What could not be looked at, though it may be there, leaves the index incomplete: the next
+-- process reads the directory again.
+function Index:doubt(found, code)
+  if not found and code ~= "ENOENT" then self.incomplete = true end
+end
+
 -- The entry of one file, taken over from `old` where that is provably the same file.
 --
 -- Inodes are used again at once, and the clock of files is coarse: only what was there well before
 -- the last seal, whose time is in the past, cannot be another file with the same inode and time.
 function Index:entry_of(name, old, sealed)
   local path <const> = self.dir .. "/" .. name
-  local stat <const> = sys.lstat(path)
+  local stat <const>, _, absent <const> = sys.lstat(path)
+  self:doubt(stat, absent)
   if not stat or stat.type ~= "file" then return nil end
   local same <const> = old and old.ino == stat.ino and old.ctime == stat.ctime_ns
   if same and old.ctime < sealed then return old end
-  local text <const> = sys.read(path, TEXT_LIMIT)
+  local text <const>, _, gone <const> = sys.read(path, TEXT_LIMIT)
+  self:doubt(text, gone)
   if not text then return nil end
   local key <const> = M.key(text)
   local seen <const> = same and old.key == key and old.boot or self.token
@@ -149,7 +157,9 @@ function Index:rebuild()
   local seal <const> = sys.read(self:path "seal", 64) or ""
   local sealed <const> = math.tointeger(seal:match(" (%d+)\n$")) or 0
   local lines <const> = {}
-  for _, name in ipairs(sys.list(self.dir) or {}) do
+  local names <const>, _, code <const> = sys.list(self.dir)
+  self:doubt(names, code)
+  for _, name in ipairs(names or {}) do
     if is_remnant(name) and not self.readonly then sys.unlink(self.dir .. "/" .. name) end
     local e <const> = is_reservation(name) and self:entry_of(name, known[name], sealed)
     local n <const> = e and bucket_of(e.key)
@@ -215,11 +225,11 @@ end
 ---@param text string what it holds
 function Index:add(name, text)
   local stat <const> = sys.lstat(self.dir .. "/" .. name)
-  if not stat then return end
+  self.incomplete = self.incomplete or not stat
   local key <const> = M.key(text)
   local n <const> = bucket_of(key)
-  self:set_bucket(n, self:bucket(n) .. line { name = name, key = key, ino = stat.ino,
-    ctime = stat.ctime_ns, boot = self.token })
+  self:set_bucket(n, self:bucket(n) .. line { name = name, key = key, ino = stat and stat.ino or 0,
+    ctime = stat and stat.ctime_ns or 0, boot = self.token })
 end
 
 ---Forgets a file that was just removed.
@@ -247,7 +257,7 @@ end
 ---more: without a seal the next one reads the directory.
 ---@param touched boolean whether the directory changed since `open`
 function Index:seal(touched)
-  if self.readonly or not (touched or self.rebuilt) then return end
+  if self.readonly or self.incomplete or not (touched or self.rebuilt) then return end
   if not sys.mkdir(self.home, M.home_mode) or not self:write_buckets() then return end
   local fraction <const> = string.unpack("<I4", sys.random(4)) % 1000000000
   local target <const> = (math.floor(sys.realtime()) - 2) * 1000000000 + fraction

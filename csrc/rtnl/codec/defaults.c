@@ -158,7 +158,7 @@ static void pin_deletion(struct encoder *e, const struct rtmsg *r, const struct 
 		list_one_hop(e);
 }
 
-/* IPv6 deletes without a look at these: where they are all that tells a route, another would go. */
+/* IPv6 does not compare these in a deletion, so it could delete another route. */
 static void check_compared(struct encoder *e)
 {
 	static const struct {

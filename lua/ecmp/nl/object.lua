@@ -94,9 +94,11 @@ function M.check_rest(kind, verb, count, ...)
 end
 
 -- Routes given as tables say where they lead: a field that is nil would be a default route.
-local function check_dst(value, kind, verb, path)
+---@param change? integer number of the change in a batch
+local function check_dst(value, kind, verb, change)
   if kind == "route" and type(value) == "table" and value.dst == nil then
-    rtnl.throw(('%sroute %s: %sdst: missing ("default" for all destinations)'):format(path or "",
+    rtnl.throw(('%sroute %s: %sdst: missing ("default" for all destinations)'):format(
+      change and ("[%d]: "):format(change) or "",
       verb, verb == "del" and "nothing says which; " or ""))
   end
 end
@@ -118,7 +120,7 @@ function M.check_changes(changes)
       end
     end
     if known and known[1] == "route" and entry[3] == nil then
-      check_dst(entry[2], "route", known[2], ("[%d]: "):format(i))
+      check_dst(entry[2], "route", known[2], i)
     end
   end
 end

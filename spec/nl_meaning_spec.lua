@@ -575,7 +575,7 @@ for _, family in ipairs(families) do
       assert.equal(2, #hops)
       assert.equal(200, hops[1].flows + hops[2].flows)
       assert.is_true(hops[1].share > 0.6 and hops[1].share < 0.9, hops[1].share)
-      assert.matches("weight %d +%d+ +%d+%.%d%% +█", tostring(hops))
+      assert.matches("weight %d = %d+%.%d%% +%d+ +%d+%.%d%% +█", tostring(hops))
       local one <const> = assert(nl.route:spread { dst = target, flows = 20, sport = 7 })
       assert.equal(20, math.max(one[1].flows, one[2].flows))
     end)

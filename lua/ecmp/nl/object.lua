@@ -108,19 +108,20 @@ end
 ---@param changes table[] as of `nl:batch`; what is no change is left to the encoder
 function M.check_changes(changes)
   if getmetatable(changes) then return end -- one of ours, whose entries are made when they are sent
-  local checked = {}
-  for i, entry in ipairs(changes) do
-    local words = type(entry) == "table" and type(entry[1]) == "string" and entry[1]
-    local known = words and checked[words]
-    if words and not known then
-      known = { words:match "^%s*(%l+)%s+(%l+)%s*$" }
-      checked[words] = known
-      if known[1] and REQUESTS[known[2]] then
-        M.check_verb(known[1], known[2], ("[%d]: "):format(i))
+  -- changes of one kind mostly follow each other
+  local words, kind, verb
+  for i = 1, #changes do
+    local entry <const> = changes[i]
+    if type(entry) == "table" then
+      if entry[1] ~= words then
+        words, kind, verb = entry[1], nil, nil
+        if type(words) == "string" then kind, verb = words:match "^%s*(%l+)%s+(%l+)%s*$" end
+        if kind and REQUESTS[verb] then M.check_verb(kind, verb, ("[%d]: "):format(i)) end
       end
-    end
-    if known and known[1] == "route" and entry[3] == nil then
-      check_dst(entry[2], "route", known[2], i)
+      if kind == "route" and entry[3] == nil then
+        local value <const> = entry[2]
+        if type(value) == "table" and value.dst == nil then check_dst(value, kind, verb, i) end
+      end
     end
   end
 end

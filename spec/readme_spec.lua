@@ -210,6 +210,12 @@ local in_namespace <const> = {
     assert.matches("10%.8%.0%.0/16 via 10%.0%.1%.5", scratch:show "route")
   end,
   ["ecmp metrics"] = function() succeed { ECMP, "metrics" } end,
+  ["ecmp watch"] = function()
+    assert.matches("^{", succeed { ECMP, "watch", "--once", "--json" })
+  end,
+  ["ecmp try NETCONF"] = function(_, _, dir)
+    assert.matches("nexthop via 10.0.0.2", succeed { ECMP, "try", dir .. "/net.conf" })
+  end,
   ["ecmp ls"] = function() succeed { ECMP, "ls" } end,
   ["ecmp check"] = function() succeed { ECMP, "check" } end,
   ["ecmp repair"] = function() succeed { ECMP, "repair" } end,

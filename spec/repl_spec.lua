@@ -237,6 +237,13 @@ describe("ecmp repl #netns", function()
       .. "%(did you mean 'via'%?%)\n$"), said)
   end)
 
+  it("plans against the handle at hand", function()
+    local said <const> = type_in { "nl.route:add '10.1.0.0/16 dev lo metric 5'",
+      "ecmp.plan(nl, { '10.2.0.0/16 dev lo' })", "ecmp.plan(nl, { '10.1.0.0/16 dev lo metric 5' })" }
+    assert.truthy(said:find("+ 10.2.0.0/16 dev lo\n- 10.1.0.0/16 dev lo metric 5", 1, true), said)
+    assert.falsy(said:find("+ 10.1.0.0/16", 1, true), said)
+  end)
+
   it("runs a script and goes on from there; a wrong statement ends the script only", function()
     assert(sys.create(dir .. "/s.lua", "local x = 4\nx = x + 1\nerror 'oh'\nx = 9\n",
       tonumber("644", 8)))

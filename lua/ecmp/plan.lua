@@ -6,6 +6,7 @@ local diff = require "ecmp.fib.diff"
 local execution = require "ecmp.nl.execution"
 local filters = require "ecmp.nl.filter"
 local nexthop = require "ecmp.fib.nexthop"
+local object = require "ecmp.nl.object"
 local route_of = require "ecmp.fib.route"
 local rtnl = require "ecmp.rtnl"
 local shown = require("ecmp.errors").shown
@@ -175,7 +176,7 @@ end
 ---route holds that is left alone
 local function plan(_, current, wanted, options, ...)
   if next { ... } then rtnl.throw(("plan: 3 arguments expected, got %d"):format(3 + #{ ... })) end
-  if type(current) == "table" and rawget(current, "socket") then
+  if object.is_handle(current) then
     check_options(options, OPTIONS)
     return plan_of_kernel(current, wanted, options or {})
   end

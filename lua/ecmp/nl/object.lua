@@ -31,6 +31,14 @@ local mt = { __name = "ecmp.Object", __index = methods }
 
 local M = { methods = methods }
 
+---Whether a value is a handle; that of the prompt, which notes down what changes, is one too.
+---@param value any
+---@return boolean
+function M.is_handle(value)
+  local of_value = getmetatable(value)
+  return type(value) == "table" and type(of_value) == "table" and of_value.__name == "ecmp.Handle"
+end
+
 ---Raises for an option nobody knows, at the caller's line.
 ---@param verb string
 ---@param options table|nil

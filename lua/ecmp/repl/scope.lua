@@ -3,6 +3,7 @@
 local changes = require "ecmp.repl.journal"
 local help = require "ecmp.repl.help"
 local identity = require "ecmp.fib.route"
+local object = require "ecmp.nl.object"
 local routefile = require "ecmp.repl.file"
 local rtnl = require "ecmp.rtnl"
 local shell = require "ecmp.repl.shell"
@@ -118,11 +119,6 @@ local function repeated(session, way)
   end
 end
 
-local function is_handle(value)
-  local mt <const> = getmetatable(value)
-  return type(value) == "table" and type(mt) == "table" and mt.__name == "ecmp.Handle"
-end
-
 -- A word that answers by itself, as newcomers type it, and can be called.
 local function word(text, call)
   return setmetatable({}, {
@@ -157,7 +153,7 @@ local function words(session)
         or flow)
     end,
     use = function(handle)
-      if handle ~= nil and not is_handle(handle) then
+      if handle ~= nil and not object.is_handle(handle) then
         error("use: a handle expected, such as lab.pod", 2)
       end
       session:use(handle and (rawget(handle, "real") or handle))

@@ -268,6 +268,7 @@ build = {
     ["ecmp.lab"] = "lua/ecmp/lab/init.lua",
     ["ecmp.lab.topology"] = "lua/ecmp/lab/topology.lua",
     ["ecmp.lab.traffic"] = "lua/ecmp/lab/traffic.lua",
+    ["ecmp.later"] = "lua/ecmp/later.lua",
     ["ecmp.log"] = "lua/ecmp/log.lua",
     ["ecmp.meta.ip"] = "lua/ecmp/meta/ip.lua",
     ["ecmp.meta.objects"] = "lua/ecmp/meta/objects.lua",

@@ -181,12 +181,12 @@ end)
 
 describe("lua/ecmp/", function()
   -- Each folder or file at the top, and those that it may require beside itself.
-  local LOW <const> = { "csrc", "version", "json", "errors", "undo", "log" }
+  local LOW <const> = { "csrc", "version", "json", "errors", "undo", "log", "later" }
   local ROUTES <const> = above(LOW, "fib", "group", "plan", "rule")
   local FLOW <const> = above(ROUTES, "nl", "sandbox", "cni", "health")
   local PROMPT <const> = above(ROUTES, "nl", "netns")
   local LAYERS <const> = {
-    version = {}, json = { "csrc" }, errors = LOW, undo = LOW, log = LOW,
+    version = {}, later = {}, json = { "csrc" }, errors = LOW, undo = LOW, log = LOW,
     fib = LOW, group = ROUTES, rule = ROUTES, netns = LOW,
     -- nl/execution.lua carries plans out, and transactions take changes back by plans: a layer of
     -- two, among whose modules there is no loop either

@@ -28,6 +28,17 @@ function M.as(description, check)
   return check
 end
 
+---A check of a module that is loaded when there is a value to check: for a key that few
+---configurations have.
+---@param module table what `ecmp.later` returns
+---@param name string of the check in the module
+---@return function check
+function M.later(module, name)
+  return M.as({ later = { module, name } }, function(value, path)
+    return module[name](value, path)
+  end)
+end
+
 local function a(kind)
   return (kind:find("^[aeiou]") and "an " or "a ") .. kind
 end
@@ -252,6 +263,7 @@ end
 -- What stands for schemas in a note, and the words it is said in.
 local expand <const> = {
   like = function(check) return M.describe(check) end,
+  later = function(one) return M.describe(one[1][one[2]]) end,
   of = function(check) return { items = M.describe(check) } end,
   any = function(checks)
     local list <const> = json.array()
@@ -274,6 +286,20 @@ local expand <const> = {
     return { properties = properties, required = required }
   end,
 }
+
+---The keys of the object that a check wants.
+---@param check function
+---@return table<string, function|table> keys for each the check of what it holds, or a JSON Schema
+---where a check of one's own is described by one; raises where a check was never described
+function M.keys(check)
+  local noted <const>, keys <const> = described[check] or error("check: nobody described it", 2), {}
+  for key, schema in pairs(noted.properties or {}) do keys[key] = schema end
+  for _, field in ipairs(noted.fields or {}) do keys[field[1]] = field[2] end
+  for _, part in ipairs(noted.both or { noted.like }) do
+    for key, inner in pairs(M.keys(part)) do keys[key] = inner end
+  end
+  return keys
+end
 
 ---What a check wants, as a JSON Schema.
 ---@param check function

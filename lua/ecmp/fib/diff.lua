@@ -3,11 +3,12 @@
 -- Most of a large table stays, and most of what changes is plain. So the lists are first matched in
 -- C as messages, key by key; what that is not sure of is compared here as
 -- Routes. What it is sure of stays a number until somebody looks at the change.
-local entries = require "ecmp.fib.entries"
+local later = require "ecmp.later"
+local entries = later "ecmp.fib.entries"
 local nexthop = require "ecmp.fib.nexthop"
 local route_of = require "ecmp.fib.route"
 local rtnl = require "ecmp.rtnl"
-local transition = require "ecmp.fib.transition"
+local transition = later "ecmp.fib.transition"
 
 local M = {}
 

@@ -3,7 +3,7 @@
 ---says by `rule.note`, in its hook `plan`, too.
 local identity = require "ecmp.fib.route"
 local nexthop = require "ecmp.fib.nexthop"
-local rule = require "ecmp.rule"
+local merge = require "ecmp.rule.merge"
 
 local M = {}
 
@@ -42,7 +42,7 @@ function M.run(state)
   local log <const> = state.call.log
   state.trace = (state.dry or log and log:takes "verbose") and {} or nil
   state.notes = state.script and state.script.notes
-  local routes, message, code = rule.merge(state.routes, by, state.ctx, { trace = state.trace })
+  local routes, message, code = merge(state.routes, by, state.ctx, { trace = state.trace })
   if not routes then return nil, message, code or "EINVAL" end
   -- in what a script returns one hop may stand in for another, and so twice in an IPv4 route
   local fit <const> = state.script and nexthop.repeated or nil

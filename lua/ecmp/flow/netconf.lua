@@ -4,13 +4,14 @@
 -- plugin's own are checked by its `fields`; keys that nobody here knows belong to somebody else and
 -- are left alone. The object `multipath` is ours alone, so a stranger in it is a mistyped key and
 -- is refused.
+local later = require "ecmp.later"
 local cni_result = require "ecmp.cni.result"
-local health = require "ecmp.flow.health"
+local health = later "ecmp.flow.health"
 local json = require "ecmp.json"
 local neighbours = require "ecmp.flow.neighbours"
 local policy_rules = require "ecmp.flow.policy_rules"
 local schema = require "ecmp.cni.schema"
-local verb_log = require "ecmp.cni.log"
+local verb_log = later "ecmp.cni.log"
 
 local M = {}
 
@@ -85,13 +86,13 @@ M.fields = schema.record {
   { "conflict", schema.word(M.conflicts) },
   { "result", schema.word { "routes", "gws" } },
   { "multipath", multipath },
-  { "health", health.field },
+  { "health", schema.later(health, "field") },
   { "policyRules", policy_rules.field },
   { "dad", schema.word { "wait", "skip", "optimistic" } },
   { "ipam", schema.record { { "type", schema.string } } },
   { "dns", cni_result.check_dns },
-  { "logFile", verb_log.file_field },
-  { "logLevel", verb_log.level_field },
+  { "logFile", schema.later(verb_log, "file_field") },
+  { "logLevel", schema.later(verb_log, "level_field") },
 }
 
 local function with_defaults(conf, call)

@@ -3,9 +3,10 @@
 -- Under `separate` the routes are passed on as they were listed, as the reference plugins do. Under
 -- every other rule they say what was programmed: the gateways filled in, the metric used. Routes
 -- with several next hops list them here; how that is written is the protocol's business.
+local later = require "ecmp.later"
 local cni_route = require "ecmp.cni.route"
 local json = require "ecmp.json"
-local weights = require "ecmp.fib.weights"
+local weights = later "ecmp.fib.weights"
 
 local M = {}
 

@@ -4,12 +4,13 @@
 -- What cannot be made yet, since what leads to its gateway is not there, is tried again when the
 -- rest is. Each batch leaves behind how it is taken back; the batches are taken back newest first,
 -- and one refusal keeps nothing else from it.
+local later = require "ecmp.later"
 local diff = require "ecmp.fib.diff"
-local entries = require "ecmp.fib.entries"
+local entries = later "ecmp.fib.entries"
 local errors = require "ecmp.errors"
 local order = require "ecmp.fib.order"
 local route_of = require "ecmp.fib.route"
-local transition = require "ecmp.fib.transition"
+local transition = later "ecmp.fib.transition"
 local undo_stack = require "ecmp.undo"
 
 local M = {}
@@ -288,9 +289,9 @@ end
 local function try_later(self)
   local count
   repeat
-    local later <const>, items <const> = self.later, {}
-    count, self.later = #later, {}
-    for _, one in ipairs(later) do
+    local postponed <const>, items <const> = self.later, {}
+    count, self.later = #postponed, {}
+    for _, one in ipairs(postponed) do
       table.move(one.items, 1, #one.items, #items + 1, items)
     end
     local first = 1

@@ -1,9 +1,10 @@
 ---A handle on one namespace: `nl.route`, `nl.link`, `nl.addr`, ... and what concerns all of them.
 
+local later = require "ecmp.later"
 local rtnl = require "ecmp.rtnl"
 local object = require "ecmp.nl.object"
-local edit = require "ecmp.nl.edit"
-local refusal = require "ecmp.nl.diagnose"
+local edit = later "ecmp.nl.edit"
+local refusal = later "ecmp.nl.diagnose"
 local route = require "ecmp.nl.route"
 local shown = require("ecmp.errors").shown
 

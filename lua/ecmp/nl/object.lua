@@ -1,7 +1,8 @@
 ---One kind of kernel object as a set of verbs: `nl.link:add { ... }`, `nl.addr:list()`.
 
+local later = require "ecmp.later"
 local filters = require "ecmp.nl.filter"
-local flush = require "ecmp.nl.flush"
+local flush = later "ecmp.nl.flush"
 local lists = require "ecmp.nl.text"
 local route_of = require "ecmp.fib.route"
 local rtnl = require "ecmp.rtnl"

@@ -1,14 +1,15 @@
 ---Routes: the verbs of every object, with one meaning for both families where the kernel has two.
 
-local diagnose = require "ecmp.nl.diagnose"
-local edit = require "ecmp.nl.edit"
-local entries = require "ecmp.fib.entries"
-local lookup = require "ecmp.nl.lookup"
+local later = require "ecmp.later"
+local diagnose = later "ecmp.nl.diagnose"
+local edit = later "ecmp.nl.edit"
+local entries = later "ecmp.fib.entries"
+local lookup = later "ecmp.nl.lookup"
 local nexthop = require "ecmp.fib.nexthop"
 local object = require "ecmp.nl.object"
 local route_of = require "ecmp.fib.route"
 local rtnl = require "ecmp.rtnl"
-local siblings = require "ecmp.nl.siblings"
+local siblings = later "ecmp.nl.siblings"
 
 rtnl.own()
 

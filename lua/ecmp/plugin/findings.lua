@@ -64,6 +64,11 @@ local function join(path, key)
   return path == "" and key or path .. "." .. key
 end
 
+-- What a key may hold, described where there is something to compare with it.
+local function schema_of(value)
+  return type(value) == "function" and schema.describe(value) or value
+end
+
 -- The keys of an object that nobody here knows and that are near one that is known.
 local function unknown_keys(object, properties, path, say)
   local folded <const> = {}
@@ -74,11 +79,13 @@ local function unknown_keys(object, properties, path, say)
     if near then
       say(join(path, key), ("unknown key, is not heeded (did you mean '%s'?)"):format(near))
     end
-    local inner <const> = known and properties[known] or {}
+    local kind <const> = known and json.kind(value)
+    local holds <const> = kind == "object" or kind == "list"
+    local inner <const> = holds and schema_of(properties[known]) or {}
     local place <const> = known and join(path, known)
-    if inner.properties and json.kind(value) == "object" then
+    if inner.properties and kind == "object" then
       unknown_keys(value, inner.properties, place, say)
-    elseif inner.items and inner.items.properties and json.kind(value) == "list" then
+    elseif inner.items and inner.items.properties and kind == "list" then
       for i, item in ipairs(value) do
         if json.kind(item) == "object" then
           unknown_keys(item, inner.items.properties, ("%s[%d]"):format(place, i - 1), say)
@@ -108,19 +115,20 @@ end
 -- Those that every program of ours knows, one that hands out addresses too.
 local OURS <const> = { logFile = {}, logLevel = {} }
 
--- What the keys of a plugin's own may hold, by key.
+-- What the keys of a plugin's own may hold, by key: checks, or what is said in JSON Schema.
 local function own_properties(plugin)
   local properties <const> = {}
   for key, value in pairs(OURS) do properties[key] = value end
   for _, fields in ipairs(plugin and { netconf.fields, plugin.fields } or {}) do
-    for key, value in pairs(schema.describe(fields).properties) do properties[key] = value end
+    for key, value in pairs(schema.keys(fields)) do properties[key] = value end
   end
   return properties
 end
 
 ---The keys that a plugin knows, but for those of the protocol.
 ---@param program table as of `M.of`
----@return table<string, table> keys what each may hold, in the words of JSON Schema
+---@return table<string, function|table> keys what each may hold, a check or in the words of JSON
+---Schema
 function M.keys(program)
   local keys <const> = own_properties(require(program.module).plugin)
   for _, key in ipairs(PROTOCOL) do keys[key] = nil end

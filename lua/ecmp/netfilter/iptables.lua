@@ -20,7 +20,10 @@ local LOCK_WAIT <const>, PATIENCE <const> = "20", 30
 
 -- Running the programs --------------------------------------------------------------------------
 
-local function find(name)
+---Looks for a program on `path`.
+---@param name string
+---@return string? file, string? message, string? code
+function M.find(name)
   for directory in M.path:gmatch("[^:]+") do
     local file <const> = directory .. "/" .. name
     local found <const> = sys.stat(file)
@@ -30,7 +33,7 @@ local function find(name)
 end
 
 local function run(name, argv, stdin)
-  local file <const>, missing <const>, code <const> = find(name)
+  local file <const>, missing <const>, code <const> = M.find(name)
   if not file then return nil, missing, code end
   local outcome <const>, message <const>, why <const> = sys.spawn {
     argv = { file, "-w", LOCK_WAIT, table.unpack(argv) }, stdin = stdin, timeout = PATIENCE,
@@ -188,7 +191,7 @@ end
 function M.remove(who, addresses)
   for _, family in ipairs { 4, 6 } do
     local hosts <const> = addresses and of_family(addresses, family)
-    if find(PROGRAMS[family]) and not (hosts and #hosts == 0) then
+    if M.find(PROGRAMS[family]) and not (hosts and #hosts == 0) then
       local ok, message, code = remove(who, family, hosts)
       if not ok then return nil, message, code end
     end
@@ -217,7 +220,7 @@ function M.sweep(network, valid)
   for _, entry in ipairs(valid) do keep[entry.containerid] = true end
   for _, family in ipairs { 4, 6 } do
     local found, message, code = {}, nil, nil
-    if find(PROGRAMS[family]) then found, message, code = containers(family, network) end
+    if M.find(PROGRAMS[family]) then found, message, code = containers(family, network) end
     if not found then return nil, message, code end
     for id in pairs(found) do
       local ok = keep[id]

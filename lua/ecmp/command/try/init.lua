@@ -14,7 +14,11 @@ function M.setup(parser)
   parser:argument("netconf", "a CNI configuration or list; - reads standard input")
   parser:option("--ifname", "the pod's interface"):default("eth0"):argname("I")
   parser:flag("--keep", "stop after CHECK, and keep the two namespaces to look at")
-  parser:epilog("Plugins are looked for on CNI_PATH, else in /opt/cni/bin and /usr/lib/cni; ours "
+  parser:epilog("Compared before and after are links, addresses, routes, rules, next hops, "
+    .. "permanent neighbours and writable sysctls of host and pod, the host's rules of nftables "
+    .. "and iptables, reservations and records. Forwarding that an ADD switches on for the host is "
+    .. "kept on purpose.\n\n"
+    .. "Plugins are looked for on CNI_PATH, else in /opt/cni/bin and /usr/lib/cni; ours "
     .. "are this executable.")
 end
 

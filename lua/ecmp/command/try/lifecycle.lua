@@ -112,11 +112,23 @@ function Life:gc()
   say("GC", "done")
 end
 
--- What is there now and was not before.
+-- Says once what is there now and was not before, and what stays on purpose.
 function Life:compare(before, verb)
   local after <const> = seen.all(self.pod, self.options.networks)
-  for _, line in ipairs(seen.more(before, after, self.allowed)) do
-    self:fault(verb, "left behind: " .. line)
+  local lines <const>, kept <const> = seen.more(before, after, self.allowed)
+  local function is_new(text)
+    local known <const> = self.reported[text]
+    self.reported[text] = true
+    return not known
+  end
+  for _, line in ipairs(lines) do
+    if is_new(line) then self:fault(verb, "left behind: " .. line) end
+  end
+  for _, line in ipairs(kept) do
+    if is_new(line) then say(verb, "kept on purpose: " .. line) end
+  end
+  if after.unread and is_new(after.unread) then
+    say(verb, "packet filter left out: " .. after.unread)
   end
 end
 
@@ -136,8 +148,9 @@ function Life:failing(before)
     self:del(result, "DEL")
     return
   end
+  local faults <const> = #self.faults
   self:compare(before, "ADD")
-  say("ADD", "one that fails takes back what it did")
+  if #self.faults == faults then say("ADD", "one that fails takes back what it did") end
 end
 
 local function names(address) return address:match "^[^/]+" end
@@ -171,11 +184,24 @@ function Life:verify(result)
   end
 end
 
-function Life:show(result)
+local function print_lines(text)
+  for line in text:gmatch "[^\n]+" do print("       " .. line) end
+end
+
+-- The addresses, and the routing tables that are not as they were: main, then the others by name.
+function Life:show(result, before)
   say("ADD", "done")
   for _, entry in ipairs(result.ips or {}) do print("       " .. entry.address) end
-  local text <const> = tostring(self.pod.nl.route:list())
-  for line in text:gmatch "[^\n]+" do print("       " .. line) end
+  local after <const>, changed <const> = seen.tables(self.pod.nl), {}
+  for name, text in pairs(after) do
+    if name ~= "main" and before[name] ~= text then changed[#changed + 1] = name end
+  end
+  table.sort(changed)
+  if after.main and after.main ~= before.main then print_lines(after.main) end
+  for _, name in ipairs(changed) do
+    print(("       table %s:"):format(name))
+    print_lines(after[name])
+  end
 end
 
 -- A master is an interface of the host; here it is made, with nobody behind it.
@@ -234,8 +260,9 @@ function M.run(pod, list, options)
   if not made then return nil, message end
   local life <const> = setmetatable({
     pod = pod, steps = steps, options = options, faults = {}, allowed = seen.bridges(list),
+    reported = {},
   }, Life)
-  local before <const> = seen.all(pod, options.networks)
+  local before <const>, tables <const> = seen.all(pod, options.networks), seen.tables(pod.nl)
   if not options.keep then life:failing(before) end
   local result <const>, why <const> = life:add()
   if not result then
@@ -243,7 +270,7 @@ function M.run(pod, list, options)
     life:compare(before, "ADD")
     return life.faults
   end
-  life:show(result)
+  life:show(result, tables)
   life:verify(result)
   life:check(result)
   if options.keep then return life.faults end
@@ -251,6 +278,7 @@ function M.run(pod, list, options)
   life:compare(before, "DEL")
   life:del(result, "DEL")
   life:gc()
+  life:compare(before, "GC")
   return life.faults
 end
 

@@ -1,6 +1,8 @@
----All that a plugin can leave behind, as lines: links, addresses, routes, rules, next hops and
----neighbours of a host and a pod, reservations and records.
+---All that a plugin can leave behind, as lines: links, addresses, routes, rules, next hops,
+---neighbours and sysctls of a host and a pod, the host's packet filter, reservations and records.
 local json = require "ecmp.json"
+local ruleset = require "ecmp.command.try.ruleset"
+local sysctls = require "ecmp.command.try.sysctls"
 local sys = require "ecmp.sys"
 
 local M = {}
@@ -60,10 +62,20 @@ local function of_files(dir, into)
   end
 end
 
+-- The host's packet filter; why it cannot be read, otherwise.
+local function of_packet_filter(pod, into)
+  local lines <const>, message <const> = ruleset.read(pod.host_path)
+  for _, line in ipairs(lines or {}) do
+    if not line.stays then into[#into + 1] = { text = "host: " .. line.text } end
+  end
+  return message
+end
+
 ---Everything there is.
 ---@param pod table
 ---@param networks string the directory of reservations
----@return table[] entries `{ text, dev }`
+---@return table seen entries `{ text, dev }`, `sysctls` of host and pod, and `unread`, why the
+---packet filter's rules are not among the entries
 function M.all(pod, networks)
   local list <const> = {}
   of_namespace(pod.host, "host", list)
@@ -71,6 +83,8 @@ function M.all(pod, networks)
   of_files(networks, list)
   of_files("/run/cni", list)
   of_files("/var/lib/cni", list)
+  list.unread = of_packet_filter(pod, list)
+  list.sysctls = { host = sysctls.read(pod.host), pod = sysctls.read(pod.nl) }
   return list
 end
 
@@ -88,19 +102,49 @@ function M.bridges(list)
   return allowed
 end
 
+-- Forwarding of the host stays on by contract, as with the reference plugins.
+local function compare_sysctls(before, after, lines, kept)
+  for _, where in ipairs { "host", "pod" } do
+    for _, change in ipairs(sysctls.changes(before[where], after[where])) do
+      local into <const> = where == "host" and change.forwarding and kept or lines
+      into[#into + 1] = ("%s: %s"):format(where, change.text)
+    end
+  end
+end
+
 ---What is there and was not before.
----@param before table[]
----@param after table[]
+---@param before table
+---@param after table
 ---@param allowed table<string, true> interfaces of the host that may stay
----@return string[]
+---@return string[] lines
+---@return string[] kept what stays on purpose
 function M.more(before, after, allowed)
-  local known <const>, lines <const> = {}, {}
-  for _, entry in ipairs(before) do known[entry.text] = true end
+  local known <const>, lines <const>, kept <const> = {}, {}, {}
+  for _, entry in ipairs(before) do known[entry.text] = (known[entry.text] or 0) + 1 end
   for _, entry in ipairs(after) do
     local stays <const> = entry.text:find "^host: " and allowed[entry.dev or ""]
-    if not known[entry.text] and not stays then lines[#lines + 1] = entry.text end
+    local left <const> = known[entry.text] or 0
+    if left > 0 then
+      known[entry.text] = left - 1
+    elseif not stays then
+      lines[#lines + 1] = entry.text
+    end
   end
-  return lines
+  compare_sysctls(before.sysctls, after.sysctls, lines, kept)
+  return lines, kept
+end
+
+---The routing tables of a namespace as text, without what the kernel itself has in `local`.
+---@param nl table
+---@return table<string, string> text by table
+function M.tables(nl)
+  local texts <const> = {}
+  for _, route in ipairs(assert(nl.route:list { table = "all" })) do
+    local name <const> = tostring(route.table or "main")
+    if not (name == "local" and route.proto == "kernel") then texts[name] = true end
+  end
+  for name in pairs(texts) do texts[name] = tostring(assert(nl.route:list { table = name })) end
+  return texts
 end
 
 return M

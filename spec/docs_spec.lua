@@ -9,7 +9,7 @@ local sys = require "ecmp.sys"
 local DOCUMENTS <const> = {
   ["README.md"] = 2,
   ["docs/guide.md"] = 0, ["docs/plugins.md"] = 0, ["docs/luals.md"] = 0, ["docs/operations.md"] = 0,
-  ["docs/migration.md"] = 0,
+  ["docs/migration.md"] = 0, ["docs/coming-from.md"] = 0,
 }
 
 for path, for_the_eye in pairs(DOCUMENTS) do

@@ -260,6 +260,13 @@ describe("the packet filter's rules #netns", function()
       "iptables-save: table nat: -A POSTROUTING -s 10.0.0.9/32 -j LEFT" }, texts())
   end)
 
+  it("are those of iptables-legacy, too, which nft does not show", function()
+    local program <const> = iptables.find "iptables-legacy"
+    if not program then return pending "iptables-legacy is not installed" end
+    must { program, "-w", "-A", "FORWARD", "-s", "10.0.0.9/32", "-j", "DROP" }
+    assert.same({ "iptables-legacy-save: table filter: -A FORWARD -s 10.0.0.9/32 -j DROP" }, texts())
+  end)
+
   it("are without the built-in tables and chains, but for a policy that drops", function()
     local program <const> = iptables.find "iptables"
     if not program then return pending "iptables is not installed" end

@@ -2,7 +2,7 @@
 ---reported is the first refusal and how many more there are. And words for what messages name.
 local M = {}
 
----The code of what a site's script is to blame for, beside those of the kernel and C library.
+---The code for faults of a site's script; the other codes are errno names.
 M.SCRIPT = "ESCRIPT"
 
 ---A value as messages show it: an address in memory is of no use to a reader.

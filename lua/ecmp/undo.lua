@@ -74,7 +74,7 @@ function methods:push(what, step, keep)
   return entry
 end
 
--- Ends it: `at_end` is what its owner does then, who gets what stands.
+-- Closes the stack: calls the owner's `at_end` with the steps, if they were kept.
 ---@return table[] steps
 local function finish(self, is_kept)
   local steps <const>, at_end <const> = self.steps, self.at_end

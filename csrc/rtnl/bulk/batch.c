@@ -1,5 +1,5 @@
 /*
- * Many changes with many in flight. Messages are encoded into the buffer in windows. Where the
+ * Sends many changes by a pipeline. Messages are encoded into the buffer in windows. Where the
  * changes do not depend on each other they are sent in stripes, the order the kernel's IPv4 table
  * likes best.
  */
@@ -117,8 +117,8 @@ static bool may_lead(const struct verb_flags *v, const struct rtmsg *m)
 	       (v->flags & NLM_F_REPLACE || m->rtm_scope != RT_SCOPE_UNIVERSE);
 }
 
-/* What could not be listed, or would delete something else, is not sent; a message that does
- * nothing keeps its place. */
+/* Replaces a change that must not be sent (no dump could list it, or it would delete another) by a
+ * message that does nothing. */
 static void leave_out(struct batch *b, size_t i, struct change *c)
 {
 	struct nlmsghdr *m = (void *)(b->s->out->base + c->at);
@@ -246,7 +246,7 @@ static void add_to_order(struct batch *b, size_t i)
 /*
  * In which order the window is sent: as given, or where nothing depends on anything, IPv4 routes in
  * stripes (0 16 32 ... 1 17 ...). Neighbours in the table share a node of its trie, which is built
- * anew for each of a field of neighbours; IPv6 keeps a plain tree and likes neighbours best.
+ * anew for each of several neighbours in a row; in the plain tree of IPv6 that order is cheapest.
  */
 static void find_order(struct batch *b)
 {

@@ -1,7 +1,7 @@
 /*
- * Many messages with many in flight: sent 64 KiB at a time with an ACK asked for on the last of
- * each send only, since errors come by themselves and name their message by its sequence number
- *.
+ * Pipelines requests: sends 64 KiB at a time and asks for an ACK on the last message of each send
+ * only. Errors come without being asked for, and name their message by its sequence
+ * number.
  */
 #define _GNU_SOURCE
 #include "rtnl/bulk/pipeline.h"

@@ -1,5 +1,5 @@
 /*
- * Many messages with many in flight, over the socket of a handle.
+ * Pipelines requests over the socket of a handle.
  */
 #ifndef ECMP_RTNL_PIPE_H
 #define ECMP_RTNL_PIPE_H
@@ -8,7 +8,7 @@
 
 struct pipe;
 
-/* What came for message `i`, an error or what was asked for. It lies in the socket's buffer, so
+/* Gets the answer to message `i`, an error or data. It lies in the socket's buffer, so
  * nothing may be asked for meanwhile. */
 typedef void take_answer(struct pipe *p, size_t i, const struct nlmsghdr *answer);
 

@@ -1,5 +1,5 @@
 /*
- * What has to change to make one list of routes another. Linear, and without a Lua value for each
+ * Finds the changes that turn one list of routes into another. Linear, without a Lua value for each
  * route.
  */
 #define _GNU_SOURCE

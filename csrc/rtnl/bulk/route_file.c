@@ -1,6 +1,6 @@
 /*
- * Reads the lines of a file of routes into a list of messages. What is indented goes on, and so do
- * a next hop of `ip route` and what follows a backslash; # begins a comment.
+ * Reads a file of routes into a list of messages. A line goes on where the next is indented, is a
+ * next hop of `ip route`, or follows a backslash; # begins a comment.
  */
 #define _GNU_SOURCE
 #include "rtnl/bulk/route_list.h"

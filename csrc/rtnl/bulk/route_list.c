@@ -1,6 +1,6 @@
 /*
- * Lists of routes that are wanted. Each is kept as the message that asks the kernel for it, eighty
- * bytes where a table takes several hundred; read, it is a table of what was said.
+ * Lists of desired routes. Each route is kept as the message that adds it, eighty
+ * bytes where a table takes several hundred. Reading one makes a table of its explicit fields.
  */
 #define _GNU_SOURCE
 #include "rtnl/bulk/route_list.h"

@@ -1,5 +1,5 @@
 /*
- * Lists of routes that are wanted, as messages one behind the other: a file may have a million.
+ * Lists of desired routes, as messages one after the other: a file may have a million.
  */
 #ifndef ECMP_RTNL_LIST_H
 #define ECMP_RTNL_LIST_H

@@ -1,5 +1,5 @@
 /*
- * One route: the message it is, its key, its scope.
+ * Reads one route from its message: attributes, key and scope.
  */
 #define _GNU_SOURCE
 #include "rtnl/route/route.h"
@@ -113,7 +113,7 @@ uint32_t attr_number(const struct route *route, uint16_t type, uint32_t otherwis
 	return a && payload_length(a) == 4 ? (uint32_t)read_uint(payload(a), 4, false) : otherwise;
 }
 
-/* IPv4 in IPv6 dress, which is IPv4 to some. */
+/* An IPv4-mapped IPv6 address, which ecmp.ip reads as IPv4. */
 static bool is_v4_mapped(const uint8_t *bytes)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -213,8 +213,8 @@ static bool read_table(struct route_reader *r, struct route *route, int index, e
 	return route->given & r->of_dst && !(route->given & r->of_from) && read_key(route);
 }
 
-/* What a message says that came as such. One made of a table that leaves its table or type out, as
- * no route of the kernel's does, has global for a scope that nobody chose. */
+/* The explicit fields of a view. In one made of a table without `table` or `type` (the kernel's
+ * routes have both), scope global counts as not given. */
 static uint64_t given_in_view(const struct route_reader *r, const struct route *route)
 {
 	const struct rtmsg *m = header_of_route(route);

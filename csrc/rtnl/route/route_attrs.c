@@ -80,7 +80,7 @@ static bool each_metric(const struct route_reader *r, const struct route *route,
 	return true;
 }
 
-/* What only the kernel says is nobody's word: its flags, and what it counts. */
+/* Skips what only the kernel sets: flags and counters. */
 bool each_attr(const struct route_reader *r, const struct route *route, attr_fn *fn, void *arg)
 {
 	const struct field *const fields[] = {r->proto, r->src, r->nhid, r->pref};

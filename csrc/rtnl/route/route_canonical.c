@@ -127,7 +127,7 @@ static bool set_attr(void *arg, const struct route_attr *a)
 	return true;
 }
 
-/* A route that goes by itself says when. */
+/* Whether the kernel will delete the route by itself. */
 static bool expires(const struct route *route)
 {
 	const struct nlattr *a = route->v ? attr_of(route, RTA_CACHEINFO) : NULL;

@@ -1,5 +1,5 @@
 /*
- * Whether the route that is there is the one that is wanted. What `want` leaves out matches
+ * Compares an installed route with a desired one. What `want` leaves out matches
  * anything; next hops are a set. The rules are those of lua/ecmp/fib/route.lua; a SAME or DIFFERENT
  * said here is what would be said there.
  */
@@ -77,7 +77,7 @@ struct comparison {
 	enum verdict verdict;
 };
 
-/* What is wanted of one field against what is there. */
+/* Compares one attribute of the desired route with the installed one. */
 static bool compare_attr(void *arg, const struct route_attr *want)
 {
 	struct comparison *c = arg;

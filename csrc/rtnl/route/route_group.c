@@ -1,5 +1,5 @@
 /*
- * Which routes of a list belong together.
+ * Groups the routes of a list by key, type and, for IPv4, scope.
  */
 #define _GNU_SOURCE
 #include "rtnl/route/route_index.h"

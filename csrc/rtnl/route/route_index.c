@@ -1,5 +1,5 @@
 /*
- * Routes by their keys; what is promised stands in the header.
+ * A hash table of routes by their keys; see the header.
  */
 #define _GNU_SOURCE
 #include "rtnl/route/route_index.h"

@@ -1,8 +1,8 @@
 /*
- * Describes the fields of rtnetlink messages, one row for each: header members and attributes.
+ * Describes the fields of rtnetlink messages: header members and attributes.
  *
- * Encoding, decoding, comparing, printing, parsing and reading extended ACKs all walk these rows
- * and know nothing else about messages. A new attribute is a new row; a new way to encode a value
+ * Encoding, decoding, comparing, printing, parsing and reading extended ACKs all walk these fields
+ * and know nothing else about messages. A new attribute is a new field; a new way to encode a value
  * is a new type. Fields stand in the order in which iproute2 prints them.
  */
 #ifndef ECMP_RTNL_SCHEMA_H

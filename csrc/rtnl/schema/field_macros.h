@@ -1,5 +1,5 @@
 /*
- * How fields are written down. They stand in the order iproute2 prints them; fields of one key
+ * Macros that define fields. They stand in the order iproute2 prints them; fields of one key
  * stand side by side, the writable one first, and reading takes the first that is present.
  */
 #ifndef ECMP_RTNL_FIELD_MACROS_H

@@ -1,5 +1,5 @@
----The call of a CNI verb, as the verb gets it: what was asked, handles on pod and host, and what is
----to be done should an ADD fail.
+---The argument of a CNI verb: its parameters, handles on pod and host, and the undo stack of an
+---ADD.
 local errors = require "ecmp.cni.errors"
 local shown = require("ecmp.errors").shown
 local undo = require "ecmp.undo"

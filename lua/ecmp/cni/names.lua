@@ -1,4 +1,4 @@
----Names that CNI gives: of containers, networks and interfaces, and what may be in them.
+---Checks the names of containers, networks and interfaces.
 local M = {}
 
 -- Bytes that there is room for in an interface's name, and in a second name of an interface.

@@ -1,6 +1,6 @@
 ---One run of a plugin as a process: from the environment and stdin to what is printed.
 --
--- This is the only place that touches a plugin's stdin, stdout and exit status.
+-- With ecmp.cni.request, the only place that touches a plugin's environment, stdin and stdout.
 local calls = require "ecmp.cni.call"
 local errors = require "ecmp.cni.errors"
 local json = require "ecmp.json"

@@ -18,7 +18,7 @@ function M.setup(parser)
     .. "Exit status 1 where anything differs.")
 end
 
--- CHECK says what it is; a line of ours says so before.
+-- Drops "CHECK IFNAME: " from a message, since our line names the attachment already.
 local function bare(message, ifname)
   local head <const> = ("CHECK %s: "):format(ifname)
   return message:sub(1, #head) == head and message:sub(#head + 1) or message

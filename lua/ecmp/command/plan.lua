@@ -30,7 +30,7 @@ local function cni_args(text)
   return { text = text, values = args }
 end
 
--- As a runtime's would be refused by the plugin.
+-- Checks `--ifname` as the plugin checks CNI_IFNAME.
 local function interface(name)
   local ok <const>, message <const> = names.check_ifname(name)
   if not ok then return nil, (message:gsub("^CNI_IFNAME", "--ifname")) end

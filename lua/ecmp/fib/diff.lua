@@ -1,8 +1,8 @@
----What has to change to make the routes of one list those of another: a list of changes.
+---Compares two lists of routes: finds the changes that turn one into the other.
 --
 -- Most of a large table stays, and most of what changes is plain. So the lists are first matched in
--- C as messages, key by key; what that is not sure of is compared here as
--- Routes. What it is sure of stays a number until somebody looks at the change.
+-- C as messages, key by key; what C cannot decide is compared here as Routes. What it has
+-- decided stays a number until somebody looks at the change.
 local later = require "ecmp.later"
 local entries = later "ecmp.fib.entries"
 local nexthop = require "ecmp.fib.nexthop"
@@ -16,7 +16,7 @@ local M = {}
 -- surely not the same: see rtnl.match.
 local NUMBER <const>, SURE <const> = 0x7fffffff, 1 << 62
 
--- What somebody wants cannot be, whatever the kernel holds.
+-- The code for a route that is invalid whatever the kernel holds.
 local MISTAKE <const> = "EINVAL"
 
 -- Matching ----------------------------------------------------------------------------------------

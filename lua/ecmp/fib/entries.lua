@@ -1,4 +1,4 @@
----What one key of the kernel's routing table holds, and what requests make of it, by family.
+---Models the entries that one routing table key holds, and what requests do to them, by family.
 --
 -- A key is a prefix in a table at a metric, for IPv4 of one tos, for IPv6 from one prefix. What it
 -- holds, in the kernel's order, as spec/fib_spec.lua compares it with the kernel:
@@ -25,7 +25,7 @@ local V4 <const> = { __name = "ecmp.Entries", family = 4 }
 local V6 <const> = { __name = "ecmp.Entries", family = 6 }
 V4.__index, V6.__index = V4, V6
 
----What is known of each family, beside lists of entries.
+---The class of Entries of each family.
 M.class = { [4] = V4, [6] = V6 }
 
 ---Makes Entries of Routes of one key.

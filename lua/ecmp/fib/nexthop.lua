@@ -9,7 +9,7 @@ local shown = require("ecmp.errors").shown
 
 local M = {}
 
--- What the routes say is wrong, whatever the kernel holds.
+-- The code for a route that is invalid whatever the kernel holds.
 local MISTAKE <const> = "EINVAL"
 
 ---The most next hops of a route that every dump still shows, by family.

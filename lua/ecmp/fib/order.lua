@@ -1,4 +1,4 @@
----In which order the changes of many keys are made: gateways are looked up when a route is made.
+---Orders the changes of many keys: the kernel looks gateways up when a route is added.
 --
 -- What leads to gateways comes before what stands behind these, and goes after it; taken back in
 -- the opposite order, so do the old routes. What builds comes before what destroys. A route of IPv4
@@ -15,7 +15,7 @@ local M = {}
 
 M.WHOLE, M.APPEND, M.DELETE = 0, 1, 2
 
--- In the order in which they come.
+-- The groups of changes, in the order in which they are made.
 local LEADING <const>, GAINING <const>, BEHIND <const> = 1, 2, 3
 local OTHERS <const>, LOSING <const> = 4, 5
 local GOES_BEHIND <const>, GOES_LEADING <const> = 6, 7

@@ -25,10 +25,10 @@ local M = {}
 ---@class ecmp.RouteValue
 ---@field hops table[]
 local Wanted <const> = { __name = "ecmp.RouteValue" }
--- What the kernel holds: an attribute that it does not have is not there.
+-- Metatable of Routes read from the kernel: all attributes are known, a missing one is unset.
 local Held <const> = { __name = "ecmp.RouteValue" }
 
--- What the routes say is wrong, whatever the kernel holds.
+-- The code for a route that is invalid whatever the kernel holds.
 local MISTAKE <const> = "EINVAL"
 
 local METRIC <const> = { [4] = 0, [6] = 1024 }
@@ -52,13 +52,13 @@ local REWRITTEN <const> = {
   via = true, dev = true, weight = true, onlink = true, encap = true, nexthops = true,
   separate = true, any_scope = true,
 }
--- What the kernel says of a route or hop, and nobody asks for.
+-- Fields of a route or hop that only the kernel sets.
 local OWNED <const> = {
   dead = true, linkdown = true, offload = true, trap = true, pervasive = true, unresolved = true,
   rt_offload = true, rt_trap = true, cloned = true, error = true, mark = true, uid = true,
   iif = true, flags = true,
 }
--- Can be asked for, and changes by itself.
+-- Fields that a request may have and that change with time.
 local VOLATILE <const> = { expires = true }
 -- Types by the number in a message.
 local TYPE <const> = {
@@ -146,8 +146,8 @@ local function source_prefix(value)
   return value and value ~= "default" and value ~= "::/0" and mask(value) or nil
 end
 
----Whether a route says which scope it has. The header of a view always holds one: where it was made
----of what names no table or no type, as no route of the kernel's does, global is nobody's word.
+---Whether a route was given a scope. A view's header always holds one: in a view made of a table
+---without `table` or `type` (the kernel's routes have both), global counts as not given.
 local function says_scope(route)
   local scope <const> = route.scope
   if scope ~= "global" or type(route) ~= "userdata" then return scope ~= nil end

@@ -1,8 +1,8 @@
----The arithmetic of stand-ins: the place that a hop has in the hash is given to the others.
+---Computes weights by which other hops take over one hop's range of the flow hash, and no more.
 --
 -- The kernel hashes a flow to a number and walks the hops of a route in order until their summed
--- weights reach it, so a hop owns a stretch of the numbers. Taking a hop out of the list widens all
--- other stretches, and flows that had nothing to do with it move. Here its stretch alone is divided
+-- weights reach it, so a hop owns a range of the numbers. Taking a hop out of the list widens all
+-- other ranges, and flows that had nothing to do with it move. Here its range alone is divided
 -- among the others, in proportion to their weights, and every other stays where it is: all weights
 -- are multiplied until the parts are whole numbers.
 --

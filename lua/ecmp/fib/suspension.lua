@@ -1,4 +1,4 @@
----How a route goes from all of its hops to stand-ins for some of them, and back: pure, as requests.
+---Computes the requests that replace hops of a route by stand-ins, and those that undo it. Pure.
 --
 -- A suspension is plain data, so that it can be written down and carried out by somebody else:
 --

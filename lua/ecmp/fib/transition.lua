@@ -23,7 +23,7 @@ local M = {}
 ---How lists of the kernel's own are compared.
 M.EXACTLY = { exactly = true }
 
--- What somebody wants cannot be, whatever the kernel holds.
+-- The code for a route that is invalid whatever the kernel holds.
 local MISTAKE <const> = "EINVAL"
 
 -- Recording ---------------------------------------------------------------------------------------

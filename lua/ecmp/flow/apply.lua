@@ -1,4 +1,4 @@
----Stage 6: the machine is changed, here and nowhere else.
+---Stage `apply`: changes the kernel; no other stage does.
 --
 -- The order is the reference plugins' where it can be seen: the link, its sysctls, addresses, up,
 -- duplicate address detection, routes. Each step notes how to take itself back; what hangs on a

@@ -1,7 +1,7 @@
 ---What to do when another interface of the pod already has a route where one of ours is to go.
 --
--- Routes are compared by slot, not by key: two IPv4 routes that differ in scope only have two keys
--- and still shadow each other.
+-- Routes are compared by the kernel's key (`slot`), not the group's: two IPv4 routes that differ in
+-- scope only have two group keys and still shadow each other.
 local hops = require "ecmp.fib.nexthop"
 local identity = require "ecmp.fib.route"
 

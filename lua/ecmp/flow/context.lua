@@ -1,4 +1,4 @@
----What rules are told about the attachment and the pod: the kernel read once, before any decision.
+---Stage `context`: reads the pod's namespace once and makes the context that rules get.
 local errors = require "ecmp.cni.errors"
 local identity = require "ecmp.fib.route"
 local sys = require "ecmp.sys"

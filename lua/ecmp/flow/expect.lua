@@ -1,4 +1,4 @@
----What will be in a pod that is not there yet: links, and routes that nobody plans.
+---Predicts, for previews, links and connected routes of a pod that does not exist yet.
 --
 -- A preview shows it to rules in place of what the kernel will have, so that they see in both what
 -- the ADD comes to.

@@ -1,4 +1,4 @@
----Stage 4: what several routes with one key become; `state.merged`, canonical routes. A preview
+---Stage `group`: merges routes with one key; sets `state.merged`, canonical routes. A preview
 ---and a log also keep what each group was made of, `state.trace`. `state.notes` is what a script
 ---says by `rule.note`, in its hook `plan`, too.
 local identity = require "ecmp.fib.route"

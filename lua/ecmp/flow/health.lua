@@ -1,5 +1,5 @@
----The key `health` of a network, and what it means for records: who watches what, what CHECK takes
----for planned, what DEL takes along.
+---The key `health` of a network: what is watched by its records, how CHECK treats routes that
+---`ecmp watch` changed, and what DEL removes.
 local json = require "ecmp.json"
 local kernel = require "ecmp.health.kernel"
 local log = require "ecmp.log"
@@ -221,7 +221,7 @@ end
 
 local function name_of_call(call) return file_of(record.path(call)) end
 
--- Next hops as `ecmp.flow.compare` reads them: by the name of their device.
+-- Next hops as `ecmp.flow.verify` reads them: by the name of their device.
 local function with_names(hops, names)
   local list <const> = {}
   for i, hop in ipairs(hops) do

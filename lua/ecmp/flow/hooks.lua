@@ -1,4 +1,4 @@
----What a plugin says about itself, looked at when it is made and when its hooks return.
+---Checks the hooks of a plugin when it is made, and what they return.
 --
 -- A hook whose name is misspelt would never be called, and nobody would notice.
 local cni = require "ecmp.cni"

@@ -1,4 +1,4 @@
----Stage 2: addresses and routes from the IPAM plugin; `state.ipam` and `state.addresses`.
+---Stage `ipam`: asks the IPAM plugin for addresses and routes; `state.ipam`, `state.addresses`.
 --
 -- IPAM plugins that this process was started with run inside it; any other type is an executable on
 -- CNI_PATH. Either way what was handed out is given back when a later step fails, and also when

@@ -1,4 +1,4 @@
----Stage 1: the network configuration, checked; `state.conf`.
+---Stage `netconf`: checks the network configuration; sets `state.conf`.
 --
 -- The later stages find every key in its exact spelling and with its default in place. Keys of the
 -- plugin's own are checked by its `fields`; keys that nobody here knows belong to somebody else and

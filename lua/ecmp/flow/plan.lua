@@ -1,4 +1,4 @@
----Stage 5: what the machine is to look like; `state.plan` and, canonical, `state.wanted`.
+---Stage `plan`: what the pod is to look like; `state.plan` and, canonical, `state.wanted`.
 --
 -- The plan is the table that `ecmp plan --json` prints and that a rule script sees last:
 -- `addresses` with their interface, `routes` in iproute2's words, `sysctls` of the pod by name.

@@ -1,4 +1,4 @@
----Stage: whether the pod is as an ADD needs it, before anything is handed out.
+---Stage `pod`: refuses a pod that an ADD cannot use, before addresses are handed out.
 local cni = require "ecmp.cni"
 local errors = require "ecmp.cni.errors"
 local expect = require "ecmp.flow.expect"

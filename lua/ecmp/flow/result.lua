@@ -1,4 +1,4 @@
----Stage 7: what the runtime and the next plugins are told; `state.result`, a 1.1.0 result.
+---Stage `result`: makes the result for the runtime and the next plugins; `state.result`, as 1.1.0.
 --
 -- Under `separate` the routes are passed on as they were listed, as the reference plugins do. Under
 -- every other rule they say what was programmed: the gateways filled in, the metric used. Routes

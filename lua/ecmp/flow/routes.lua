@@ -1,4 +1,4 @@
----Stage 3: the routes of the IPAM result in iproute2's words, one hop or several; `state.routes`.
+---Stage `routes`: puts the routes of the IPAM result into iproute2's words; `state.routes`.
 --
 -- Here every difference between a CNI route object and what the rules and the kernel speak is
 -- settled: gateways that are implied, the three spellings of several next hops, numbers that mean

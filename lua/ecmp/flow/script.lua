@@ -1,4 +1,4 @@
----Stage: begins to load the rule script of the site, in a process of its own, while the pod is
+---Stage `script`: begins to load the site's rule script in its own process, while the pod is
 ---looked at; `state.script`.
 local M = {}
 

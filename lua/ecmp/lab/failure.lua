@@ -104,7 +104,7 @@ end
 function M.cut(lab, gateway, kind)
   local ok, message, code = M.kinds[kind](lab, gateway)
   if not ok then return nil, message, code end
-  -- What else is broken about it takes more to mend than its ears.
+  -- Another failure takes more to mend than "deaf": it stays the one that is noted.
   lab.cuts[gateway.name] = kind == "deaf" and lab.cuts[gateway.name] or kind
   if seen_by_pod[kind] and not lab.shared then return await_state(lab.pod, gateway.dev, "DOWN") end
   return true

@@ -89,8 +89,8 @@ local function has_link_local(nl)
   return true
 end
 
----Waits until IPv6 can ask for neighbours on every device of a namespace: it does so from link-
----local
+---Waits until IPv6 can ask for neighbours on every device of a namespace. It does so from
+---link-local
 ---addresses, and the kernel gives those in its own time.
 ---@return true|nil, string? message, string? code
 function M.await_addresses(lab, nl)

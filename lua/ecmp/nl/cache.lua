@@ -1,6 +1,6 @@
----What is known of the kernel's objects of one kind: what a notification makes of it, and what a
----list tells that no notification did. Whoever applies the events to the list they begin with holds
----what the kernel holds.
+---Caches the kernel's objects of one kind: applies notifications, and finds the changes that a
+---new list shows and no notification did. Applying the events to the first list gives what
+---the kernel holds.
 
 local Known = {}
 Known.__index = Known

@@ -312,7 +312,7 @@ local function try_later(self)
   return true
 end
 
--- What replaces an old route is not there: that one stays.
+-- Leaves out deletions of old routes whose replacements were refused.
 local function without_those_not_made(self, items, first)
   if not next(self.not_made) then return items end
   local kept <const> = table.move(items, 1, first - 1, 1, {})

@@ -1,5 +1,5 @@
----Finds the entries of one destination in one table: which there are, which is used, which is
----meant.
+---Finds the entries of one destination in one table: all of them, the one in use, and the one that
+---a request means.
 
 local entries = require "ecmp.fib.entries"
 local nexthop = require "ecmp.fib.nexthop"

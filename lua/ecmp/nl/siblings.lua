@@ -1,4 +1,4 @@
----Flushing routes: which of a list can be deleted blindly, and which share their place with one
+---Splits routes to flush into those that can be deleted blindly and those that share a key with one
 ---that is to stay.
 
 local entries = require "ecmp.fib.entries"

@@ -1,5 +1,5 @@
----What a configuration says that works, and is hardly what was meant: checks without a pod, which
----`ADD` and `plan` warn by and a check of many configurations can list.
+---Finds probable mistakes in a configuration that works, without a pod: `ADD` and `plan` warn of
+---them, and `ecmp lint` lists them.
 --
 -- A finding is `{ key, message, refused }`: the path into the configuration, counted from 0; a
 -- sentence that says what to write instead; and whether ADD refuses it (by a name of ours it does

@@ -1,4 +1,4 @@
----What an interrupt from the terminal stops: the coroutine that runs, not the one that waits for
+---Makes an interrupt from the terminal stop the coroutine that runs, not the one that waits for
 ---it.
 
 local sys = require "ecmp.sys"

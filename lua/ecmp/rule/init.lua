@@ -1,4 +1,4 @@
----What several routes with one key become: the blocks of rules, and the rules that have a word.
+---Merge rules: the blocks that scripts build rules of, and the rules that `merge` can name.
 --
 -- Every block has the shape of a rule's `merge`: `rule.X(group, ctx, options)` returns a route, a
 -- list of routes, or nil, message, code. A route that lists its next hops (`nexthops`; `gws` in a
@@ -19,7 +19,7 @@ local weighted = require "ecmp.rule.weighted"
 local within = require "ecmp.rule.within"
 local words = require "ecmp.rule.words"
 
--- A context is no group, and a group is a list; an empty one is left of one that lost its routes.
+-- A group is a list, which may have lost all its routes; a context is a table with other keys.
 local function is_group(value)
   local mt <const> = getmetatable(value)
   return type(value) == "table"

@@ -1,4 +1,4 @@
----What a rule has to say to those who read its plan, beside the routes that it returns.
+---Collects the notes of a rule: text for readers of the plan, beside the routes it returns.
 local M = {}
 
 -- Of the rule that is running; there is one at a time.

@@ -171,7 +171,7 @@ local function unsayable(route)
   return not sayable and (message:match("^[^:]*:%d+: (.*)$") or message) or nil
 end
 
----Checks that routes can be said to the kernel, field by field, without asking it.
+---Checks that routes can be encoded as requests, field by field, without asking the kernel.
 ---@param routes table[] checked before
 ---@param path string
 ---@return boolean? sayable, string? message, string? code nil, message, "EINVAL"
@@ -187,7 +187,7 @@ local function text_of(route)
   return identity.text(assert(identity.held(route)))
 end
 
----Checks that each route has a place of its own. Of two with one destination, table and metric the
+---Checks that no two routes have one key. Of two with one destination, table and metric the
 ---first would take all traffic of IPv4, and both together that of IPv6. Whoever means either has to
 ---say so: by one route with two hops, by metrics, or by the mark of `rule.separate`.
 ---@param routes table[] checked before

@@ -1,4 +1,4 @@
----The rules that have a word in a configuration's `merge`, each as a rule script returns it.
+---The rules that a configuration's `merge` can name, each in the form that a rule script returns.
 -- What a site's script leaves out is filled in from one of these.
 local M = {}
 

@@ -20,7 +20,7 @@ local BASE <const> = {
   "_VERSION",
 }
 local LIBRARIES <const> = { "coroutine", "math", "string", "table", "utf8" }
--- What a script may require, loaded before: nothing can be from inside the sandbox.
+-- Modules that a script may require, loaded before: nothing can be loaded inside the sandbox.
 local MODULES <const> = { ["ecmp.rule"] = rule, ["ecmp.ip"] = ip }
 
 local function copy(from)
@@ -29,7 +29,7 @@ local function copy(from)
   return to
 end
 
----Copies, so that words and blocks go on with what is theirs whatever a script does to its own.
+---Copies for the script, so that what it changes in them does not reach our own rules and blocks.
 local given <const> = {}
 
 local function pure_require(name)

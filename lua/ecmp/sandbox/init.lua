@@ -15,7 +15,7 @@ local validate = require "ecmp.rule.validate"
 
 local M = {}
 
--- A script that is at fault, and one that refuses without saying which way.
+-- The codes of a faulty script, and of one that refuses without a code.
 local FAULT <const>, MISTAKE <const> = errors.SCRIPT, "EINVAL"
 
 -- A message is for people, and one line.
@@ -43,7 +43,7 @@ local function plain_list(routes)
   return list
 end
 
----What a script said, whatever it may have put into it.
+---The message of a script as one short line of text, whatever its type and bytes.
 local function in_words(text)
   local short <const> = tostring(text):sub(1, LONGEST)
   local readable <const> = utf8.len(short) and short or short:gsub("[\128-\255]", "?")
@@ -126,8 +126,8 @@ local function value_of(script, answer, what)
   return nil, ("%s: %s"):format(script.path, in_words(answer.message)), code
 end
 
--- Nothing can be loaded from inside the sandbox, so libm, without which the executable starts, is
--- loaded before where the script's text has what calculates.
+-- The sandbox cannot load libraries, and the executable starts without libm: so it is loaded before
+-- the fork, where the script's text looks like calculations.
 local function preload(text)
   if text:find "[%^%%]" or text:find("math", 1, true) then package.loadlib("libm.so.6", "*") end
 end

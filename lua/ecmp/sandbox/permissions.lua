@@ -1,4 +1,4 @@
----Whether a script may be run: only where nobody but root and we ourselves could have written it.
+---Checks, before a script is run, that only root and our own user could have written it.
 --
 -- Whoever may write a directory can put another file in its place, and whoever owns a symbolic link
 -- decides what is read, so every step of the path is looked at, links followed by hand.

@@ -94,7 +94,7 @@ local function carry_out(nl, plan, change)
   end, undoing = terminal.progress "taking back change" })
   clear()
   caught = caught or change.signals:read()
-  if tx then tx:commit() end -- the journal knows the way back, too, and looks whether it was gone
+  if tx then tx:commit() end -- the checkpoint can undo it, too, and checks whether that was done
   if tx and not caught then return true end
   return nil, caught and "SIG" .. caught or message
 end

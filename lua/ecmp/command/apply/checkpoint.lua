@@ -1,4 +1,4 @@
----The checkpoint of an apply: on disk, what the routes were before, and how it was decided.
+---On-disk checkpoint of an apply: the routes before the change, for rollback after a crash.
 --
 -- It lies in files of one name, that of the network namespace, in a directory that nobody else may
 -- write in.

@@ -123,8 +123,8 @@ local function is_of_an_address(route, by_device)
   return false
 end
 
--- The kernel's routes in a file that are not there and come from no address of today's, or whose
--- place has another by now: an old list has them, and nobody wants them.
+-- Lines of protocol kernel in the file that are not installed and belong to no current address, or
+-- whose key another route has by now: leftovers of an old list.
 ---@return integer[]|nil numbers, string? message
 local function outdated(nl, file, matched, at)
   local found <const>, by_device = {}, nil

@@ -1,4 +1,4 @@
----What an ADD would refuse of a configuration, without a pod, a reservation or a program of others.
+---Finds what an ADD would refuse of a configuration, without a pod, reservations or other programs.
 --
 -- The stages of a real ADD run on an empty pod, as for `ecmp plan`; addresses are the first of each
 -- range, so that the answer does not depend on what a node has handed out.

@@ -1,4 +1,4 @@
----Checks of configurations of networks: what does not work, and what works and is hardly meant.
+---Checks network configurations for errors and for probable mistakes.
 --
 -- A finding is `{ path, message }`: the JSON path, counted from 0, and a sentence that says what to
 -- write instead. Each check is one row of `M.checks`; what it needs of the machine is asked through

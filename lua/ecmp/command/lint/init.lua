@@ -1,4 +1,4 @@
----ecmp lint: what is wrong with configurations of networks, or hardly meant.
+---ecmp lint: reports errors and probable mistakes in network configurations.
 local checks = require "ecmp.command.lint.checks"
 local delegate = require "ecmp.cni.delegate"
 local json = require "ecmp.json"

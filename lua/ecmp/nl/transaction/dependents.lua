@@ -1,5 +1,5 @@
----What else goes when something is changed: the kernel takes routes away with an address, IPv6
----addresses with a link that goes down, routes with a next-hop object. Taking the change back
+---Restores what the kernel deletes along with a change: routes with an address, IPv6
+---addresses with a link that goes down, routes with a next-hop object. Undoing the change
 ---brings them back, too.
 
 local identity = require "ecmp.fib.route"

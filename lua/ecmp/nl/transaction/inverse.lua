@@ -1,5 +1,5 @@
----Undoing: what the kernel holds under some identities (a route's destination and table, an address
----on its link, ...), and how it comes to hold that again. A refusal keeps nothing else from being
+---Inverse operations: saves what the kernel holds under some identities (a route's destination and
+---table, an address on its link, ...) and restores it. A refusal keeps nothing else from being
 ---put back; what is reported is the first.
 
 local object = require "ecmp.nl.object"

@@ -1,4 +1,4 @@
----Which boot of which machine this is, and what that proves about a reservation.
+---Identifies machine and boot, to find reservations made before the last reboot.
 --
 -- Network namespaces do not outlive a boot, so a reservation made under an earlier boot of this
 -- very machine belongs to nobody. Clocks prove nothing (they jump when the time is first set); the

@@ -1,4 +1,4 @@
----Reserving: one address of each range set, or none at all.
+---Reserves one address of each range set, or none at all.
 local codes = require("ecmp.cni.errors").codes
 
 local M = {}

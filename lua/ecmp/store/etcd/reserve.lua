@@ -1,5 +1,5 @@
----Taking addresses: one transaction that tries up to sixteen tuples, and what to do when it answers
----otherwise than by one of them.
+---Reserves addresses by one transaction that tries up to sixteen tuples, and handles its other
+---answers.
 --
 -- Outermost it compares the node's key with the value that this node knows, and the attachment's
 -- key as absent. Inside, each tuple is the branch that is taken where the one before was not free;

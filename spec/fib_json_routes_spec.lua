@@ -231,6 +231,12 @@ describe("JSON of a route", function()
       ['[1]'] = "[0].an object is due here", ['[{},{"dst":"default","x":1}]'] = "[1].x: unknown field",
       ['[{"dst":"default","nexthops":[{"gateway":"10.0.0.1"},{"via":1,"y":2}]}]'] =
         "[0].nexthops[1].y: unknown field",
+      ['[{"dst":"default","nexthops":5}]'] = "[0].nexthops: a list or an object is due here",
+      ['[{"dst":"default","nexthops":null}]'] = "[0].nexthops: a list or an object is due here",
+      ['[{"dst":"default","flags":5}]'] = "[0].flags: a list or an object is due here",
+      ['[{"dst":"default","metrics":"x"}]'] = "[0].metrics: a list or an object is due here",
+      ['[{"dst":"default","metrics":[7]}]'] = "[0].metrics[0]: an object is due here",
+      ['[{"dst":"default","flow":3}]'] = "[0].flow: a list or an object is due here",
     } do
       local routes <const>, message <const> = read(text)
       assert.is_nil(routes)

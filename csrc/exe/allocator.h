@@ -1,8 +1,8 @@
 /*
  * The allocator of the Lua state.
  */
-#ifndef ECMP_HEAP_H
-#define ECMP_HEAP_H
+#ifndef ECMP_ALLOCATOR_H
+#define ECMP_ALLOCATOR_H
 
 #include <stddef.h>
 

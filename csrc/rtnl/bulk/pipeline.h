@@ -1,8 +1,8 @@
 /*
  * Pipelines requests over the socket of a handle.
  */
-#ifndef ECMP_RTNL_PIPE_H
-#define ECMP_RTNL_PIPE_H
+#ifndef ECMP_RTNL_PIPELINE_H
+#define ECMP_RTNL_PIPELINE_H
 
 #include "rtnl/request/request.h"
 

@@ -1,8 +1,8 @@
 /*
  * Lists of desired routes, as messages one after the other: a file may have a million.
  */
-#ifndef ECMP_RTNL_LIST_H
-#define ECMP_RTNL_LIST_H
+#ifndef ECMP_RTNL_ROUTE_LIST_H
+#define ECMP_RTNL_ROUTE_LIST_H
 
 #include "rtnl/base/guard.h"
 #include "rtnl/codec/encoder.h"

@@ -5,8 +5,8 @@
  * and know nothing else about messages. A new attribute is a new field; a new way to encode a value
  * is a new type. Fields stand in the order in which iproute2 prints them.
  */
-#ifndef ECMP_RTNL_SCHEMA_H
-#define ECMP_RTNL_SCHEMA_H
+#ifndef ECMP_RTNL_FIELD_H
+#define ECMP_RTNL_FIELD_H
 
 #include <stdbool.h>
 #include <stddef.h>

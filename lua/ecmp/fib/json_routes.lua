@@ -74,15 +74,27 @@ local function read_encap(object, is_hop)
   end
   if encap.freqk then
     encap.freq, encap.freqk, encap.freqn = ("%s/%s"):format(encap.freqk, encap.freqn), nil, nil
-    encap.trace = { type = tonumber(object.type, 16), ns = encap.ns, size = encap.size }
+    encap.trace = { type = tonumber(tostring(object.type), 16), ns = encap.ns, size = encap.size }
     encap.ns, encap.size, encap.prealloc = nil, nil, nil
   end
   return encap
 end
 
+-- Keys whose values are lists or objects.
+local NESTED <const> = { "nexthops", "flags", "metrics", "flow" }
+
 ---@return table|nil route, string? message
 local function read_object(object, is_hop)
   if type(object) ~= "table" then return nil, "an object is due here" end
+  for _, key in ipairs(NESTED) do
+    local value <const> = object[key]
+    if value ~= nil and type(value) ~= "table" then
+      return nil, key .. ": a list or an object is due here"
+    end
+  end
+  if object.metrics and type(object.metrics[1] or {}) ~= "table" then
+    return nil, "metrics[0]: an object is due here"
+  end
   local wrong <const> = not is_hop and ambiguous(object)
   if wrong then return nil, wrong end
   local route <const> = { encap = read_encap(object, is_hop) }

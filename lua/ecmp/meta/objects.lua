@@ -89,6 +89,7 @@
 ---@field get fun(self: ecmp.Link, link: ecmp.GivenLink): ecmp.LinkView|nil, string?, string?
 ---@field list fun(self: ecmp.Link, filter?: ecmp.LinkFields|string): ecmp.LinkView[]|nil, string?, string?
 ---@field each fun(self: ecmp.Link, filter?: ecmp.LinkFields|string): fun(): ecmp.LinkView|nil
+---@field wait fun(self: ecmp.Link, filter: { dev: string, timeout?: number }): ecmp.LinkView|nil, string?, string? with other fields as of list: until the link is so
 ---@field flush fun(self: ecmp.Link, filter: ecmp.LinkFields|string): integer|nil, string?, string?
 
 ---Addresses.

@@ -104,19 +104,38 @@ local WATCHED <const> = [[
   os.exit(status)
 ]]
 
-describe("an ADD #netns", function()
-  it("loads no file of which it runs nothing", function()
-    local pod <close> = pod_of.new()
+describe("a plugin #netns", function()
+  local pod
+
+  before_each(function() pod = pod_of.new() end)
+  after_each(function()
+    pod:close()
+    record.sweep("lab", function() return false end)
+  end)
+
+  local function watched(command)
     local done <const> = assert(sys.spawn {
       argv = { "lua5.4", "-e", helper.paths() .. WATCHED, "/dev/null", "ecmp-ptp" },
-      env = runtime.environment { CNI_COMMAND = "ADD", CNI_NETNS = pod.path },
+      env = runtime.environment { CNI_COMMAND = command, CNI_NETNS = pod.path },
       netns = pod.host_path, timeout = 60, stderr = "capture",
       stdin = json.encode { cniVersion = "1.0.0", name = "lab", type = "ecmp-ptp",
         ipam = { type = "static", addresses = { { address = "10.0.0.9/24", gateway = "10.0.0.1" } },
           routes = { { dst = "0.0.0.0/0" }, { dst = "0.0.0.0/0", gw = "10.0.0.2" } } } },
     })
-    record.sweep("lab", function() return false end)
     assert.equal(0, done.status, done.stdout)
-    assert.matches("^%d%d files\n$", done.stderr)
+    return done.stderr
+  end
+
+  it("loads for an ADD no file of which it runs nothing", function()
+    assert.matches("^%d%d files\n$", watched "ADD")
+  end)
+
+  it("loads for a DEL nothing that puts routes back or gives dead gateways stand-ins", function()
+    watched "ADD"
+    local said <const> = watched "DEL"
+    assert.matches("%d%d files\n$", said)
+    for _, name in ipairs { "plan", "fib/diff", "nl/execution", "fib/suspension", "health/kernel" } do
+      assert.not_matches("ecmp/" .. name .. ".lua", said, 1, true)
+    end
   end)
 end)

@@ -3,16 +3,17 @@
 -- A configuration that makes no sense any more is no reason to keep an interface or an address:
 -- everything is found by container id and interface name. Only an IPAM plugin's own error is passed
 -- on, after all else is done, because then an address is still held.
-local changes = require "ecmp.flow.changes"
-local context = require "ecmp.flow.context"
+local later = require "ecmp.later"
+local changes = later "ecmp.flow.changes"
+local context = later "ecmp.flow.context"
 local log = require "ecmp.log"
 local netlink = require "ecmp.nl"
-local ecmp_plan = require "ecmp.plan"
+local ecmp_plan = later "ecmp.plan"
 local health = require "ecmp.flow.health"
 local identity = require "ecmp.fib.route"
 local ipam = require "ecmp.flow.ipam"
 local json = require "ecmp.json"
-local neighbours = require "ecmp.flow.neighbours"
+local neighbours = later "ecmp.flow.neighbours"
 local objects = require "ecmp.flow.nexthop_objects"
 local policy_rules = require "ecmp.flow.policy_rules"
 local record = require "ecmp.flow.record"

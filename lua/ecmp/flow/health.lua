@@ -1,12 +1,13 @@
 ---The key `health` of a network: what is watched by its records, how CHECK treats routes that
 ---`ecmp watch` changed, and what DEL removes.
+local later = require "ecmp.later"
 local json = require "ecmp.json"
-local kernel = require "ecmp.health.kernel"
+local kernel = later "ecmp.health.kernel"
 local log = require "ecmp.log"
 local record = require "ecmp.flow.record"
 local schema = require "ecmp.cni.schema"
 local state = require "ecmp.health.state"
-local suspension = require "ecmp.fib.suspension"
+local suspension = later "ecmp.fib.suspension"
 local sys = require "ecmp.sys"
 
 local M = {}

@@ -3,8 +3,9 @@
 -- One file for each attachment with a hop that is out, by the name of its record; written before
 -- the routes are changed, so that whoever comes after a crash knows both how they were and how they
 -- were to be. CHECK and DEL read it whether or not a watcher lives.
+local later = require "ecmp.later"
 local json = require "ecmp.json"
-local suspension = require "ecmp.fib.suspension"
+local suspension = later "ecmp.fib.suspension"
 local sys = require "ecmp.sys"
 
 local M = {}

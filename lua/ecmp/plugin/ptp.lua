@@ -2,13 +2,14 @@
 --
 -- The host's end has the gateway's address alone and no subnet behind it, so that many pods of one
 -- subnet can each have their own pair. In the pod the subnet is reached through the gateway too.
+local later = require "ecmp.later"
 local netlink = require "ecmp.nl"
 local flow = require "ecmp.flow"
 local interface = require "ecmp.flow.interface"
 local ip = require "ecmp.ip"
 local ipam = require "ecmp.flow.ipam"
 local masquerade = require "ecmp.plugin.masquerade"
-local plan = require "ecmp.flow.plan"
+local plan = later "ecmp.flow.plan"
 local schema = require "ecmp.cni.schema"
 local try = require("ecmp.cni").try
 

@@ -2,7 +2,9 @@
 local Client = require "ecmp.store.etcd.client"
 local candidates = require "ecmp.store.etcd.candidates"
 local config = require "ecmp.plugin.pool.config"
+local State = require "ecmp.store.etcd.state"
 local etcd = require "spec.etcd"
+local helper = require "spec.helper"
 local ip = require "ecmp.ip"
 local keys = require "ecmp.store.etcd.keys"
 local kv = require "ecmp.store.etcd.kv"
@@ -157,6 +159,47 @@ describe("candidates", function()
     assert.equal("10.0.0.77", tostring(tuples[1][1].address))
     taken["10.0.0.77"] = true
     assert.same({ n = 2, nil, 1 }, table.pack(candidates.free({ small }, {}, taken)))
+  end)
+end)
+
+describe("what a node keeps on its disk", function()
+  local dir, state
+  before_each(function()
+    dir = helper.directory()
+    state = State.new(dir, "net")
+  end)
+  after_each(function() helper.remove(dir) end)
+
+  local function link_to_itself(path)
+    assert.equal(0, assert(sys.spawn { argv = { "ln", "-s", path, path }, timeout = 10 }).status)
+  end
+
+  it("counts an ADD as at work whose note cannot be looked at", function()
+    assert.same({}, state:at_work())
+    assert(state:note({ containerid = "c1", ifname = "eth0" }, "aa")):leave(false)
+    assert.same({}, state:at_work())
+    assert(sys.create(dir .. "/net/notes/bb", (" "):rep(70000)))
+    link_to_itself(dir .. "/net/notes/cc")
+    assert.same({ bb = {}, cc = {} }, state:at_work())
+    assert.is_truthy(sys.lstat(dir .. "/net/notes/bb"))
+    assert.equal(1, #state:abandoned(9))
+    helper.remove(dir .. "/net/notes")
+    link_to_itself(dir .. "/net/notes")
+    local found <const>, _, code <const> = state:at_work()
+    assert.same({ nil, "ELOOP" }, { found, code })
+  end)
+
+  it("counts a tombstone as there where that cannot be looked at", function()
+    local who <const> = { containerid = "c1", ifname = "eth0" }
+    assert.is_false(state:has_tombstone(who))
+    assert(state:add_tombstone(who, "aa"))
+    assert.is_true(state:has_tombstone(who))
+    assert.is_false(state:has_tombstone { containerid = "c1", ifname = "eth" })
+    assert.equal("aa", state:tombstones(9)[1].nonce)
+    helper.remove(dir .. "/net/gone")
+    link_to_itself(dir .. "/net/gone")
+    local found <const>, _, code <const> = state:has_tombstone(who)
+    assert.same({ true, "ELOOP" }, { found, code })
   end)
 end)
 

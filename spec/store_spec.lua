@@ -206,4 +206,25 @@ describe("a store in etcd #netns #etcd", function()
       assert.matches("^%x+$", value.nonce)
       assert.matches("^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$", value.at)
     end)
+
+  it_etcd("gives back what one ADD reserved, and nothing of a later ADD of the attachment", function()
+    local store <const>, who <const> = new(), attachment "c1"
+    local choice <const> = { sets = { set { subnet = "10.0.0.0/29" } }, requested = {} }
+    local first <const> = assert(store:reserve(who, choice)).nonce
+    assert(store:release(who))
+    local second <const> = assert(store:reserve(who, choice)).nonce
+    local at_work <const> = assert(store.state:note(who, second))
+    assert.same({}, assert(store:release(who, first)))
+    assert.is_false(store.state:has_tombstone(who))
+    at_work:forget()
+    -- as it is where etcd did not answer
+    assert(store.state:add_tombstone(who, first))
+    assert.is_true(store.state:has_tombstone(who))
+    assert.equal(1, #assert(at(store.network):holds(who)))
+    assert.is_false(store.state:has_tombstone(who))
+    assert(store.state:add_tombstone(who, first))
+    assert(store.state:add_tombstone(who, second))
+    assert.same({}, assert(at(store.network):holds(who)))
+    assert.same({}, assert(store:attachments()))
+  end)
 end)

@@ -185,10 +185,11 @@ end
 function Store:reserve(attachment, choice)
   local finished, why = self:finish_earlier(0.25)
   if self.state:has_tombstone(attachment) then finished, why = self:finish_earlier(1) end
-  if self.state:has_tombstone(attachment) then
+  local found <const>, trouble <const> = self.state:has_tombstone(attachment)
+  if found then
     return nil, ("the DEL of an earlier %s/%s could not be sent yet: %s"):format(
-      attachment.containerid, attachment.ifname, finished and "another verb is at it" or why),
-      "EAGAIN"
+      attachment.containerid, attachment.ifname,
+      trouble or finished and "another verb is at it" or why), "EAGAIN"
   end
   return reserve.run(self, attachment, choice)
 end
@@ -203,19 +204,22 @@ function Store:release(attachment, nonce)
   local finished <const>, why <const> = self:finish_earlier(0.5)
   local freed, message = nil, why
   if finished then freed, message = self:release_now(attachment, nonce) end
-  if freed and not self:is_at_work(attachment) then return freed end
+  -- a DEL is noted for an ADD at work, which may have sent its request; a nonce names one ADD alone
+  if freed and (nonce or not self:is_at_work(attachment)) then return freed end
   if message then
     log.warn(("DEL: %s; a later verb of this node frees %s/%s"):format(message,
       attachment.containerid, attachment.ifname))
   end
-  local noted <const>, trouble <const> = self.state:add_tombstone(attachment)
+  local noted <const>, trouble <const> = self.state:add_tombstone(attachment, nonce)
   if noted then return freed or {} end
   return nil, trouble, "EAGAIN"
 end
 
----Whether an ADD of the attachment is still under way in another process.
+---Whether an ADD of the attachment is, or may be, still under way in another process.
 function Store:is_at_work(attachment)
-  for _, other in pairs(self.state:at_work()) do
+  local busy <const> = self.state:at_work()
+  if not busy then return true end
+  for _, other in pairs(busy) do
     if other.containerid == attachment.containerid and other.ifname == attachment.ifname then
       return true
     end
@@ -244,7 +248,9 @@ end
 ---@return ecmp.Address[]? held, string? message, string? code
 function Store:holds(attachment)
   self:finish_earlier(0.25)
-  if self.state:has_tombstone(attachment) then return {} end
+  local gone <const>, trouble <const>, reason <const> = self.state:has_tombstone(attachment)
+  if trouble then return nil, trouble, reason end
+  if gone then return {} end
   local value <const>, message <const>, code <const> = self:read(attachment)
   if value == nil then return nil, message, code end
   if not value then return {} end
@@ -311,7 +317,8 @@ end
 ---@return table[]? freed, string? message, string? code
 function Store:retain(valid)
   self:finish_earlier(0.25)
-  local keep <const>, busy <const> = {}, self.state:at_work()
+  local keep <const>, busy <const>, trouble <const>, reason <const> = {}, self.state:at_work()
+  if not busy then return nil, trouble, reason end
   for _, one in ipairs(valid) do keep[one.containerid .. "/" .. one.ifname] = true end
   local list <const>, message <const>, code <const> = self:attachments()
   if not list then return nil, message, code end

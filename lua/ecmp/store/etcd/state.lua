@@ -4,7 +4,8 @@
 --     DIR/NETWORK/node          the node key's value as it was last seen
 --     DIR/NETWORK/endpoint      the endpoint that answered last
 --     DIR/NETWORK/notes/NONCE   an ADD that has sent a request; locked while it is at work
---     DIR/NETWORK/gone/NAME     an attachment that DEL could not take out of etcd
+--     DIR/NETWORK/gone/NAME     an attachment that DEL could not take out of etcd; NAME@NONCE
+--                               where only what one ADD reserved is to go
 --     DIR/NETWORK/lock          held by who works off notes and tombstones
 --
 -- Notes and tombstones are on disk before anything depends on them: they outlive a crash.
@@ -32,9 +33,21 @@ function State:path(...)
   return table.concat({ self.home, ... }, "/")
 end
 
-local function read_object(path)
-  local value <const> = json.decode(sys.read(path, LARGEST) or "")
+local function object_of(text)
+  local value <const> = json.decode(text)
   return json.kind(value) == "object" and value or nil
+end
+
+local function read_object(path)
+  return object_of(sys.read(path, LARGEST) or "")
+end
+
+-- The names in a directory; none where it is not there.
+---@return string[]? names, string? message, string? code
+local function names_in(path)
+  local names <const>, message <const>, code <const> = sys.list(path)
+  if names or code == "ENOENT" then return names or {} end
+  return nil, message, code
 end
 
 -- The node key ---------------------------------------------------------------------------------
@@ -119,12 +132,15 @@ function State:note(attachment, nonce)
   return setmetatable({ path = path, lock = lock, attachment = attachment, nonce = nonce }, Note)
 end
 
--- Reads a note whose ADD has ended; an empty one was made before anything was sent, and goes.
+-- Reads a note whose ADD has ended; an empty one was made before anything was sent, and goes. One
+-- that cannot be looked at counts as busy: its ADD may be at work.
 ---@return table? note, boolean? busy
 local function abandoned(path)
   local lock <close>, _, code = sys.lock(path, { timeout = 0 })
-  if not lock then return nil, code == "EAGAIN" end
-  local value <const> = read_object(path)
+  if not lock then return nil, code ~= "ENOENT" end
+  local text <const>, _, why <const> = sys.read(path, LARGEST)
+  if not text then return nil, why ~= "ENOENT" end
+  local value <const> = object_of(text)
   local complete <const> = value and type(value.containerid) == "string"
     and type(value.ifname) == "string" and type(value.nonce) == "string"
   if complete then return value end
@@ -150,10 +166,14 @@ function State:abandoned(most)
 end
 
 ---The nonces of ADDs that are at work now.
----@return table<string, { containerid: string, ifname: string }> attachments by nonce
+---@return table<string, { containerid: string, ifname: string }>? attachments by nonce; one whose
+---note cannot be read has no fields
+---@return string? message, string? code
 function State:at_work()
+  local names <const>, message <const>, code <const> = names_in(self:path "notes")
+  if not names then return nil, message, code end
   local found <const> = {}
-  for _, name in ipairs(sys.list(self:path "notes") or {}) do
+  for _, name in ipairs(names) do
     local path <const> = self:path("notes", name)
     local _, busy <const> = abandoned(path)
     if busy then found[name] = read_object(path) or {} end
@@ -178,21 +198,32 @@ end
 
 ---Writes a tombstone: the attachment is to be deleted when etcd can be reached.
 ---@param attachment { containerid: string, ifname: string }
+---@param nonce? string only what was reserved under it
 ---@return true? ok, string? message, string? code
-function State:add_tombstone(attachment)
+function State:add_tombstone(attachment, nonce)
   local ok <const>, message <const>, code <const> = sys.mkdir(self:path "gone", DIRECTORY)
   if not ok then return nil, message, code end
-  return sys.replace(self:path("gone", tombstone_name(attachment)), json.encode {
-    containerid = attachment.containerid, ifname = attachment.ifname }, FILE)
+  -- each nonce has a file of its own: one must not replace another
+  local name <const> = tombstone_name(attachment) .. (nonce and "@" .. nonce or "")
+  return sys.replace(self:path("gone", name), json.encode {
+    containerid = attachment.containerid, ifname = attachment.ifname, nonce = nonce }, FILE)
 end
 
----Whether there is a tombstone of an attachment.
+---Whether there is a tombstone of an attachment, with a nonce or without.
+---@param attachment { containerid: string, ifname: string }
+---@return boolean found, string? message, string? code  true with a message where that is not known
 function State:has_tombstone(attachment)
-  return sys.lstat(self:path("gone", tombstone_name(attachment))) ~= nil
+  local names <const>, message <const>, code <const> = names_in(self:path "gone")
+  if not names then return true, message, code end
+  local wanted <const> = tombstone_name(attachment)
+  for _, name in ipairs(names) do
+    if name == wanted or name:sub(1, #wanted + 1) == wanted .. "@" then return true end
+  end
+  return false
 end
 
 ---@param most integer
----@return table[] tombstones `{ containerid, ifname, path }`
+---@return table[] tombstones `{ containerid, ifname, nonce, path }`
 function State:tombstones(most)
   local list <const> = {}
   for _, name in ipairs(sys.list(self:path "gone") or {}) do
@@ -200,7 +231,8 @@ function State:tombstones(most)
     local path <const> = self:path("gone", name)
     local value <const> = not name:find("^%.") and read_object(path)
     if value and type(value.containerid) == "string" and type(value.ifname) == "string" then
-      list[#list + 1] = { containerid = value.containerid, ifname = value.ifname, path = path }
+      list[#list + 1] = { containerid = value.containerid, ifname = value.ifname,
+        nonce = value.nonce, path = path }
     end
   end
   return list

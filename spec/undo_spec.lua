@@ -147,14 +147,69 @@ describe("an undo stack", function()
     assert.is_false(undo_stack.is_later(nil))
   end)
 
-  it("lets an error that is no text pass as it is", function()
-    local problem <const> = {}
+  it("tries again at another call what was refused for now, and nothing else", function()
+    local refusals <const> = { older = 2, newer = 2 }
+    local undo <const> = undo_stack.new()
+    local function refused_twice(name)
+      return function()
+        if refusals[name] == 0 then return step(name)() end
+        refusals[name] = refusals[name] - 1
+        return nil, name, "EHOSTUNREACH"
+      end
+    end
+    undo:push("older", refused_twice "older", step "kept")
+    undo:push("never", function() return nil, "never", "EPERM" end)
+    undo:push("newer", refused_twice "newer")
+    assert.same({ nil, "newer; and 2 more", "EHOSTUNREACH" }, { undo:rollback() })
+    assert.is_true(undo:close())
+    assert.same({ "newer", "older" }, done)
+    assert.is_true(undo:rollback())
+    assert.is_true(undo:commit())
+    assert.same({ "newer", "older" }, done)
+  end)
+
+  it("forgets at commit what was refused for now", function()
+    local undo <const> = undo_stack.new()
+    undo:push("one", function() return nil, "no", "EINVAL" end, step "kept")
+    assert.is_nil((undo:rollback()))
+    assert.is_true(undo:commit())
+    assert.is_true(undo:rollback())
+    assert.same({}, done)
+  end)
+
+  it("calls a stack on another again once older steps are back, and tells what stays refused",
+    function()
+      for _, is_reached in ipairs { true, false } do
+        local outer <const>, inner <const> = undo_stack.new(), undo_stack.new()
+        local is_back = false
+        outer:push("what leads there", function()
+          is_back = is_reached
+          return true
+        end)
+        inner:push("route", function()
+          if not is_back then return nil, "not reached", "ENETUNREACH" end
+          return step "route"()
+        end)
+        outer:push("routes", function() return inner:close() end)
+        local ok <const>, message <const> = outer:rollback()
+        assert.equal(is_reached or nil, ok)
+        assert.equal(not is_reached and "not reached" or nil, message)
+      end
+      assert.same({ "route" }, done)
+    end)
+
+  it("lets an error that is no text pass as it is, and warns of what is left", function()
+    local log <const> = require "ecmp.log"
+    local problem <const>, real <const>, told = {}, log.warn, nil
+    log.warn = function(text) told = text end
     local _, caught <const> = pcall(function()
       local undo <close> = undo_stack.new()
       undo:push("one", function() return nil, "no" end)
       error(problem)
     end)
+    log.warn = real
     assert.equal(problem, caught)
+    assert.equal("undo of a scope: no", told)
   end)
 
   it("warns with what it was and why", function()

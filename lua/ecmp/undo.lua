@@ -86,6 +86,7 @@ end
 ---Keeps everything done so far.
 ---@return true
 function methods:commit()
+  if self.done then self.steps = {} end
   for _, entry in ipairs(finish(self, true)) do
     if entry.keep then entry.keep() end
   end
@@ -123,12 +124,14 @@ local function take_back_all(steps)
 end
 
 ---Takes everything back, newest first; twice is fine. One step that fails stops no other: what is
----left behind must be as little as possible.
+---left behind must be as little as possible. What is refused for now stays on the stack, where
+---another call tries it again.
 ---@return true|nil ok, string? message of the first that failed, and how many more did
 ---@return string? code
 function methods:rollback()
   local refused <const> = errors.new()
   for _, one in ipairs(take_back_all(finish(self))) do
+    if LATER[one.code] then table.insert(self.steps, 1, one.entry) end
     if self.report then self.report(one.entry.what, one.message) end
     refused:note(nil, one.message, one.code)
   end
@@ -142,13 +145,14 @@ function methods:close()
 end
 
 -- What cannot be taken back at the end of a scope raises unless it is reported; where an error
--- passes through, it is told with that.
+-- passes through, it is told with that, and by a warning where the error is no text.
 function Stack:__close(problem)
   if self.done then return end
   local ok <const>, message <const> = self:rollback()
   if ok or self.report then return end
   if problem == nil then error("undo: " .. message, 0) end
   if type(problem) == "string" then error(("%s; undo: %s"):format(problem, message), 0) end
+  M.warn("of a scope", message)
 end
 
 function Stack:__tostring()

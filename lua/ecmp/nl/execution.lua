@@ -66,6 +66,20 @@ local function send(nl, requests, place)
   return nil, place(tonumber(i)) .. rest, "EINVAL"
 end
 
+-- What is said of a refusal after which everything was to be as before.
+local function refusal(message, undone, why)
+  return undone and message
+    or ("%s; taking back what was done failed too: %s"):format(message, why)
+end
+
+-- Takes back the part of a step that was made.
+---@return true?, string? message
+local function take_part_back(nl, back)
+  local result <const> = nl:batch({ back })[1]
+  if result ~= true then return nil, result.message end
+  return true
+end
+
 -- Carries a step out that takes several requests, or one that stands for itself.
 ---@return true?, string? message, string? code
 local function carry_out_step(nl, step)
@@ -77,8 +91,9 @@ local function carry_out_step(nl, step)
       if result ~= true then failed = failed or result else begun = true end
     end
     if failed then
-      if begun and back then nl:batch { back } end
-      return nil, failed.message, failed.code
+      local undone, why = true, nil
+      if begun and back then undone, why = take_part_back(nl, back) end
+      return nil, refusal(failed.message, undone, why), failed.code
     end
   end
   return true
@@ -89,12 +104,6 @@ local function take_steps_back(nl, first, last, note)
   for _, step in ipairs(transition.inverse(first, last)) do
     note(step, carry_out_step(nl, step))
   end
-end
-
--- What is said of a refusal after which everything was to be as before.
-local function refusal(message, undone, why)
-  return undone and message
-    or ("%s; taking back what was done failed too: %s"):format(message, why)
 end
 
 ---Carries the steps of one key out, all of them or none.
@@ -134,12 +143,14 @@ end
 local function take_back_chunk(self, items, first, last, note)
   local shared <const> = {}
   for n = last, first, -1 do
-    local steps <const> = assert(inverse_steps(self.lists, items[n]))
-    local sends <const> = steps[1] and not steps[2] and transition.requests(steps[1])
+    local steps <const>, message <const> = inverse_steps(self.lists, items[n])
+    -- Without a code, as there is no step that could be tried again.
+    if not steps then note(nil, nil, message) end
+    local sends <const> = steps and steps[1] and not steps[2] and transition.requests(steps[1])
     if sends and #sends == 1 and #sends[1] == 1 then
       shared[#shared + 1] = { step = steps[1], request = sends[1][1] }
     else
-      for _, step in ipairs(steps) do note(step, carry_out_step(self.nl, step)) end
+      for _, step in ipairs(steps or {}) do note(step, carry_out_step(self.nl, step)) end
     end
   end
   local requests <const> = {}

@@ -125,6 +125,54 @@ describe("managed neighbours #netns", function()
     pod:must("ecmp-bridge", "DEL", main)
   end)
 
+  it("that were managed before stay at DEL", function()
+    local main <const> = conf_of("ecmp-bridge", { multipath = { hash = "l4" } })
+    local first <const> = pod:must("ecmp-bridge", "ADD", main)
+    local nl <close> = pod:open()
+    assert(nl.neigh:add { dst = "10.0.0.2", dev = "eth0", managed = true })
+    local conf <const> = { cniVersion = "1.0.0", name = "n", type = "ecmp",
+      multipath = { useNeigh = "managed" } }
+    local result <const> = pod:must("ecmp", "ADD", pod_of.after(conf, first))
+    assert.same(all, managed(nl))
+    pod:must("ecmp", "DEL", pod_of.after(conf, result))
+    assert.same({ "10.0.0.2" }, managed(nl))
+    pod:must("ecmp-bridge", "DEL", main)
+  end)
+
+  it("that were managed before stay when an ADD is taken back", function()
+    local lab <close> = assert(ecmp.lab { gateways = 2, shared = true })
+    local list <const> = {}
+    for i = 1, 2 do list[i] = { dst = lab:gateway(i).via[4], dev = "eth0" } end
+    assert(lab.pod.neigh:replace { dst = list[1].dst, dev = "eth0", managed = true })
+    local undo <const> = undo_stack.new()
+    assert.same({ list[2] }, { table.unpack(neighbours.missing(lab.pod, list)) })
+    assert(neighbours.manage { nl = lab.pod, undo = undo, plan = { neighbours = list } })
+    assert.same({ list[1].dst, list[2].dst }, managed(lab.pod))
+    assert.is_true(undo:rollback())
+    assert.same({ list[1].dst }, managed(lab.pod))
+  end)
+
+  it("that cannot be deleted are told of, and the others go", function()
+    local deleted <const> = {}
+    local refusals <const> = { ["10.0.0.1"] = "EPERM", ["10.0.0.2"] = "ENOENT" }
+    local list <const>, there <const> = {}, {}
+    for i = 1, 3 do
+      list[i] = { dst = "10.0.0." .. i, dev = "eth0" }
+      there[i] = { dst = list[i].dst, managed = true }
+    end
+    local nl <const> = { neigh = {
+      list = function() return there end,
+      del = function(_, entry)
+        deleted[#deleted + 1] = entry.dst
+        local code <const> = refusals[entry.dst]
+        if code then return nil, entry.dst .. ": no", code end
+        return true
+      end,
+    } }
+    assert.same({ nil, "10.0.0.1: no", "EPERM" }, { neighbours.release(nl, list) })
+    assert.same({ "10.0.0.1", "10.0.0.2", "10.0.0.3" }, deleted)
+  end)
+
   it("are refused where the kernel forgets the flag, and nothing of them stays", function()
     local lab <close> = assert(ecmp.lab { gateways = 1, shared = true })
     local real <const> = lab.pod

@@ -55,6 +55,14 @@ local function new_rules(state)
   return planned and try(policy_rules.sort(state.nl, planned))
 end
 
+-- DEL leaves the neighbours that were managed before; with an interface that is made they go by
+-- themselves.
+local function new_neighbours(state)
+  local planned <const> = state.plan.neighbours
+  if not planned or state.plugin.attach then return nil end
+  return try(neighbours.missing(state.nl, planned))
+end
+
 -- The record is written before the first change: an ADD that is killed in the middle leaves behind
 -- what DEL needs to know.
 local function remember(state)
@@ -65,7 +73,7 @@ local function remember(state)
     sysctls = old_sysctls(state), ipam = state.conf.ipam.type, merge = state.conf.merge,
     -- Numbers of next-hop objects are chosen before they are made, for the same reason.
     objects = objects.choose(state),
-    policyRules = new_rules(state),
+    policyRules = new_rules(state), neighbours = new_neighbours(state),
   }
   for key, value in pairs(hooks.remember(state.plugin, state)) do
     state.record[key] = value

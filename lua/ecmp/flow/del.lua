@@ -81,7 +81,9 @@ local function undo_in_pod(nl, was, call, plugin)
     attempt("routes", restore_routes, nl, was, call.ifname)
   end
   if not plugin.attach then
-    attempt("neighbours", neighbours.release, nl, was.plan and was.plan.neighbours)
+    -- An older record has those of the plan alone.
+    attempt("neighbours", neighbours.release, nl,
+      was.neighbours or was.plan and was.plan.neighbours)
   end
   attempt("policy rules", policy_rules.remove, nl, was.policyRules)
   attempt("next-hop objects", objects.remove, nl, was.objects)

@@ -5,6 +5,8 @@
 -- managed neighbour (NTF_EXT_MANAGED, Linux 5.16) is one that the kernel keeps asking for. The
 -- timers of the device say how soon a silent gateway is noticed: within 0.5 to 1.5 times
 -- `reachable`, which the kernel draws when the value is set, and three times `retrans`.
+local errors = require "ecmp.errors"
+local json = require "ecmp.json"
 local schema = require "ecmp.cni.schema"
 
 local M = {}
@@ -108,6 +110,26 @@ local function is_fixed(entry)
   return entry and (entry.state == "PERMANENT" or entry.state == "NOARP")
 end
 
+-- Those that are neither managed nor put there by hand.
+local function unmanaged(neighbours, found)
+  local list <const> = json.array()
+  for _, neighbour in ipairs(neighbours) do
+    local entry <const> = found[neighbour.dst]
+    if not is_fixed(entry) and not (entry and entry.managed) then list[#list + 1] = neighbour end
+  end
+  return list
+end
+
+---Those that an ADD is to make managed: the others are somebody else's, and stay at DEL.
+---@param nl table
+---@param neighbours table[] `{ dst, dev }`
+---@return table[]? list, string? message, string? code
+function M.missing(nl, neighbours)
+  local found <const>, message <const>, code <const> = held(nl, neighbours)
+  if not found then return nil, message, code end
+  return unmanaged(neighbours, found)
+end
+
 ---Makes the neighbours of the plan managed ones, and reads them back: a kernel that does not know
 ---of the flag takes the request and forgets it.
 ---@param state table
@@ -116,7 +138,8 @@ function M.manage(state)
   local wanted <const> = state.plan.neighbours or {}
   local before, message, code = held(state.nl, wanted)
   if not before then return nil, message, code end
-  state.undo:push("neighbours", function() return M.release(state.nl, wanted) end)
+  local added <const> = unmanaged(wanted, before)
+  state.undo:push("neighbours", function() return M.release(state.nl, added) end)
   for _, neighbour in ipairs(wanted) do
     if not is_fixed(before[neighbour.dst]) then
       local ok, why = state.nl.neigh:replace {
@@ -126,11 +149,9 @@ function M.manage(state)
   end
   before, message, code = held(state.nl, wanted)
   if not before then return nil, message, code end
-  for _, neighbour in ipairs(wanted) do
-    local entry <const> = before[neighbour.dst]
-    if not is_fixed(entry) and not (entry and entry.managed) then
-      return refusal(neighbour, "this kernel does not manage neighbours (Linux 5.16 does)")
-    end
+  local refused <const> = unmanaged(wanted, before)[1]
+  if refused then
+    return refusal(refused, "this kernel does not manage neighbours (Linux 5.16 does)")
   end
   return true
 end
@@ -138,17 +159,20 @@ end
 ---Deletes neighbours that are managed; what is gone is fine.
 ---@param nl table
 ---@param neighbours table[]? `{ dst, dev }`
----@return true? ok, string? message
+---@return true? ok, string? message, string? code
 function M.release(nl, neighbours)
-  local found <const>, message <const> = held(nl, neighbours or {})
-  if not found then return nil, message end
+  local found <const>, message <const>, code <const> = held(nl, neighbours or {})
+  if not found then return nil, message, code end
+  local refused <const> = errors.new()
   for _, neighbour in ipairs(neighbours or {}) do
     local entry <const> = found[neighbour.dst]
     if entry and entry.managed then
-      nl.neigh:del { dst = neighbour.dst, dev = neighbour.dev }
+      local ok <const>, why <const>, kind <const> =
+        nl.neigh:del { dst = neighbour.dst, dev = neighbour.dev }
+      refused:note(ok or kind == "ENOENT", why, kind)
     end
   end
-  return true
+  return refused:result()
 end
 
 ---What differs between the neighbours of a plan and the kernel's. Whether one answers is no
@@ -160,12 +184,9 @@ function M.differences(nl, neighbours)
   local found <const>, message <const> = held(nl, neighbours or {})
   if not found then return { message } end
   local differences <const> = {}
-  for _, neighbour in ipairs(neighbours or {}) do
-    local entry <const> = found[neighbour.dst]
-    if not is_fixed(entry) and not (entry and entry.managed) then
-      differences[#differences + 1] = ("neighbour %s on %s is not managed"):format(neighbour.dst,
-        neighbour.dev)
-    end
+  for _, neighbour in ipairs(unmanaged(neighbours or {}, found)) do
+    differences[#differences + 1] = ("neighbour %s on %s is not managed"):format(neighbour.dst,
+      neighbour.dev)
   end
   return differences
 end

@@ -10,7 +10,8 @@
 --                   plan, wanted, sysctls, ipam, merge,
 --                   found, beside,          the routes that were there, on the interface and others
 --                   objects?, masquerade?, spoofcheck?,
---                   policyRules?            those that ADD added; the plan has all } } }
+--                   policyRules?            those that ADD added; the plan has all
+--                   neighbours?             those that ADD made managed, of a chained plugin } } }
 local identity = require "ecmp.fib.route"
 local json = require "ecmp.json"
 local schema = require "ecmp.cni.schema"
@@ -71,6 +72,10 @@ local plan <const> = schema.record {
   { "policyRules", rules },
 }
 
+local neighbours <const> = schema.list(schema.record {
+  { "dst", schema.address, required = true }, { "dev", schema.string, required = true },
+})
+
 local interfaces <const> = schema.list(schema.record { { "name", schema.string } })
 
 local step <const> = schema.record {
@@ -91,6 +96,7 @@ local step <const> = schema.record {
   { "masquerade", schema.word { "nftables", "iptables" } },
   { "spoofcheck", schema.boolean },
   { "policyRules", rules },
+  { "neighbours", neighbours },
 }
 
 local record <const> = schema.record {

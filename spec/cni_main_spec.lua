@@ -168,6 +168,16 @@ describe("an ADD", function()
     end)
   end
 
+  it("that could not be undone says so", function()
+    for _, undo in ipairs { "del = function() return nil, 'still there' end",
+      "give_back = function() return nil, 'still there' end",
+      "give_back = function() require('ecmp.cni').refuse(11, 'still there') end" } do
+      local outcome <const> = plugin("add = function() end, " .. undo, "ADD", conf)
+      assert_error(outcome, 999)
+      assert.equal("ecmp: undo of a failed ADD: still there\n", outcome.stderr)
+    end
+  end)
+
   it("whose result nobody can read has failed and is undone", function()
     local outcome <const> = runtime.run({ "sh", "-c",
       [[lua5.4 -e "require('ecmp.cni').main({ add = function() return {} end,

@@ -208,6 +208,34 @@ describe("the store", function()
       sys.list(dir .. "/net"))
   end)
 
+  it("tells a directory that cannot be looked at from one that is not there", function()
+    assert.same({}, { Store.open(dir, "net", { create = false }) })
+    assert(sys.create(dir .. "/file", ""))
+    assert.same({}, { Store.open(dir .. "/file", "net", { create = false }) })
+    local path <const> = dir .. "/net"
+    assert.equal(0, assert(sys.spawn { argv = { "ln", "-s", path, path }, timeout = 10 }).status)
+    local store <const>, message <const>, code <const> = Store.open(dir, "net", { create = false })
+    assert.same({ nil, 999 }, { store, code })
+    assert.matches("/net: ", message)
+    local done <const>, err <const> = pcall(require("ecmp.plugin.host-local").del, {
+      conf = { name = "net", ipam = { dataDir = dir } }, containerid = "c1", ifname = "eth0" })
+    assert.same({ false, message }, { done, err.msg })
+  end)
+
+  it("says where a reservation could not be taken back, and takes back the others", function()
+    with(function(store)
+      local first <const>, second <const> = ip.parse "10.0.0.2", ip.parse "10.0.0.3"
+      assert(store:reserve(first, "c1", "eth0"))
+      assert(store:reserve(second, "c1", "eth0"))
+      assert(sys.unlink(dir .. "/net/10.0.0.2"))
+      assert(sys.mkdir(dir .. "/net/10.0.0.2"))
+      local freed <const>, message <const> = store:undo({ first, second }, "c1", "eth0")
+      assert.is_nil(freed)
+      assert.matches("/net/10.0.0.2: ", message)
+      assert.is_nil(sys.lstat(dir .. "/net/10.0.0.3"))
+    end)
+  end)
+
   it("leaves no descriptor open", function()
     local before <const> = helper.descriptors()
     for _ = 1, 5 do

@@ -143,6 +143,16 @@ describe("ecmp-lua", function()
     assert.same({ 100, "DEL c1" }, { outcome.json.code, outcome.stderr })
   end)
 
+  it("tells of a script that could not take it back", function()
+    for _, text in ipairs { "return nil, 'still there'", "error('still there', 0)" } do
+      local outcome <const> = answer(([[return {
+        add = function() return 5 end,
+        del = function() %s end }]]):format(text))
+      assert.equal(100, outcome.json.code)
+      assert.matches("^ecmp: undo of a failed ADD: .*still there", outcome.stderr)
+    end
+  end)
+
   describe("refuses, with the path and code 100,", function()
     local function refused(path, pattern)
       local outcome <const> = call("ADD", conf_of(path))

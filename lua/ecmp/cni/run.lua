@@ -102,8 +102,14 @@ end
 -- took where the plugin knows.
 local function take_back(verbs, call)
   calls.take_back(call)
-  if verbs.give_back then return verbs.give_back(call) end
-  M.invoke(verbs, call, "DEL")
+  local _, message, err
+  if verbs.give_back then
+    _, err = outcome_of(xpcall(verbs.give_back, errors.caught, call))
+    message = err and err.msg
+  else
+    _, message = M.invoke(verbs, call, "DEL")
+  end
+  if message then log.warn("undo of a failed ADD: " .. message) end
 end
 
 ---The document of an ADD's result. One that cannot be written is an ADD that failed: it is undone.

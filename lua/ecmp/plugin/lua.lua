@@ -169,8 +169,11 @@ local function add(verbs, path, call)
   if not wrong then return value end
   calls.take_back(call)
   call.command = "DEL"
-  local undone <const>, why = pcall(run, verbs, path, call)
-  if not undone then log.warn("undo of a failed ADD: " .. tostring(why)) end
+  local ran <const>, undone <const>, why = pcall(run, verbs, path, call)
+  if not ran then why = undone end
+  if why ~= nil and not (ran and undone) then
+    log.warn("undo of a failed ADD: " .. tostring(why))
+  end
   return nil, ("%s: %s"):format(path, wrong), FAULT
 end
 

@@ -186,7 +186,7 @@ function Index:is_dead(e)
 end
 
 ---The files that hold a key (see `M.key`). Who removes files by hand takes no lock, so each is
----looked at.
+---looked at; one that cannot be looked at may be there.
 ---@param key string
 ---@return ecmp.store.Entry[]
 function Index:find(key)
@@ -195,7 +195,10 @@ function Index:find(key)
   local at = text:find("=" .. key .. " ", 1, true)
   while at do
     local e <const> = entry(text:match("^" .. line_pattern, at))
-    if e and sys.lstat(self.dir .. "/" .. e.name) then found[#found + 1] = e end
+    if e then
+      local stat <const>, _, code <const> = sys.lstat(self.dir .. "/" .. e.name)
+      if stat or code ~= "ENOENT" then found[#found + 1] = e end
+    end
     at = text:find("=" .. key .. " ", at + 1, true)
   end
   return found

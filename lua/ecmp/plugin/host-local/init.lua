@@ -59,10 +59,9 @@ function M.give_back(call)
   local store <close>, message <const>, code <const> =
     Store.open(directory, network, { create = false })
   if not store then return not message or nil, message, code end
-  for _, address in ipairs(call.reserved or {}) do
-    store:undo(address, call.containerid, call.ifname)
-  end
-  return true
+  local freed <const>, problem <const>, why <const> =
+    store:undo(call.reserved or {}, call.containerid, call.ifname)
+  return freed and true, problem, why
 end
 
 ---Says what `add` would give, and reserves nothing. Another ADD may be faster.

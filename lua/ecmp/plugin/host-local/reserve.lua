@@ -1,5 +1,6 @@
 ---Reserves one address of each range set, or none at all.
 local codes = require("ecmp.cni.errors").codes
+local log = require "ecmp.log"
 
 local M = {}
 
@@ -41,7 +42,8 @@ local function reservations(store, call)
   local list <const> = {}
   return setmetatable(list, { __close = function()
     if list.kept then return end
-    for _, address in ipairs(list) do store:undo(address, call.containerid, call.ifname) end
+    local freed <const>, message <const> = store:undo(list, call.containerid, call.ifname)
+    if not freed then log.warn("undo of a failed ADD: " .. message) end
   end })
 end
 

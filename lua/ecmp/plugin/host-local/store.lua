@@ -58,6 +58,9 @@ local function is_name(network)
     and #network <= LONGEST_NAME
 end
 
+-- What says that a directory is not there; after any other error it may be.
+local ABSENT <const> = { ENOENT = true, ENOTDIR = true }
+
 ---Opens the store of a network and takes its lock; creates the directory if it is not there.
 ---@param data_dir string
 ---@param network string
@@ -69,7 +72,11 @@ function M.open(data_dir, network, opts)
     return nil, ("name: '%s' is no name of a directory for a network"):format(network), MISTAKE
   end
   local dir <const> = data_dir .. "/" .. network
-  if opts.create == false and not sys.stat(dir) then return nil end
+  if opts.create == false then
+    local found <const>, trouble <const>, cause <const> = sys.stat(dir)
+    if not found and ABSENT[cause] then return nil end
+    if not found then return refuse(trouble) end
+  end
   local made <const>, message <const> = sys.mkdir(dir, DIR_MODE)
   if not made then return refuse(message) end
   local timeout <const> = opts.timeout or M.lock_timeout
@@ -328,16 +335,6 @@ function Store:release_dead(id, ifname)
   return self:remove_all(dead)
 end
 
----Frees one address that this process reserved a moment ago.
----@param address userdata
----@param id string
----@param ifname string
-function Store:undo(address, id, ifname)
-  for _, entry in ipairs(self:known():find(key_of(id, ifname))) do
-    if entry.name == tostring(address) then self:remove(entry) end
-  end
-end
-
 -- Goes on after a failure, as a collector of garbage has to, and reports the first.
 function Store:remove_all(entries)
   local freed <const>, failure = {}, nil
@@ -352,6 +349,20 @@ function Store:remove_all(entries)
   table.sort(freed)
   if failure then return nil, table.unpack(failure) end
   return freed
+end
+
+---Frees addresses that this process reserved a moment ago.
+---@param addresses userdata[]
+---@param id string
+---@param ifname string
+---@return string[]? freed, string? message, integer? code
+function Store:undo(addresses, id, ifname)
+  local names <const>, mine <const> = {}, {}
+  for _, address in ipairs(addresses) do names[tostring(address)] = true end
+  for _, entry in ipairs(self:known():find(key_of(id, ifname))) do
+    if names[entry.name] then mine[#mine + 1] = entry end
+  end
+  return self:remove_all(mine)
 end
 
 ---Frees every address whose attachment is not listed, and blank files. A file of the old format

@@ -39,7 +39,7 @@ describe("ipvlan asks the kernel for", function()
       assert(stacked.attach({
         conf = { master = "m0", mtu = 1400, linkInContainer = true },
         call = { ifname = "eth0", netns = "/run/netns/x" }, nl = handle,
-        undo = { push = function() end },
+        undo = { push = function() end, at_last = function() end },
       }, "ipvlan", { mode = mode }))
       assert.same({ { name = "eth0", type = "ipvlan", link = "m0", netns = "/run/netns/x",
         mtu = 1400, mode = mode } }, asked)

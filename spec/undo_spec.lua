@@ -168,6 +168,25 @@ describe("an undo stack", function()
     assert.same({ "newer", "older" }, done)
   end)
 
+  it("calls what comes last once, after steps that are called again or kept", function()
+    local expected <const> = { rollback = { "older", "again", "last" },
+      commit = { "kept", "last" } }
+    for way, calls in pairs(expected) do
+      done = {}
+      local undo <const> = undo_stack.new()
+      undo:at_last(step "last")
+      undo:push("older", step "older", step "kept")
+      undo:push("again", function()
+        if not done[1] then return nil, "not reached", "EHOSTUNREACH" end
+        return step "again"()
+      end)
+      assert.is_true(undo[way](undo))
+      assert.is_true(undo:rollback())
+      assert.is_true(undo:commit())
+      assert.same(calls, done)
+    end
+  end)
+
   it("forgets at commit what was refused for now", function()
     local undo <const> = undo_stack.new()
     undo:push("one", function() return nil, "no", "EINVAL" end, step "kept")

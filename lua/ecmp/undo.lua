@@ -42,7 +42,7 @@ local Stack <const> = { __name = "ecmp.Transaction", __index = methods }
 ---an error that is raised where a scope ends
 ---@return ecmp.Transaction undo
 function M.new(report)
-  return setmetatable({ steps = {}, report = report, done = false }, Stack)
+  return setmetatable({ steps = {}, last = {}, report = report, done = false }, Stack)
 end
 
 ---A stack of what has been kept, to be taken back after all.
@@ -74,6 +74,19 @@ function methods:push(what, step, keep)
   return entry
 end
 
+---Notes what to call once everything is taken back or kept, such as closing a handle that steps
+---use: a step that is refused for now is called again after older ones.
+---@param f fun()
+function methods:at_last(f)
+  self.last[#self.last + 1] = f
+end
+
+local function call_last(self)
+  local last <const> = self.last
+  self.last = {}
+  for i = #last, 1, -1 do last[i]() end
+end
+
 -- Closes the stack: calls the owner's `at_end` with the steps, if they were kept.
 ---@return table[] steps
 local function finish(self, is_kept)
@@ -90,6 +103,7 @@ function methods:commit()
   for _, entry in ipairs(finish(self, true)) do
     if entry.keep then entry.keep() end
   end
+  call_last(self)
   return true
 end
 
@@ -135,6 +149,7 @@ function methods:rollback()
     if self.report then self.report(one.entry.what, one.message) end
     refused:note(nil, one.message, one.code)
   end
+  call_last(self)
   return refused:result()
 end
 

@@ -103,14 +103,9 @@ end
 function M.change(stack, netns)
   local nl <const> = must(open(netns))
   local tx <const> = nl:begin()
-  stack:push(("changes of the %s"):format(netns and "pod" or "host"), function()
-    local ok <const>, message <const> = tx:rollback()
-    nl:close()
-    return ok, message
-  end, function()
-    tx:commit()
-    nl:close()
-  end)
+  stack:push(("changes of the %s"):format(netns and "pod" or "host"),
+    function() return tx:rollback() end, function() tx:commit() end)
+  stack:at_last(function() nl:close() end)
   return nl
 end
 

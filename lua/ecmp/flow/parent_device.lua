@@ -28,7 +28,7 @@ end
 local function lower_space(state)
   if state.conf.linkInContainer then return state.nl end
   local host <const> = try(netlink.open())
-  state.undo:push("host", function() host:close() end, function() host:close() end)
+  state.undo:at_last(function() host:close() end)
   return host
 end
 

@@ -67,7 +67,7 @@ end
 function M.attach(state)
   local host <const> = try(netlink.open())
   -- Whatever becomes of the ADD, the handle is closed after the last undo step has used it.
-  state.undo:push("host", function() host:close() end, function() host:close() end)
+  state.undo:at_last(function() host:close() end)
   enable_forwarding(state, host)
   local mtu <const> = state.conf.mtu
   local name <const> =

@@ -219,7 +219,7 @@ function M.attach(state)
   local host <const> = try(netlink.open())
   -- Whatever becomes of the ADD, the handle is closed after the last undo step has used it.
   state.host = host
-  state.undo:push("host", function() host:close() end, function() host:close() end)
+  state.undo:at_last(function() host:close() end)
   local _ <close> = try(lock(state.conf.bridge))
   ensure_bridge(state, host)
   local port <const> = try(make_pair(state, host))

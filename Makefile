@@ -227,7 +227,7 @@ uml-test: needs ## Runs what this machine's kernel lacks, and the core, on user-
 	@sh build-aux/deps.sh $(UML_PACKAGES)
 	@$(MAKE) --no-print-directory -s all
 	@[ -e $(B)/results/machine ] || $(MAKE) --no-print-directory -s test || true
-	@ECMP_BUILD=$(B) LUA=$(LUA) KERNEL=uml RESULTS=$(B)/results/uml LIMIT=$(or $(LIMIT),400) sh build-aux/test.sh \
+	@ECMP_BUILD=$(B) LUA=$(LUA) KERNEL=uml RESULTS=$(B)/results/uml LIMIT=$(or $(LIMIT),900) sh build-aux/test.sh \
 		$$($(LUA) build-aux/count.lua --lacking $(B)/results/machine) $(UML_CORE) || true
 	@echo "On both kernels:"
 	@$(LUA) build-aux/count.lua $(B)/results/machine $(B)/results/uml

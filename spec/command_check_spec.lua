@@ -11,7 +11,7 @@ describe("attachments #netns", function()
   before_each(function() pod, dir = pod_of.new(), helper.directory() end)
   after_each(function()
     pod:close()
-    for _, network in ipairs { "lab", "own" } do record.sweep(network, function() return false end) end
+    for _, network in ipairs { "aaa", "lab", "own" } do record.sweep(network, function() return false end) end
     helper.remove(dir)
   end)
 
@@ -131,5 +131,35 @@ describe("attachments #netns", function()
     pod:ip("pod", "addr del 10.0.0.9/24 dev eth0")
     assert.same({ 1, "own/c1/eth0: address 10.0.0.9/24 is missing on eth0\n", "" },
       { ecmp "check" })
+  end)
+
+  it("are checked and mended though a plugin of another throws", function()
+    local script <const> = dir .. "/own.lua"
+    assert(sys.create(script, [[
+      local flow, interface = require "ecmp.flow", require "ecmp.flow.interface"
+      local verbs = flow.verbs {
+        attach = function(state)
+          assert(state.nl.link:add { name = state.call.ifname, type = "veth",
+            peer = { name = "far0" } })
+          state.interfaces = { assert(interface.describe(state.nl, state.call.ifname,
+            state.call.netns)) }
+          state.interface = 0
+          return true
+        end,
+        detach = interface.detach,
+      }
+      function verbs.check(call)
+        call:open()
+        require("ecmp.cni").refuse(11, "not now")
+      end
+      verbs.repair = verbs.check
+      return verbs]], tonumber("600", 8)))
+    add()
+    pod:must("ecmp-lua", "ADD", { cniVersion = "1.1.0", name = "aaa", type = "ecmp-lua",
+      script = script, ipam = { type = "ecmp-static", addresses = { { address = "10.0.9.9/24" } } } },
+      { CNI_IFNAME = "eth1" })
+    assert.same({ 1, "aaa/c1/eth1: not now\nlab/c1/eth0: ok\n", "" }, { ecmp "check" })
+    assert.same({ 1, "aaa/c1/eth1: not now; left: not now\nlab/c1/eth0: nothing to do\n", "" },
+      { ecmp "repair" })
   end)
 end)

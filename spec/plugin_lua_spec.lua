@@ -69,6 +69,28 @@ describe("ecmp-lua", function()
     assert.equal(50, call("STATUS", conf).json.code)
   end)
 
+  it("frees addresses in GC whatever becomes of the script's sweep", function()
+    assert(sys.mkdir(dir .. "/lab"))
+    local changes <const> = { ["cni.dev/valid-attachments"] = json.array(),
+      ipam = { type = "ecmp-host-local", subnet = "10.0.0.0/24", dataDir = dir } }
+    for body, expected in pairs {
+      ["require('ecmp.cni').refuse(11, 'not now')"] = { 11, "^not now" },
+      ["return nil, 'not now', 11"] = { 11, "^not now" },
+      ["return nil, 'not now'"] = { 999, "^not now" },
+      ["error 'broken'"] = { 100, "plugin.lua:%d: broken" },
+    } do
+      assert(sys.create(dir .. "/lab/10.0.0.5", "c9\r\neth0"))
+      local path <const> = script(([[return require("ecmp.flow").verbs {
+        attach = function() end,
+        sweep = function() %s end }]]):format(body))
+      local outcome <const> = call("GC", conf_of(path, changes))
+      assert(sys.unlink(path))
+      assert.same({ expected[1], body }, { outcome.json.code, body })
+      assert.matches(expected[2], outcome.json.msg)
+      assert.is_nil(sys.lstat(dir .. "/lab/10.0.0.5"))
+    end
+  end)
+
   it("succeeds at verbs that the script does not have", function()
     for _, command in ipairs { "DEL", "CHECK", "GC", "STATUS" } do
       assert.equal(0, answer("return {}", command).status)

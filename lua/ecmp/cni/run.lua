@@ -41,7 +41,10 @@ function M.invoke(verbs, call, command, plugin)
     command = command or call.command, plugin = plugin or call.plugin,
   })
   local value <const>, err <const> = M.perform(verbs, inner)
-  if not err then return value end
+  if not err then
+    if inner.command ~= "ADD" then calls.keep(inner) end -- closes its handles
+    return value
+  end
   calls.take_back(inner)
   return nil, err.msg, err.code, err.details
 end

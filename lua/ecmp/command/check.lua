@@ -2,6 +2,8 @@
 --
 -- CHECK of each plugin of ours, with what its ADD was given and gave by the record.
 local attachments = require "ecmp.command.attachments"
+local calls = require "ecmp.cni.call"
+local run = require "ecmp.cni.run"
 
 local M = { name = "check", summary = "compare attachments with what their ADD left" }
 
@@ -29,8 +31,9 @@ local function differences(one)
   if not list then return nil, message end
   local texts <const> = {}
   for _, step in ipairs(list) do
-    local ok <const>, why <const> = (step.verbs.check or function() return true end)(step.call)
-    if not ok and why then texts[#texts + 1] = bare(why, one.ifname) end
+    local _ <const>, err <const> = run.perform(step.verbs, step.call)
+    calls.keep(step.call) -- closes its handles
+    if err then texts[#texts + 1] = bare(err.msg, one.ifname) end
   end
   return texts
 end

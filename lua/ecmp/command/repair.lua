@@ -3,7 +3,9 @@
 -- Routes, policy rules, sysctls, masquerading, macspoofchk and the VLANs of a port, as the records
 -- have them. What is left then (an address, an interface) is told of.
 local attachments = require "ecmp.command.attachments"
+local calls = require "ecmp.cni.call"
 local check = require "ecmp.command.check"
+local errors = require "ecmp.cni.errors"
 
 local M = { name = "repair", summary = "mend what ecmp check finds, by the least changes" }
 
@@ -16,6 +18,16 @@ function M.setup(parser)
     .. "made anew. Exit status 1 where anything is left.")
 end
 
+-- Runs a plugin's repair: what it did, and why not all. What it raises is one of its problems.
+local function repair_step(step)
+  if not step.verbs.repair then return {} end
+  local ran <const>, texts <const>, why <const> =
+    xpcall(step.verbs.repair, errors.caught, step.call)
+  calls.keep(step.call) -- closes its handles
+  if not ran then return {}, texts.msg end
+  return texts or {}, why
+end
+
 -- What was done to one attachment, and what could not be.
 local function mend(one, options)
   local done <const>, problems <const> = {}, {}
@@ -23,9 +35,8 @@ local function mend(one, options)
   if not list then return nil, message end
   for _, step in ipairs(list) do
     step.call.repair = options
-    local texts, why = {}, nil
-    if step.verbs.repair then texts, why = step.verbs.repair(step.call) end
-    table.move(texts or {}, 1, #(texts or {}), #done + 1, done)
+    local texts <const>, why <const> = repair_step(step)
+    table.move(texts, 1, #texts, #done + 1, done)
     problems[#problems + 1] = why
   end
   return done, problems[1] and table.concat(problems, "; ")

@@ -1,7 +1,21 @@
 --- The checkpoint of ecmp apply where its directory is full, removed or shared, and its process is
 --- stopped.
+local checkpoint = require "ecmp.command.apply.checkpoint"
 local cli = require "spec.cli"
 local helper = require "spec.helper"
+
+describe("the journal of ecmp apply", function()
+  it("has ended where it says so, not where it cannot be read", function()
+    local function journal(text)
+      return { ending = { seek = function() return 0 end, read = function() return text end } }
+    end
+    assert.is_true(checkpoint.has_ended(journal "kept"))
+    assert.is_true(checkpoint.has_ended(journal "back"))
+    assert.is_false(checkpoint.has_ended(journal "open"))
+    assert.is_false(checkpoint.has_ended(journal "ba"))
+    assert.is_false(checkpoint.has_ended(journal(nil)))
+  end)
+end)
 
 describe("the checkpoint of ecmp apply #netns", function()
   local shell

@@ -235,11 +235,12 @@ local function ending(journal)
   return journal.ending:read(4)
 end
 
----Whether what was decided has been carried out.
+---Whether what was decided has been carried out; a journal that cannot be read does not say so.
 ---@param journal ecmp.apply.Journal
 ---@return boolean
 function M.has_ended(journal)
-  return ending(journal) ~= "open"
+  local word <const> = ending(journal)
+  return word == ENDED.keep or word == ENDED.undo
 end
 
 ---@return table|nil journal `{ slots, routes }`

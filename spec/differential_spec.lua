@@ -11,7 +11,8 @@ local random_config = require "spec.random_config"
 local scratch = require "spec.scratch"
 local sys = require "ecmp.sys"
 
-local ROUNDS <const> = 24 * helper.rounds
+local FEW <const> = 24
+local ROUNDS <const> = FEW * helper.rounds
 local SEED <const> = tonumber(os.getenv "ECMP_SEED") or 1
 local PROCESSES <const> = 4
 
@@ -85,6 +86,7 @@ end
 describe("by the reference plugins' names #netns", function()
   describe("on any kernel", function() differential(ROUNDS) end)
   for _, kind in ipairs { "ipvlan", "vlan" } do
-    describe("with " .. kind, function() differential(ROUNDS // 2, kind) end)
+    -- as many at length, or those that this kernel lacks would be skipped by the hundred
+    describe("with " .. kind, function() differential(FEW // 2, kind) end)
   end
 end)

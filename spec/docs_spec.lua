@@ -12,10 +12,10 @@ local DOCUMENTS <const> = {
   ["docs/migration.md"] = 0, ["docs/coming-from.md"] = 0,
 }
 
-for path, for_the_eye in pairs(DOCUMENTS) do
-  describe(path, function()
+local function try(path, for_the_eye, by_lua)
+  describe(path .. (by_lua and " by lua5.4" or ""), function()
     local dir, space
-    local steps <const>, others <const> = document.steps(path)
+    local steps <const>, others <const> = document.steps(path, by_lua)
 
     setup(function()
       dir = helper.directory()
@@ -44,6 +44,10 @@ for path, for_the_eye in pairs(DOCUMENTS) do
       assert.is_true(#steps > 0)
     end)
   end)
+end
+
+for path, for_the_eye in pairs(DOCUMENTS) do
+  for _, by_lua in ipairs { false, true } do try(path, for_the_eye, by_lua) end
 end
 
 -- Sources in which messages are looked for, as one text.

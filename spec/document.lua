@@ -2,7 +2,7 @@
 --
 --     ```json NAME      ```lua NAME      ```text NAME    a file
 --     ```console        ```console netns                 `$ command`, and what it prints
---     ```lua            a script, run by `ecmp run`; a plain block behind it is what it prints
+--     ```lua            a script, run by `ecmp run`, and by lua5.4; a plain block behind it is what it prints
 --     ```text prompt    `scratch> statement`, and what the prompt answers; one session a document
 --
 -- In an output `...` stands for whatever is there. All of a document happens in one directory.
@@ -73,9 +73,16 @@ end
 
 local MARK <const> = "\30"
 
+-- Where lua5.4 finds the library.
+local LUA_PATH <const> = sys.realpath "lua" .. "/?.lua;" .. sys.realpath "lua" .. "/?/init.lua;;"
+local LUA_CPATH <const> = sys.realpath(helper.build) .. "/lua/5.4/?.so;;"
+
 local function run(argv, place, stdin)
   local path <const> = EXECUTABLE:match "^(.*)/" .. ":" .. os.getenv "PATH"
   local env <const> = { "PATH=" .. path, "LC_ALL=C.UTF-8", "HOME=" .. place.dir }
+  if argv[1] == "lua5.4" then
+    env[#env + 1], env[#env + 2] = "LUA_PATH=" .. LUA_PATH, "LUA_CPATH=" .. LUA_CPATH
+  end
   local script <const> = 'cd "$1" && shift && exec "$@" 2>&1'
   return commandline.patiently(function()
     return assert(sys.spawn { argv = { "sh", "-c", script, "sh", place.dir, table.unpack(argv) },
@@ -103,8 +110,9 @@ local function run_console(block, place, where)
   assert(#commands == i, where .. ": a command ended the shell")
 end
 
-local function run_script(block, place, where)
-  local done <const> = run({ EXECUTABLE, "run", "-" }, place, block.body)
+local function run_script(block, place, where, by_lua)
+  local argv <const> = by_lua and { "lua5.4", "-" } or { EXECUTABLE, "run", "-" }
+  local done <const> = run(argv, place, block.body)
   assert(done.status == 0, ("%s: %s"):format(where, done.stdout))
   if block.output then M.compare(block.output.body, done.stdout, where) end
 end
@@ -129,16 +137,17 @@ local runners <const> = { console = run_console, script = run_script, prompt = r
 --- and the number of blocks that nothing is done with. Without a namespace those that need one use
 --- ours.
 ---@param path string
+---@param by_lua? boolean scripts run by lua5.4 in place of `ecmp run`; the prompt is left out
 ---@return table[] steps
 ---@return integer others
-function M.steps(path)
+function M.steps(path, by_lua)
   local blocks <const>, steps <const>, others = M.blocks(path), {}, 0
   local session <const> = {}
   local function step(block, how, netns)
     local where <const> = ("%s:%d"):format(path, block.line)
     steps[#steps + 1] = { line = block.line, section = block.section, needs_netns = netns,
       run = function(dir, space)
-        return runners[how](block, { dir = dir, netns = netns and space or nil }, where)
+        return runners[how](block, { dir = dir, netns = netns and space or nil }, where, by_lua)
       end }
   end
   for i, block in ipairs(blocks) do
@@ -162,7 +171,7 @@ function M.steps(path)
       others = others + 1
     end
   end
-  if #session > 0 then
+  if #session > 0 and not by_lua then
     session[1].session = session
     step(session[1], "prompt", true)
   end

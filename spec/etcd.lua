@@ -138,7 +138,7 @@ function Cluster:ctl(text, name)
   for i, member in ipairs(self.members) do -- for others etcdctl waits until it gives up
     if member.pid and not member.is_silent then answering[#answering + 1] = store.etcd[i] end
   end
-  local flags = "--endpoints=" .. table.concat(answering, ",")
+  local flags = "--command-timeout=30s --dial-timeout=20s --endpoints=" .. table.concat(answering, ",")
   if self.tls then
     flags = ("%s --cacert=%s --cert=%s --key=%s"):format(flags, store.ca, store.cert, store.key)
   end

@@ -42,6 +42,14 @@ describe("ecmp watch #netns", function()
     return tostring(nl.route:list { dst = "default" }) .. tostring(nl.nexthop:list())
   end
 
+  --- How many gateways have answered the watcher.
+  local function count_up()
+    local status <const> = json.decode(sys.read "/run/cni/ecmp/health/status" or "{}")
+    local count = 0
+    for _, one in ipairs(status.gateways or {}) do count = count + (one.state == "up" and 1 or 0) end
+    return count
+  end
+
   --- Whether the kernel sends some flow by a gateway.
   local function uses(gateway)
     local nl <close> = assert(ecmp.open { netns = netns.path(space) })
@@ -78,6 +86,8 @@ describe("ecmp watch #netns", function()
         helper.eventually(function() return pod_routes() == was end)
         local outcome <const> = host:call("ecmp-bridge", "CHECK", pod_of.after(conf, result), env)
         assert.equal(0, outcome.status, outcome.stdout)
+        -- One that never answered would not be taken out.
+        helper.eventually(function() return count_up() == 4 end)
         -- With a gateway out the group comes back whole, and the gateway goes out again.
         assert(nl.link:set { dev = "gw1", up = false })
         helper.eventually(function() return not uses "10.0.0.1" end)

@@ -138,6 +138,19 @@ describe("the example", function()
     end
   end)
 
+  it("of a route that is none is told so, where the rule is called", function()
+    local rack <const> = rule_spec.rule "examples/rules/rack-weights.lua"
+    for text, wrong in pairs { ["default via 10.0.0.1 dve eth0"] = "[2]: .*dve",
+      ["defalt via 10.0.0.1"] = "[2]: .*defalt" } do
+      local ok <const>, message <const> = pcall(function()
+        local lines <const> = rack { "default via 10.0.0.2", text }
+        return lines
+      end)
+      assert.is_false(ok)
+      assert.matches("rule_examples_spec.lua:%d+: %" .. wrong, message)
+    end
+  end)
+
   it("of a spec for one's own rule runs as it is", function()
     local result = assert(sys.spawn { argv = { "lua5.4", "-e", helper.paths(), "/usr/bin/busted",
       "--ignore-lua", "examples/rules/rack-weights_spec.lua" } })

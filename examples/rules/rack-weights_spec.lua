@@ -1,4 +1,4 @@
--- busted examples/rules/rack-weights_spec.lua
+-- busted --lua=lua5.4 examples/rules/rack-weights_spec.lua
 -- luacheck: std +busted
 local rack = require("ecmp.rule.spec").rule "examples/rules/rack-weights.lua"
 

@@ -48,7 +48,8 @@ end
 ---deleted
 ---@param options? table `exactly`: what `wanted` leaves out is not to be there; with a handle also
 ---`proto`, `table` and `family` of the routes that are deleted where `wanted` does not have them
----(those of proto boot and static, in the tables and families that it names, unless said)
+---(those of proto boot and static, in the tables and families that it names, unless said). `proto`
+---does not set the protocol of wanted routes: each says its own, or is of boot
 ---@return table|nil plan # print it, or plan:apply(nl)
 ---@return string? message
 ---@return integer|string? code

@@ -141,11 +141,14 @@ function methods:batch(changes, options)
   return results, first
 end
 
----Makes routes so, by the least changes: plan and apply in one.
+---Makes routes so, by the least changes: plan and apply in one. Routes of protocol boot and static,
+---in the tables and families of `wanted`, that are not wanted are deleted, the default route too. A
+---program that keeps routes of its own gives them a protocol (`proto = 99` in each, and the option
+---`proto = 99`) or a table.
 ---@param wanted (table|string)[] as for `ecmp.plan`
 ---@param options? table `proto`, `table`, `family` as of `ecmp.plan` with a handle; `each`: what is
 ---refused does not keep the rest out; `progress` and `undoing` as of `plan:begin`
----@return table|nil plan what has been made
+---@return table|nil plan what was to be changed; with `each`, those in `failed` were not
 ---@return table[]|string failed `{ change, route, message, code }` of each that was refused, with
 ---`each`; or the message
 ---@return string? code

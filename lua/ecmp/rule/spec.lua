@@ -24,7 +24,11 @@ local M = {}
 function M.routes(list)
   local routes <const> = {}
   for i, route in ipairs(list) do
-    routes[i] = type(route) == "string" and route_of.of_text(route) or route
+    local read, held, message = route, nil, nil
+    if type(route) == "string" then read, message = route_of.of_text(route) end
+    if read then held, message = group.held(read) end
+    if not held then error(("[%d]: %s"):format(i, message), 3) end
+    routes[i] = read
   end
   return routes
 end
@@ -66,8 +70,9 @@ end
 ---@param path string
 ---@param options? table see `load` of ecmp.sandbox
 ---@return fun(routes: (string|table)[], ctx?: table, notes?: string[]): string[]?, string?, any run
----returns the routes as text; nil, message, code as the ADD would; what the rule says by
----`rule.note` is added to `notes`. Each call is a fresh load.
+---returns the routes as text; nil, message, code as an ADD would, the script's path in front,
+---and "EINVAL" where the rule gives no code, which an ADD reports as 7; what it says by
+---`rule.note` is added to `notes`. Each call is a fresh load. A route that is none raises.
 function M.rule(path, options)
   return function(list, ctx, notes)
     local script <close>, message, code = sandbox.load(path, options)

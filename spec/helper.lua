@@ -32,6 +32,13 @@ function M.has_ended(pid)
   return not (sys.read(("/proc/%d/stat"):format(pid)) or ") Z"):find("%) [^ZX]")
 end
 
+--- Whether this user namespace knows all users: that of an ordinary user has one.
+function M.has_users()
+  local first <const>, _, count <const> =
+    assert(sys.read "/proc/self/uid_map"):match "^%s*(%d+)%s+(%d+)%s+(%d+)"
+  return first == "0" and tonumber(count) > 1001
+end
+
 --- Makes an empty directory that `remove` takes away again.
 ---@return string path
 function M.directory()

@@ -5,8 +5,8 @@
 -- what it shows then, an object a line. `needs` is a kind of link or an encapsulation that not every kernel
 -- has; `same` says why `ip` cannot be asked alike. `any_order`: the kernel lists the hop first that a flow
 -- takes, which it draws anew for each namespace.
+local helper = require "spec.helper"
 local play = require "spec.peer_suites.play"
-local sys = require "ecmp.sys"
 
 --- The words of a text, sorted: the same for the same next hops in any order.
 local function sorted_words(text)
@@ -14,13 +14,6 @@ local function sorted_words(text)
   for word in text:gmatch "%S+" do words[#words + 1] = word end
   table.sort(words)
   return table.concat(words, " ")
-end
-
---- Whether this user namespace knows all users: an ordinary user's has one.
-local function has_users()
-  local first <const>, _, count <const> =
-    assert(sys.read "/proc/self/uid_map"):match "^%s*(%d+)%s+(%d+)%s+(%d+)"
-  return first == "0" and tonumber(count) > 1001
 end
 
 for _, suite in ipairs { "iproute2", "pyroute2", "netlink" } do
@@ -33,7 +26,7 @@ for _, suite in ipairs { "iproute2", "pyroute2", "netlink" } do
         local needs <const> = case.needs
         if needs and able[needs] == nil then able[needs] = play.kernel_has(needs) end
         if needs and not able[needs] then return pending("this kernel has no " .. needs) end
-        if case[3]:find("uidrange", 1, true) and not has_users() then
+        if case[3]:find("uidrange", 1, true) and not helper.has_users() then
           return pending "an ordinary user's namespace has no other users"
         end
         local as_listed <const> = case.any_order and sorted_words or play.plain

@@ -2,8 +2,8 @@
 ---new list shows and no notification did. Applying the events to the first list gives what
 ---the kernel holds.
 
-local Known = {}
-Known.__index = Known
+local Cache = {}
+Cache.__index = Cache
 
 local M = {}
 
@@ -123,7 +123,7 @@ end
 ---@return "add"|"change"|"del"|"unsure"|nil verb what it comes to; nil: nothing; "unsure": only a
 ---list can tell
 ---@return true|nil append the route stands behind others of its place
-function Known:apply(view)
+function Cache:apply(view)
   local id = identities[self.kind](view)
   local place = self.places[id]
   if not place then
@@ -153,7 +153,7 @@ end
 ---The only entry of the place of a view.
 ---@param view ecmp.View
 ---@return ecmp.View|nil
-function Known:alone(view)
+function Cache:alone(view)
   local place = self.places[identities[self.kind](view)]
   return place and not place[2] and place[1].view or nil
 end
@@ -163,7 +163,7 @@ end
 ---@param kind string
 ---@param list ecmp.View[] all of that kind
 function M.new(kind, list)
-  local self = setmetatable({ kind = kind, places = {}, order = {} }, Known)
+  local self = setmetatable({ kind = kind, places = {}, order = {} }, Cache)
   local identity, places, order = identities[kind], self.places, self.order
   for _, view in ipairs(list) do
     local id = identity(view)
@@ -236,7 +236,7 @@ end
 
 ---Names everything that is known, as it was listed.
 ---@param say fun(view: ecmp.View, append: true|nil)
-function Known:each(say)
+function Cache:each(say)
   for _, id in ipairs(self.order) do
     for i, entry in ipairs(self.places[id] or {}) do
       say(entry.view, i > 1 or nil)
@@ -247,7 +247,7 @@ end
 ---Says what has to happen for this to become the other.
 ---@param now table what is known of a list that was read later
 ---@param say fun(verb: string, view: ecmp.View, append: true|nil)
-function Known:difference(now, say)
+function Cache:difference(now, say)
   local gone, none = {}, {}
   for id in pairs(self.places) do
     gone[#gone + 1] = not now.places[id] and id or nil

@@ -66,7 +66,7 @@ local function send(nl, requests, place)
   return nil, place(tonumber(i)) .. rest, "EINVAL"
 end
 
--- What is said of a refusal after which everything was to be as before.
+-- The message of a refusal, with that of taking back what was done before where that failed too.
 local function refusal(message, undone, why)
   return undone and message
     or ("%s; taking back what was done failed too: %s"):format(message, why)
